@@ -1,0 +1,32 @@
+# npm scripts put node_modules/.bin first on the PATH: every target runs on the project's own Node 24.
+INSTALLED := node_modules/.package-lock.json
+
+.DEFAULT_GOAL := help
+.PHONY: help build image test lint types unit integration demo cluster clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+build: $(INSTALLED) ## dist/konductor.js, dist/gate.js, dist/koncli.js
+	@npm run --silent build
+image: $(INSTALLED) ## dist/image.tar, an OCI archive, without a container engine
+	@npm run --silent image
+test: $(INSTALLED) ## everything
+	@npm run --silent test
+lint: $(INSTALLED) ## style, likely mistakes and the direction of imports
+	@npm run --silent lint
+types: $(INSTALLED) ## the TypeScript compiler
+	@npm run --silent types
+unit: $(INSTALLED) ## tests that need nothing but Node
+	@npm run --silent test:unit
+integration: $(INSTALLED) ## tests against a real API server
+	@npm run --silent test:integration
+demo: $(INSTALLED) ## two examples on a cluster of their own, with a timeline; GUARD=off, CLUSTER=current
+	@npm run --silent demo
+cluster: $(INSTALLED) ## a real Kubernetes to try things by hand
+	@npm run --silent cluster
+clean: ## remove what was built
+	rm -rf dist coverage
+
+$(INSTALLED): package-lock.json
+	npm ci
+	@touch $@

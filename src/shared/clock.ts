@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * Where time comes from. Code that measures a duration uses `monotonicMs`; only what people read comes from `nowMs`.
+ * Tests turn their own clock.
+ */
+export interface Clock {
+  /** Wall clock, milliseconds since the epoch. It may jump. */
+  nowMs(): number;
+  /** Milliseconds since an arbitrary moment; never goes back. */
+  monotonicMs(): number;
+  /** Calls `callback` once after `delayMs`, unless the returned function is called before. Does not keep the process alive. */
+  after(delayMs: number, callback: () => void): () => void;
+  /** Resolves after `delayMs`; rejects with the signal's reason when it aborts first. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Node refuses longer timers by firing them at once; a wake-up too early is harmless, one at once is a busy loop. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/** The machine's own clock. */
+export function systemClock(): Clock {
+  return {
+    nowMs: () => Date.now(),
+    monotonicMs: () => performance.now(),
+    after(delayMs, callback) {
+      const timer = setTimeout(callback, Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS));
+      timer.unref();
+      return () => clearTimeout(timer);
+    },
+    async sleep(delayMs, signal) {
+      await sleep(Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/**
+ * Every coded error of the product. A code is what programs and tests match on; the message is for people: what happened, to
+ * which object, what to do next. The status is the HTTP answer where the error leaves by a server of ours.
+ */
+const STATUS = {
+  BadRequest: 400,
+  Unauthenticated: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  NotHolder: 409,
+  Revoked: 409,
+  NotStarted: 409,
+  MaxHold: 409,
+  NotRenewable: 409,
+  Conflict: 409,
+  AlreadyExists: 409,
+  Gone: 410,
+  Invalid: 422,
+  TooManyRequests: 429,
+  Internal: 500,
+  NotReady: 503,
+  Unreachable: 503,
+} as const;
+
+export type ErrorCode = keyof typeof STATUS;
+
+export interface ErrorDetails {
+  cause?: unknown;
+  /** After how long the same call may succeed. */
+  retryAfterMs?: number;
+}
+
+/** An error that says by its code what kind of trouble it is. */
+export class KonductorError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = "KonductorError";
+    this.code = code;
+    this.status = STATUS[code];
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+/** Whether `error` is ours and carries one of `codes`. */
+export function hasCode(error: unknown, ...codes: ErrorCode[]): error is KonductorError {
+  return error instanceof KonductorError && codes.includes(error.code);
+}
+
+/** The text of anything that was thrown, with its causes, for a log line or for stderr. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  // A cause that is no error (the Status of an API server's answer) stands in the message already.
+  const cause = error.cause instanceof Error ? `: ${describeError(error.cause)}` : "";
+  return `${error.message}${cause}`;
+}

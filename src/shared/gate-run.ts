@@ -1,0 +1,24 @@
+/**
+ * Which attempt of a pod's gate is speaking: `BOOT_ID/MS`, the node's boot and when the attempt began since. A gate that runs
+ * proves that main of its pod's earlier runs has ended, so a hold that an earlier run confirmed may be replaced; but a request can
+ * be late (the server was held up, the connection lost without a word), and one of the very run that let main through must
+ * replace nothing. Limit: a request that is held up across a reboot of its node.
+ */
+const PATTERN = /^([0-9a-f-]{1,64})\/(\d{1,15})$/;
+
+/** Writes one down. `startedMs` is counted since the node's boot. */
+export function formatGateRun(bootId: string, startedMs: number): string {
+  return `${bootId}/${Math.round(startedMs)}`;
+}
+
+export function isGateRun(text: string): boolean {
+  return PATTERN.test(text);
+}
+
+/** Whether `run` began after `confirmed`, the run by which a hold was confirmed. Nothing is concluded from what is not known. */
+export function isLaterRun(run: string | undefined, confirmed: string | undefined): boolean {
+  const [, boot, ms] = run?.match(PATTERN) ?? [];
+  const [, confirmedBoot, confirmedMs] = confirmed?.match(PATTERN) ?? [];
+  if (boot === undefined || confirmedBoot === undefined) return false;
+  return boot !== confirmedBoot || Number(ms) > Number(confirmedMs);
+}

@@ -1,0 +1,95 @@
+/**
+ * Every label, annotation, object name and path that two parts must agree on. Nothing here is configuration: changing a
+ * value breaks pods that run already.
+ */
+
+export const GROUP = "konductor.io";
+export const VERSION = "v1";
+export const API_VERSION = `${GROUP}/${VERSION}`;
+
+/** The one label a user writes, on a pod template, a Job or a CronJob. Its value is the Lease's name. */
+export const LEASE_LABEL = `${GROUP}/lease`;
+
+/** Annotations that a user may write beside the label. */
+export const ANNOTATION = {
+  ifHeld: `${GROUP}/if-held`,
+  waitTimeout: `${GROUP}/wait-timeout`,
+  maxWaiting: `${GROUP}/max-waiting`,
+  priority: `${GROUP}/priority`,
+  ttl: `${GROUP}/ttl`,
+  renew: `${GROUP}/renew`,
+  maxHold: `${GROUP}/max-hold`,
+  gate: `${GROUP}/gate`,
+  startTimeout: `${GROUP}/start-timeout`,
+  onLost: `${GROUP}/on-lost`,
+  tokenFile: `${GROUP}/token-file`,
+} as const;
+
+/** Written by our admission webhook on every pod it injected; the value is konductor's version. */
+export const INJECTED_ANNOTATION = `${GROUP}/injected`;
+/** Lists the labels and annotations that we put into a CronJob's template, so that they can be withdrawn again. */
+export const PROPAGATED_ANNOTATION = `${GROUP}/propagated`;
+
+export const GATE_CONTAINER = "konductor-gate";
+export const KEEPER_CONTAINER = "konductor-keeper";
+export const TOKEN_VOLUME = "konductor-token";
+export const STATE_VOLUME = "konductor-state";
+
+/** The audience of the projected tokens by which gate and keeper prove who they are. */
+export const TOKEN_AUDIENCE = GROUP;
+/** Where the injected containers find their token and their shared state. */
+export const TOKEN_DIR = "/var/run/secrets/konductor.io";
+export const TOKEN_PATH = `${TOKEN_DIR}/token`;
+export const STATE_DIR = "/run/konductor";
+
+/** Environment of the injected containers. */
+export const ENV = {
+  url: "KONDUCTOR_URL",
+  host: "KONDUCTOR_HOST",
+  ca: "KONDUCTOR_CA",
+  lease: "KONDUCTOR_LEASE",
+  fencing: "KONDUCTOR_FENCING",
+  stopMs: "KONDUCTOR_STOP_MS",
+  /** "false" where the pod's restartPolicy is Never: a gate that finds its hold lost may not queue again. */
+  rerun: "KONDUCTOR_RERUN",
+  /** "continue" where the user accepts that two may run: the keeper then never fences. */
+  onLost: "KONDUCTOR_ON_LOST",
+  /** Where the token and the shared state are, if not at {@link TOKEN_PATH} and {@link STATE_DIR}: for nodes without containers. */
+  tokenPath: "KONDUCTOR_TOKEN_PATH",
+  stateDir: "KONDUCTOR_STATE_DIR",
+  /** Where the container's termination message goes, if not to the kubelet's default path. */
+  terminationLog: "KONDUCTOR_TERMINATION_LOG",
+} as const;
+
+export const TERMINATION_LOG_PATH = "/dev/termination-log";
+
+/** What a gate that lets its pod through writes as its termination message: it ties the pod's status to one hold. */
+export function passMessage(token: number): string {
+  return `acquired ${token}`;
+}
+
+/** The token in a gate's termination message; undefined where it let nobody through. */
+export function passedToken(message: string | undefined): number | undefined {
+  const digits = message?.match(/^acquired (\d+)$/)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+/** konductor's own objects. */
+export const SYSTEM_NAMESPACE = "konductor-system";
+export const SERVICE_NAME = "konductor";
+export const SERVICE_ACCOUNT = "konductor";
+export const TLS_SECRET = "konductor-tls";
+export const WEBHOOK_CONFIGURATION = "konductor";
+export const ELECTION_LEASE = "konductor-arbiter";
+
+/** Admission and gate API paths. */
+export const PATH = {
+  mutate: "/admission/mutate",
+  acquire: "/v1/acquire",
+  renew: "/v1/renew",
+  announce: "/v1/announce",
+  release: "/v1/release",
+} as const;
+
+/** Exit codes of gate and keeper (a native sidecar's restart rule names {@link EXIT.fenced}). */
+export const EXIT = { done: 0, refused: 69, fenced: 75, lost: 76, badConfiguration: 78 } as const;
