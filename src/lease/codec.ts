@@ -1,0 +1,263 @@
+/** Leases and LeaseRequests as the API server stores them, read into and written from the rules' own types. */
+import { defined, flag, integer, list, record, text, timeMs } from "../shared/json.ts";
+import { parseDuration } from "./duration.ts";
+import type {
+  ClaimantRef,
+  Condition,
+  EndReason,
+  Hold,
+  HolderRef,
+  Lease,
+  LeaseRequest,
+  LeaseStatus,
+  PastHold,
+  RequestPhase,
+  RevokeReason,
+} from "./types.ts";
+
+export const DEFAULT_TTL_MS = 600_000;
+
+/** Reads a klease. The CRD's schema has refused what cannot be; what is missing gets its default. */
+export function parseLease(object: unknown): Lease {
+  const lease = record(object);
+  const spec = record(lease["spec"]);
+  const policy = spec["handoverPolicy"];
+  return {
+    ...parseMetadata(lease),
+    spec: {
+      ttlMs: durationMs(spec["ttl"]) ?? DEFAULT_TTL_MS,
+      priority: integer(spec["priority"]) ?? 0,
+      renewable: flag(spec["renewable"]) ?? true,
+      ...((policy === "AfterExpiry" || policy === "AfterTermination") && { handoverPolicy: policy }),
+    },
+    status: parseLeaseStatus(record(lease["status"])),
+  };
+}
+
+function parseMetadata(object: Record<string, unknown>) {
+  const metadata = record(object["metadata"]);
+  return {
+    namespace: text(metadata["namespace"]) ?? "",
+    name: text(metadata["name"]) ?? "",
+    uid: text(metadata["uid"]) ?? "",
+    resourceVersion: text(metadata["resourceVersion"]) ?? "",
+    generation: integer(metadata["generation"]) ?? 0,
+    createdMs: timeMs(metadata["creationTimestamp"]) ?? 0,
+    terminating: metadata["deletionTimestamp"] !== undefined,
+  };
+}
+
+function durationMs(value: unknown): number | undefined {
+  const duration = text(value);
+  return duration === undefined ? undefined : parseDuration(duration);
+}
+
+function parseLeaseStatus(status: Record<string, unknown>): LeaseStatus {
+  const conditions = list(status["conditions"]).map(parseCondition);
+  return {
+    ...defined({
+      hold: parseHold(status, conditions),
+      lastToken: integer(status["fencingToken"]),
+      lastRequest: text(status["requestUID"]),
+    }),
+    waiters: integer(status["waiters"]) ?? 0,
+    history: list(status["history"]).map(parsePastHold),
+    conditions,
+    observedGeneration: integer(status["observedGeneration"]) ?? 0,
+  };
+}
+
+function parseHold(status: Record<string, unknown>, conditions: readonly Condition[]): Hold | undefined {
+  const phase = text(status["phase"]);
+  const ref = parseHolderRef(record(status["holderRef"]));
+  const token = integer(status["fencingToken"]);
+  if ((phase !== "Held" && phase !== "Expired") || !ref || token === undefined) return undefined;
+  const isTrue = (type: string) =>
+    conditions.find((condition) => condition.type === type && condition.status === "True");
+  const revoked = isTrue("Revoked")?.reason;
+  return {
+    holder: text(status["holder"]) ?? "",
+    ref,
+    token,
+    acquiredMs: timeMs(status["acquired"]) ?? 0,
+    expiresMs: timeMs(status["expires"]) ?? 0,
+    ttlMs: integer(status["holdTtlMs"]) ?? DEFAULT_TTL_MS,
+    renewals: integer(status["renewals"]) ?? 0,
+    confirmed: flag(status["confirmed"]) ?? false,
+    expired: phase === "Expired",
+    releasing: isTrue("Releasing") !== undefined,
+    unreachable: isTrue("HolderUnreachable") !== undefined,
+    ...defined({ gateRun: text(status["gateRun"]) }),
+    ...(isRevokeReason(revoked) && { revoked }),
+  };
+}
+
+function isRevokeReason(reason: string | undefined): reason is RevokeReason {
+  return reason === "NotStarted" || reason === "Forced";
+}
+
+function parseClaimantRef(ref: Record<string, unknown>): ClaimantRef | undefined {
+  const { kind } = ref;
+  const name = text(ref["name"]);
+  const uid = text(ref["uid"]);
+  if ((kind !== "Pod" && kind !== "Job" && kind !== "LeaseRequest") || !name || !uid) return undefined;
+  return { kind, name, uid };
+}
+
+/** A request is a pod's, a Job's, or its own. */
+function parseOwnerRef(ref: Record<string, unknown>): ClaimantRef | undefined {
+  return ref["kind"] === "LeaseRequest" ? undefined : parseClaimantRef(ref);
+}
+
+function parseHolderRef(ref: Record<string, unknown>): HolderRef | undefined {
+  const claimant = parseClaimantRef(ref);
+  return (
+    claimant && {
+      ...claimant,
+      ...defined({
+        node: text(ref["node"]),
+        graceSeconds: integer(ref["graceSeconds"]),
+        selfFencing: flag(ref["selfFencing"]),
+      }),
+    }
+  );
+}
+
+function parseCondition(value: unknown): Condition {
+  const condition = record(value);
+  return {
+    type: text(condition["type"]) ?? "",
+    status: condition["status"] === "True" ? "True" : "False",
+    reason: text(condition["reason"]) ?? "",
+    message: text(condition["message"]) ?? "",
+    lastTransitionMs: timeMs(condition["lastTransitionTime"]) ?? 0,
+  };
+}
+
+const END_REASONS: readonly EndReason[] = [
+  "Released",
+  "Terminated",
+  "Expired",
+  "NotConfirmed",
+  "Fenced",
+  "Restarted",
+  "RequestDeleted",
+  "Forced",
+];
+
+function parsePastHold(value: unknown): PastHold {
+  const past = record(value);
+  return {
+    holder: text(past["holder"]) ?? "",
+    acquiredMs: timeMs(past["acquired"]) ?? 0,
+    endedMs: timeMs(past["ended"]) ?? 0,
+    reason: END_REASONS.find((reason) => reason === past["reason"]) ?? "Released",
+    token: integer(past["token"]) ?? 0,
+  };
+}
+
+/** A Lease's status as it is written. `lease` is the one it was computed from; `nowMs` stamps conditions that changed. */
+export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: number): Record<string, unknown> {
+  const { hold } = status;
+  return {
+    phase: hold ? (hold.expired ? "Expired" : "Held") : "Available",
+    ...(hold && {
+      holder: hold.holder,
+      holderRef: hold.ref,
+      acquired: isoTime(hold.acquiredMs),
+      expires: isoTime(hold.expiresMs),
+      renewals: hold.renewals,
+      holdTtlMs: hold.ttlMs,
+      confirmed: hold.confirmed,
+      ...defined({ gateRun: hold.gateRun }),
+    }),
+    ...defined({ fencingToken: status.lastToken, requestUID: status.lastRequest }),
+    waiters: status.waiters,
+    history: status.history.map(({ holder, acquiredMs, endedMs, reason, token }) => ({
+      holder,
+      acquired: isoTime(acquiredMs),
+      ended: isoTime(endedMs),
+      reason,
+      token,
+    })),
+    conditions: conditionsOf(status, nowMs).map(({ lastTransitionMs, ...condition }) => ({
+      ...condition,
+      lastTransitionTime: isoTime(lastTransitionMs).replace(/\.\d+Z$/, "Z"),
+    })),
+    observedGeneration: lease.generation,
+  };
+}
+
+function conditionsOf({ hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
+  const wanted = [
+    { type: "Ready", reason: "LeaseReady", message: "konductor arbitrates this klease" },
+    hold?.releasing && {
+      type: "Releasing",
+      reason: "HolderEnding",
+      message: `${hold.holder} said that it ends; waiting for proof that its containers have stopped`,
+    },
+    hold?.revoked && {
+      type: "Revoked",
+      reason: hold.revoked,
+      message:
+        hold.revoked === "NotStarted"
+          ? `no main container of ${hold.holder} started in time; its renewals are refused`
+          : `an admin took the klease from ${hold.holder}; its renewals are refused`,
+    },
+    hold?.unreachable && {
+      type: "HolderUnreachable",
+      reason: "NoProofOfTermination",
+      message:
+        `${hold.holder} expired and nothing proves that its containers have stopped` +
+        `${hold.ref.node ? ` on node ${hold.ref.node}` : ""}: when the node is off, taint it with ` +
+        "node.kubernetes.io/out-of-service; docs/guarantees.md has what else can be done",
+    },
+  ].filter((condition) => typeof condition === "object");
+  return wanted.map((condition) => {
+    const before = conditions.find(({ type, status }) => type === condition.type && status === "True");
+    return { ...condition, status: "True" as const, lastTransitionMs: before?.lastTransitionMs ?? nowMs };
+  });
+}
+
+/** RFC 3339 with milliseconds. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** metav1.MicroTime wants six digits. */
+export function microTime(ms: number): string {
+  return isoTime(ms).replace("Z", "000Z");
+}
+
+const REQUEST_PHASES: readonly RequestPhase[] = ["Pending", "Granted", "Denied", "Expired"];
+
+/** Reads a LeaseRequest. */
+export function parseLeaseRequest(object: unknown): LeaseRequest {
+  const request = record(object);
+  const spec = record(request["spec"]);
+  const status = record(request["status"]);
+  const metadata = parseMetadata(request);
+  return {
+    ...metadata,
+    spec: {
+      lease: text(spec["lease"]) ?? "",
+      holder: text(spec["holder"]) ?? "",
+      requestedAtMs: timeMs(spec["requestedAt"]) ?? metadata.createdMs,
+      ...defined({
+        ref: parseOwnerRef(record(spec["holderRef"])),
+        priority: integer(spec["priority"]),
+        ttlMs: durationMs(spec["ttl"]),
+        requestedBy: text(spec["requestedBy"]),
+        waitUntilMs: timeMs(spec["waitUntil"]),
+      }),
+    },
+    status: {
+      phase: REQUEST_PHASES.find((phase) => phase === status["phase"]) ?? "Pending",
+      ...defined({
+        reason: text(status["reason"]),
+        token: integer(status["fencingToken"]),
+        expiresMs: timeMs(status["expires"]),
+      }),
+    },
+  };
+}

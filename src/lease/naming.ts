@@ -1,0 +1,20 @@
+import { createHash } from "node:crypto";
+import type { ClaimantRef } from "./types.ts";
+
+/** The longest name an API object may have (DNS-1123 subdomain). */
+const MAX_NAME_LENGTH = 253;
+const DIGEST_LENGTH = 10;
+
+/**
+ * The name of a claimant's LeaseRequest: the same claimant asking for the same Lease again finds its own object, and two
+ * claimants can only meet under one name by a collision of 40 bits, which the caller sees since the claimant differs.
+ */
+export function requestName(
+  lease: string,
+  claimant: Pick<ClaimantRef, "kind" | "uid"> | { holder: string },
+): string {
+  const identity =
+    "holder" in claimant ? `client/${claimant.holder}` : `${claimant.kind.toLowerCase()}/${claimant.uid}`;
+  const digest = createHash("sha256").update(`${lease}/${identity}`).digest("hex").slice(0, DIGEST_LENGTH);
+  return `${lease.slice(0, MAX_NAME_LENGTH - DIGEST_LENGTH - 1)}-${digest}`;
+}

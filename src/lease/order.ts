@@ -1,0 +1,26 @@
+import type { Lease, LeaseRequest } from "./types.ts";
+
+/**
+ * The one order in which waiters are served, for the arbiter and for everybody who shows a place in the queue: priority
+ * descending (a request without one has the Lease's), then the time it was requested, then its name.
+ */
+export function compareRequests(lease: Pick<Lease, "spec">): (a: LeaseRequest, b: LeaseRequest) => number {
+  const priorityOf = (request: LeaseRequest) => request.spec.priority ?? lease.spec.priority;
+  return (a, b) =>
+    priorityOf(b) - priorityOf(a) ||
+    a.spec.requestedAtMs - b.spec.requestedAtMs ||
+    (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+}
+
+/** A grant that was not confirmed in time was taken back; its request keeps its place but is passed over until its claimant asks again. */
+export const NOT_CONFIRMED = "NotConfirmed";
+
+/** Whether `request` still wants to be granted. */
+export function isWaiting(request: LeaseRequest): boolean {
+  return request.status.phase === "Pending" && !request.terminating;
+}
+
+/** Everybody who waits for `lease`, first one first. */
+export function waitingInOrder(lease: Pick<Lease, "spec">, requests: Iterable<LeaseRequest>): LeaseRequest[] {
+  return [...requests].filter(isWaiting).sort(compareRequests(lease));
+}

@@ -1,0 +1,198 @@
+/**
+ * What a user asks for, read from the label and the annotations of a pod, pod template, Job or CronJob. Nothing is
+ * guessed and nothing is ignored: an annotation of ours that cannot be read is a problem, not a default.
+ */
+import { hasCode, KonductorError } from "../shared/errors.ts";
+import { defined } from "../shared/json.ts";
+import {
+  ANNOTATION,
+  GROUP,
+  INJECTED_ANNOTATION,
+  LEASE_LABEL,
+  PROPAGATED_ANNOTATION,
+} from "../shared/names.ts";
+import { DEFAULT_TTL_MS } from "./codec.ts";
+import { formatDuration, parseDuration } from "./duration.ts";
+import { closest } from "./spelling.ts";
+
+const IF_HELD = ["wait", "skip", "fail"] as const;
+const GATE_MODE = ["init", "scheduling", "job"] as const;
+const ON_LOST = ["terminate", "continue"] as const;
+
+export type IfHeld = (typeof IF_HELD)[number];
+export type GateMode = (typeof GATE_MODE)[number];
+export type OnLost = (typeof ON_LOST)[number];
+
+export interface Settings {
+  /** Name of the Lease, in the pod's namespace. */
+  lease: string;
+  ifHeld: IfHeld;
+  /** After it the gate fails; undefined: it waits for ever. */
+  waitTimeoutMs?: number;
+  /** How many runs of one CronJob may wait. */
+  maxWaiting: number;
+  /** Higher first; undefined: the Lease's `spec.priority`. */
+  priority?: number;
+  /** How long a silent holder keeps the lease; undefined: see {@link podTtlMs}. */
+  ttlMs?: number;
+  renew: boolean;
+  /** Renewals stop after it; undefined: never. */
+  maxHoldMs?: number;
+  gate: GateMode;
+  /** How long after the grant a main container may take to start. */
+  startTimeoutMs: number;
+  onLost: OnLost;
+  /** Mount path of the files `token` and `expires` in user containers; undefined: not mounted. */
+  tokenFile?: string;
+}
+
+/** Where the settings stand: an object's metadata. */
+export interface SettingsSource {
+  labels?: Readonly<Record<string, string>>;
+  annotations?: Readonly<Record<string, string>>;
+}
+
+/** Either the settings or one sentence that names the field, the value and what is allowed. */
+export type SettingsResult = { ok: true; settings: Settings } | { ok: false; problem: string };
+
+/** A keeper needs a few tries before the ttl is over. */
+export const MIN_POD_TTL_MS = 15_000;
+export const DEFAULT_START_TIMEOUT_MS = 600_000;
+const INT32_MAX = 2 ** 31 - 1;
+
+/** Names of API objects (RFC 1123 subdomain); a label's value may hold more, and is at most 63 characters long. */
+const OBJECT_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const ABSOLUTE_PATH = /^(\/[^/:\0]+)+\/?$/;
+
+/** What a later version brings: read, so that a typing error is found, but refused rather than ignored. */
+const SUPPORTED: Readonly<Record<string, string | undefined>> = {
+  [ANNOTATION.ifHeld]: "wait",
+  [ANNOTATION.gate]: "init",
+  [ANNOTATION.maxWaiting]: undefined,
+  [ANNOTATION.waitTimeout]: undefined,
+  [ANNOTATION.tokenFile]: undefined,
+};
+
+/** Reads label and annotations; `path` is where they stand in the object that the user wrote. */
+export function readSettings(source: SettingsSource, path = "metadata"): SettingsResult {
+  try {
+    return { ok: true, settings: requireSettings(source, path) };
+  } catch (error) {
+    if (hasCode(error, "Invalid")) return { ok: false, problem: error.message };
+    throw error;
+  }
+}
+
+/** A sentence about the first annotation, rightly written, that this version does not bring yet. */
+export function findUnsupported({ annotations = {} }: SettingsSource, path = "metadata"): string | undefined {
+  for (const [name, supported] of Object.entries(SUPPORTED)) {
+    const value = annotations[name];
+    if (value === undefined || value === supported) continue;
+    const allowed = supported ? `allowed: ${supported}` : "leave the annotation out";
+    return invalid(path, name, value, `is not supported by this version of konductor; ${allowed}`);
+  }
+  return undefined;
+}
+
+/** The ttl of a pod's hold, given the ttl of its Lease (undefined: it has to be created). */
+export function podTtlMs({ ttlMs }: Pick<Settings, "ttlMs">, leaseTtlMs: number | undefined): number {
+  return Math.max(MIN_POD_TTL_MS, ttlMs ?? leaseTtlMs ?? DEFAULT_TTL_MS);
+}
+
+function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path: string): Settings {
+  const lease = labels[LEASE_LABEL] ?? "";
+  if (!OBJECT_NAME.test(lease)) {
+    const rule = 'lower case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends';
+    fail(`${path}.labels[${LEASE_LABEL}]: Invalid value: ${quoted(lease)}: ${rule}`);
+  }
+  refuseUnknown(labels, annotations, path);
+
+  function read<T>(name: string, allowed: string, parse: (text: string) => T | undefined): T | undefined {
+    const text = annotations[name];
+    if (text === undefined) return undefined;
+    return parse(text) ?? fail(invalid(path, name, text, `${allowed} is allowed`));
+  }
+  const oneOf = <T extends string>(name: string, values: readonly T[]) =>
+    read(name, values.join(" or "), (text) => values.find((value) => value === text));
+  const duration = (name: string, leastMs?: number) =>
+    read(
+      name,
+      `a Go duration such as "10m" ${leastMs ? `of at least ${formatDuration(leastMs)}` : "that is longer than 0s"}`,
+      (text) => durationFrom(text, leastMs ?? Number.MIN_VALUE),
+    );
+  const integer = (name: string, least: number) =>
+    read(name, `a whole number from ${least} to ${INT32_MAX}`, (text) => integerFrom(text, least));
+
+  const optional = {
+    waitTimeoutMs: duration(ANNOTATION.waitTimeout),
+    priority: integer(ANNOTATION.priority, -INT32_MAX - 1),
+    ttlMs: duration(ANNOTATION.ttl, MIN_POD_TTL_MS),
+    maxHoldMs: duration(ANNOTATION.maxHold),
+    tokenFile: read(ANNOTATION.tokenFile, 'an absolute path such as "/var/run/lease"', pathFrom),
+  };
+  return {
+    lease,
+    ifHeld: oneOf(ANNOTATION.ifHeld, IF_HELD) ?? "wait",
+    maxWaiting: integer(ANNOTATION.maxWaiting, 0) ?? 1,
+    renew: (oneOf(ANNOTATION.renew, ["true", "false"]) ?? "true") === "true",
+    gate: oneOf(ANNOTATION.gate, GATE_MODE) ?? "init",
+    startTimeoutMs: duration(ANNOTATION.startTimeout) ?? DEFAULT_START_TIMEOUT_MS,
+    onLost: oneOf(ANNOTATION.onLost, ON_LOST) ?? "terminate",
+    ...defined(optional),
+  };
+}
+
+/** A misspelt annotation, or one written as a label, would otherwise be ignored without a word. */
+function refuseUnknown(
+  labels: SettingsSource["labels"] & {},
+  annotations: SettingsSource["annotations"] & {},
+  path: string,
+) {
+  const known: string[] = Object.values(ANNOTATION);
+  for (const name of Object.keys(annotations)) {
+    if (!name.startsWith(`${GROUP}/`) || known.includes(name)) continue;
+    if (name === INJECTED_ANNOTATION || name === PROPAGATED_ANNOTATION) continue;
+    const guess = closest(name, known);
+    const hint = guess ? `did you mean ${guess}?` : `allowed: ${known.join(", ")}`;
+    fail(invalid(path, name, annotations[name] ?? "", `konductor knows no such annotation; ${hint}`));
+  }
+  for (const name of Object.keys(labels)) {
+    if (!name.startsWith(`${GROUP}/`) || name === LEASE_LABEL) continue;
+    const hint = known.includes(name) ? "it belongs into the annotations" : `allowed: ${LEASE_LABEL}`;
+    fail(
+      `${path}.labels[${name}]: Invalid value: ${quoted(labels[name] ?? "")}: konductor knows no such label; ${hint}`,
+    );
+  }
+}
+
+function durationFrom(text: string, leastMs: number): number | undefined {
+  try {
+    const ms = parseDuration(text);
+    return ms >= leastMs ? ms : undefined;
+  } catch (error) {
+    if (hasCode(error, "Invalid")) return undefined;
+    throw error;
+  }
+}
+
+function integerFrom(text: string, least: number): number | undefined {
+  const value = /^[+-]?\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  return value >= least && value <= INT32_MAX ? value : undefined;
+}
+
+function pathFrom(text: string): string | undefined {
+  return ABSOLUTE_PATH.test(text) && !text.split("/").includes("..") ? text : undefined;
+}
+
+function invalid(path: string, name: string, value: string, rule: string): string {
+  return `${path}.annotations[${name}]: Invalid value: ${quoted(value)}: ${rule}`;
+}
+
+/** What a user wrote, at a length that can be read in one sentence. */
+function quoted(value: string): string {
+  return JSON.stringify(value.length > 100 ? `${value.slice(0, 100)}…` : value);
+}
+
+function fail(problem: string): never {
+  throw new KonductorError("Invalid", problem);
+}

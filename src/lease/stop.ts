@@ -1,0 +1,61 @@
+/**
+ * How long the kubelet may take to stop a pod's containers after its keeper has exited to fence (KEP-5532,
+ * RestartAllContainers): it sends TERM, then KILL 2 s later, to one container after the other, and waits for a kill that is
+ * already going on, be it one of a failed probe with the container's whole grace period.
+ *
+ * Limits: a kill that is going on because of a postStart hook is not covered (see {@link hasPostStart}), nor are ephemeral
+ * containers beyond the first, since they arrive after admission.
+ */
+import { GATE_CONTAINER, KEEPER_CONTAINER } from "../shared/names.ts";
+
+export interface StoppableProbe {
+  terminationGracePeriodSeconds?: number;
+}
+
+/** What of a container decides how long stopping it takes; a V1Container is one. */
+export interface StoppableContainer {
+  name: string;
+  restartPolicy?: string;
+  livenessProbe?: StoppableProbe;
+  startupProbe?: StoppableProbe;
+  lifecycle?: { postStart?: object };
+}
+
+/** What of a pod spec decides how long stopping it takes; a V1PodSpec is one. */
+export interface StoppablePodSpec {
+  containers: readonly StoppableContainer[];
+  initContainers?: readonly StoppableContainer[];
+  terminationGracePeriodSeconds?: number;
+}
+
+const BASE_MS = 3_000;
+const PER_CONTAINER_MS = 2_000;
+const DEFAULT_GRACE_SECONDS = 30;
+
+/** The longest time in ms that fencing this pod may take; our own two containers do not count. */
+export function stopMs(spec: StoppablePodSpec): number {
+  const others = longRunning(spec);
+  const podGrace = spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+  const probeGraces = others
+    .flatMap(({ livenessProbe, startupProbe }) => [livenessProbe, startupProbe])
+    .filter((probe) => probe !== undefined)
+    .map((probe) => probe.terminationGracePeriodSeconds ?? podGrace);
+  return BASE_MS + PER_CONTAINER_MS * others.length + 1_000 * Math.max(0, ...probeGraces);
+}
+
+/** Whether a postStart hook can hold up a fence for as long as it pleases. */
+export function hasPostStart(spec: StoppablePodSpec): boolean {
+  return longRunning(spec).some(({ lifecycle }) => lifecycle?.postStart !== undefined);
+}
+
+/**
+ * The containers that may run at one moment. A plain init container runs alone beside the sidecars, before any main
+ * container does, so it never adds to their number; probes and hooks it may not have.
+ */
+function longRunning(spec: StoppablePodSpec): StoppableContainer[] {
+  const sidecars = (spec.initContainers ?? []).filter(
+    ({ name, restartPolicy }) =>
+      restartPolicy === "Always" && name !== GATE_CONTAINER && name !== KEEPER_CONTAINER,
+  );
+  return [...sidecars, ...spec.containers];
+}

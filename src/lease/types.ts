@@ -1,0 +1,146 @@
+/**
+ * Leases and LeaseRequests as the rules see them: parsed, in milliseconds, and without states that cannot be. What goes
+ * over the wire is in codec.ts.
+ */
+
+/** When the next one may start after a holder went silent. */
+export type HandoverPolicy = "AfterExpiry" | "AfterTermination";
+
+/** Who claims or holds. For a pod, `uid` is its identity; names come back (StatefulSets), uids do not. */
+export interface ClaimantRef {
+  kind: "Pod" | "Job" | "LeaseRequest";
+  name: string;
+  uid: string;
+}
+
+/** What must be known of a holder even when its pod object is gone and the arbiter has just started. */
+export interface HolderRef extends ClaimantRef {
+  /** The node it was granted on: proof by an out-of-service taint needs it. */
+  node?: string;
+  graceSeconds?: number;
+  /** Whether its keeper was injected with the rule that stops the pod without the API server's help. */
+  selfFencing?: boolean;
+}
+
+/** Why renewals of a live hold are refused from now on. */
+export type RevokeReason = "NotStarted" | "Forced";
+
+/** One period of exclusive use. It exists while the Lease's phase is Held or Expired. */
+export interface Hold {
+  /** What people see: the pod's name, or what a client called itself. */
+  holder: string;
+  ref: HolderRef;
+  token: number;
+  acquiredMs: number;
+  /** For people. The arbiter measures silence on its own clock. */
+  expiresMs: number;
+  /** The promise that this hold was given; `spec.ttl` may have changed since. */
+  ttlMs: number;
+  renewals: number;
+  /** Whether the claimant has answered its grant; before that no main container can have started. */
+  confirmed: boolean;
+  /** The run of the pod's gate that confirmed it: see src/shared/gate-run.ts. */
+  gateRun?: string;
+  /** The phase is Expired: the TTL and its allowance passed in silence. */
+  expired: boolean;
+  /** The keeper said that it ends, and nothing has proved yet that main ended. Such a holder cannot fence itself any more. */
+  releasing: boolean;
+  revoked?: RevokeReason;
+  /** Silent, not provably ended, and the policy forbids to go on without proof: somebody must act. */
+  unreachable: boolean;
+}
+
+/** How a hold ended; kept in the Lease's history. Terminated: main was proved to have ended. Restarted: its gate ran again. */
+export type EndReason =
+  | "Released"
+  | "Terminated"
+  | "Expired"
+  | "NotConfirmed"
+  | "Fenced"
+  | "Restarted"
+  | "RequestDeleted"
+  | "Forced";
+
+export interface PastHold {
+  holder: string;
+  acquiredMs: number;
+  endedMs: number;
+  reason: EndReason;
+  token: number;
+}
+
+/** One condition of a Lease, as metav1.Condition has it. */
+export interface Condition {
+  type: string;
+  status: "True" | "False";
+  reason: string;
+  message: string;
+  lastTransitionMs: number;
+}
+
+export interface LeaseStatus {
+  /** undefined: Available. */
+  hold?: Hold;
+  /** The highest token ever granted under this object; undefined before its first grant. */
+  lastToken?: number;
+  /** uid of the LeaseRequest granted last: a request is good for one hold, also when its status does not say so yet. */
+  lastRequest?: string;
+  waiters: number;
+  history: readonly PastHold[];
+  conditions: readonly Condition[];
+  observedGeneration: number;
+}
+
+export interface LeaseSpec {
+  ttlMs: number;
+  priority: number;
+  renewable: boolean;
+  handoverPolicy?: HandoverPolicy;
+}
+
+export interface Lease {
+  namespace: string;
+  name: string;
+  uid: string;
+  resourceVersion: string;
+  generation: number;
+  createdMs: number;
+  terminating: boolean;
+  spec: LeaseSpec;
+  status: LeaseStatus;
+}
+
+export type RequestPhase = "Pending" | "Granted" | "Denied" | "Expired";
+
+/** One claimant's wish to hold a Lease, or the trace of its hold. */
+export interface LeaseRequest {
+  namespace: string;
+  name: string;
+  uid: string;
+  resourceVersion: string;
+  createdMs: number;
+  terminating: boolean;
+  spec: {
+    lease: string;
+    holder: string;
+    /** Set by konductor's account only; without it the request is no pod's. */
+    ref?: ClaimantRef;
+    /** undefined: the Lease's. */
+    priority?: number;
+    ttlMs?: number;
+    requestedAtMs: number;
+    requestedBy?: string;
+    waitUntilMs?: number;
+  };
+  status: {
+    phase: RequestPhase;
+    reason?: string;
+    token?: number;
+    expiresMs?: number;
+  };
+}
+
+/** `namespace/name`, the key under which stores and queues know an object. */
+export function keyOf({ namespace, name }: { namespace: string; name: string }): string {
+  return `${namespace}/${name}`;
+}

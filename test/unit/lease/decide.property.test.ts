@@ -1,0 +1,70 @@
+/**
+ * `decide()` in a world that does its worst (world/world.ts says which invariants it knows, and what is left out), and the proof
+ * that the world notices: with one guard switched off, the invariant that it protects is broken.
+ */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { LeaseSpec } from "../../../src/lease/types.ts";
+import { Broken } from "./world/api.ts";
+import { type Profile, stories, tell } from "./world/events.ts";
+import type { Guards } from "./world/guards.ts";
+
+const RUNS = 1_000;
+
+test.each<[Profile, Partial<LeaseSpec>]>([
+  ["faults", {}],
+  ["faults", { handoverPolicy: "AfterTermination" }],
+  ["faults", { renewable: false, handoverPolicy: "AfterTermination" }],
+  ["recreation", {}],
+])("no sequence of events breaks an invariant: %s, %o", (profile, leaseSpec) => {
+  fc.assert(
+    fc.property(stories(profile), (story) => {
+      tell(story, profile, { leaseSpec });
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+/** The guard that is off, the invariant that breaks without it, where it does, and by which events where that is rare. */
+test.each<[keyof Guards, string, Profile, string[]?]>([
+  // An arbiter that was paused writes what it decided long ago over what has happened since.
+  ["guardedWrites", "I1", "recreation"],
+  // A gate that was slow lets its pod through after its grant was taken back.
+  ["confirm", "I1", "faults"],
+  // A clock that is 6 s fast ends a hold before its keeper does.
+  ["monotonicSilence", "I1", "faults", ["work", "pass", "cut", "syncAll", "act", "deliver"]],
+  // The ended main of the earlier run, shown late, ends the hold of the next one.
+  ["tokenedProof", "I1", "faults", ["work", "pass", "complete", "fail", "loseSandbox", "deliver"]],
+  // A cache that is behind shows a keeper that crashed long ago, and is trusted to have stopped main.
+  ["liveLookAtExpired", "I1", "faults", ["deliver", "work", "crashKeeper", "workBlindly", "pass"]],
+  // A pod that is cut off runs on.
+  ["fencing", "I1", "faults"],
+  // Whoever ran under the deleted Lease is forgotten.
+  ["waitForUnrecorded", "I1", "recreation"],
+  // An acquire that comes late is taken for a gate that runs again: the hold of a main that runs gets another token.
+  ["laterRunsOnly", "I1", "faults"],
+  // Who was passed over once is passed over for ever.
+  ["unmarkWhoAsks", "I3", "faults"],
+  // A Lease that is created again begins with a token that was given before.
+  ["tokensFromBirth", "I2", "recreation"],
+])(
+  "without %s, %s breaks",
+  (guard, invariant, profile, only) => {
+    let broken = "nothing";
+    fc.check(
+      fc.property(stories(profile, only), (story) => {
+        try {
+          tell(story, profile, { guards: { [guard]: false } });
+        } catch (error) {
+          if (!(error instanceof Broken)) throw error;
+          broken = error.message;
+        }
+        return !broken.startsWith(invariant);
+      }),
+      // A seed of its own: that there is a counterexample is a fact, how soon it is found is luck.
+      { numRuns: 20_000, seed: 3, endOnFailure: true },
+    );
+    expect(broken).toMatch(new RegExp(`^${invariant}: `));
+  },
+  60_000,
+);

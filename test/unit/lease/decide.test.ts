@@ -1,0 +1,143 @@
+/** What the world of decide.property.test.ts found in `decide()`, each told once. */
+import { expect, test } from "vitest";
+import { decide, type HoldTimers, type Situation } from "../../../src/lease/decide.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
+import type { Hold } from "../../../src/lease/types.ts";
+import { passMessage } from "../../../src/shared/names.ts";
+import { aHold, aLease, aRequest, held, NOW_MS } from "./samples.ts";
+import { createPod, STOP_MS, statusOf } from "./world/pod.ts";
+
+const GATE_MS = NOW_MS - 120_000;
+
+/** The holder's pod: past its gate, main and keeper running since. */
+function holder(change: Partial<PodView> = {}): PodView {
+  const { token } = aHold();
+  const truth = {
+    ...createPod(1, { selfFencing: true, restartPolicy: "Never" }),
+    token,
+    gate: "passed" as const,
+  };
+  const times = { gateFinishedMs: GATE_MS, keeperStartedMs: GATE_MS, mainStartedMs: GATE_MS };
+  return { ...statusOf({ ...truth, ...times, main: "running", keeper: "running" }), ...change };
+}
+
+const keeper = (state: "running" | "waiting", startedMs: number) => ({
+  keeper: { name: "konductor-keeper", kind: "sidecar" as const, state, startedMs, hasRestartRules: true },
+});
+
+/** The holder is silent for good, and somebody waits. */
+function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> = {}): Situation {
+  const waiter = aRequest({ name: "waiter" });
+  return {
+    lease: held({ expired: true, ...hold }),
+    requests: [waiter],
+    evidenceOf: () => ({ is: "present", pod }),
+    isRequestGone: () => false,
+    unrecordedHolders: 0,
+    timers: { heldForMs: 99_000, silentForMs: 99_000, expiredForMs: 0, endingForMs: 0, ...timers },
+    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
+    nowMs: NOW_MS,
+  };
+}
+
+test("a keeper that ran all the time has stopped main before its hold expires: the next one starts", () => {
+  expect(decide(expired(holder(), {}))).toMatchObject({ do: "write", why: "Granted" });
+});
+
+test("a keeper that came back after a crash may only now be stopping main: that is waited for", () => {
+  const pod = holder(keeper("running", NOW_MS - 1_000));
+  const stoppingMs = STOP_MS + 5_000;
+  expect(decide(expired(pod, { expiredForMs: 1_000 }))).toEqual({ do: "wait", forMs: stoppingMs - 1_000 });
+  expect(decide(expired(pod, { expiredForMs: stoppingMs }))).toMatchObject({ do: "write", why: "Granted" });
+});
+
+test("what the status says of an earlier run's keeper is not believed", () => {
+  const pod = holder();
+  const { gate } = pod;
+  const earlier = { ...pod, ...(gate && { gate: { ...gate, message: passMessage(aHold().token - 1) } }) };
+  expect(decide(expired(earlier, {}))).toMatchObject({ do: "wait" });
+});
+
+test("a holder whose keeper was seen down cannot fence: it is deleted, and without proof an admin must act", () => {
+  const down = keeper("waiting", GATE_MS);
+  expect(decide(expired(holder(down), {}))).toMatchObject({ do: "deletePod" });
+  const deleted = holder({ ...down, deletionMs: NOW_MS });
+  expect(decide(expired(deleted, { endingForMs: 99_000, expiredForMs: 99_000 }))).toMatchObject({
+    do: "write",
+    why: "HolderUnreachable",
+  });
+  expect(decide(expired(deleted, { endingForMs: 99_000 }, { unreachable: true }))).toEqual({ do: "wait" });
+});
+
+test("a holder that was seen to fence is not deleted: what is left of the fence is waited for, then the next one starts", () => {
+  const waiting = { name: "konductor-gate", kind: "init", state: "running", hasRestartRules: false } as const;
+  const queuesAgain = holder({ ...keeper("waiting", GATE_MS), gate: waiting });
+  const fencing = holder();
+  const ends = {
+    ...fencing,
+    keeper: { ...keeper("waiting", GATE_MS).keeper, state: "terminated", exitCode: 75 },
+  } as const;
+  const stoppingMs = STOP_MS + 5_000;
+  expect(decide(expired(queuesAgain, {}))).toEqual({ do: "wait", forMs: stoppingMs });
+  expect(decide(expired(queuesAgain, { expiredForMs: stoppingMs }))).toMatchObject({ why: "Granted" });
+  expect(decide(expired(ends, {}))).toMatchObject({ why: "Granted" });
+});
+
+test("a keeper that runs in a pod that is being deleted no longer fences, but its kubelet ends it in time", () => {
+  const deleted = holder({ deletionMs: NOW_MS });
+  const since = (ms: number) => ({ endingForMs: ms, expiredForMs: ms });
+  expect(decide(expired(deleted, since(1_000)))).toEqual({ do: "wait", forMs: 34_000 });
+  expect(decide(expired(deleted, since(35_000)))).toMatchObject({ do: "write", why: "Granted" });
+  // On a node that is cut off the deletion may be news until the expiry.
+  expect(decide(expired(deleted, { endingForMs: 99_000, expiredForMs: 0 }))).toEqual({
+    do: "wait",
+    forMs: 35_000,
+  });
+  const patient = holder({ deletionMs: NOW_MS, deletionGraceSeconds: 3_600 });
+  expect(decide(expired(patient, since(35_000)))).toEqual({ do: "wait", forMs: 3_570_000 });
+});
+
+test("once a holder was said to be unreachable, its pod object's disappearance frees nothing", () => {
+  const gone = {
+    ...expired(holder(), { endingForMs: 999_000, expiredForMs: 999_000 }, { unreachable: true }),
+  };
+  const evidenceOf = () => ({ is: "gone", isFinal: false, nodeOutOfService: false }) as const;
+  expect(decide({ ...gone, evidenceOf })).toEqual({ do: "wait" });
+  const off = () => ({ is: "gone", isFinal: false, nodeOutOfService: true }) as const;
+  expect(decide({ ...gone, evidenceOf: off })).toMatchObject({ do: "write", why: "Granted" });
+});
+
+test("a pod that runs again must start main again within start-timeout", () => {
+  const situation = expired(holder(), { heldForMs: 600_000, silentForMs: 0 }, { expired: false });
+  expect(decide(situation)).toMatchObject({ do: "wait" });
+  const pod = holder();
+  // The gate of this hold finished after main's last start: what the status shows is the earlier run's main.
+  const rerun = { ...pod, ...(pod.gate && { gate: { ...pod.gate, finishedMs: GATE_MS + 60_000 } }) };
+  expect(decide({ ...situation, evidenceOf: () => ({ is: "present", pod: rerun }) })).toMatchObject({
+    do: "write",
+    why: "Revoked",
+  });
+});
+
+test("a request that its pod made after its hold is a new wish, one from before had its hold", () => {
+  const { ref, acquiredMs } = aHold();
+  const own = { kind: "Pod", name: ref.name, uid: ref.uid } as const;
+  const situation = expired(holder(), {});
+  const requestOf = (requestedAtMs: number) => aRequest({ name: "own", spec: { ref: own, requestedAtMs } });
+  const asked = requestOf(acquiredMs + 9_000);
+  expect(decide({ ...situation, requests: [asked, ...situation.requests] })).toMatchObject({
+    why: "Granted",
+  });
+  const putBack = requestOf(acquiredMs);
+  const requests = [putBack, ...situation.requests];
+  expect(decide({ ...situation, requests })).toEqual({ do: "retire", request: putBack });
+});
+
+test("behind holds of a deleted klease, requests whose pods nobody has seen are looked at", () => {
+  const own = { kind: "Pod", name: "old", uid: "pod-0" } as const;
+  const granted = aRequest({ name: "old", spec: { ref: own }, status: { phase: "Granted", token: 40 } });
+  const situation = { ...expired(holder(), {}), lease: aLease(), requests: [granted], unrecordedHolders: 1 };
+  const unknown = { ...situation, evidenceOf: () => ({ is: "unknown" }) as const };
+  expect(decide(unknown)).toEqual({ do: "look", at: own });
+  expect(decide(situation)).toEqual({ do: "wait", forMs: 5_000 });
+});

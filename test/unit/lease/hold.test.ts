@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import {
+  changeHold,
+  endHold,
+  grantHold,
+  holderRefOf,
+  holdOf,
+  holdTtlMs,
+  nextToken,
+  regrantHold,
+  renewHold,
+} from "../../../src/lease/hold.ts";
+import { parsePod } from "../../../src/lease/pod.ts";
+import type { Hold, LeaseSpec } from "../../../src/lease/types.ts";
+import { aHold, aLease, aRequest, held, NOW_MS } from "./samples.ts";
+
+const CLAIM = { uid: "pod-1", token: 41 };
+const RENEWAL = { ...CLAIM, ttlMs: 60_000, renew: true };
+
+describe("tokens", () => {
+  const createdMs = aLease().createdMs;
+  const granted = (token: number) => aRequest({ status: { phase: "Granted", token } });
+
+  test.each<[string, number | undefined, number[], number, number]>([
+    ["the first lies in the second of the Lease's creation", undefined, [], createdMs + 400, createdMs + 400],
+    ["but not after it, however late it comes", undefined, [], createdMs + 86_400_000, createdMs + 1_000],
+    ["nor before it, however slow this machine's clock is", undefined, [], createdMs - 86_400_000, createdMs],
+    [
+      "one more than any that a request remembers",
+      undefined,
+      [createdMs + 5_000],
+      createdMs,
+      createdMs + 5_001,
+    ],
+    ["then one more each time", 41, [], createdMs, 42],
+    ["a request may remember more than the Lease", 41, [50, 3], createdMs, 51],
+  ])("%s", (_, lastToken, tokens, nowMs, token) => {
+    const lease = aLease(lastToken === undefined ? {} : { lastToken });
+    expect(nextToken(lease, tokens.map(granted), nowMs)).toBe(token);
+  });
+
+  test("a Lease that is created twice in one second does not repeat a token", () => {
+    const first = nextToken(aLease(), [], createdMs + 100);
+    expect(nextToken(aLease(), [], createdMs + 200)).toBeGreaterThan(first);
+  });
+});
+
+describe("a renewal", () => {
+  test.each<
+    [string, Partial<Hold>, Partial<LeaseSpec>, Partial<typeof RENEWAL> & { maxHoldMs?: number }, string]
+  >([
+    ["by another pod", {}, {}, { uid: "pod-2" }, "NotHolder"],
+    ["under an earlier token", {}, {}, { token: 40 }, "NotHolder"],
+    ["of an expired hold, since somebody else may be about to start", { expired: true }, {}, {}, "NotHolder"],
+    ["of an expired hold that was not confirmed", { expired: true, confirmed: false }, {}, {}, "NotHolder"],
+    ["after a forced release", { revoked: "Forced" }, {}, {}, "Revoked"],
+    ["when main did not start in time", { revoked: "NotStarted" }, {}, {}, "NotStarted"],
+    ["as the confirmation of a revoked grant", { revoked: "Forced", confirmed: false }, {}, {}, "Revoked"],
+    ["of a Lease that is not renewable", {}, { renewable: false }, {}, "NotRenewable"],
+    ["of a pod that does not renew", {}, {}, { renew: false }, "NotRenewable"],
+    ["at its longest hold", {}, {}, { maxHoldMs: 10_000 }, "MaxHold"],
+  ])("is refused %s", (_, hold, spec, renewal, reason) => {
+    expect(renewHold(held(hold, spec), { ...RENEWAL, ...renewal }, NOW_MS)).toEqual({ ok: false, reason });
+  });
+
+  test("is refused where nobody holds", () => {
+    expect(renewHold(aLease({ lastToken: 41 }), RENEWAL, NOW_MS)).toEqual({ ok: false, reason: "NotHolder" });
+  });
+
+  test("counts, restarts the ttl, and shows that the keeper runs", () => {
+    expect(renewHold(held({ releasing: true }), { ...RENEWAL, maxHoldMs: 10_001 }, NOW_MS)).toMatchObject({
+      ok: true,
+      hold: {
+        renewals: 4,
+        expiresMs: NOW_MS + 60_000,
+        releasing: false,
+        token: 41,
+        acquiredMs: NOW_MS - 10_000,
+      },
+    });
+  });
+
+  test("that confirms is always allowed, restarts the ttl and is not counted", () => {
+    const lease = held({ confirmed: false, renewals: 0 }, { renewable: false });
+    const confirmation = { ...RENEWAL, renew: false, maxHoldMs: 1 };
+    expect(renewHold(lease, confirmation, NOW_MS)).toMatchObject({
+      ok: true,
+      hold: { confirmed: true, renewals: 0, expiresMs: NOW_MS + 60_000 },
+    });
+  });
+
+  test("that repeats a confirmation whose answer was lost is one, until the keeper renews", () => {
+    const again = { ...RENEWAL, renew: false, maxHoldMs: 1, gateRun: "b/7" };
+    const confirmed = { renewals: 0, gateRun: "b/7" };
+    expect(renewHold(held(confirmed, { renewable: false }), again, NOW_MS)).toMatchObject({
+      ok: true,
+      hold: { renewals: 0, expiresMs: NOW_MS + 60_000 },
+    });
+    const refused = { ok: false, reason: "NotRenewable" };
+    expect(renewHold(held(confirmed), { ...again, gateRun: "b/6" }, NOW_MS)).toEqual(refused);
+    expect(renewHold(held({ ...confirmed, renewals: 1 }), again, NOW_MS)).toEqual(refused);
+  });
+
+  test.each([
+    [60_000, 15_000, 60_000],
+    [60_000, 90_000, 90_000],
+  ])(
+    "of a hold of %i ms by a keeper that counts %i ms makes it %i ms: never less than the keeper counts with",
+    (holdMs, keeperMs, ttlMs) => {
+      expect(renewHold(held({ ttlMs: holdMs }), { ...RENEWAL, ttlMs: keeperMs }, NOW_MS)).toMatchObject({
+        hold: { ttlMs, expiresMs: NOW_MS + ttlMs },
+      });
+    },
+  );
+});
+
+test("a hold is only its own claimant's, under its own token", () => {
+  expect(holdOf(held(), CLAIM)).toEqual(aHold());
+  expect(holdOf(held(), { ...CLAIM, token: 42 })).toBeUndefined();
+  expect(holdOf(held(), { ...CLAIM, uid: "pod-2" })).toBeUndefined();
+  expect(holdOf(undefined, CLAIM)).toBeUndefined();
+});
+
+test("a grant leaves nothing of the hold before, and remembers whose it is", () => {
+  const before = endHold(
+    held({ releasing: true, revoked: "Forced", unreachable: true }).status,
+    "Forced",
+    NOW_MS,
+  );
+  const request = aRequest({ uid: "request-2", spec: { holder: "run-2" } });
+  const ref = { kind: "Pod" as const, name: "run-2", uid: "pod-2" };
+  const status = grantHold(before, { request, ref, token: 42, ttlMs: 30_000 }, NOW_MS);
+  expect(status).toMatchObject({ lastToken: 42, lastRequest: "request-2" });
+  expect(status.hold).toEqual({
+    holder: "run-2",
+    ref,
+    token: 42,
+    acquiredMs: NOW_MS,
+    expiresMs: NOW_MS + 30_000,
+    ttlMs: 30_000,
+    renewals: 0,
+    confirmed: false,
+    expired: false,
+    releasing: false,
+    unreachable: false,
+  });
+});
+
+describe("the end of a hold", () => {
+  test("is noted first in a history of ten; token and request stay known", () => {
+    let status = aLease().status;
+    for (let token = 1; token <= 12; token++) {
+      const grant = { request: aRequest(), ref: aHold().ref, token, ttlMs: 1 };
+      status = endHold(grantHold(status, grant, NOW_MS + token), "Released", NOW_MS + 100 + token);
+    }
+    expect(status.hold).toBeUndefined();
+    expect(status.history.map(({ token }) => token)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
+    expect(status.history[0]).toEqual({
+      holder: "ci",
+      acquiredMs: NOW_MS + 12,
+      endedMs: NOW_MS + 112,
+      reason: "Released",
+      token: 12,
+    });
+    expect(status).toMatchObject({ lastToken: 12, lastRequest: aRequest().uid });
+  });
+
+  test("of a hold that is not there changes nothing", () => {
+    const { status } = aLease({ lastToken: 4 });
+    expect(endHold(status, "Released", NOW_MS)).toBe(status);
+    expect(changeHold(status, { expired: true })).toBe(status);
+  });
+});
+
+test("a grant to the same claimant again has a new token, must be confirmed, and carries no trouble over", () => {
+  const lease = held({ releasing: true, unreachable: true, revoked: "NotStarted", expired: true });
+  const status = regrantHold(lease, [], NOW_MS);
+  expect(status.hold).toEqual({
+    ...aHold({ token: 42, acquiredMs: NOW_MS, expiresMs: NOW_MS + 60_000, renewals: 0, confirmed: false }),
+  });
+  expect(status).toMatchObject({ lastToken: 42, history: [{ token: 41, reason: "Restarted" }] });
+  expect(regrantHold(aLease(), [], NOW_MS)).toEqual(aLease().status);
+});
+
+describe("what a new hold is like", () => {
+  const podOf = (stopMs: number, isFencing: boolean) =>
+    parsePod({
+      spec: {
+        nodeName: "node-1",
+        terminationGracePeriodSeconds: 7,
+        initContainers: [
+          {
+            name: "konductor-keeper",
+            env: [{ name: "KONDUCTOR_STOP_MS", value: String(stopMs) }],
+            ...(isFencing && { restartPolicyRules: [{ action: "RestartAllContainers" }] }),
+          },
+        ],
+      },
+    });
+
+  test.each<[string, number | undefined, ReturnType<typeof podOf> | undefined, number]>([
+    ["the Lease's ttl", undefined, undefined, 60_000],
+    ["its own, however short, for a client", 1_000, undefined, 1_000],
+    ["15 s at least for a pod", 1_000, podOf(0, false), 15_000],
+    ["twice its stop at least for a pod that fences", 1_000, podOf(20_000, true), 40_000],
+    ["its own for a pod whose stop does not matter", 16_000, podOf(20_000, false), 16_000],
+  ])("%s", (_, ttlMs, pod, expected) => {
+    const request = aRequest({ spec: ttlMs === undefined ? {} : { ttlMs } });
+    expect(holdTtlMs(aLease(), request, pod)).toBe(expected);
+  });
+
+  test("a request without a reference holds for itself, whatever it calls its holder", () => {
+    const request = aRequest({ name: "r", uid: "u", spec: { holder: "run-1" } });
+    expect(holderRefOf(request, undefined)).toEqual({ kind: "LeaseRequest", name: "r", uid: "u" });
+  });
+
+  test("a pod's hold remembers what must be known when the pod is gone", () => {
+    const ref = { kind: "Pod" as const, name: "run-1", uid: "pod-1" };
+    const known = { node: "node-1", graceSeconds: 7, selfFencing: true };
+    expect(holderRefOf(aRequest({ spec: { ref } }), podOf(5_000, true))).toEqual({ ...ref, ...known });
+    expect(holderRefOf(aRequest({ spec: { ref } }), undefined)).toEqual(ref);
+  });
+});

@@ -1,0 +1,57 @@
+/** Leases, requests and holds to test with: sound ones, of which a test changes what it is about. */
+import type { Hold, Lease, LeaseRequest, LeaseStatus } from "../../../src/lease/types.ts";
+
+export const NOW_MS = Date.parse("2026-01-01T00:10:00.000Z");
+
+export function aLease(status: Partial<LeaseStatus> = {}, spec: Partial<Lease["spec"]> = {}): Lease {
+  return {
+    namespace: "ns",
+    name: "nightly",
+    uid: "lease-uid",
+    resourceVersion: "7",
+    generation: 1,
+    createdMs: Date.parse("2026-01-01T00:00:00Z"),
+    terminating: false,
+    spec: { ttlMs: 60_000, priority: 0, renewable: true, ...spec },
+    status: { waiters: 0, history: [], conditions: [], observedGeneration: 1, ...status },
+  };
+}
+
+/** Confirmed, 10 s old, and lately renewed. */
+export function aHold(change: Partial<Hold> = {}): Hold {
+  return {
+    holder: "run-1",
+    ref: { kind: "Pod", name: "run-1", uid: "pod-1", node: "node-1", graceSeconds: 30, selfFencing: true },
+    token: 41,
+    acquiredMs: NOW_MS - 10_000,
+    expiresMs: NOW_MS + 55_000,
+    ttlMs: 60_000,
+    renewals: 3,
+    confirmed: true,
+    expired: false,
+    releasing: false,
+    unreachable: false,
+    ...change,
+  };
+}
+
+export function held(change: Partial<Hold> = {}, spec: Partial<Lease["spec"]> = {}): Lease {
+  const hold = aHold(change);
+  return aLease({ hold, lastToken: hold.token, lastRequest: "request-1" }, spec);
+}
+
+type RequestChange = Partial<Omit<LeaseRequest, "spec">> & { spec?: Partial<LeaseRequest["spec"]> };
+
+export function aRequest({ spec, ...change }: RequestChange = {}): LeaseRequest {
+  return {
+    namespace: "ns",
+    name: "nightly-0123456789",
+    uid: `uid-of-${change.name ?? "request"}`,
+    resourceVersion: "3",
+    createdMs: NOW_MS,
+    terminating: false,
+    status: { phase: "Pending" },
+    ...change,
+    spec: { lease: "nightly", holder: "ci", requestedAtMs: NOW_MS, ...spec },
+  };
+}

@@ -1,0 +1,165 @@
+import { describe, expect, it } from "vitest";
+import { findUnsupported, podTtlMs, readSettings } from "../../../src/lease/settings.ts";
+
+const LABELS = { "konductor.io/lease": "nightly-report" };
+
+function read(
+  annotations: Record<string, string> = {},
+  labels: Record<string, string> = LABELS,
+  path?: string,
+) {
+  const result = readSettings({ labels, annotations }, path);
+  return result.ok ? result.settings : result.problem;
+}
+
+describe("readSettings", () => {
+  it("takes the defaults from a label alone", () => {
+    expect(read()).toEqual({
+      lease: "nightly-report",
+      ifHeld: "wait",
+      maxWaiting: 1,
+      renew: true,
+      gate: "init",
+      startTimeoutMs: 600_000,
+      onLost: "terminate",
+    });
+  });
+
+  it("reads every annotation", () => {
+    const annotations = {
+      "konductor.io/if-held": "skip",
+      "konductor.io/wait-timeout": "1h30m",
+      "konductor.io/max-waiting": "3",
+      "konductor.io/priority": "-7",
+      "konductor.io/ttl": "15s",
+      "konductor.io/renew": "false",
+      "konductor.io/max-hold": "1.5h",
+      "konductor.io/gate": "job",
+      "konductor.io/start-timeout": "90s",
+      "konductor.io/on-lost": "continue",
+      "konductor.io/token-file": "/var/run/lease",
+      "konductor.io/injected": "0.1.0",
+      "konductor.io/propagated": "{}",
+      "example.org/ttl": "whatever",
+    };
+    expect(read(annotations)).toEqual({
+      lease: "nightly-report",
+      ifHeld: "skip",
+      waitTimeoutMs: 5_400_000,
+      maxWaiting: 3,
+      priority: -7,
+      ttlMs: 15_000,
+      renew: false,
+      maxHoldMs: 5_400_000,
+      gate: "job",
+      startTimeoutMs: 90_000,
+      onLost: "continue",
+      tokenFile: "/var/run/lease",
+    });
+  });
+
+  it.each([
+    ["if-held", "Wait", "wait or skip or fail is allowed"],
+    ["gate", "", "init or scheduling or job is allowed"],
+    ["on-lost", "stop", "terminate or continue is allowed"],
+    ["renew", "yes", "true or false is allowed"],
+    ["ttl", "10", 'a Go duration such as "10m" of at least 15s is allowed'],
+    ["ttl", "14.9s", 'a Go duration such as "10m" of at least 15s is allowed'],
+    ["ttl", "-1m", 'a Go duration such as "10m" of at least 15s is allowed'],
+    ["ttl", "", 'a Go duration such as "10m" of at least 15s is allowed'],
+    ["max-hold", "0s", 'a Go duration such as "10m" that is longer than 0s is allowed'],
+    ["wait-timeout", "1d", 'a Go duration such as "10m" that is longer than 0s is allowed'],
+    ["start-timeout", "-1s", 'a Go duration such as "10m" that is longer than 0s is allowed'],
+    ["priority", "high", "a whole number from -2147483648 to 2147483647 is allowed"],
+    ["priority", "1.5", "a whole number from -2147483648 to 2147483647 is allowed"],
+    ["priority", "2147483648", "a whole number from -2147483648 to 2147483647 is allowed"],
+    ["max-waiting", "-1", "a whole number from 0 to 2147483647 is allowed"],
+    ["token-file", "lease", 'an absolute path such as "/var/run/lease" is allowed'],
+    ["token-file", "/a/../etc", 'an absolute path such as "/var/run/lease" is allowed'],
+    ["token-file", "/", 'an absolute path such as "/var/run/lease" is allowed'],
+    ["tll", "10m", "konductor knows no such annotation; did you mean konductor.io/ttl?"],
+    ["if-hold", "wait", "konductor knows no such annotation; did you mean konductor.io/if-held?"],
+    [
+      "colour",
+      "red",
+      "konductor knows no such annotation; allowed: konductor.io/if-held, konductor.io/wait-timeout, " +
+        "konductor.io/max-waiting, konductor.io/priority, konductor.io/ttl, konductor.io/renew, konductor.io/max-hold, " +
+        "konductor.io/gate, konductor.io/start-timeout, konductor.io/on-lost, konductor.io/token-file",
+    ],
+  ])("refuses %s: %j in one sentence", (name, value, rule) => {
+    const field = `metadata.annotations[konductor.io/${name}]`;
+    expect(read({ [`konductor.io/${name}`]: value })).toBe(
+      `${field}: Invalid value: ${JSON.stringify(value)}: ${rule}`,
+    );
+  });
+
+  it.each(["", "Nightly", "a_b", "-a", "a-", ".a", "a..b", "a.-b", "a:b"])(
+    "refuses the lease name %j",
+    (lease) => {
+      expect(read({}, { "konductor.io/lease": lease })).toBe(
+        `metadata.labels[konductor.io/lease]: Invalid value: ${JSON.stringify(lease)}: ` +
+          'lower case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends',
+      );
+    },
+  );
+
+  it.each(["a", "0", "a.b-c.9", "x".repeat(63)])("takes the lease name %j", (lease) => {
+    expect(read({}, { "konductor.io/lease": lease })).toMatchObject({ lease });
+  });
+
+  it("points out an annotation that was written as a label", () => {
+    expect(read({}, { ...LABELS, "konductor.io/ttl": "10m" })).toBe(
+      'metadata.labels[konductor.io/ttl]: Invalid value: "10m": konductor knows no such label; it belongs into the annotations',
+    );
+  });
+
+  it("names the field where the user wrote it", () => {
+    expect(read({ "konductor.io/ttl": "1" }, LABELS, "spec.template.metadata")).toMatch(
+      /^spec\.template\.metadata\.annotations\[konductor\.io\/ttl\]: /,
+    );
+  });
+});
+
+describe("findUnsupported", () => {
+  const find = (name: string, value: string) =>
+    findUnsupported({ annotations: { [`konductor.io/${name}`]: value } });
+
+  it.each([
+    ["if-held", "skip", "allowed: wait"],
+    ["if-held", "fail", "allowed: wait"],
+    ["gate", "scheduling", "allowed: init"],
+    ["gate", "job", "allowed: init"],
+    ["max-waiting", "1", "leave the annotation out"],
+    ["wait-timeout", "5m", "leave the annotation out"],
+    ["token-file", "/var/run/lease", "leave the annotation out"],
+  ])("says plainly that %s: %s is not brought yet", (name, value, allowed) => {
+    expect(find(name, value)).toBe(
+      `metadata.annotations[konductor.io/${name}]: Invalid value: ${JSON.stringify(value)}: ` +
+        `is not supported by this version of konductor; ${allowed}`,
+    );
+  });
+
+  it.each([
+    ["if-held", "wait"],
+    ["gate", "init"],
+    ["priority", "5"],
+    ["ttl", "1m"],
+    ["renew", "false"],
+    ["max-hold", "1h"],
+    ["start-timeout", "1m"],
+    ["on-lost", "continue"],
+  ])("has nothing against %s: %s", (name, value) => {
+    expect(find(name, value)).toBeUndefined();
+  });
+});
+
+describe("podTtlMs", () => {
+  it.each([
+    ["the annotation", 60_000, 20_000, 60_000],
+    ["the Lease", undefined, 20_000, 20_000],
+    ["the default of a Lease that has to be created", undefined, undefined, 600_000],
+    ["at least 15 s", undefined, 5_000, 15_000],
+  ])("%s", (_name, ttlMs, leaseTtlMs, expected) => {
+    expect(podTtlMs(ttlMs === undefined ? {} : { ttlMs }, leaseTtlMs)).toBe(expected);
+  });
+});

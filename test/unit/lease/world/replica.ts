@@ -1,0 +1,109 @@
+/**
+ * What the gate API does for gates and keepers. A replica reads, computes with the rules of hold.ts, and writes guarded: a
+ * conflict makes it read again, so that in the model, where nothing happens in between, it simply succeeds.
+ */
+import { changeHold, endHold, holdOf, regrantHold, renewHold } from "../../../../src/lease/hold.ts";
+import { requestName } from "../../../../src/lease/naming.ts";
+import type { Lease, LeaseSpec } from "../../../../src/lease/types.ts";
+import type { Api } from "./api.ts";
+import { LEASE_NAME } from "./api.ts";
+import type { Guards } from "./guards.ts";
+import type { TruePod } from "./pod.ts";
+
+export type Answer = { state: "waiting" } | { state: "granted"; token: number };
+
+export interface Replica {
+  acquire(pod: TruePod): Answer;
+  /** The ttl of the answer; undefined where it was refused. */
+  renew(pod: TruePod, token: number): number | undefined;
+  /** `isCertain`: the times of preStop and SIGTERM show that main has ended. */
+  release(pod: TruePod, token: number, isCertain: boolean): void;
+  /** An acquire of `pod` that was on its way for long is answered now, whatever its gate does by then. */
+  acquireLate(pod: TruePod): void;
+}
+
+export interface ReplicaWorld {
+  api: Api;
+  now(): number;
+  guards: Guards;
+  leaseSpec: LeaseSpec;
+}
+
+export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Replica {
+  const requestOf = (uid: string) => [...api.requests().values()].find(({ spec }) => spec.ref?.uid === uid);
+
+  /** One request per pod, good for one hold; asking again ends being passed over. */
+  function queue(pod: TruePod, lease: Lease): void {
+    const request = requestOf(pod.uid);
+    const isSpent =
+      request && (request.status.phase !== "Pending" || request.uid === lease.status.lastRequest);
+    if (request && isSpent) api.deleteRequest(request.uid);
+    if (!request || isSpent) createRequest(pod);
+    else if (request.status.reason && guards.unmarkWhoAsks)
+      api.writeRequest(request.uid, { phase: "Pending" });
+  }
+
+  function createRequest({ uid, name, priority }: TruePod): void {
+    const ref = { kind: "Pod" as const, uid, name };
+    api.createRequest({
+      name: requestName(LEASE_NAME, ref),
+      spec: {
+        lease: LEASE_NAME,
+        holder: name,
+        ref,
+        requestedAtMs: now(),
+        ...(priority !== undefined && { priority }),
+      },
+      status: { phase: "Pending" },
+    });
+  }
+
+  function grantAgain(lease: Lease): number | undefined {
+    const status = regrantHold(lease, api.requests().values(), now());
+    api.writeLease(lease, status);
+    return status.hold?.token;
+  }
+
+  return {
+    acquire(pod) {
+      api.createLease(leaseSpec);
+      let lease = api.lease();
+      if (pod.file?.lost && lease && holdOf(lease, { uid: pod.uid, token: pod.file.token })) {
+        api.writeLease(lease, endHold(lease.status, "Fenced", now()));
+        lease = api.lease();
+      }
+      const hold = lease?.status.hold;
+      if (lease && hold?.ref.uid === pod.uid) {
+        const token = hold.confirmed ? grantAgain(lease) : hold.token;
+        if (token !== undefined) return { state: "granted", token };
+      }
+      if (lease) queue(pod, lease);
+      return { state: "waiting" };
+    },
+    renew(pod, token) {
+      const lease = api.lease();
+      if (!lease) return undefined;
+      const renewed = renewHold(lease, { uid: pod.uid, token, ttlMs: 0, renew: true }, now());
+      if (!renewed.ok || !api.writeLease(lease, renewed.status)) return undefined;
+      const request = requestOf(pod.uid);
+      // A Lease that is created again must find who was granted what before; the arbiter may have died before it said so.
+      if (request && request.status.token !== token)
+        api.writeRequest(request.uid, { phase: "Granted", token });
+      return renewed.hold.ttlMs;
+    },
+    release(pod, token, isCertain) {
+      const lease = api.lease();
+      if (!lease || !holdOf(lease, { uid: pod.uid, token })) return;
+      const { status } = lease;
+      api.writeLease(
+        lease,
+        isCertain ? endHold(status, "Released", now()) : changeHold(status, { releasing: true }),
+      );
+    },
+    acquireLate(pod) {
+      const lease = api.lease();
+      if (lease?.status.hold?.ref.uid !== pod.uid) return;
+      if (!guards.laterRunsOnly && lease.status.hold.confirmed) grantAgain(lease);
+    },
+  };
+}
