@@ -1,0 +1,53 @@
+import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
+import { type PodView, parsePod } from "../lease/pod.ts";
+import type { Lease, LeaseRequest } from "../lease/types.ts";
+import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/log.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
+import type { KubeClient } from "./api.ts";
+import { type NodeView, parseNode } from "./node-view.ts";
+import { createReflector, type Reflector } from "./reflector.ts";
+import { LEASE_REQUESTS, LEASES, NODES, PODS } from "./resources.ts";
+
+/** What every replica knows of the cluster, so that any of them can become the arbiter at once. */
+export interface Caches {
+  leases: Reflector<Lease>;
+  requests: Reflector<LeaseRequest>;
+  /** Pods that carry our label. */
+  pods: Reflector<PodView>;
+  nodes: Reflector<NodeView>;
+}
+
+/** Index of requests and pods: `namespace/lease`. */
+export const BY_LEASE = "lease";
+/** Index of leases: the node of the holder. */
+export const BY_NODE = "node";
+
+export function createCaches(deps: { client: KubeClient; clock: Clock; logger: Logger }): Caches {
+  return {
+    leases: createReflector({
+      ...deps,
+      resource: LEASES,
+      parse: parseLease,
+      indexers: { [BY_NODE]: ({ status }) => status.hold?.ref.node },
+    }),
+    requests: createReflector({
+      ...deps,
+      resource: LEASE_REQUESTS,
+      parse: parseLeaseRequest,
+      indexers: { [BY_LEASE]: ({ namespace, spec }) => `${namespace}/${spec.lease}` },
+    }),
+    pods: createReflector({
+      ...deps,
+      resource: PODS,
+      selector: LEASE_LABEL,
+      parse: parsePod,
+      indexers: { [BY_LEASE]: ({ namespace, lease }) => lease && `${namespace}/${lease}` },
+    }),
+    nodes: createReflector({ ...deps, resource: NODES, parse: parseNode }),
+  };
+}
+
+export function allCaches({ leases, requests, pods, nodes }: Caches) {
+  return [leases, requests, pods, nodes];
+}

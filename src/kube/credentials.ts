@@ -1,0 +1,97 @@
+import type { RequestOptions } from "node:https";
+import type { KubeConfig } from "@kubernetes/client-node";
+import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici";
+import type { Clock } from "../shared/clock.ts";
+import { KonductorError } from "../shared/errors.ts";
+import { defined, textMap } from "../shared/json.ts";
+
+/** What one call needs to reach the API server as the kubeconfig's current user. */
+export interface Session {
+  dispatcher: Dispatcher;
+  headers: Record<string, string>;
+}
+
+export interface Credentials {
+  session(): Promise<Session>;
+  close(): Promise<void>;
+}
+
+/** Tokens and certificates in files rotate; one read in this time is enough for all calls together. */
+const REREAD_AFTER_MS = 1_000;
+
+/** The API server keeps idle connections for 90 s: we must be the first to let go, or a request meets a closing connection. */
+const KEEP_IDLE_MS = 60_000;
+
+/**
+ * TCP probes start after so much silence (then each second, ten of them): a watch whose peer vanished without a word fails
+ * after about 20 s instead of waiting for its timeout.
+ */
+const FIRST_PROBE_AFTER_MS = 10_000;
+
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/**
+ * The current user's authentication and one keep-alive dispatcher for all calls, replaced only when certificates change.
+ * Rotating token files and exec plugins are asked through KubeConfig, which caches them by their own expiry.
+ */
+export function createCredentials(kubeConfig: KubeConfig, clock: Clock): Credentials {
+  let current: Promise<Session> | undefined;
+  let readAtMs = 0;
+  let dispatcher: { key: string; value: Dispatcher } | undefined;
+
+  async function read(): Promise<Session> {
+    const options: RequestOptions = { headers: {} };
+    await kubeConfig.applyToHTTPSOptions(options);
+    const headers = textMap(options.headers);
+    if (options.auth) headers["authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
+    const key = [options.ca, options.cert, options.key, options.pfx].map(String).join("\n");
+    if (dispatcher?.key !== key) {
+      const outdated = dispatcher?.value;
+      dispatcher = { key, value: createDispatcher(kubeConfig, options) };
+      outdated?.close().catch(() => undefined); // running calls and watches end in their own time
+    }
+    return { dispatcher: dispatcher.value, headers };
+  }
+
+  return {
+    async session() {
+      if (current === undefined || clock.monotonicMs() - readAtMs > REREAD_AFTER_MS) {
+        readAtMs = clock.monotonicMs();
+        current = read();
+      }
+      try {
+        return await current;
+      } catch (cause) {
+        current = undefined;
+        throw new KonductorError(
+          "Unauthenticated",
+          "cannot get the credentials that the kubeconfig describes",
+          { cause },
+        );
+      }
+    },
+    async close() {
+      await dispatcher?.value.close();
+    },
+  };
+}
+
+function createDispatcher(kubeConfig: KubeConfig, options: RequestOptions): Dispatcher {
+  const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options;
+  const tls = defined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername });
+  const proxyUrl = kubeConfig.getCurrentCluster()?.proxyUrl;
+  const connect = {
+    ...tls,
+    keepAlive: true,
+    keepAliveInitialDelay: FIRST_PROBE_AFTER_MS,
+    timeout: CONNECT_TIMEOUT_MS,
+  };
+  const common = {
+    allowH2: false, // one socket for each watch: with HTTP/2 a single stalled connection would silence them all
+    keepAliveTimeout: KEEP_IDLE_MS,
+    keepAliveMaxTimeout: KEEP_IDLE_MS,
+  };
+  if (!proxyUrl) return new Agent({ ...common, connect });
+  if (proxyUrl.startsWith("socks")) return new Socks5ProxyAgent(proxyUrl, { ...common, requestTls: tls });
+  return new ProxyAgent({ ...common, uri: proxyUrl, requestTls: tls });
+}

@@ -1,0 +1,192 @@
+/**
+ * Kubernetes Events, as `kubectl describe` shows them, after client-go's EventRecorder.
+ *
+ * `record` never blocks and never fails; what it promises is little: an event is written once the API server takes it, unless
+ * there are too many of them. Identical events of five minutes become one with a count. An object gets at most
+ * {@link BURST} new events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter. At most
+ * {@link PENDING_LIMIT} wait to be written; while the API server is away the oldest are kept and further ones dropped.
+ */
+import { randomBytes } from "node:crypto";
+import { exponentialBackoff } from "../shared/backoff.ts";
+import type { Clock } from "../shared/clock.ts";
+import { describeError, hasCode } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
+import { LruMap } from "../shared/lru-map.ts";
+import type { KubeClient } from "./api.ts";
+import { EVENTS } from "./resources.ts";
+
+/** What an event is about. */
+export interface EventObject {
+  apiVersion: string;
+  kind: string;
+  /** Absent for what is cluster-wide: its events stand in `default`, where kubectl looks for them. */
+  namespace?: string | undefined;
+  name: string;
+  uid: string;
+}
+
+export interface EventReport {
+  object: EventObject;
+  type: "Normal" | "Warning";
+  /** One word in CamelCase, for programs. */
+  reason: string;
+  /** For people. Cut at 1024 characters. */
+  message: string;
+}
+
+export interface EventRecorder {
+  record(report: EventReport): void;
+  /** Resolves when nothing waits to be written any more. */
+  flush(): Promise<void>;
+}
+
+export interface EventRecorderOptions {
+  client: KubeClient;
+  clock: Clock;
+  logger: Logger;
+  /** Who reports: shown as From. */
+  component: string;
+  /** Which replica. */
+  instance: string;
+}
+
+const SAME_WITHIN_MS = 300_000;
+const BURST = 25;
+const REFILL_EVERY_MS = 300_000;
+const PENDING_LIMIT = 500;
+/** Events and objects that are remembered to count and to limit. */
+const REMEMBERED = 1_024;
+const MESSAGE_LIMIT = 1_024;
+const TRIES = 5;
+
+/** One Event object, and how often it happened. */
+interface Series {
+  report: EventReport;
+  ref: { namespace: string; name: string };
+  count: number;
+  firstMs: number;
+  lastMs: number;
+  /** The count that the API server has; 0 before it was created. */
+  writtenCount: number;
+}
+
+interface Bucket {
+  tokens: number;
+  filledAtMs: number;
+}
+
+export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
+  const { client, clock, logger, component, instance } = options;
+  const known = new LruMap<string, Series>(REMEMBERED);
+  const buckets = new LruMap<string, Bucket>(REMEMBERED);
+  const pending = new Set<Series>();
+  const backoff = exponentialBackoff({ firstMs: 500, maxMs: 10_000 });
+  let writing: Promise<void> = Promise.resolve();
+  let isWriting = false;
+
+  function seriesOf(report: EventReport): Series | undefined {
+    const { object, type, reason, message } = report;
+    const key = JSON.stringify([object.uid, object.name, type, reason, message]);
+    const nowMs = clock.nowMs();
+    const series = known.get(key);
+    if (series && nowMs - series.lastMs < SAME_WITHIN_MS)
+      return Object.assign(series, { count: series.count + 1, lastMs: nowMs });
+    if (!takeToken(object.uid)) return undefined;
+    const ref = { namespace: object.namespace ?? "default", name: eventName(object.name) };
+    const begun = { report, ref, count: 1, firstMs: nowMs, lastMs: nowMs, writtenCount: 0 };
+    known.set(key, begun);
+    return begun;
+  }
+
+  function takeToken(uid: string): boolean {
+    const nowMs = clock.monotonicMs();
+    const bucket = buckets.get(uid) ?? { tokens: BURST, filledAtMs: nowMs };
+    const tokens = Math.min(BURST, bucket.tokens + (nowMs - bucket.filledAtMs) / REFILL_EVERY_MS);
+    const isTaken = tokens >= 1;
+    buckets.set(uid, { tokens: isTaken ? tokens - 1 : tokens, filledAtMs: nowMs });
+    return isTaken;
+  }
+
+  async function drain(): Promise<void> {
+    for (const series of pending) {
+      pending.delete(series);
+      try {
+        await writeWithRetries(series);
+      } catch (error) {
+        logger.warn({ reason: series.report.reason, error: describeError(error) }, "dropped an event");
+      }
+    }
+    isWriting = false;
+  }
+
+  async function writeWithRetries(series: Series): Promise<void> {
+    for (let tries = 0; ; tries++) {
+      try {
+        return await write(series);
+      } catch (error) {
+        if (tries + 1 >= TRIES || !hasCode(error, "Unreachable", "TooManyRequests", "Internal")) throw error;
+        await clock.sleep(backoff(tries));
+      }
+    }
+  }
+
+  async function write(series: Series): Promise<void> {
+    const { count, ref } = series;
+    if (series.writtenCount > 0) {
+      try {
+        const change = { count, lastTimestamp: time(series.lastMs) };
+        await client.patch(EVENTS, ref, change, { type: "merge" });
+        series.writtenCount = count;
+        return;
+      } catch (error) {
+        if (!hasCode(error, "NotFound")) throw error; // the API server forgets events after an hour
+      }
+    }
+    try {
+      await client.create(EVENTS, eventObject(series));
+    } catch (error) {
+      if (!hasCode(error, "AlreadyExists")) throw error; // an earlier try whose answer was lost
+    }
+    series.writtenCount = count;
+  }
+
+  function eventObject({ report, ref, count, firstMs, lastMs }: Series): object {
+    const { object, type, reason, message } = report;
+    return {
+      metadata: ref,
+      involvedObject: object,
+      type,
+      reason,
+      message: message.slice(0, MESSAGE_LIMIT),
+      count,
+      firstTimestamp: time(firstMs),
+      lastTimestamp: time(lastMs),
+      source: { component, host: instance },
+      reportingComponent: component,
+      reportingInstance: instance,
+    };
+  }
+
+  return {
+    record(report) {
+      if (pending.size >= PENDING_LIMIT) return;
+      const series = seriesOf(report);
+      if (!series) return;
+      pending.add(series);
+      if (isWriting) return;
+      isWriting = true;
+      writing = drain();
+    },
+    flush: () => writing,
+  };
+}
+
+/** Unique, and within the 253 characters that a name may have. */
+function eventName(objectName: string): string {
+  return `${objectName.slice(0, 230).replace(/[-.]+$/, "")}.${randomBytes(8).toString("hex")}`;
+}
+
+/** A Kubernetes Time has whole seconds. */
+function time(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}

@@ -1,0 +1,109 @@
+/**
+ * Every write of a klease or LeaseRequest, each guarded so that it happens to the very object that was read: a Conflict means
+ * read again and decide again.
+ */
+import { formatLeaseStatus, microTime, parseLease, parseLeaseRequest } from "../lease/codec.ts";
+import { formatDuration } from "../lease/duration.ts";
+import type { Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
+import { defined } from "../shared/json.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
+import type { KubeClient } from "./api.ts";
+import { LEASE_REQUESTS, LEASES } from "./resources.ts";
+
+/** Writes `status` if nobody has written since `lease` was read. */
+export function writeLeaseStatus(
+  client: KubeClient,
+  lease: Lease,
+  status: LeaseStatus,
+  nowMs: number,
+): Promise<Lease> {
+  const { namespace, name, uid, resourceVersion } = lease;
+  return client.replaceStatus(
+    LEASES,
+    { metadata: { namespace, name, uid, resourceVersion }, status: formatLeaseStatus(lease, status, nowMs) },
+    parseLease,
+  );
+}
+
+/** Creates a Lease that somebody waits for. AlreadyExists means that somebody else was first, and is success to the caller. */
+export function createLease(
+  client: KubeClient,
+  { namespace, name, ttlMs }: { namespace: string; name: string; ttlMs: number },
+): Promise<Lease> {
+  return client.create(
+    LEASES,
+    { metadata: { namespace, name }, spec: { ttl: formatDuration(ttlMs) } },
+    parseLease,
+  );
+}
+
+export interface NewLeaseRequest {
+  namespace: string;
+  name: string;
+  spec: LeaseRequest["spec"];
+}
+
+/** Creates a request; a pod's is owned by its pod, so that it goes with it. */
+export function createLeaseRequest(
+  client: KubeClient,
+  { namespace, name, spec }: NewLeaseRequest,
+): Promise<LeaseRequest> {
+  const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs } = spec;
+  return client.create(
+    LEASE_REQUESTS,
+    {
+      metadata: {
+        namespace,
+        name,
+        labels: { [LEASE_LABEL]: lease },
+        ...(ref?.kind === "Pod" && {
+          ownerReferences: [{ apiVersion: "v1", kind: ref.kind, name: ref.name, uid: ref.uid }],
+        }),
+      },
+      spec: {
+        lease,
+        holder,
+        requestedAt: microTime(requestedAtMs),
+        ...defined({
+          holderRef: ref,
+          priority,
+          ttl: ttlMs === undefined ? undefined : formatDuration(ttlMs),
+          requestedBy,
+          waitUntil: waitUntilMs === undefined ? undefined : microTime(waitUntilMs),
+        }),
+      },
+    },
+    parseLeaseRequest,
+  );
+}
+
+/** Replaces a request's status if nobody has written it since. */
+export function writeRequestStatus(
+  client: KubeClient,
+  { namespace, name, uid, resourceVersion }: LeaseRequest,
+  { phase, reason, token, expiresMs }: LeaseRequest["status"],
+): Promise<LeaseRequest> {
+  return client.replaceStatus(
+    LEASE_REQUESTS,
+    {
+      metadata: { namespace, name, uid, resourceVersion },
+      status: {
+        phase,
+        ...defined({
+          reason,
+          fencingToken: token,
+          expires: expiresMs === undefined ? undefined : microTime(expiresMs),
+        }),
+      },
+    },
+    parseLeaseRequest,
+  );
+}
+
+/** Deletes this request, not another one that has come under its name. */
+export async function deleteRequest(
+  client: KubeClient,
+  { namespace, name, uid }: Pick<LeaseRequest, "namespace" | "name" | "uid">,
+): Promise<void> {
+  await client.delete(LEASE_REQUESTS, { namespace, name }, { uid, propagationPolicy: "Background" });
+}

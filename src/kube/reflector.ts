@@ -1,0 +1,238 @@
+/**
+ * A live copy of the objects of one resource, after client-go's reflector: a consistent LIST, then a WATCH with bookmarks that is
+ * taken up again where it broke.
+ *
+ * Guarantees
+ * - What is in the store once was the truth; it never goes back to an older version of an object (see object-cache.ts).
+ * - A dropped watch is resumed from the last version seen, without a new list, after a bounded backoff with jitter; one that the
+ *   server ended by itself is resumed at once. Only a version that is too old for the server (410) leads to a new list.
+ * - After `relist()` the store holds at least every write that was answered, by whomever, before the call.
+ * - An object that cannot be parsed is logged once, skipped, and never taken for deleted.
+ *
+ * Limits
+ * - The store lags behind: by milliseconds with a healthy watch, by up to {@link SILENCE_TIMEOUT_MS} with one that died without
+ *   a word and whose peer still answers TCP probes (about 20 s where it does not). Conclude nothing from an object's absence
+ *   without a live GET. `lastEventMonotonicMs` says when the server was last heard.
+ * - Intermediate versions may be skipped; listeners see the difference between what they were told and what is.
+ */
+import { exponentialBackoff } from "../shared/backoff.ts";
+import type { Clock } from "../shared/clock.ts";
+import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
+import { record, text } from "../shared/json.ts";
+import type { Logger } from "../shared/log.ts";
+import { LruMap } from "../shared/lru-map.ts";
+import type { KubeClient, ObjectList, Parse } from "./api.ts";
+import { type CacheListener, type Change, createObjectCache } from "./object-cache.ts";
+import { keyOf, type ObjectStore, type StoredObject } from "./object-store.ts";
+import type { Resource } from "./resources.ts";
+
+export type { CacheListener, Change } from "./object-cache.ts";
+
+export interface ReflectorOptions<T> {
+  client: KubeClient;
+  resource: Resource;
+  /** Without it all namespaces. */
+  namespace?: string;
+  /** Of labels. */
+  selector?: string;
+  parse: Parse<T>;
+  /** See {@link ObjectStore.byIndex}. */
+  indexers?: Readonly<Record<string, (object: T) => string | undefined>>;
+  clock: Clock;
+  logger: Logger;
+  random?: () => number;
+}
+
+export interface Reflector<T> {
+  readonly store: ObjectStore<T>;
+  /** Resolves after the first list; rejects when the reflector is stopped before. */
+  readonly synced: Promise<void>;
+  /** When the server last said something, a bookmark included; undefined before the first list. */
+  readonly lastEventMonotonicMs: number | undefined;
+  /** Begins to follow the resource, until `signal` aborts. To be called once. */
+  start(signal: AbortSignal): void;
+  /** Tells `listener` of every change from now on; returns what ends it. What it throws is logged. */
+  subscribe(listener: CacheListener<T>): () => void;
+  /** Lists anew, consistently; resolves when the store reflects it. Retries until then; rejects when the reflector is stopped. */
+  relist(): Promise<void>;
+  /** Puts the answer to a write of our own (or a live GET's) into the store, if it is news. */
+  apply(object: T): void;
+}
+
+const PAGE_SIZE = 500;
+const LIST_TIMEOUT_MS = 60_000;
+const WATCH_AT_LEAST_SECONDS = 300;
+/** Bookmarks come about once a minute. */
+const SILENCE_TIMEOUT_MS = 180_000;
+/** A watch that ends sooner, without an event, is not resumed at once: that would be a busy loop. */
+const SHORT_WATCH_MS = 1_000;
+/** At most half of the time that a gate has to answer its grant, of which it hears through such a copy, also after an outage. */
+const BACKOFF = { firstMs: 200, maxMs: 5_000 };
+/** A server that asks for more is asked again sooner: leases run out meanwhile. */
+const LONGEST_RETRY_AFTER_MS = 30_000;
+const REMEMBERED_UNREADABLE = 1_000;
+
+export function createReflector<T extends StoredObject>(options: ReflectorOptions<T>): Reflector<T> {
+  const { client, resource, namespace, selector, parse, clock, random = Math.random } = options;
+  const logger = options.logger.child({ resource: resource.plural });
+  const listeners = new Set<CacheListener<T>>();
+  const cache = createObjectCache<T>({ indexers: options.indexers, notify });
+  const backoff = exponentialBackoff({ ...BACKOFF, random });
+  const unreadable = new LruMap<string, true>(REMEMBERED_UNREADABLE);
+  const synced = Promise.withResolvers<void>();
+  synced.promise.catch(() => undefined); // nobody may be waiting for it
+  const scope = { namespace, labelSelector: selector };
+
+  /** Where the next watch begins; undefined: nowhere, a list comes first. */
+  let resumeFrom: string | undefined;
+  let relists: PromiseWithResolvers<void>[] = [];
+  let interrupt = new AbortController();
+  let stopped: { reason: unknown } | undefined;
+  let lastEventMonotonicMs: number | undefined;
+
+  function notify(change: Change<T>): void {
+    for (const listener of listeners) {
+      try {
+        listener(change);
+      } catch (error) {
+        logger.error({ object: keyOf(change.object), error: describeError(error) }, "a listener failed");
+      }
+    }
+  }
+
+  function read(object: unknown): T | undefined {
+    try {
+      return parse(object);
+    } catch (error) {
+      const { uid, key } = identify(object);
+      if (!unreadable.get(uid))
+        logger.warn({ object: key, error: describeError(error) }, "skipping an object that cannot be read");
+      unreadable.set(uid, true);
+      return undefined;
+    }
+  }
+
+  async function list(signal: AbortSignal): Promise<void> {
+    const asked = relists; // whoever asks later gets a list that begins later
+    relists = [];
+    try {
+      const { objects, skipped, version } = await listPages(signal);
+      lastEventMonotonicMs = clock.monotonicMs();
+      cache.replace(objects, version, skipped);
+      resumeFrom = version;
+      synced.resolve();
+      for (const { resolve } of asked) resolve();
+    } catch (error) {
+      relists.push(...asked);
+      throw error;
+    }
+  }
+
+  async function listPages(signal: AbortSignal) {
+    const objects: T[] = [];
+    const skipped = new Set<string>();
+    let page: ObjectList<unknown> | undefined;
+    do {
+      const options = {
+        ...scope,
+        limit: PAGE_SIZE,
+        continue: page?.continue,
+        signal,
+        timeoutMs: LIST_TIMEOUT_MS,
+      };
+      page = await client.list(resource, options);
+      for (const item of page.items) {
+        const object = read(item);
+        if (object) objects.push(object);
+        else skipped.add(identify(item).key);
+      }
+    } while (page.continue);
+    return { objects, skipped, version: page.resourceVersion };
+  }
+
+  /** Resolves when the server has ended the watch; `heard` is called for every event. */
+  async function watch(resourceVersion: string, signal: AbortSignal, heard: () => void): Promise<void> {
+    const options = {
+      ...scope,
+      resourceVersion,
+      allowWatchBookmarks: true,
+      timeoutSeconds: Math.floor(WATCH_AT_LEAST_SECONDS * (1 + random())),
+      silenceTimeoutMs: SILENCE_TIMEOUT_MS,
+    };
+    for await (const { type, object } of client.watch(resource, options, signal)) {
+      heard();
+      lastEventMonotonicMs = clock.monotonicMs();
+      const { key, version } = identify(object);
+      const readable = type === "BOOKMARK" ? undefined : read(object);
+      if (readable && type === "DELETED") cache.observeDeletion(readable);
+      else if (readable) cache.observe(readable);
+      else if (type === "DELETED") cache.observeAbsence(key, version);
+      else cache.progress(version);
+      resumeFrom = version;
+    }
+  }
+
+  async function run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      interrupt = new AbortController();
+      const interruptible = AbortSignal.any([signal, interrupt.signal]);
+      let isQuiet = true;
+      const listsFirst = resumeFrom === undefined || relists.length > 0;
+      try {
+        if (listsFirst) await list(signal);
+        const beganMs = clock.monotonicMs();
+        await watch(resumeFrom ?? "", interruptible, () => {
+          isQuiet = false;
+          failures = 0;
+        });
+        if (!isQuiet || clock.monotonicMs() - beganMs > SHORT_WATCH_MS) continue;
+        throw new KonductorError("Unreachable", "the watch ended as soon as it had begun");
+      } catch (error) {
+        if (hasCode(error, "Gone")) {
+          resumeFrom = undefined;
+          // The server answers again, and a list will help; but a list that was too old already must not be taken in a busy loop.
+          if (!listsFirst) failures = 0;
+        }
+        if (interruptible.aborted) continue;
+        const asked = hasCode(error, "TooManyRequests", "Unreachable") ? (error.retryAfterMs ?? 0) : 0;
+        const delayMs = Math.max(backoff(failures++), Math.min(asked, LONGEST_RETRY_AFTER_MS));
+        logger.warn({ error: describeError(error), retryInMs: Math.round(delayMs) }, "list or watch failed");
+        await clock.sleep(delayMs, interruptible).catch(() => undefined);
+      }
+    }
+    stopped = { reason: signal.reason };
+    synced.reject(signal.reason);
+    for (const { reject } of relists) reject(signal.reason);
+  }
+
+  return {
+    store: cache.store,
+    synced: synced.promise,
+    get lastEventMonotonicMs() {
+      return lastEventMonotonicMs;
+    },
+    start(signal) {
+      void run(signal);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    relist() {
+      if (stopped) return Promise.reject(stopped.reason);
+      const asked = Promise.withResolvers<void>();
+      relists.push(asked);
+      interrupt.abort();
+      return asked.promise;
+    },
+    apply: (object) => cache.apply(object),
+  };
+}
+
+/** What even an object that cannot be parsed has. */
+function identify(object: unknown): { key: string; uid: string; version: string } {
+  const metadata = record(record(object)["metadata"]);
+  const namespace = text(metadata["namespace"]);
+  const key = keyOf({ namespace, name: text(metadata["name"]) ?? "" });
+  return { key, uid: text(metadata["uid"]) ?? key, version: text(metadata["resourceVersion"]) ?? "" };
+}

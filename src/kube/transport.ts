@@ -1,0 +1,186 @@
+import type { KubeConfig } from "@kubernetes/client-node";
+import type { Dispatcher } from "undici";
+import type { Clock } from "../shared/clock.ts";
+import { KonductorError } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
+import type { CallOptions, HttpMethod } from "./api.ts";
+import { createCredentials } from "./credentials.ts";
+import { statusError } from "./status-error.ts";
+
+/** One HTTP request, and how an error about it shall call it. */
+export interface Call {
+  method: HttpMethod;
+  path: string;
+  /** What is tried, as in "delete pod a/b". */
+  action: string;
+  contentType?: string;
+  body?: unknown;
+  /** A longer answer is an error. */
+  limitBytes: number;
+}
+
+export interface Transport {
+  /** The answer's body: JSON as its value, all else as text. Throws as {@link KubeClient} says. */
+  send(call: Call, options: CallOptions): Promise<unknown>;
+  /** The body of an endless GET, once the server has accepted it. Without any byte for `silenceTimeoutMs` it breaks (0: never). */
+  stream(call: Call, signal: AbortSignal, silenceTimeoutMs: number): Promise<AsyncIterable<Buffer>>;
+  close(): Promise<void>;
+}
+
+export interface TransportOptions {
+  kubeConfig: KubeConfig;
+  userAgent: string;
+  clock: Clock;
+  logger?: Logger | undefined;
+}
+
+const DEFAULT_TIMEOUT_MS = 10_000;
+/** Errors of the API server are short; what a proxy says in its place is cut. */
+const ERROR_LIMIT_BYTES = 1 << 20;
+
+/** HTTP to the kubeconfig's current cluster. */
+export function createTransport({ kubeConfig, userAgent, clock, logger }: TransportOptions): Transport {
+  const cluster = kubeConfig.getCurrentCluster();
+  if (!cluster)
+    throw new KonductorError("BadRequest", "the kubeconfig has no current cluster: set current-context");
+  const { origin, pathname } = new URL(cluster.server);
+  const prefix = pathname.replace(/\/+$/, "");
+  const credentials = createCredentials(kubeConfig, clock);
+
+  async function dispatch(
+    call: Call,
+    signal: AbortSignal,
+    timeouts: { headersTimeout: number; bodyTimeout: number },
+  ) {
+    const { dispatcher, headers } = await credentials.session();
+    signal.throwIfAborted();
+    const response = await dispatcher.request({
+      origin,
+      path: `${prefix}${call.path}`,
+      method: call.method,
+      headers: {
+        ...headers,
+        "user-agent": userAgent,
+        accept: "application/json",
+        ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
+      },
+      body: call.body === undefined ? null : JSON.stringify(call.body),
+      signal,
+      ...timeouts,
+    });
+    logger?.debug(
+      { method: call.method, path: call.path, status: response.statusCode },
+      "API server answered",
+    );
+    return response;
+  }
+
+  return {
+    async send(call, { signal, timeoutMs = DEFAULT_TIMEOUT_MS, onResponse }) {
+      const timeout = AbortSignal.timeout(timeoutMs);
+      try {
+        const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
+        const response = await unlessAborted(
+          both,
+          dispatch(call, both, { headersTimeout: 0, bodyTimeout: 0 }),
+        );
+        const date = Date.parse(header(response, "date") ?? "");
+        onResponse?.({ status: response.statusCode, serverDateMs: Number.isNaN(date) ? undefined : date });
+        if (response.statusCode >= 300) throw await refusal(call, response);
+        return decode(call, response, await collect(call, response, call.limitBytes));
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        throw timeout.aborted && !(error instanceof KonductorError)
+          ? unreachable(call, `the API server did not answer within ${timeoutMs} ms`, error)
+          : asOurs(call, error);
+      }
+    },
+
+    async stream(call, signal, silenceTimeoutMs) {
+      try {
+        const timeouts = { headersTimeout: DEFAULT_TIMEOUT_MS, bodyTimeout: silenceTimeoutMs };
+        const response = await unlessAborted(signal, dispatch(call, signal, timeouts));
+        if (response.statusCode >= 300) throw await refusal(call, response);
+        return chunks(call, response, signal);
+      } catch (error) {
+        if (signal.aborted) throw signal.reason;
+        throw asOurs(call, error);
+      }
+    },
+
+    close: () => credentials.close(),
+  };
+}
+
+/** Neither an exec plugin nor undici, while it connects, looks at the signal. A request that was given up there is not sent later. */
+async function unlessAborted<T>(signal: AbortSignal, request: Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    return await Promise.race([request, aborted.promise]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+async function* chunks(
+  call: Call,
+  { body }: Dispatcher.ResponseData,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  try {
+    for await (const chunk of body) yield Buffer.from(chunk);
+  } catch (error) {
+    if (signal.aborted) throw signal.reason;
+    throw asOurs(call, error);
+  }
+}
+
+async function refusal(call: Call, response: Dispatcher.ResponseData): Promise<KonductorError> {
+  const body = decode(call, response, await collect(call, response, ERROR_LIMIT_BYTES));
+  return statusError(call.action, response.statusCode, body, header(response, "retry-after"));
+}
+
+async function collect(call: Call, { body }: Dispatcher.ResponseData, limitBytes: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    const part = Buffer.from(chunk);
+    size += part.length;
+    if (size > limitBytes) {
+      throw new KonductorError(
+        "Internal",
+        `cannot ${call.action}: the answer is longer than ${limitBytes} bytes`,
+      );
+    }
+    parts.push(part);
+  }
+  return Buffer.concat(parts);
+}
+
+function decode(call: Call, response: Dispatcher.ResponseData, bytes: Buffer): unknown {
+  const content = bytes.toString("utf8");
+  if (!header(response, "content-type")?.startsWith("application/json")) return content;
+  try {
+    return JSON.parse(content);
+  } catch (cause) {
+    throw new KonductorError("Internal", `cannot ${call.action}: the answer is no JSON`, { cause });
+  }
+}
+
+function header({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
+}
+
+function asOurs(call: Call, error: unknown): KonductorError {
+  return error instanceof KonductorError
+    ? error
+    : unreachable(call, "the connection to the API server failed", error);
+}
+
+function unreachable({ action }: Call, what: string, cause: unknown): KonductorError {
+  return new KonductorError("Unreachable", `cannot ${action}: ${what}`, { cause });
+}
