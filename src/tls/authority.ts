@@ -1,0 +1,108 @@
+/**
+ * Our own certificate authority and the serving certificate it signs. Keys are made by Node (RSA-2048, 141 ms), certificates by
+ * node-forge. After cert-manager's webhook authority: CA and leaf have separate lives.
+ */
+import { generateKeyPair, randomBytes, X509Certificate } from "node:crypto";
+import { promisify } from "node:util";
+import forge from "node-forge";
+
+const DAY_MS = 86_400_000;
+export const CA_LIFE_MS = 3_650 * DAY_MS;
+export const SERVING_LIFE_MS = 90 * DAY_MS;
+/** Clocks differ: a certificate is valid from a little before it was made. */
+const BACKDATE_MS = 300_000;
+const KEY_BITS = 2_048;
+
+/** A certificate and its private key, both PEM. */
+export interface KeyPair {
+  certPem: string;
+  keyPem: string;
+}
+
+export interface ServingNames {
+  dnsNames: readonly string[];
+  ipAddresses: readonly string[];
+}
+
+/** A new self-signed authority, valid for ten years. */
+export async function createAuthority(nowMs: number): Promise<KeyPair> {
+  const keyPem = await createKey();
+  const key = forge.pki.privateKeyFromPem(keyPem);
+  const certificate = blankCertificate(forge.pki.setRsaPublicKey(key.n, key.e), nowMs, CA_LIFE_MS);
+  const name = [{ name: "commonName", value: "konductor" }];
+  certificate.setSubject(name);
+  certificate.setIssuer(name);
+  certificate.setExtensions([
+    { name: "basicConstraints", cA: true, critical: true },
+    { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
+    { name: "subjectKeyIdentifier" },
+  ]);
+  certificate.sign(key, forge.md.sha256.create());
+  return { certPem: forge.pki.certificateToPem(certificate), keyPem };
+}
+
+/** A serving certificate for `names`, signed by `authority`, valid for 90 days. */
+export async function issueServingCertificate(
+  authority: KeyPair,
+  { dnsNames, ipAddresses }: ServingNames,
+  nowMs: number,
+): Promise<KeyPair> {
+  const keyPem = await createKey();
+  const key = forge.pki.privateKeyFromPem(keyPem);
+  const certificate = blankCertificate(forge.pki.setRsaPublicKey(key.n, key.e), nowMs, SERVING_LIFE_MS);
+  certificate.setSubject([{ name: "commonName", value: dnsNames[0] ?? "konductor" }]);
+  certificate.setIssuer(forge.pki.certificateFromPem(authority.certPem).subject.attributes);
+  certificate.setExtensions([
+    { name: "basicConstraints", cA: false, critical: true },
+    { name: "keyUsage", digitalSignature: true, keyEncipherment: true, critical: true },
+    { name: "extKeyUsage", serverAuth: true },
+    {
+      name: "subjectAltName",
+      altNames: [
+        ...dnsNames.map((value) => ({ type: SAN_DNS, value })),
+        ...ipAddresses.map((ip) => ({ type: SAN_IP, ip })),
+      ],
+    },
+  ]);
+  certificate.sign(forge.pki.privateKeyFromPem(authority.keyPem), forge.md.sha256.create());
+  return { certPem: forge.pki.certificateToPem(certificate), keyPem };
+}
+
+/** GeneralName tags of RFC 5280. */
+const SAN_DNS = 2;
+const SAN_IP = 7;
+
+/** Whether `serving` can still be served: signed by `authority`, names everything, and less than two thirds of its life are over. */
+export function isFit(serving: KeyPair, authority: KeyPair, names: ServingNames, nowMs: number): boolean {
+  const certificate = new X509Certificate(serving.certPem);
+  const signer = new X509Certificate(authority.certPem);
+  const fromMs = Date.parse(certificate.validFrom);
+  const renewFromMs = fromMs + ((Date.parse(certificate.validTo) - fromMs) * 2) / 3;
+  return (
+    certificate.verify(signer.publicKey) &&
+    nowMs < renewFromMs &&
+    names.dnsNames.every((name) => certificate.checkHost(name) !== undefined) &&
+    names.ipAddresses.every((ip) => certificate.checkIP(ip) !== undefined)
+  );
+}
+
+const generate = promisify(generateKeyPair);
+
+async function createKey(): Promise<string> {
+  const { privateKey } = await generate("rsa", { modulusLength: KEY_BITS });
+  return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+}
+
+function blankCertificate(
+  publicKey: forge.pki.rsa.PublicKey,
+  nowMs: number,
+  lifeMs: number,
+): forge.pki.Certificate {
+  const certificate = forge.pki.createCertificate();
+  certificate.publicKey = publicKey;
+  // A leading zero byte keeps the DER integer positive (RFC 5280, 4.1.2.2).
+  certificate.serialNumber = `00${randomBytes(16).toString("hex")}`;
+  certificate.validity.notBefore = new Date(nowMs - BACKDATE_MS);
+  certificate.validity.notAfter = new Date(nowMs + lifeMs);
+  return certificate;
+}

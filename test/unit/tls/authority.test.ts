@@ -1,0 +1,73 @@
+import { X509Certificate } from "node:crypto";
+import { connect, createServer } from "node:tls";
+import { beforeAll, expect, test } from "vitest";
+import {
+  CA_LIFE_MS,
+  createAuthority,
+  isFit,
+  issueServingCertificate,
+  type KeyPair,
+  SERVING_LIFE_MS,
+} from "../../../src/tls/authority.ts";
+
+const NOW_MS = Date.now();
+const NAMES = {
+  dnsNames: ["konductor.konductor-system.svc", "konductor.konductor-system"],
+  ipAddresses: ["127.0.0.1", "fd00::7"],
+};
+let authority: KeyPair;
+let serving: KeyPair;
+
+beforeAll(async () => {
+  authority = await createAuthority(NOW_MS);
+  serving = await issueServingCertificate(authority, NAMES, NOW_MS);
+});
+
+test("the authority lives for ten years, the serving certificate for 90 days, signed by it", () => {
+  const ca = new X509Certificate(authority.certPem);
+  const leaf = new X509Certificate(serving.certPem);
+  expect(ca.ca).toBe(true);
+  expect(leaf.ca).toBe(false);
+  expect(leaf.checkIssued(ca)).toBe(true);
+  const seconds = (ms: number) => Math.floor(ms / 1000);
+  expect(seconds(Date.parse(ca.validTo))).toBe(seconds(NOW_MS + CA_LIFE_MS));
+  expect(seconds(Date.parse(leaf.validTo))).toBe(seconds(NOW_MS + SERVING_LIFE_MS));
+});
+
+test.each([...NAMES.dnsNames, "127.0.0.1"])(
+  "a TLS client that trusts the authority accepts it for %s",
+  async (name) => {
+    const server = createServer({ cert: serving.certPem, key: serving.keyPem }, (socket) => socket.end());
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const servername = name === "127.0.0.1" ? {} : { servername: name };
+        const socket = connect({ host: "127.0.0.1", port, ca: authority.certPem, ...servername });
+        socket.once("secureConnect", () =>
+          socket.authorized ? resolve() : reject(socket.authorizationError),
+        );
+        socket.once("error", reject);
+        socket.resume();
+      });
+    } finally {
+      server.close();
+    }
+  },
+);
+
+test("it is fit for two thirds of its life, for names that it has, under the authority that signed it", async () => {
+  const twoThirdsMs = (SERVING_LIFE_MS * 2) / 3;
+  const hourMs = 3_600_000;
+  expect(isFit(serving, authority, NAMES, NOW_MS)).toBe(true);
+  expect(isFit(serving, authority, NAMES, NOW_MS + twoThirdsMs - hourMs)).toBe(true);
+  expect(isFit(serving, authority, NAMES, NOW_MS + twoThirdsMs + hourMs)).toBe(false);
+  expect(isFit(serving, authority, { ...NAMES, dnsNames: ["other.svc"] }, NOW_MS)).toBe(false);
+  expect(isFit(serving, authority, { ...NAMES, ipAddresses: ["10.0.0.1"] }, NOW_MS)).toBe(false);
+  expect(isFit(serving, await createAuthority(NOW_MS), NAMES, NOW_MS)).toBe(false);
+});
+
+test("what is no PEM is an error, not an unfit certificate", () => {
+  expect(() => isFit({ ...serving, certPem: "hello" }, authority, NAMES, NOW_MS)).toThrow();
+});
