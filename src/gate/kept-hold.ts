@@ -1,0 +1,52 @@
+import { describeError } from "../shared/errors.ts";
+import type { Renewed } from "./answers.ts";
+import type { Context } from "./context.ts";
+import type { StoredHold } from "./hold-file.ts";
+
+/** The hold as the keeper knows it, stored at every change so that a restarted keeper knows it too. */
+export interface KeptHold {
+  readonly token: number;
+  /** The ttl of the grant: what the keeper asks for. */
+  readonly grantTtlMs: number;
+  /** The ttl of the last answer: what counts. */
+  readonly ttlMs: number;
+  /** When the hold ends unless it is renewed, by the boot clock. */
+  readonly deadlineMs: number;
+  readonly lost: boolean;
+  /** A renewal sent at `sentMs` was answered: the hold lasts for the answer's ttl from its *sending*. */
+  renewed(sentMs: number, answer: Renewed): void;
+  /** Marks the hold as lost, for the next gate. */
+  lose(): void;
+}
+
+export function keptHold({ holdFile, route, log }: Context, stored: StoredHold): KeptHold {
+  let hold = stored;
+  let ttlMs = stored.ttlMs;
+  const store = (changes: Partial<StoredHold>): void => {
+    hold = { ...hold, ...changes };
+    try {
+      holdFile.write(hold);
+    } catch (error) {
+      // The hold goes on: a restarted keeper would only know an earlier deadline.
+      log.info(`the state of klease ${hold.lease} could not be stored: ${describeError(error)}`);
+    }
+  };
+  return {
+    token: stored.token,
+    grantTtlMs: stored.ttlMs,
+    get ttlMs() {
+      return ttlMs;
+    },
+    get deadlineMs() {
+      return hold.deadline;
+    },
+    get lost() {
+      return hold.state === "lost";
+    },
+    renewed(sentMs, answer) {
+      ttlMs = answer.ttlMs;
+      store({ deadline: sentMs + answer.ttlMs, state: "held", ...route.learnt() });
+    },
+    lose: () => store({ state: "lost" }),
+  };
+}

@@ -1,0 +1,43 @@
+import { afterEach, beforeAll, expect, test } from "vitest";
+import { runAnnounce } from "../../../src/gate/announce.ts";
+import { PATH } from "../../../src/shared/names.ts";
+import { type Certificate, selfSigned } from "./certificates.ts";
+import { json, silent } from "./scripted-server.ts";
+import { LEASE, openStage, type Stage } from "./stage.ts";
+
+let certificate: Certificate;
+let stage: Stage;
+beforeAll(() => {
+  certificate = selfSigned();
+});
+afterEach(() => stage.close());
+
+test("the hook's begin is stored before the server is told", async () => {
+  stage = await openStage(certificate);
+  const { server, clock, context, hold } = stage;
+  hold();
+  let storedMs: number | undefined;
+  server.play(PATH.announce, (received) => {
+    storedMs = context.prestopFile.read(clock.monotonicMs());
+    json({})(received);
+  });
+  await runAnnounce(context, clock.monotonicMs() - 40);
+  expect(storedMs).toBe(clock.monotonicMs() - 40);
+  expect(server.requests(PATH.announce)[0]?.body).toEqual({ lease: LEASE, token: 41 });
+});
+
+test("a server that does not answer holds the hook up for 200 ms since its begin", async () => {
+  stage = await openStage(certificate);
+  const { server, clock, context, hold } = stage;
+  hold();
+  server.play(PATH.announce, silent);
+  let over = false;
+  const end = runAnnounce(context, clock.monotonicMs() - 40).then(() => {
+    over = true;
+  });
+  await server.received(PATH.announce);
+  await clock.turn(159);
+  expect(over).toBe(false);
+  await clock.turn(1);
+  await end;
+});

@@ -1,0 +1,113 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createClient } from "../../../src/gate/client.ts";
+import type { GateConfig } from "../../../src/gate/config.ts";
+import type { Context } from "../../../src/gate/context.ts";
+import { holdFile, type StoredHold } from "../../../src/gate/hold-file.ts";
+import { prestopFile } from "../../../src/gate/prestop-file.ts";
+import { createRoute } from "../../../src/gate/route.ts";
+import { httpsTransport } from "../../../src/gate/transport.ts";
+import type { Certificate } from "./certificates.ts";
+import { type ScriptedServer, scriptedServer } from "./scripted-server.ts";
+import { type TurnedClock, turnedClock } from "./turned-clock.ts";
+
+export const LEASE = "nightly-report";
+export const TTL_MS = 30_000;
+export const STOP_MS = 5_000;
+export const GATE_RUN = "0a1b/7";
+
+/** Gate or keeper with a real server, real files and a clock to turn. */
+export interface Stage {
+  server: ScriptedServer;
+  clock: TurnedClock;
+  context: Context;
+  /** What was logged so far. */
+  lines: string[];
+  stored(): StoredHold | undefined;
+  /** Stores a hold as a gate left it now. */
+  hold(changes?: Partial<StoredHold>): StoredHold;
+  /** A keeper's SIGTERM. */
+  terminate(): void;
+  termination: { signal: AbortSignal; atMs(): number | undefined };
+  close(): Promise<void>;
+}
+
+export async function openStage(certificate: Certificate, changes: Partial<GateConfig> = {}): Promise<Stage> {
+  const server = await scriptedServer(certificate);
+  const clock = turnedClock();
+  const stateDir = mkdtempSync(join(tmpdir(), "konductor-gate-"));
+  const tokenPath = join(stateDir, "token");
+  writeFileSync(tokenPath, "pod-token\n");
+  const config: GateConfig = {
+    url: server.url,
+    host: "localhost",
+    ca: certificate.cert,
+    lease: LEASE,
+    fencing: true,
+    stopMs: STOP_MS,
+    rerun: true,
+    onLost: "terminate",
+    tokenPath,
+    stateDir,
+    terminationLogPath: join(stateDir, "termination-log"),
+    ...changes,
+  };
+  const lines: string[] = [];
+  const route = createRoute(config);
+  const transport = httpsTransport(clock);
+  const client = createClient({
+    lease: LEASE,
+    tokenPath,
+    transport,
+    route,
+    connectMs: 3_000,
+    silenceMs: 20_000,
+  });
+  const context: Context = {
+    config,
+    clock,
+    bootMs: clock.monotonicMs,
+    newGateRun: () => GATE_RUN,
+    log: { info: (message) => void lines.push(message) },
+    client,
+    route,
+    holdFile: holdFile(stateDir),
+    prestopFile: prestopFile(stateDir),
+    random: () => 0.5,
+  };
+  const controller = new AbortController();
+  let terminatedAtMs: number | undefined;
+  return {
+    server,
+    clock,
+    context,
+    lines,
+    stored: () => context.holdFile.read(LEASE),
+    hold(held = {}) {
+      const deadline = clock.monotonicMs() + TTL_MS;
+      const hold: StoredHold = {
+        lease: LEASE,
+        token: 41,
+        ttlMs: TTL_MS,
+        deadline,
+        state: "held",
+        ca: undefined,
+        urls: [],
+        ...held,
+      };
+      context.holdFile.write(hold);
+      return hold;
+    },
+    terminate() {
+      terminatedAtMs = clock.monotonicMs();
+      controller.abort();
+    },
+    termination: { signal: controller.signal, atMs: () => terminatedAtMs },
+    async close() {
+      controller.abort();
+      await server.close();
+      rmSync(stateDir, { recursive: true, force: true });
+    },
+  };
+}
