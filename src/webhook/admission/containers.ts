@@ -1,0 +1,129 @@
+/**
+ * The two containers and two volumes that konductor puts into a pod. Every field that the API server would fill with something
+ * else than we want is set, so that a second pass over the stored form finds nothing to do.
+ *
+ * The token's file is readable to both whatever the pod's securityContext says (pkg/volume/projected and FsUserFrom in
+ * k8s.io/kubernetes): all containers run as one user, then it is theirs (0600); or there is an fsGroup, then both are in it
+ * (0640); or neither, then everybody may read it (0644).
+ */
+import { isDeepStrictEqual } from "node:util";
+import {
+  ENV,
+  EXIT,
+  GATE_CONTAINER,
+  KEEPER_CONTAINER,
+  STATE_DIR,
+  STATE_VOLUME,
+  TOKEN_AUDIENCE,
+  TOKEN_DIR,
+  TOKEN_PATH,
+  TOKEN_VOLUME,
+} from "../../shared/names.ts";
+import type { Container, Resources, Volume } from "./objects.ts";
+
+/** Where the injected containers come from, and how they reach the server. */
+export interface Injection {
+  image: string;
+  /** Origin by ClusterIP, e.g. `https://10.96.0.7:443`. */
+  url: string;
+  /** DNS name of the Service. */
+  host: string;
+  /** PEM bundle. */
+  ca: string;
+  /** konductor's version, written into the pod. */
+  version: string;
+}
+
+export interface ContainerPlan {
+  lease: string;
+  selfFencing: boolean;
+  stopMs: number;
+  /** Whether a fenced pod may queue again. */
+  rerun: boolean;
+  onLost: string;
+  resources: Resources;
+}
+
+const PROGRAM = ["node", "/konductor/gate.js"];
+const NOBODY = 65_532;
+const WORLD_READABLE = 0o644;
+
+/** Gate and keeper, in their order. */
+export function ownContainers(plan: ContainerPlan, injection: Injection): [Container, Container] {
+  const common = {
+    image: injection.image,
+    imagePullPolicy: "IfNotPresent",
+    command: PROGRAM,
+    env: environment(plan, injection),
+    resources: plan.resources,
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: NOBODY,
+      runAsGroup: NOBODY,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ["ALL"] },
+      seccompProfile: { type: "RuntimeDefault" },
+    },
+    volumeMounts: [
+      { name: TOKEN_VOLUME, mountPath: TOKEN_DIR, readOnly: true },
+      { name: STATE_VOLUME, mountPath: STATE_DIR },
+    ],
+    // Why a gate failed shows in `kubectl describe pod`.
+    terminationMessagePolicy: "FallbackToLogsOnError",
+  };
+  const gate = { name: GATE_CONTAINER, args: ["gate"], ...common };
+  const keeper = {
+    name: KEEPER_CONTAINER,
+    args: ["keep"],
+    ...common,
+    restartPolicy: "Always",
+    lifecycle: { preStop: { exec: { command: [...PROGRAM, "announce"] } } },
+    ...(plan.selfFencing && { restartPolicyRules: [FENCE] }),
+  };
+  return [gate, keeper];
+}
+
+/** KEP-5532: when the keeper exits with this code, the kubelet stops every other container and reruns the pod in place. */
+const FENCE = { action: "RestartAllContainers", exitCodes: { operator: "In", values: [EXIT.fenced] } };
+
+export function ownVolumes(): Volume[] {
+  const token = {
+    audience: TOKEN_AUDIENCE,
+    path: TOKEN_PATH.slice(TOKEN_DIR.length + 1),
+    expirationSeconds: 3600,
+  };
+  return [
+    {
+      name: TOKEN_VOLUME,
+      projected: { sources: [{ serviceAccountToken: token }], defaultMode: WORLD_READABLE },
+    },
+    { name: STATE_VOLUME, emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+  ];
+}
+
+function environment(
+  { lease, selfFencing, stopMs, rerun, onLost }: ContainerPlan,
+  { url, host, ca }: Injection,
+) {
+  const values = {
+    [ENV.url]: url,
+    [ENV.host]: host,
+    [ENV.ca]: ca,
+    [ENV.lease]: lease,
+    [ENV.fencing]: String(selfFencing),
+    [ENV.stopMs]: String(stopMs),
+    [ENV.rerun]: String(rerun),
+    [ENV.onLost]: onLost,
+  };
+  return Object.entries(values).map(([name, value]) => ({ name, value }));
+}
+
+/**
+ * Whether this is a gate or keeper that konductor injected, be it by an earlier pass, by another version, or in the pod from
+ * which this one was copied. Other webhooks may have added to it, so only what it runs is looked at.
+ */
+export function isOwnContainer({ name, command, args }: Container): boolean {
+  const argument = name === GATE_CONTAINER ? "gate" : name === KEEPER_CONTAINER ? "keep" : undefined;
+  return argument !== undefined && isDeepStrictEqual([command, args], [PROGRAM, [argument]]);
+}

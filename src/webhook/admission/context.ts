@@ -1,0 +1,23 @@
+import type { Logger } from "../../shared/log.ts";
+import type { Injection } from "./containers.ts";
+
+/** What admission may look at while it answers: memory and caches. No API call is made inside an admission request. */
+export interface AdmissionContext {
+  /** What the cluster can do now; followed live. */
+  features: () => { selfFencing: boolean };
+  /** The Leases that are known. */
+  leases: { get: (namespace: string, name: string) => { ttlMs: number } | undefined };
+  /** What is injected now: the CA and the address change over a server's life. */
+  injection: () => Injection;
+  /** Namespaces in which the label is refused. */
+  systemNamespaces: readonly string[];
+  /** Whether a Lease that does not exist is created when the first pod asks for it. */
+  createMissingLeases: boolean;
+  logger: Logger;
+}
+
+/** A decision about an object: what it becomes, and what its author should know. */
+export interface Outcome<T> {
+  object: T;
+  warnings: string[];
+}

@@ -1,0 +1,120 @@
+/**
+ * The mutating admission: one request in, one answer out, from memory alone. An object that carries no label of ours is
+ * allowed unread; one that is being deleted, or was wrong already before an update, is never held up.
+ */
+import { hasCode, KonductorError } from "../../shared/errors.ts";
+import type { AdmissionContext } from "./context.ts";
+import { injectPod } from "./inject.ts";
+import { isCronJob, isPodTemplate, isRecord, isTemplateOwner } from "./objects.ts";
+import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
+import { diff, diffPod, type Patch } from "./patch.ts";
+import { planPod } from "./plan.ts";
+import {
+  type AdmissionRequest,
+  type AdmissionResponse,
+  allowed,
+  denied,
+  errored,
+  patched,
+} from "./review.ts";
+
+interface Verdict {
+  patch: Patch;
+  warnings: string[];
+}
+
+type Judge = (object: unknown, request: AdmissionRequest, context: AdmissionContext) => Verdict;
+
+const JUDGES: Readonly<Record<string, Judge>> = {
+  "/Pod": judgePod,
+  "batch/Job": judgeJob,
+  "batch/CronJob": judgeCronJob,
+  "apps/Deployment": judgeOwner,
+  "apps/StatefulSet": judgeOwner,
+  "apps/DaemonSet": judgeOwner,
+};
+
+/** Answers every well-formed request; throws only what is a fault of ours. */
+export function mutate(request: AdmissionRequest, context: AdmissionContext): AdmissionResponse {
+  const { uid, operation, object } = request;
+  const judge = JUDGES[request.kind];
+  const isWrite = operation === "CREATE" || operation === "UPDATE";
+  if (!judge || !isWrite || request.subResource !== "" || isBeingDeleted(object)) return allowed(uid);
+  try {
+    const { patch, warnings } = judge(object, request, context);
+    return patched(uid, patch, warnings);
+  } catch (error) {
+    if (hasCode(error, "BadRequest")) return errored(uid, error);
+    if (!hasCode(error, "Invalid", "Forbidden")) throw error;
+    if (operation === "UPDATE" && problemOf(judge, request, context) === error.message) {
+      return allowed(uid, [error.message]);
+    }
+    return denied(uid, error.message);
+  }
+}
+
+/** What was wrong with the object before this update. */
+function problemOf(judge: Judge, request: AdmissionRequest, context: AdmissionContext): string | undefined {
+  try {
+    judge(request.oldObject, request, context);
+    return undefined;
+  } catch (error) {
+    if (hasCode(error, "Invalid", "Forbidden", "BadRequest")) return error.message;
+    throw error;
+  }
+}
+
+function judgePod(
+  object: unknown,
+  { operation, namespace, kind }: AdmissionRequest,
+  context: AdmissionContext,
+): Verdict {
+  if (!isPodTemplate(object)) throw malformed(kind);
+  if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
+  const plan = planPod(object, namespace, context);
+  const patch = diffPod(object, injectPod(object, plan, context.injection()));
+  return { patch, warnings: plan.warnings };
+}
+
+function judgeJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {
+  if (!isTemplateOwner(object)) throw malformed(request.kind);
+  if (request.operation === "UPDATE") {
+    const old = isTemplateOwner(request.oldObject) ? request.oldObject : undefined;
+    return { patch: [], warnings: warnJob(object, old) };
+  }
+  const outcome = createJob(object, request.namespace, context);
+  return { patch: diff(object, outcome.object), warnings: outcome.warnings };
+}
+
+function judgeCronJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {
+  if (!isCronJob(object)) throw malformed(request.kind);
+  const old = isCronJob(request.oldObject) ? request.oldObject : undefined;
+  const outcome = mutateCronJob(object, request.namespace, context, old);
+  return { patch: diff(object, outcome.object), warnings: outcome.warnings };
+}
+
+function judgeOwner(
+  object: unknown,
+  { namespace, kind }: AdmissionRequest,
+  context: AdmissionContext,
+): Verdict {
+  if (!isTemplateOwner(object)) throw malformed(kind);
+  return { patch: [], warnings: warnOwner(kind.slice("apps/".length), object, namespace, context) };
+}
+
+const NOTHING: Verdict = { patch: [], warnings: [] };
+
+function malformed(kind: string): KonductorError {
+  return new KonductorError(
+    "BadRequest",
+    `request.object is not a ${kind.split("/")[1]} as the API server sends it`,
+  );
+}
+
+function isBeingDeleted(object: unknown): boolean {
+  return (
+    isRecord(object) &&
+    isRecord(object["metadata"]) &&
+    typeof object["metadata"]["deletionTimestamp"] === "string"
+  );
+}

@@ -1,0 +1,36 @@
+/** The difference between two versions of an object as a JSON patch (RFC 6902). */
+import jsonPatch, { type Operation } from "fast-json-patch";
+import type { PodTemplate } from "./objects.ts";
+
+export type Patch = Operation[];
+
+export function diff(before: object, after: object): Patch {
+  return jsonPatch.compare(before, after);
+}
+
+/**
+ * {@link diff} for pods. A comparison by index would rewrite every init container behind an inserted one; this one takes out and
+ * puts in whole containers, so that no value of the user's passes through our hands.
+ */
+export function diffPod(before: PodTemplate, after: PodTemplate): Patch {
+  const old = before.spec.initContainers ?? [];
+  const wanted = after.spec.initContainers ?? [];
+  if (old.length === 0 || isSameOrder(old, wanted)) return diff(before, after);
+  const kept = wanted.filter((container) => old.includes(container));
+  const removals = old.flatMap(
+    (container, index): Patch =>
+      kept.includes(container) ? [] : [{ op: "remove", path: `/spec/initContainers/${index}` }],
+  );
+  const additions = wanted.flatMap(
+    (container, index): Patch =>
+      kept.includes(container)
+        ? []
+        : [{ op: "add", path: `/spec/initContainers/${index}`, value: container }],
+  );
+  const rest = diff(before, { ...after, spec: { ...after.spec, initContainers: old } });
+  return [...removals.reverse(), ...additions, ...rest];
+}
+
+function isSameOrder(old: readonly { name: string }[], wanted: readonly { name: string }[]): boolean {
+  return old.length === wanted.length && old.every(({ name }, index) => wanted[index]?.name === name);
+}

@@ -1,0 +1,111 @@
+/**
+ * What admission makes of one labelled pod or pod template: whether its settings hold together, how long it takes to stop, and
+ * whether it can fence itself. Whatever cannot work is refused here, while somebody is looking.
+ */
+import { formatDuration } from "../../lease/duration.ts";
+import {
+  findUnsupported,
+  MIN_POD_TTL_MS,
+  podTtlMs,
+  readSettings,
+  type Settings,
+} from "../../lease/settings.ts";
+import { hasPostStart, stopMs } from "../../lease/stop.ts";
+import { KonductorError } from "../../shared/errors.ts";
+import { ANNOTATION } from "../../shared/names.ts";
+import type { AdmissionContext } from "./context.ts";
+import type { Metadata, PodSpec, PodTemplate } from "./objects.ts";
+import { type Path, refuseImpossible, refuseNamespace } from "./refusals.ts";
+
+export interface PodPlan {
+  settings: Settings;
+  /** How long fencing it may take at most. */
+  stopMs: number;
+  /** Whether its keeper may stop it without the API server's help. */
+  selfFencing: boolean;
+  warnings: string[];
+}
+
+/** @throws KonductorError `Invalid` or `Forbidden`, one sentence, for what is refused. */
+export function planPod(
+  { metadata, spec }: PodTemplate,
+  namespace: string,
+  context: AdmissionContext,
+  path: Path = "",
+): PodPlan {
+  const settings = requireSettings(metadata, `${path}metadata`);
+  refuseNamespace(namespace, context);
+  refuseImpossible(metadata, spec, path);
+  const stop = stopMs(spec);
+  const lease = context.leases.get(namespace, settings.lease);
+  const ttlMs = podTtlMs(settings, lease?.ttlMs);
+  const obstacle = fencingObstacle(spec, settings, stop, ttlMs);
+  const { selfFencing } = context.features();
+  return {
+    settings,
+    stopMs: stop,
+    selfFencing: selfFencing && obstacle === undefined && settings.onLost === "terminate",
+    warnings: [
+      ...(lease
+        ? shortLeaseWarning(settings, lease.ttlMs)
+        : missingLeaseWarning(settings, namespace, ttlMs, context)),
+      ...(selfFencing && obstacle && settings.onLost === "terminate" ? [obstacle] : []),
+      ...deadlineWarning(metadata, spec.activeDeadlineSeconds, `${path}spec`),
+    ],
+  };
+}
+
+/** The settings on `metadata`, as far as this version brings them. */
+export function requireSettings(metadata: Metadata | undefined, path: string): Settings {
+  const result = readSettings(metadata ?? {}, path);
+  if (!result.ok) throw new KonductorError("Invalid", result.problem);
+  const unsupported = findUnsupported(metadata ?? {}, path);
+  if (unsupported) throw new KonductorError("Invalid", unsupported);
+  return result.settings;
+}
+
+/** Waiting counts against activeDeadlineSeconds, which its author may not have thought of. */
+export function deadlineWarning(
+  metadata: Metadata | undefined,
+  seconds: number | undefined,
+  path: string,
+): string[] {
+  if (seconds === undefined || metadata?.annotations?.[ANNOTATION.ifHeld] !== undefined) return [];
+  return [
+    `${path}.activeDeadlineSeconds: waiting for the klease counts against these ${seconds}s; ` +
+      `set the annotation ${ANNOTATION.ifHeld} to show that this is meant`,
+  ];
+}
+
+/** Why the keeper could not stop this pod in time, as a warning; undefined where it could. */
+function fencingObstacle(spec: PodSpec, settings: Settings, stop: number, ttlMs: number): string | undefined {
+  const consequence = `if it loses touch with konductor, klease ${settings.lease} is handed on only once it has provably ended`;
+  if (hasPostStart(spec)) {
+    return `a container has a postStart hook, which may delay stopping it, so this pod cannot stop itself in time: ${consequence}`;
+  }
+  if (stop <= ttlMs / 2) return undefined;
+  return (
+    `stopping this pod may take ${formatDuration(stop)}, more than half of its ttl ${formatDuration(ttlMs)}: ${consequence}; ` +
+    `${ANNOTATION.ttl} of at least ${formatDuration(2 * stop)} avoids that`
+  );
+}
+
+function shortLeaseWarning({ lease, ttlMs }: Settings, leaseTtlMs: number): string[] {
+  if (ttlMs !== undefined || leaseTtlMs >= MIN_POD_TTL_MS) return [];
+  const [given, least] = [formatDuration(leaseTtlMs), formatDuration(MIN_POD_TTL_MS)];
+  return [
+    `klease ${lease} has a ttl of ${given}; a pod holds it for at least ${least} after its last renewal`,
+  ];
+}
+
+function missingLeaseWarning(
+  { lease }: Settings,
+  namespace: string,
+  ttlMs: number,
+  { createMissingLeases }: AdmissionContext,
+): string[] {
+  const missing = `klease ${lease} does not exist in namespace ${namespace}`;
+  return createMissingLeases
+    ? [`${missing}; it will be created with ttl ${formatDuration(ttlMs)}`]
+    : [`${missing}; pods wait until somebody creates it`];
+}

@@ -1,0 +1,38 @@
+import type { FastifyError, FastifyPluginCallback } from "fastify";
+import { describeError, KonductorError } from "../../shared/errors.ts";
+import { PATH } from "../../shared/names.ts";
+import type { AdmissionContext } from "./context.ts";
+import { mutate } from "./mutate.ts";
+import { parseReview, reviewOf } from "./review.ts";
+
+/**
+ * The longest AdmissionReview that is read. The API server takes requests of up to 3 MiB and stores about 1.5 MiB; an update
+ * carries both versions.
+ */
+export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
+
+/** Serves the mutating webhook at {@link PATH.mutate}; what is no AdmissionReview is answered 400, what is too long 413. */
+export function admissionPlugin(context: AdmissionContext): FastifyPluginCallback {
+  return (app, _options, done) => {
+    app.setErrorHandler((error: FastifyError | KonductorError, _request, reply) => {
+      const status = (error instanceof KonductorError ? error.status : error.statusCode) ?? 500;
+      const reason = status === 500 ? "Internal" : "BadRequest";
+      if (status >= 500) context.logger.error({ err: error }, "an admission request failed");
+      const message = status >= 500 ? "konductor failed; its log says why" : describeError(error);
+      return reply.code(status).send({ reason, message });
+    });
+    app.post(PATH.mutate, { bodyLimit: ADMISSION_BODY_LIMIT_BYTES }, (request, reply) => {
+      const admission = parseReview(request.body);
+      const response = mutate(admission, context);
+      const { kind, namespace, operation } = admission;
+      const { allowed, status, warnings } = response;
+      const isPatched = response.patch !== undefined;
+      context.logger.info(
+        { kind, namespace, operation, allowed, isPatched, reason: status?.message, warnings },
+        "admission",
+      );
+      return reply.send(reviewOf(response));
+    });
+    done();
+  };
+}

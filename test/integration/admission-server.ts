@@ -1,0 +1,64 @@
+/** Our admission on loopback, and the project's own webhook configuration made to call it there. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fastify } from "fastify";
+import { parse } from "yaml";
+import { list, record } from "../../src/shared/json.ts";
+import { createLogger } from "../../src/shared/log.ts";
+import { createAuthority, issueServingCertificate } from "../../src/tls/authority.ts";
+import type { AdmissionContext } from "../../src/webhook/admission/context.ts";
+import { admissionPlugin } from "../../src/webhook/admission/plugin.ts";
+import { NAMESPACES } from "./admission-objects.ts";
+
+const WEBHOOKS = join(import.meta.dirname, "../../webhook-config/mutating.yaml");
+export const WEBHOOKS_NAME = "admission-test";
+
+export interface AdmissionServer {
+  /** The MutatingWebhookConfiguration that calls it, for our namespaces only. */
+  readonly configuration: object;
+  stop(): Promise<void>;
+}
+
+/** A cluster that can fence and has the klease `nightly`. */
+export const CONTEXT: AdmissionContext = {
+  features: () => ({ selfFencing: true }),
+  leases: { get: (_namespace, name) => (name === "nightly" ? { ttlMs: 600_000 } : undefined) },
+  injection: () => ({
+    image: "konductor:test",
+    url: "https://10.96.0.7:443",
+    host: "konductor.konductor-system.svc",
+    ca: "-----BEGIN CERTIFICATE-----\n",
+    version: "test",
+  }),
+  systemNamespaces: ["kube-system", "konductor-system"],
+  createMissingLeases: true,
+  logger: createLogger({ level: "silent" }),
+};
+
+export async function startAdmission(): Promise<AdmissionServer> {
+  const authority = await createAuthority(Date.now());
+  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
+  const { certPem, keyPem } = await issueServingCertificate(authority, names, Date.now());
+  const app = fastify({
+    https: { cert: certPem, key: keyPem },
+    keepAliveTimeout: 95_000,
+    forceCloseConnections: true,
+  });
+  await app.register(admissionPlugin(CONTEXT));
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  return { configuration: await configurationFor(url, authority.certPem), stop: () => app.close() };
+}
+
+async function configurationFor(url: string, ca: string) {
+  const given = record(parse(await readFile(WEBHOOKS, "utf8")));
+  const values = Object.values(NAMESPACES);
+  const namespaceSelector = {
+    matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values }],
+  };
+  const webhooks = list(given["webhooks"]).map((entry) => {
+    const path = record(record(record(entry)["clientConfig"])["service"])["path"];
+    const clientConfig = { url: `${url}${path}`, caBundle: Buffer.from(ca).toString("base64") };
+    return { ...record(entry), clientConfig, namespaceSelector };
+  });
+  return { ...given, metadata: { name: WEBHOOKS_NAME }, webhooks };
+}

@@ -1,0 +1,74 @@
+import { createLogger } from "../../../src/shared/log.ts";
+import type { AdmissionContext } from "../../../src/webhook/admission/context.ts";
+import type {
+  Container,
+  CronJob,
+  Metadata,
+  PodSpec,
+  PodTemplate,
+  TemplateOwner,
+} from "../../../src/webhook/admission/objects.ts";
+
+export const NAMESPACE = "team-a";
+
+export const INJECTION = {
+  image: "konductor:0.1.0",
+  url: "https://10.96.0.7:443",
+  host: "konductor.konductor-system.svc",
+  ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
+  version: "0.1.0",
+};
+
+/** A cluster that can fence and in which the klease `nightly` has a ttl of 10 minutes. */
+export function contextWith(
+  overrides: Partial<AdmissionContext> = {},
+  leases: Record<string, number> = { nightly: 600_000 },
+) {
+  const context: AdmissionContext = {
+    features: () => ({ selfFencing: true }),
+    leases: {
+      get: (namespace, name) => {
+        const ttlMs = namespace === NAMESPACE ? leases[name] : undefined;
+        return ttlMs === undefined ? undefined : { ttlMs };
+      },
+    },
+    injection: () => INJECTION,
+    systemNamespaces: ["kube-system", "konductor-system"],
+    createMissingLeases: true,
+    logger: createLogger({ level: "silent" }),
+    ...overrides,
+  };
+  return context;
+}
+
+export const MAIN: Container = { name: "main", image: "busybox", command: ["sleep", "1"] };
+
+/** Metadata with the label; annotations are named without their prefix. */
+export function marked(annotations: Record<string, string> = {}, lease = "nightly"): Metadata {
+  const entries = Object.entries(annotations).map(([name, value]) => [`konductor.io/${name}`, value]);
+  return {
+    labels: { "konductor.io/lease": lease },
+    ...(entries.length > 0 && { annotations: Object.fromEntries(entries) }),
+  };
+}
+
+export function podWith(spec: Partial<PodSpec> = {}, metadata: Metadata = marked()): PodTemplate {
+  return { metadata, spec: { containers: [MAIN], ...spec } };
+}
+
+/** A Job, or another owner of pods. */
+export function ownerWith(
+  metadata: Metadata,
+  template: Metadata = {},
+  spec: Partial<TemplateOwner["spec"]> = {},
+): TemplateOwner {
+  return { metadata, spec: { template: podWith({}, template), ...spec } };
+}
+
+export function cronJobWith(
+  metadata: Metadata,
+  template: Metadata = {},
+  spec: Partial<TemplateOwner["spec"]> = {},
+): CronJob {
+  return { metadata, spec: { schedule: "* * * * *", jobTemplate: ownerWith({}, template, spec) } };
+}
