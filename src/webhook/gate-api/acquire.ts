@@ -1,0 +1,63 @@
+import type { FastifyReply } from "fastify";
+import type { PodView } from "../../lease/pod.ts";
+import { keyOf } from "../../lease/types.ts";
+import { grantedLine, HOLD_LOST } from "./answers.ts";
+import { settingsOf } from "./caller.ts";
+import { ensureLease } from "./lease-creation.ts";
+import { openLineStream } from "./line-stream.ts";
+import type { AcquireRequest } from "./messages.ts";
+import type { GateApiOptions } from "./options.ts";
+import { endLostHold, type OwnHold, resumeOwnHold } from "./own-hold.ts";
+import { ensureRequest } from "./pod-request.ts";
+import type { QueueView } from "./queue-view.ts";
+import type { Streams } from "./streams.ts";
+import { wait } from "./wait.ts";
+import type { Waiters } from "./waiters.ts";
+
+export interface AcquireContext {
+  options: GateApiOptions;
+  waiters: Waiters;
+  queue: QueueView;
+  streams: Streams;
+}
+
+/**
+ * Answers a gate by a stream of lines. Acquire is idempotent for a pod: whoever asks again, here or at another replica, finds its place
+ * in the queue or its grant. What can be refused is refused before the stream begins.
+ */
+export async function acquire(
+  { options, waiters, queue, streams }: AcquireContext,
+  pod: PodView,
+  { lostToken, gateRun }: AcquireRequest,
+  reply: FastifyReply,
+): Promise<void> {
+  const settings = settingsOf(pod);
+  streams.admit(pod.uid);
+  const answerOnce = (line: object) => openStream().end(line);
+  function openStream() {
+    reply.hijack();
+    if (streams.isDraining()) reply.raw.shouldKeepAlive = false;
+    return openLineStream(reply.raw, options.clock);
+  }
+
+  if (lostToken !== undefined) {
+    await endLostHold(options, pod, lostToken);
+    if (pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
+  }
+  await ensureLease(options, pod, settings);
+  const own = await ownHold(options, pod, gateRun);
+  if (own.is === "granted") return answerOnce(grantedLine(own.hold, options.trust()));
+  if (own.is === "inUse" || streams.isDraining()) return answerOnce({ state: "reconnect" });
+  const request = await ensureRequest(options, pod, settings);
+  const stream = openStream();
+  const sendAway = wait({ options, waiters, queue, pod, request, stream });
+  streams.add(pod.uid, { stream, sendAway });
+}
+
+/** The cache is enough to know that there is none: a waiting stream looks live before it believes in a grant. */
+async function ownHold(options: GateApiOptions, pod: PodView, gateRun: string | undefined): Promise<OwnHold> {
+  const key = keyOf({ namespace: pod.namespace, name: pod.lease ?? "" });
+  const cached = options.caches.leases.store.get(key)?.status.hold;
+  if (cached?.ref.uid !== pod.uid) return { is: "none" };
+  return resumeOwnHold(options, pod, gateRun);
+}

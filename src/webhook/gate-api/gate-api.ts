@@ -1,0 +1,87 @@
+/** The server side of the gate protocol: acquire, renew, announce, release, for pods that prove by a token who they are. */
+import type { FastifyPluginCallback, FastifyRequest } from "fastify";
+import { isoTime } from "../../lease/codec.ts";
+import { hasCode } from "../../shared/errors.ts";
+import { PATH } from "../../shared/names.ts";
+import type { PodIdentity } from "../identity/identity.ts";
+import { Refusal } from "../refusal.ts";
+import { acquire } from "./acquire.ts";
+import { announce } from "./announce.ts";
+import { renewedAnswer } from "./answers.ts";
+import { findCaller } from "./caller.ts";
+import { answerErrors } from "./error-answer.ts";
+import { parseAcquire, parseHold, parseRelease, parseRenew } from "./messages.ts";
+import type { GateApiOptions } from "./options.ts";
+import { createQueueView } from "./queue-view.ts";
+import { release } from "./release.ts";
+import { renew } from "./renew.ts";
+import { createStreams } from "./streams.ts";
+import { createWaiters } from "./waiters.ts";
+
+const BODY_LIMIT_BYTES = 16 * 1024;
+const MAX_STREAMS = 10_000;
+
+export interface GateApi {
+  plugin: FastifyPluginCallback;
+  /** Sends every waiting gate to another replica, and from now on each that comes; every other call is still answered. */
+  drain(): void;
+}
+
+export function createGateApi(options: GateApiOptions): GateApi {
+  const { clock, authenticate, trust, maxStreams = MAX_STREAMS } = options;
+  const queue = createQueueView(options);
+  const waiters = createWaiters(options, queue);
+  const streams = createStreams(maxStreams);
+  const timed = (answer: object) => ({ ...answer, serverTime: isoTime(clock.nowMs()) });
+
+  async function identify({ headers }: FastifyRequest): Promise<PodIdentity> {
+    const [, token] = headers.authorization?.match(/^Bearer +(\S+)$/i) ?? [];
+    if (!token) throw new Refusal("Unauthenticated", "a bearer token is required");
+    try {
+      return await authenticate(token);
+    } catch (error) {
+      if (!hasCode(error, "Unauthenticated")) throw error;
+      throw new Refusal("Unauthenticated", error.message, { cause: error });
+    }
+  }
+
+  const plugin: FastifyPluginCallback = (app, _options, done) => {
+    const limits = { bodyLimit: BODY_LIMIT_BYTES };
+    app.setErrorHandler(answerErrors(options));
+
+    app.post(PATH.acquire, limits, async (request, reply) => {
+      const identity = await identify(request);
+      const message = parseAcquire(request.body);
+      const pod = await findCaller(options, identity, message.lease);
+      await acquire({ options, waiters, queue, streams }, pod, message, reply);
+      return reply;
+    });
+
+    app.post(PATH.renew, limits, async (request, reply) => {
+      const identity = await identify(request);
+      const message = parseRenew(request.body);
+      const pod = await findCaller(options, identity, message.lease);
+      const renewed = await renew(options, pod, message);
+      if (renewed.ok) return timed(renewedAnswer(renewed.hold, trust()));
+      const { ok: _, ...refusal } = renewed;
+      return reply.code(409).send(timed(refusal));
+    });
+
+    app.post(PATH.announce, limits, async (request) => {
+      const identity = await identify(request);
+      const message = parseHold(request.body);
+      await findCaller(options, identity, message.lease);
+      await announce(options, identity, message);
+      return timed({});
+    });
+
+    app.post(PATH.release, limits, async (request) => {
+      const identity = await identify(request);
+      const message = parseRelease(request.body);
+      return timed({ released: await release(options, identity, message) });
+    });
+    done();
+  };
+
+  return { plugin, drain: () => streams.drain() };
+}

@@ -1,0 +1,33 @@
+import { createLease } from "../../kube/lease-objects.ts";
+import type { PodView } from "../../lease/pod.ts";
+import { podTtlMs, type Settings } from "../../lease/settings.ts";
+import { keyOf } from "../../lease/types.ts";
+import { hasCode } from "../../shared/errors.ts";
+import type { GateApiOptions } from "./options.ts";
+import { liveLease } from "./update-lease.ts";
+
+/**
+ * Sees to it that the pod's Lease exists: one that does not is created with the pod's ttl, or, where the admin forbids that, missed by
+ * an event; the pod then waits until somebody creates it.
+ */
+export async function ensureLease(options: GateApiOptions, pod: PodView, settings: Settings): Promise<void> {
+  const { client, caches, events, createMissingLeases } = options;
+  const ref = { namespace: pod.namespace, name: settings.lease };
+  if (caches.leases.store.get(keyOf(ref))) return;
+  if (!createMissingLeases) {
+    const found = await liveLease(options, ref);
+    if (found) return caches.leases.apply(found);
+    events.record({
+      object: { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
+      type: "Warning",
+      reason: "LeaseMissing",
+      message: `waiting for klease ${settings.lease}, which does not exist: create it`,
+    });
+    return;
+  }
+  try {
+    caches.leases.apply(await createLease(client, { ...ref, ttlMs: podTtlMs(settings, undefined) }));
+  } catch (error) {
+    if (!hasCode(error, "AlreadyExists")) throw error;
+  }
+}

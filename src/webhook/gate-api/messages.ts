@@ -1,0 +1,91 @@
+/** The requests of gate and keeper, parsed once. Each parser throws a Refusal `BadRequest` that names the field. */
+import { isGateRun } from "../../shared/gate-run.ts";
+import { integer, record, text } from "../../shared/json.ts";
+import { Refusal } from "../refusal.ts";
+
+export interface AcquireRequest {
+  lease: string;
+  /** The hold that this pod's keeper lost: its gate runs, so main has ended. */
+  lostToken?: number;
+  /** Which run of the pod's gate asks. */
+  gateRun?: string;
+}
+
+export interface HoldRequest {
+  lease: string;
+  token: number;
+}
+
+export interface RenewRequest extends HoldRequest {
+  /** What the keeper counts with. */
+  ttlMs: number;
+  /** There when a gate confirms a grant. */
+  gateRun?: string;
+}
+
+export interface ReleaseRequest extends HoldRequest {
+  /** Between the begin of the keeper's preStop hook and its SIGTERM, by the pod's own clock. */
+  sincePreStopMs?: number;
+}
+
+/** A Lease's name, as the CRD has it; it is also a label value, hence the length. */
+const LEASE_NAME = /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+const SHORTEST_TTL_MS = 1_000;
+const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
+
+export function parseAcquire(body: unknown): AcquireRequest {
+  const { lease, lostToken } = record(body);
+  return {
+    lease: leaseName(lease),
+    ...gateRun(body),
+    ...(lostToken != null && { lostToken: number("lostToken", lostToken, 1) }),
+  };
+}
+
+export function parseHold(body: unknown): HoldRequest {
+  const { lease, token } = record(body);
+  return { lease: leaseName(lease), token: number("token", token, 1) };
+}
+
+export function parseRenew(body: unknown): RenewRequest {
+  const { ttlMs } = record(body);
+  return {
+    ...parseHold(body),
+    ...gateRun(body),
+    ttlMs: number("ttlMs", ttlMs, SHORTEST_TTL_MS, LONGEST_TTL_MS),
+  };
+}
+
+export function parseRelease(body: unknown): ReleaseRequest {
+  const { sincePreStopMs } = record(body);
+  return {
+    ...parseHold(body),
+    ...(sincePreStopMs != null && { sincePreStopMs: number("sincePreStopMs", sincePreStopMs, 0) }),
+  };
+}
+
+function gateRun(body: unknown): { gateRun?: string } {
+  const value = record(body)["gateRun"];
+  if (value == null) return {};
+  const run = text(value);
+  if (run === undefined || !isGateRun(run)) {
+    throw new Refusal("BadRequest", "gateRun: the boot id and the milliseconds since boot are required");
+  }
+  return { gateRun: run };
+}
+
+function leaseName(value: unknown): string {
+  const name = text(value);
+  if (name === undefined || !LEASE_NAME.test(name)) {
+    throw new Refusal("BadRequest", "lease: the name of a klease is required");
+  }
+  return name;
+}
+
+function number(field: string, value: unknown, least: number, most = Number.MAX_SAFE_INTEGER): number {
+  const whole = integer(value);
+  if (whole === undefined || whole < least || whole > most) {
+    throw new Refusal("BadRequest", `${field}: a whole number from ${least} to ${most} is required`);
+  }
+  return whole;
+}

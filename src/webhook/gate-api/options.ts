@@ -1,0 +1,37 @@
+import type { KubeClient } from "../../kube/api.ts";
+import type { EventRecorder } from "../../kube/events.ts";
+import type { Reflector } from "../../kube/reflector.ts";
+import type { PodView } from "../../lease/pod.ts";
+import type { Lease, LeaseRequest } from "../../lease/types.ts";
+import type { Clock } from "../../shared/clock.ts";
+import type { Logger } from "../../shared/log.ts";
+import type { Authenticate } from "../identity/identity.ts";
+
+/** Where and by what certificates konductor is reached now. */
+export interface Trust {
+  /** PEM bundle. */
+  ca: string;
+  urls: readonly string[];
+}
+
+/** What the gate API uses of a cache. Requests are indexed by their Lease. */
+export type Cache<T> = Pick<Reflector<T>, "apply" | "subscribe"> & {
+  store: Pick<Reflector<T>["store"], "get" | "byIndex">;
+};
+
+/** Everything that the gate API works with. */
+export interface GateApiOptions {
+  client: KubeClient;
+  caches: { leases: Cache<Lease>; requests: Cache<LeaseRequest>; pods: Cache<PodView> };
+  events: Pick<EventRecorder, "record">;
+  authenticate: Authenticate;
+  trust(): Trust;
+  clock: Clock;
+  logger: Logger;
+  /** Where konductor itself runs: its account made the pods' requests. */
+  systemNamespace: string;
+  /** Whether a Lease that a pod names is created when there is none. */
+  createMissingLeases: boolean;
+  /** How many gates may wait at this replica; 10,000 by default. */
+  maxStreams?: number;
+}

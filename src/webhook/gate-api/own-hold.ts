@@ -1,0 +1,89 @@
+import { BY_LEASE } from "../../kube/caches.ts";
+import { endHold, holdOf, regrantHold } from "../../lease/hold.ts";
+import { canUseGrant, type PodView } from "../../lease/pod.ts";
+import type { Hold, Lease } from "../../lease/types.ts";
+import { keyOf } from "../../lease/types.ts";
+import { isLaterRun } from "../../shared/gate-run.ts";
+import type { GateApiOptions } from "./options.ts";
+import { updateLease } from "./update-lease.ts";
+
+/** Ends the hold whose loss the pod's gate reports: a gate that runs proves that main has ended. */
+export function endLostHold(
+  options: GateApiOptions,
+  { namespace, uid, lease: name = "" }: PodView,
+  token: number,
+): Promise<void> {
+  return updateLease(
+    options,
+    { namespace, name },
+    (lease) => ({
+      answer: undefined,
+      ...(lease &&
+        holdOf(lease, { uid, token }) && {
+          write: endHold(lease.status, "Fenced", options.clock.nowMs()),
+        }),
+    }),
+    { live: true },
+  );
+}
+
+/**
+ * How a pod whose gate asks stands with a hold that the Lease already shows as its own, looked up live.
+ * - `none`: it has none, or none any more: it queues.
+ * - `granted`: its hold waits for the gate's confirmation.
+ * - `inUse`: its hold was confirmed.
+ */
+export type OwnHold = { is: "none" } | { is: "granted"; hold: Hold } | { is: "inUse" };
+
+/** Looks whether `pod` has been granted the Lease. Never answers from the cache: it may show a grant of an earlier run. */
+export function findOwnHold(options: GateApiOptions, pod: PodView): Promise<OwnHold> {
+  return updateLease<OwnHold>(
+    options,
+    { namespace: pod.namespace, name: pod.lease ?? "" },
+    (lease) => {
+      const hold = ownHold(lease, pod);
+      if (!hold) return { answer: { is: "none" } };
+      return { answer: isUnanswered(hold) ? { is: "granted", hold } : { is: "inUse" } };
+    },
+    { live: true },
+  );
+}
+
+/**
+ * The same for a gate that has just begun to ask. If its hold was confirmed before, its gate runs again, so main has ended: the
+ * hold is followed by a new one without a gap; or ended, where it is revoked, expired or of no use. Only a later run of the gate
+ * than the one that confirmed may do so: a late request of that very run comes while main runs.
+ */
+export function resumeOwnHold(
+  options: GateApiOptions,
+  pod: PodView,
+  gateRun: string | undefined,
+): Promise<OwnHold> {
+  const { clock, caches } = options;
+  return updateLease<OwnHold>(
+    options,
+    { namespace: pod.namespace, name: pod.lease ?? "" },
+    (lease) => {
+      const hold = ownHold(lease, pod);
+      if (!lease || !hold) return { answer: { is: "none" } };
+      if (hold.confirmed && !isLaterRun(gateRun, hold.gateRun)) return { answer: { is: "inUse" } };
+      if (hold.revoked || hold.expired || !canUseGrant(pod)) {
+        return { answer: { is: "none" }, write: endHold(lease.status, "Restarted", clock.nowMs()) };
+      }
+      if (!hold.confirmed) return { answer: { is: "granted", hold } };
+      const requests = caches.requests.store.byIndex(BY_LEASE, keyOf(lease));
+      const write = regrantHold(lease, requests, clock.nowMs());
+      return write.hold ? { answer: { is: "granted", hold: write.hold }, write } : { answer: { is: "none" } };
+    },
+    { live: true },
+  );
+}
+
+function ownHold(lease: Lease | undefined, { uid }: PodView): Hold | undefined {
+  const hold = lease?.status.hold;
+  return hold?.ref.uid === uid ? hold : undefined;
+}
+
+function isUnanswered(hold: Hold): boolean {
+  return !hold.confirmed && !hold.revoked && !hold.expired;
+}

@@ -1,0 +1,91 @@
+import { createLeaseRequest, deleteRequest, writeRequestStatus } from "../../kube/lease-objects.ts";
+import { LEASE_REQUESTS } from "../../kube/resources.ts";
+import { parseLeaseRequest } from "../../lease/codec.ts";
+import { requestName } from "../../lease/naming.ts";
+import { isWaiting } from "../../lease/order.ts";
+import type { PodView } from "../../lease/pod.ts";
+import type { Settings } from "../../lease/settings.ts";
+import type { LeaseRequest } from "../../lease/types.ts";
+import { keyOf } from "../../lease/types.ts";
+import { hasCode } from "../../shared/errors.ts";
+import { defined } from "../../shared/json.ts";
+import { SERVICE_ACCOUNT } from "../../shared/names.ts";
+import { Refusal } from "../refusal.ts";
+import type { GateApiOptions } from "./options.ts";
+
+const TRIES = 8;
+
+/**
+ * The LeaseRequest by which `pod` waits. One that waits already keeps its place; one that had its hold, or is somebody else's, is
+ * replaced; one that was passed over for not answering a grant is in the running again, since its gate asks.
+ */
+export async function ensureRequest(
+  options: GateApiOptions,
+  pod: PodView,
+  settings: Settings,
+): Promise<LeaseRequest> {
+  const { client, caches, clock, systemNamespace } = options;
+  const ref = { kind: "Pod", name: pod.name, uid: pod.uid } as const;
+  const { namespace } = pod;
+  const name = requestName(settings.lease, ref);
+
+  const create = () =>
+    createLeaseRequest(client, {
+      namespace,
+      name,
+      spec: {
+        lease: settings.lease,
+        holder: pod.name,
+        ref,
+        requestedAtMs: clock.nowMs(),
+        requestedBy: `system:serviceaccount:${systemNamespace}:${SERVICE_ACCOUNT}`,
+        ...defined({ priority: settings.priority, ttlMs: settings.ttlMs }),
+      },
+    });
+  const isUsable = (request: LeaseRequest) =>
+    request.spec.ref?.uid === pod.uid &&
+    request.spec.lease === settings.lease &&
+    isWaiting(request) &&
+    !isSpent(options, request);
+
+  const cached = caches.requests.store.get(keyOf({ namespace, name }));
+  // Only what a live look has shown to be of no use is deleted.
+  let found = cached && isUsable(cached) ? cached : undefined;
+  for (let tries = 0; tries < TRIES; tries++) {
+    try {
+      if (found && isUsable(found)) {
+        const isPassedOver = found.status.reason !== undefined;
+        if (isPassedOver) found = await writeRequestStatus(client, found, { phase: "Pending" });
+      } else {
+        if (found) await deleteRequest(client, found);
+        found = await create();
+      }
+      caches.requests.apply(found);
+      return found;
+    } catch (error) {
+      if (!hasCode(error, "Conflict", "AlreadyExists", "NotFound")) throw error;
+      found = await liveRequest(options, { namespace, name });
+    }
+  }
+  throw new Refusal("NotReady", `request ${namespace}/${name} keeps changing; try again`, {
+    retryAfterMs: 1_000,
+  });
+}
+
+/** Whether the request had its hold, although its status may not say so yet. */
+function isSpent({ caches }: Pick<GateApiOptions, "caches">, request: LeaseRequest): boolean {
+  const lease = caches.leases.store.get(keyOf({ namespace: request.namespace, name: request.spec.lease }));
+  return lease?.status.lastRequest === request.uid;
+}
+
+async function liveRequest(
+  { client }: Pick<GateApiOptions, "client">,
+  ref: { namespace: string; name: string },
+): Promise<LeaseRequest | undefined> {
+  try {
+    return await client.get(LEASE_REQUESTS, ref, parseLeaseRequest);
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return undefined;
+    throw error;
+  }
+}

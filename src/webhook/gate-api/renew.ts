@@ -1,0 +1,107 @@
+import { writeRequestStatus } from "../../kube/lease-objects.ts";
+import { LEASE_REQUESTS } from "../../kube/resources.ts";
+import { isoTime, parseLeaseRequest } from "../../lease/codec.ts";
+import { holdOf, type RenewalRefusal, type RenewalResult, renewHold } from "../../lease/hold.ts";
+import { requestName } from "../../lease/naming.ts";
+import type { PodView } from "../../lease/pod.ts";
+import { readSettings } from "../../lease/settings.ts";
+import { type Hold, keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
+import { hasCode } from "../../shared/errors.ts";
+import { defined } from "../../shared/json.ts";
+import { LEASE_LABEL } from "../../shared/names.ts";
+import type { RenewRequest } from "./messages.ts";
+import type { GateApiOptions } from "./options.ts";
+import { liveLease, updateLease } from "./update-lease.ts";
+
+export type RenewAnswer =
+  | { ok: true; hold: Hold }
+  | { ok: false; reason: RenewalRefusal; holder: string | undefined; message: string };
+
+/** Renews, or confirms, the hold of `pod`. Refused only after a live look at the Lease: a keeper that is refused stops its pod. */
+export async function renew(
+  options: GateApiOptions,
+  pod: PodView,
+  request: RenewRequest,
+): Promise<RenewAnswer> {
+  // A confirmation lets main through. If the Lease is deleted then, the request is what tells of its hold.
+  if (request.gateRun !== undefined) await traceGrant(options, pod, request);
+  return renewLease(options, pod, request);
+}
+
+function renewLease(
+  options: GateApiOptions,
+  pod: PodView,
+  { lease: name, token, ttlMs, gateRun }: RenewRequest,
+): Promise<RenewAnswer> {
+  const { namespace, uid } = pod;
+  const renewal = { uid, token, ttlMs, ...defined({ gateRun }), ...renewalWishes(pod) };
+  return updateLease<RenewAnswer>(options, { namespace, name }, (lease) => {
+    const result: RenewalResult = lease
+      ? renewHold(lease, renewal, options.clock.nowMs())
+      : { ok: false, reason: "Revoked" };
+    if (result.ok) return { answer: { ok: true, hold: result.hold }, write: result.status };
+    const { reason } = result;
+    const hold = lease?.status.hold;
+    const message = `klease ${namespace}/${name} is not renewed for ${pod.name} with token ${token}: ${
+      lease ? explain(reason, hold) : "it was deleted"
+    }`;
+    return { answer: { ok: false, reason, holder: hold?.holder, message }, needsLive: true };
+  });
+}
+
+/** Sees to it that the pod's request shows the grant; the arbiter has mostly done so. */
+async function traceGrant(
+  options: GateApiOptions,
+  { namespace, uid }: PodView,
+  { lease, token }: RenewRequest,
+): Promise<void> {
+  const { client, caches } = options;
+  const key = keyOf({ namespace, name: lease });
+  const isGranted = (seen: Lease | undefined) => holdOf(seen, { uid, token }) !== undefined;
+  if (
+    !isGranted(caches.leases.store.get(key)) &&
+    !isGranted(await liveLease(options, { namespace, name: lease }))
+  )
+    return;
+  const name = requestName(lease, { kind: "Pod", uid });
+  const isTraced = ({ status }: LeaseRequest) => status.phase === "Granted" && status.token === token;
+  let found = caches.requests.store.get(keyOf({ namespace, name }));
+  try {
+    while (!found || !isTraced(found)) {
+      found = await client.get(LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
+      if (isTraced(found)) return;
+      found = await writeRequestStatus(client, found, { phase: "Granted", token }).catch((error: unknown) => {
+        if (!hasCode(error, "Conflict")) throw error;
+        return undefined;
+      });
+    }
+  } catch (error) {
+    // Deleted by somebody: the arbiter puts it back.
+    if (!hasCode(error, "NotFound")) throw error;
+  }
+}
+
+function explain(reason: RenewalRefusal, hold: Hold | undefined): string {
+  switch (reason) {
+    case "NotHolder":
+      return hold
+        ? `${hold.expired ? "expired" : "held"} since ${isoTime(hold.expired ? hold.expiresMs : hold.acquiredMs)} by ${hold.holder}, token ${hold.token}`
+        : "nobody holds it";
+    case "Revoked":
+      return "an admin took it away";
+    case "NotStarted":
+      return "no main container started in time";
+    case "MaxHold":
+      return "it has been held for the whole max-hold";
+    case "NotRenewable":
+      return "it is not renewable";
+  }
+}
+
+/** Annotations that cannot be read any more (admission once could) must not cost a running pod its hold. */
+function renewalWishes({ lease = "", annotations }: PodView): { renew: boolean; maxHoldMs?: number } {
+  const result = readSettings({ labels: { [LEASE_LABEL]: lease }, annotations });
+  if (!result.ok) return { renew: true };
+  const { renew, maxHoldMs } = result.settings;
+  return { renew, ...(maxHoldMs !== undefined && { maxHoldMs }) };
+}

@@ -1,0 +1,64 @@
+import { writeLeaseStatus } from "../../kube/lease-objects.ts";
+import { LEASES } from "../../kube/resources.ts";
+import { parseLease } from "../../lease/codec.ts";
+import { keyOf, type Lease, type LeaseStatus } from "../../lease/types.ts";
+import { hasCode } from "../../shared/errors.ts";
+import { Refusal } from "../refusal.ts";
+import type { GateApiOptions } from "./options.ts";
+
+/** Renewals, releases and the arbiter's writes of one Lease rarely meet; this often in a row, never. */
+const TRIES = 8;
+
+/** What follows from one version of a Lease: a status to write, if any, and the answer once that is done. */
+export interface Outcome<T> {
+  answer: T;
+  write?: LeaseStatus;
+  /** The answer must not rest on a version that may be outdated: if it came from the cache, decide again on a live one. */
+  needsLive?: boolean;
+}
+
+export interface UpdateOptions {
+  /** Start from a live GET instead of the cache. */
+  live?: boolean;
+}
+
+/** The Lease as the API server has it now; undefined when there is none. */
+export async function liveLease(
+  { client }: Pick<GateApiOptions, "client">,
+  ref: { namespace: string; name: string },
+): Promise<Lease | undefined> {
+  try {
+    return await client.get(LEASES, ref, parseLease);
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * The one way in which the gate API changes a Lease: read, decide, write what was decided to exactly the version that was read,
+ * and show it in the cache. When somebody else was faster, read live and decide again. Refuses with NotReady after too many tries.
+ */
+export async function updateLease<T>(
+  { client, caches, clock }: Pick<GateApiOptions, "client" | "caches" | "clock">,
+  ref: { namespace: string; name: string },
+  decide: (lease: Lease | undefined) => Outcome<T>,
+  { live = false }: UpdateOptions = {},
+): Promise<T> {
+  let cached = live ? undefined : caches.leases.store.get(keyOf(ref));
+  for (let tries = 0; tries < TRIES; tries++) {
+    const lease = cached ?? (await liveLease({ client }, ref));
+    const { answer, write, needsLive } = decide(lease);
+    const isDoubtful = needsLive === true && cached !== undefined;
+    cached = undefined;
+    if (isDoubtful) continue;
+    if (!lease || !write) return answer;
+    try {
+      caches.leases.apply(await writeLeaseStatus(client, lease, write, clock.nowMs()));
+      return answer;
+    } catch (error) {
+      if (!hasCode(error, "Conflict", "NotFound")) throw error;
+    }
+  }
+  throw new Refusal("NotReady", `klease ${keyOf(ref)} keeps changing; try again`, { retryAfterMs: 1_000 });
+}

@@ -1,0 +1,112 @@
+import { isoTime } from "../../lease/codec.ts";
+import type { PodView } from "../../lease/pod.ts";
+import { keyOf, type LeaseRequest } from "../../lease/types.ts";
+import { describeError } from "../../shared/errors.ts";
+import { grantedLine } from "./answers.ts";
+import type { LineStream } from "./line-stream.ts";
+import type { GateApiOptions } from "./options.ts";
+import { findOwnHold } from "./own-hold.ts";
+import type { QueueView } from "./queue-view.ts";
+import { liveLease } from "./update-lease.ts";
+import type { Waiter, Waiters } from "./waiters.ts";
+
+/** The gate gives a connection up after 20 s of silence. */
+const SPEAK_EVERY_MS = 15_000;
+
+const RECONNECT = { state: "reconnect" };
+
+export interface WaitOptions {
+  options: GateApiOptions;
+  waiters: Waiters;
+  queue: QueueView;
+  pod: PodView;
+  request: LeaseRequest;
+  stream: LineStream;
+}
+
+/**
+ * Tells `stream` how its pod's request stands until it is granted, denied or withdrawn, or the connection is gone. The function
+ * that it returns sends the gate to another replica.
+ */
+export function wait({ options, waiters, queue, pod, request, stream }: WaitOptions): () => void {
+  const { caches, clock, logger, trust } = options;
+  const key = keyOf({ namespace: pod.namespace, name: request.spec.lease });
+  let stopTimer = () => {};
+  let isOver = false;
+  let looks = Promise.resolve();
+
+  function tell(): void {
+    stopTimer();
+    const hold = caches.leases.store.get(key)?.status.hold;
+    stream.send({
+      state: "waiting",
+      ...queue.placeOf(key, request),
+      ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
+    });
+    stopTimer = clock.after(SPEAK_EVERY_MS, tell);
+  }
+
+  function finish(line: object, close = false): void {
+    if (isOver) return;
+    stop();
+    stream.end(line, { close });
+  }
+
+  function stop(): void {
+    isOver = true;
+    stopTimer();
+    waiters.remove(waiter);
+  }
+
+  /** One look after the other; whatever goes wrong, the gate comes back and is looked at anew. */
+  function look(what: () => Promise<void>): void {
+    looks = looks
+      .then(() => (isOver ? undefined : what()))
+      .catch((error: unknown) => {
+        logger.warn(
+          { klease: key, pod: pod.name, error: describeError(error) },
+          "a waiting gate is sent back",
+        );
+        finish(RECONNECT);
+      });
+  }
+
+  async function lookAtHold(): Promise<void> {
+    const own = await findOwnHold(options, pod);
+    if (own.is === "granted") finish(grantedLine(own.hold, trust()));
+    // Another connection of this pod's gate was answered, or its gate runs again: the gate that lives will say so.
+    if (own.is === "inUse") finish(RECONNECT);
+  }
+
+  /** konductor itself deletes requests that had their hold, which the Lease then tells. */
+  async function lookAtDeletion(last: LeaseRequest | undefined): Promise<void> {
+    const lease = await liveLease(options, { namespace: pod.namespace, name: request.spec.lease });
+    const hadHold = lease?.status.lastRequest === request.uid || lease?.status.hold?.ref.uid === pod.uid;
+    if (hadHold || last?.status.phase !== "Pending") return finish(RECONNECT);
+    finish({
+      state: "denied",
+      reason: "Withdrawn",
+      message: `somebody deleted request ${request.name} for klease ${request.spec.lease}`,
+    });
+  }
+
+  const waiter: Waiter = {
+    key,
+    claimant: pod.uid,
+    request,
+    onHolding: () => look(lookAtHold),
+    onHolderChange: tell,
+    onRequestDeleted: (last) => look(() => lookAtDeletion(last)),
+    onPassedOver: () => finish(RECONNECT),
+    onRequestDenied: (reason) =>
+      finish({ state: "denied", reason, message: `klease ${request.spec.lease} was refused: ${reason}` }),
+  };
+  waiters.add(waiter);
+  tell();
+  stream.onClose(stop);
+  // What came between the last look and now was told to nobody.
+  if (caches.leases.store.get(key)?.status.hold?.ref.uid === pod.uid) look(lookAtHold);
+  const current = caches.requests.store.get(keyOf(request));
+  if (current?.uid !== request.uid || current.status.reason !== undefined) finish(RECONNECT);
+  return () => finish(RECONNECT, true);
+}

@@ -1,0 +1,82 @@
+/**
+ * Everybody who waits at this replica, and who of them is told of a change: the claimant that a Lease shows as its holder, all who
+ * wait for a Lease when its holder changes, and the one whose request was deleted or denied. A renewal tells nobody.
+ */
+import { NOT_CONFIRMED } from "../../lease/order.ts";
+import { keyOf, type LeaseRequest } from "../../lease/types.ts";
+import type { GateApiOptions } from "./options.ts";
+import type { QueueView } from "./queue-view.ts";
+
+/** One who waits. The callbacks must not throw. */
+export interface Waiter {
+  /** Of the Lease: `namespace/name`. */
+  key: string;
+  /** uid under which it would hold. */
+  claimant: string;
+  request: LeaseRequest;
+  /** The Lease shows it as the holder. */
+  onHolding(): void;
+  /** Somebody else holds now, or nobody. */
+  onHolderChange(): void;
+  /** Its request was deleted; `last` is its last version, if that is known. */
+  onRequestDeleted(last: LeaseRequest | undefined): void;
+  onRequestDenied(reason: string): void;
+  /** A grant was taken back, since no gate answered it: its gate has to ask again. */
+  onPassedOver(): void;
+}
+
+export interface Waiters {
+  add(waiter: Waiter): void;
+  remove(waiter: Waiter): void;
+}
+
+export function createWaiters(
+  { caches }: { caches: Pick<GateApiOptions["caches"], "leases" | "requests"> },
+  queue: Pick<QueueView, "outdate" | "forget">,
+): Waiters {
+  /** By Lease, then by claimant: one pod waits at most once. */
+  const byLease = new Map<string, Map<string, Waiter>>();
+
+  caches.leases.subscribe(({ type, object, old }) => {
+    const key = keyOf(object);
+    const waiting = byLease.get(key);
+    if (!waiting) return;
+    const hold = type === "deleted" ? undefined : object.status.hold;
+    if (hold) waiting.get(hold.ref.uid)?.onHolding();
+    const before = type === "deleted" ? object.status.hold : old?.status.hold;
+    if (hold?.token === before?.token) return;
+    queue.outdate(key, { atOnce: true });
+    for (const waiter of [...waiting.values()])
+      if (waiter.claimant !== hold?.ref.uid) waiter.onHolderChange();
+  });
+
+  caches.requests.subscribe(({ type, object, finalStateKnown }) => {
+    const key = keyOf({ namespace: object.namespace, name: object.spec.lease });
+    const waiting = byLease.get(key);
+    if (!waiting) return;
+    queue.outdate(key);
+    const waiter = waiting.get(object.spec.ref?.uid ?? "");
+    if (waiter?.request.uid !== object.uid) return;
+    const { phase, reason } = object.status;
+    if (type === "deleted") waiter.onRequestDeleted(finalStateKnown ? object : undefined);
+    else if (reason === NOT_CONFIRMED) waiter.onPassedOver();
+    else if (phase === "Denied") waiter.onRequestDenied(reason ?? phase);
+  });
+
+  return {
+    add(waiter) {
+      const waiting = byLease.get(waiter.key) ?? new Map<string, Waiter>();
+      waiting.set(waiter.claimant, waiter);
+      byLease.set(waiter.key, waiting);
+    },
+    remove(waiter) {
+      const { key, claimant } = waiter;
+      const waiting = byLease.get(key);
+      if (waiting?.get(claimant) !== waiter) return;
+      waiting.delete(claimant);
+      if (waiting.size > 0) return;
+      byLease.delete(key);
+      queue.forget(key);
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import type { Server as HttpsServer } from "node:https";
+import { type FastifyInstance, type FastifyPluginCallback, fastify } from "fastify";
+import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/log.ts";
+import { createGateApi } from "./gate-api/gate-api.ts";
+import type { GateApiOptions } from "./gate-api/options.ts";
+import type { Readiness } from "./readiness.ts";
+
+/** The API server lets idle connections go after 90 s: letting go first would reset a request now and then. */
+const KEEP_IDLE_MS = 95_000;
+/** To receive a request, not to answer it: streams go on for as long as they need. */
+const RECEIVE_WITHIN_MS = 15_000;
+const HANDSHAKE_WITHIN_MS = 10_000;
+/** A peer that vanished without a word is probed for after so much silence. */
+const FIRST_PROBE_AFTER_MS = 30_000;
+/** A waiting gate needs one, a keeper one now and then. */
+const MAX_CONNECTIONS = 30_000;
+/** Until the Service sends new connections elsewhere. */
+const SETTLE_MS = 2_000;
+
+/** A serving certificate and its key, PEM. */
+export interface ServingCertificate {
+  cert: string;
+  key: string;
+}
+
+export interface ServerOptions {
+  tls: ServingCertificate;
+  admission: FastifyPluginCallback;
+  gateApi: GateApiOptions;
+  readiness: Readiness;
+  clock: Clock;
+  logger: Logger;
+}
+
+export interface Server {
+  /** Does not listen yet; `close()` it after {@link drain}. */
+  app: FastifyInstance<HttpsServer>;
+  /** New connections get this certificate, those that are open keep theirs. */
+  replaceCertificate(tls: ServingCertificate): void;
+  /** Hands the work over to other replicas: fails readiness, sends waiting gates away, lets connections go. Still answers all. */
+  drain(options?: { settleMs?: number }): Promise<void>;
+}
+
+/** The HTTPS server of admission and the gate API. */
+export function createServer({ tls, admission, gateApi, readiness, clock, logger }: ServerOptions): Server {
+  const app = fastify({
+    https: {
+      ...tls,
+      minVersion: "TLSv1.2",
+      handshakeTimeout: HANDSHAKE_WITHIN_MS,
+      keepAlive: true,
+      keepAliveInitialDelay: FIRST_PROBE_AFTER_MS,
+    },
+    keepAliveTimeout: KEEP_IDLE_MS,
+    requestTimeout: RECEIVE_WITHIN_MS,
+    logger: false,
+  });
+  app.server.maxConnections = MAX_CONNECTIONS;
+  const gates = createGateApi(gateApi);
+  let isDraining = false;
+
+  app.addHook("onListen", (done) => {
+    readiness.serving();
+    done();
+  });
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    if (isDraining) reply.header("connection", "close");
+    // fastify wants to close after a body that is too long: a client that is still sending would see a reset, and no answer. What
+    // still comes is thrown away.
+    else reply.removeHeader("connection");
+    done(null, payload);
+  });
+  app.addHook("onResponse", ({ id, method, url }, { statusCode, elapsedTime }, done) => {
+    const line = { reqId: id, method, url, status: statusCode, elapsedMs: Math.round(elapsedTime) };
+    if (statusCode >= 400) logger.info(line, "request refused");
+    else logger.debug(line, "request answered");
+    done();
+  });
+  app.setNotFoundHandler((request, reply) =>
+    reply
+      .code(404)
+      .send({ reason: "NotFound", message: `there is nothing at ${request.method} ${request.url}` }),
+  );
+  app.register(admission);
+  app.register(gates.plugin);
+
+  return {
+    app,
+    replaceCertificate: (certificate) =>
+      app.server.setSecureContext({ ...certificate, minVersion: "TLSv1.2" }),
+    async drain({ settleMs = SETTLE_MS } = {}) {
+      readiness.drain();
+      await clock.sleep(settleMs);
+      isDraining = true;
+      gates.drain();
+      app.server.closeIdleConnections();
+    },
+  };
+}

@@ -1,0 +1,84 @@
+import type { KubeConfig } from "@kubernetes/client-node";
+import { createCaches } from "../../../src/kube/caches.ts";
+import { createKubeClient } from "../../../src/kube/client.ts";
+import type { Lease } from "../../../src/lease/types.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
+import { issueServingCertificate, type KeyPair } from "../../../src/tls/authority.ts";
+import { createAuthenticate } from "../../../src/webhook/identity/authenticate.ts";
+import { createReadiness } from "../../../src/webhook/readiness.ts";
+import { createServer, type Server } from "../../../src/webhook/server.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import { type Caller, createCaller } from "./caller.ts";
+
+/** What every replica tells gates and keepers of where konductor is. */
+export const URLS = ["https://10.96.0.7:443"];
+
+/** One konductor that serves the gate API, without an arbiter: that is played by the tests. */
+export interface Replica extends Caller {
+  server: Server;
+  /** Events that it recorded, as "reason: message". */
+  recorded: string[];
+  /** Waits until its cache shows the klease (`namespace/name`) as `holds` wants it. */
+  sees(key: string, holds: (lease: Lease | undefined) => boolean): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface ReplicaOptions {
+  kubeConfig: KubeConfig;
+  authority: KeyPair;
+  createMissingLeases?: boolean;
+}
+
+export async function startReplica(options: ReplicaOptions): Promise<Replica> {
+  const { kubeConfig, authority, createMissingLeases = true } = options;
+  const clock = systemClock();
+  const logger = createLogger({ level: "error" });
+  const client = createKubeClient({ kubeConfig, userAgent: "konductor-test" });
+  const caches = createCaches({ client, clock, logger });
+  const ending = new AbortController();
+  const followed = [caches.leases, caches.requests, caches.pods];
+  for (const cache of followed) cache.start(ending.signal);
+  await Promise.all(followed.map(({ synced }) => synced));
+  const names = { dnsNames: ["konductor.konductor-system.svc"], ipAddresses: ["127.0.0.1"] };
+  const { certPem, keyPem } = await issueServingCertificate(authority, names, clock.nowMs());
+  const recorded: string[] = [];
+  const server = createServer({
+    tls: { cert: certPem, key: keyPem },
+    admission: (_app, _options, done) => done(),
+    gateApi: {
+      client,
+      caches,
+      events: { record: ({ reason, message }) => void recorded.push(`${reason}: ${message}`) },
+      authenticate: createAuthenticate({ client, clock }),
+      trust: () => ({ ca: authority.certPem, urls: URLS }),
+      clock,
+      logger,
+      systemNamespace: SYSTEM_NAMESPACE,
+      createMissingLeases,
+    },
+    readiness: createReadiness({ unsynced: () => [] }),
+    clock,
+    logger,
+  });
+  const url = await server.app.listen({ host: "127.0.0.1", port: 0 });
+  return {
+    ...createCaller(url, authority.certPem),
+    server,
+    recorded,
+    sees: (key, holds) =>
+      waitFor({
+        what: `the replica to see klease ${key} change`,
+        withinMs: 10_000,
+        everyMs: 10,
+        holds: async () => holds(caches.leases.store.get(key)),
+      }),
+    async stop() {
+      await server.drain({ settleMs: 0 });
+      await server.app.close();
+      ending.abort();
+      await client.close();
+    },
+  };
+}

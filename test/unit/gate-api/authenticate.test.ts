@@ -1,0 +1,111 @@
+/** How often the API server is asked who somebody is; what it says of real tokens is tested on a real one. */
+import { expect, test } from "vitest";
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { createAuthenticate } from "../../../src/webhook/identity/authenticate.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+
+/** The claims of a projected token; nobody here looks at the signature. */
+function tokenWith(claims: object): string {
+  const payload = { aud: ["konductor.io"], "kubernetes.io": { pod: { name: "b", uid: "c" } }, ...claims };
+  return `e30.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.c2ln`;
+}
+const TOKEN = tokenWith({});
+
+const POD = { namespace: "a", name: "b", uid: "c", serviceAccount: "runner" };
+const ACCEPTED = {
+  authenticated: true,
+  audiences: ["konductor.io"],
+  user: {
+    username: "system:serviceaccount:a:runner",
+    extra: { "authentication.kubernetes.io/pod-name": ["b"], "authentication.kubernetes.io/pod-uid": ["c"] },
+  },
+};
+
+function authenticateWith(answer: () => Promise<unknown>) {
+  const clock = turnedClock();
+  let reviews = 0;
+  const create = async () => {
+    reviews++;
+    return { status: await answer() };
+  };
+  const client: KubeClient = Object.assign(Object.create(null), { create });
+  return { clock, authenticate: createAuthenticate({ client, clock }), reviews: () => reviews };
+}
+
+test("calls with one token wait for one review, and believe it for a minute", async () => {
+  const { authenticate, clock, reviews } = authenticateWith(async () => ACCEPTED);
+  expect(await Promise.all([authenticate(TOKEN), authenticate(TOKEN), authenticate(TOKEN)])).toEqual([
+    POD,
+    POD,
+    POD,
+  ]);
+  await clock.turn(59_999);
+  await authenticate(TOKEN);
+  expect(reviews()).toBe(1);
+  await authenticate(tokenWith({ jti: "another" }));
+  expect(reviews()).toBe(2);
+  await clock.turn(1);
+  await authenticate(TOKEN);
+  expect(reviews()).toBe(3);
+});
+
+test("a refusal is believed for 5 s", async () => {
+  const { authenticate, clock, reviews } = authenticateWith(async () => ({ authenticated: false }));
+  const refused = expect.objectContaining({ code: "Unauthenticated" });
+  await expect(authenticate(TOKEN)).rejects.toEqual(refused);
+  await clock.turn(4_999);
+  await expect(authenticate(TOKEN)).rejects.toEqual(refused);
+  expect(reviews()).toBe(1);
+  await clock.turn(1);
+  await expect(authenticate(TOKEN)).rejects.toEqual(refused);
+  expect(reviews()).toBe(2);
+});
+
+test("what keeps konductor from asking is neither believed nor the caller's fault", async () => {
+  const { authenticate, reviews } = authenticateWith(() =>
+    Promise.reject(new KonductorError("Forbidden", "no")),
+  );
+  for (const tries of [1, 2]) {
+    await expect(authenticate(TOKEN)).rejects.toThrow(expect.objectContaining({ code: "NotReady" }));
+    expect(reviews()).toBe(tries);
+  }
+});
+
+test.each<[string, object]>([
+  ["that does not know our audience", { ...ACCEPTED, audiences: undefined }],
+  ["for another audience", { ...ACCEPTED, audiences: ["somebody"] }],
+  ["of a user", { ...ACCEPTED, user: { ...ACCEPTED.user, username: "alice" } }],
+  ["that is bound to no pod", { ...ACCEPTED, user: { username: ACCEPTED.user.username } }],
+])("a review %s is no proof", async (_what, status) => {
+  const { authenticate } = authenticateWith(async () => status);
+  await expect(authenticate(TOKEN)).rejects.toThrow(expect.objectContaining({ code: "Unauthenticated" }));
+});
+
+test("a token of absurd length is not sent anywhere", async () => {
+  const { authenticate, reviews } = authenticateWith(async () => ACCEPTED);
+  await expect(authenticate("x".repeat(8_193))).rejects.toThrow("8193");
+  await expect(authenticate("")).rejects.toThrow(expect.objectContaining({ code: "Unauthenticated" }));
+  expect(reviews()).toBe(0);
+});
+
+test.each([
+  ["nonsense", "nonsense"],
+  ["a token for another audience", tokenWith({ aud: ["https://kubernetes.default.svc"] })],
+  ["a token that is bound to no pod", tokenWith({ "kubernetes.io": { namespace: "a" } })],
+])("%s is refused without asking the API server", async (_what, token) => {
+  const { authenticate, reviews } = authenticateWith(async () => ACCEPTED);
+  await expect(authenticate(token)).rejects.toThrow(expect.objectContaining({ code: "Unauthenticated" }));
+  expect(reviews()).toBe(0);
+});
+
+test("no number of refused tokens makes an accepted one forgotten", async () => {
+  const { authenticate, reviews } = authenticateWith(async () =>
+    reviews() === 1 ? ACCEPTED : { authenticated: false },
+  );
+  await authenticate(TOKEN);
+  for (let n = 0; n < 10_001; n++) await authenticate(tokenWith({ jti: n })).catch(() => undefined);
+  const asked = reviews();
+  expect(await authenticate(TOKEN)).toEqual(POD);
+  expect(reviews()).toBe(asked);
+});

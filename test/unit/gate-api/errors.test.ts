@@ -1,0 +1,99 @@
+/** What a caller is answered before anything of Kubernetes is asked for. */
+import { fastify } from "fastify";
+import { describe, expect, test } from "vitest";
+import type { KubeClient } from "../../../src/kube/api.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
+import { type ErrorCode, KonductorError } from "../../../src/shared/errors.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { PATH } from "../../../src/shared/names.ts";
+import { createGateApi } from "../../../src/webhook/gate-api/gate-api.ts";
+import type { Authenticate } from "../../../src/webhook/identity/identity.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { memoryCache } from "./memory-cache.ts";
+import { memoryCaches } from "./samples.ts";
+
+const POD = { namespace: "a", name: "b", uid: "c", serviceAccount: "default" };
+const WELL_FORMED = { lease: "report", token: 1, ttlMs: 15_000 };
+
+function gateApiWith({ authenticate = async () => POD }: { authenticate?: Authenticate } = {}) {
+  const log: string[] = [];
+  const failing: KubeClient = new Proxy(Object.create(null), {
+    get: () => () => Promise.reject(new KonductorError("Forbidden", "cannot get pod a/b: secret details")),
+  });
+  const { plugin } = createGateApi({
+    client: failing,
+    caches: { ...memoryCaches(), pods: memoryCache<PodView>() },
+    events: { record: () => {} },
+    authenticate,
+    trust: () => ({ ca: "", urls: [] }),
+    clock: turnedClock(),
+    logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
+    systemNamespace: "konductor-system",
+    createMissingLeases: true,
+  });
+  const app = fastify();
+  app.register(plugin);
+  async function post(url: string, payload: unknown, headers: Record<string, string> = {}) {
+    const answer = await app.inject({
+      method: "POST",
+      url,
+      headers: { authorization: "Bearer the-token", "content-type": "application/json", ...headers },
+      payload: typeof payload === "string" ? payload : JSON.stringify(payload),
+    });
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      body: answer.json<Record<string, unknown>>(),
+    };
+  }
+  return { post, log };
+}
+
+describe.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])("%s", (path) => {
+  test.each<[string, unknown]>([
+    ["no JSON", "{"],
+    ["nothing", ""],
+    ["an array", []],
+    ["no lease", {}],
+    ["17 KiB", { ...WELL_FORMED, more: "x".repeat(17 * 1024) }],
+    ["a poisoned prototype", '{"__proto__": {"lease": "report"}}'],
+  ])("answers 400 to %s", async (_what, body) => {
+    const { status, body: answer } = await gateApiWith().post(path, body);
+    expect(status).toBe(400);
+    expect(answer).toEqual({
+      reason: "BadRequest",
+      message: expect.any(String),
+      serverTime: expect.stringMatching(/^\d{4}-.*Z$/),
+    });
+  });
+
+  test("answers 401 to a caller without a token, or with one that is refused", async () => {
+    const refusing = gateApiWith({
+      authenticate: () => Promise.reject(new KonductorError("Unauthenticated", "no")),
+    });
+    for (const headers of [{ authorization: "" }, { authorization: "Basic abc" }, {}]) {
+      const { status, body } = await refusing.post(path, WELL_FORMED, headers);
+      expect([status, body["reason"]]).toEqual([401, "Unauthenticated"]);
+    }
+  });
+
+  test("keeps the API server's refusals to konductor to itself, and the token out of the log", async () => {
+    const { post, log } = gateApiWith();
+    const { status, headers, body } = await post(path, WELL_FORMED);
+    expect([status, body["reason"], headers["retry-after"]]).toEqual([503, "NotReady", "1"]);
+    expect(JSON.stringify(body)).not.toContain("secret details");
+    expect(log.join("")).toContain("secret details");
+    expect(log.join("")).not.toContain("the-token");
+  });
+
+  test.each<[ErrorCode | undefined, number, string]>([
+    ["NotReady", 503, "NotReady"],
+    [undefined, 500, "Internal"],
+  ])("tells trouble of its own as such: %s", async (code, status, reason) => {
+    const authenticate = () =>
+      Promise.reject(code ? new KonductorError(code, "inner") : new TypeError("inner"));
+    const answer = await gateApiWith({ authenticate }).post(path, WELL_FORMED);
+    expect([answer.status, answer.body["reason"]]).toEqual([status, reason]);
+    expect(JSON.stringify(answer.body)).not.toContain("inner");
+  });
+});

@@ -1,0 +1,32 @@
+import type { Cache } from "../../../src/webhook/gate-api/options.ts";
+
+interface Named {
+  namespace: string;
+  name: string;
+}
+
+/** A cache that holds what it is given, and tells its listeners; `indexOf` says under what an object is found by any index. */
+export function memoryCache<T extends Named>(indexOf: (object: T) => string = () => "") {
+  const objects = new Map<string, T>();
+  const listeners = new Set<Parameters<Cache<T>["subscribe"]>[0]>();
+  const keyOf = ({ namespace, name }: Named) => `${namespace}/${name}`;
+  const cache: Cache<T> = {
+    store: {
+      get: (key) => objects.get(key),
+      byIndex: (_index, value) => [...objects.values()].filter((object) => indexOf(object) === value),
+    },
+    apply(object) {
+      const old = objects.get(keyOf(object));
+      objects.set(keyOf(object), object);
+      const event = old
+        ? ({ type: "modified", object, old, finalStateKnown: true } as const)
+        : ({ type: "added", object, finalStateKnown: true } as const);
+      for (const tell of listeners) tell(event);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+  return cache;
+}

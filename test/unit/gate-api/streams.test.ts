@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { createStreams } from "../../../src/webhook/gate-api/streams.ts";
+import { recordedStream } from "./recorded-stream.ts";
+
+test("a full replica refuses newcomers, not those who come back, until somebody leaves", () => {
+  const streams = createStreams(1);
+  const { stream, hangUp } = recordedStream();
+  streams.add("one", { stream, sendAway: () => {} });
+  streams.admit("one");
+  expect(() => streams.admit("two")).toThrow(
+    expect.objectContaining({ code: "TooManyRequests", retryAfterMs: 5_000 }),
+  );
+  hangUp();
+  streams.admit("two");
+});
+
+test("a pod's new stream ends the one before it, whose end then counts for nothing", () => {
+  const streams = createStreams(1);
+  const [before, after] = [recordedStream(), recordedStream()];
+  let isEnded = false;
+  before.stream.onClose(() => {
+    isEnded = true;
+  });
+  streams.add("one", { stream: before.stream, sendAway: () => {} });
+  streams.add("one", { stream: after.stream, sendAway: () => {} });
+  expect(isEnded).toBe(true);
+  expect(() => streams.admit("two")).toThrow(expect.objectContaining({ code: "TooManyRequests" }));
+});
+
+test("draining sends everybody away, and each who comes later", () => {
+  const streams = createStreams(10);
+  const sent: string[] = [];
+  const open = (name: string) => ({ stream: recordedStream().stream, sendAway: () => void sent.push(name) });
+  streams.add("one", open("one"));
+  streams.drain();
+  streams.add("two", open("two"));
+  expect(sent).toEqual(["one", "two"]);
+});
