@@ -1,0 +1,203 @@
+/**
+ * The arbiter: the one elected replica that grants, expires and watches holders.
+ *
+ * It keeps no state that matters: each look at a Lease starts from the caches, asks `decide()` for the one next step, takes it, and is
+ * woken by the change that the step made. What must not happen twice is a write guarded by the Lease's resourceVersion; what
+ * cannot be guarded (deleting a pod) is preceded by a live GET of the Lease and carries a uid precondition. So an arbiter that
+ * was paused, and wakes up beside its successor, can at most be refused.
+ */
+import type { KubeClient } from "../kube/api.ts";
+import { allCaches, BY_LEASE, BY_NODE, type Caches } from "../kube/caches.ts";
+import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
+import { deletePod } from "../kube/pod-deletion.ts";
+import { LEASES } from "../kube/resources.ts";
+import { createWorkQueue } from "../kube/work-queue.ts";
+import { parseLease } from "../lease/codec.ts";
+import { type Decision, decide, type Situation } from "../lease/decide.ts";
+import { isPast } from "../lease/evidence.ts";
+import { holdOf } from "../lease/hold.ts";
+import { NOT_CONFIRMED, waitingInOrder } from "../lease/order.ts";
+import { keyOf, type Lease } from "../lease/types.ts";
+import type { Clock } from "../shared/clock.ts";
+import { describeError, hasCode } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
+import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
+import { createHoldClock } from "./hold-clock.ts";
+import { createHousekeeping } from "./housekeeping.ts";
+import type { LeaseReporter } from "./lease-reporter.ts";
+import { readSituation } from "./situation.ts";
+import { deleteUnrecorded } from "./unrecorded-holders.ts";
+import { createWaiterCount } from "./waiter-count.ts";
+
+const WORKERS = 8;
+/** After a look at a pod or request: at once, and still no busy loop if it shows nothing. */
+const LOOK_AGAIN_MS = 5;
+
+export interface ArbiterOptions {
+  client: KubeClient;
+  caches: Caches;
+  reporter: LeaseReporter;
+  clock: Clock;
+  logger: Logger;
+  /** Whether a Lease that is waited for is created when there is none. */
+  createMissingLeases: boolean;
+}
+
+export interface Arbiter {
+  /** Arbitrates until `signal` aborts: the elector's term. Begins with a consistent look at everything. */
+  runTerm(signal: AbortSignal): Promise<void>;
+}
+
+export function createArbiter(options: ArbiterOptions): Arbiter {
+  const { client, caches, reporter, clock, logger } = options;
+  const holdClock = createHoldClock(clock);
+  const evidence = createEvidenceStore({ client, caches, clock });
+  const waiterCount = createWaiterCount(clock);
+  const housekeeping = createHousekeeping(options);
+  const queue = createWorkQueue({ clock });
+
+  let isLeading = false;
+  /** A term begins with everything there is: before it there is nothing to remember. */
+  const wake = (key: string) => {
+    if (isLeading) queue.add(key);
+  };
+
+  caches.leases.subscribe(({ type, object }) => {
+    const key = keyOf(object);
+    if (type === "deleted") holdClock.forget(key);
+    else holdClock.observe(object);
+    wake(key);
+  });
+  caches.requests.subscribe(({ object }) => wake(`${object.namespace}/${object.spec.lease}`));
+  caches.pods.subscribe(({ object, old }) => {
+    for (const { namespace, lease } of [object, old ?? object]) if (lease) wake(`${namespace}/${lease}`);
+  });
+  caches.nodes.subscribe(({ object }) => {
+    for (const lease of caches.leases.store.byIndex(BY_NODE, object.name)) wake(keyOf(lease));
+  });
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<void> {
+    const lease = caches.leases.store.get(key);
+    const requests = caches.requests.store
+      .byIndex(BY_LEASE, key)
+      .filter(({ uid }) => !housekeeping.isRequestGone(uid));
+    if (!lease) return housekeeping.recreate(key, requests);
+    const { hold } = lease.status;
+    // What follows an expiry rests on whether the keeper runs: a watch that is stuck must not vouch for it.
+    if (hold?.expired && hold.ref.kind === "Pod") await evidence.look(lease.namespace, hold.ref);
+    const situation = readSituation({ lease, requests, caches, evidence, housekeeping, holdClock, clock });
+    const decision = decide(situation);
+    signal.throwIfAborted();
+    await perform(decision, situation, key);
+  }
+
+  async function perform(decision: Decision, situation: Situation, key: string): Promise<void> {
+    const { lease } = situation;
+    switch (decision.do) {
+      case "wait":
+        if (decision.forMs !== undefined && Number.isFinite(decision.forMs))
+          queue.addAfter(key, decision.forMs);
+        return settle(situation, key);
+      case "look":
+        if (decision.at.kind === "LeaseRequest")
+          await housekeeping.lookForRequest(lease.namespace, decision.at);
+        else await evidence.look(lease.namespace, decision.at);
+        return queue.addAfter(key, LOOK_AGAIN_MS);
+      case "retire":
+        await housekeeping.remove(decision.request);
+        return queue.add(key);
+      case "deletePod":
+        queue.addAfter(key, decision.forMs);
+        return deleteHolder(lease, decision.ref);
+      case "write":
+        return write(decision, situation);
+    }
+  }
+
+  async function write(decision: Decision & { do: "write" }, { lease, requests }: Situation): Promise<void> {
+    const { passOver, status } = decision;
+    if (passOver) {
+      const passed = await writeRequestStatus(client, passOver, { phase: "Pending", reason: NOT_CONFIRMED });
+      caches.requests.apply(passed);
+    }
+    const waiting = waitingInOrder(lease, requests).length - (decision.granted ? 1 : 0);
+    const counted = { ...status, waiters: Math.max(0, waiting) };
+    const written = await writeLeaseStatus(client, lease, counted, clock.nowMs());
+    caches.leases.apply(written);
+    waiterCount.written(keyOf(lease));
+    reporter.report(decision.why, lease, written);
+  }
+
+  /** Only after a live look: what the cache shows of an expired or revoked hold may be long over. */
+  async function deleteHolder(lease: Lease, ref: { name: string; uid: string }): Promise<void> {
+    const { namespace, name } = lease;
+    const live = await client.get(LEASES, { namespace, name }, parseLease);
+    caches.leases.apply(live);
+    const cached = lease.status.hold;
+    const hold = cached && holdOf(live, { uid: ref.uid, token: cached.token });
+    if (!hold || (!hold.expired && !hold.revoked)) return;
+    if (await deletePod(client, { namespace, ...ref })) reporter.holderDeleted(lease, ref);
+  }
+
+  /**
+   * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, look again at a holder that
+   * is not watched.
+   */
+  async function settle(situation: Situation, key: string): Promise<void> {
+    const { lease, requests } = situation;
+    await deleteUnrecorded(lease, { client, caches, reporter });
+    await housekeeping.follow(situation);
+    const { hold } = lease.status;
+    const watched = hold && caches.pods.store.get(`${lease.namespace}/${hold.ref.name}`);
+    // A pod whose label was changed by hand wakes another Lease.
+    const isWatched = watched?.uid === hold?.ref.uid && watched?.lease === lease.name;
+    if (hold?.ref.kind === "Pod" && !isWatched && !isPast(situation.evidenceOf(hold.ref))) {
+      queue.addAfter(key, STRAY_FRESH_MS);
+    }
+    const waiters = waitingInOrder(lease, requests).length;
+    if (waiters === lease.status.waiters) return;
+    const dueInMs = waiterCount.dueInMs(key);
+    if (dueInMs > 0) return queue.addAfter(key, dueInMs);
+    caches.leases.apply(await writeLeaseStatus(client, lease, { ...lease.status, waiters }, clock.nowMs()));
+    waiterCount.written(key);
+  }
+
+  /** A refused or failed step is not repeated: the Lease is read again, and decided again. */
+  async function handle(key: string, signal: AbortSignal): Promise<void> {
+    try {
+      await reconcile(key, signal);
+      queue.forget(key);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!hasCode(error, "Conflict", "NotFound")) {
+        logger.warn({ klease: key, error: describeError(error) }, "a step failed and will be decided again");
+      }
+      await refresh(key).catch(() => undefined);
+      queue.retry(key);
+    }
+  }
+
+  async function refresh(key: string): Promise<void> {
+    const lease = caches.leases.store.get(key);
+    if (!lease) return;
+    const { namespace, name } = lease;
+    caches.leases.apply(await client.get(LEASES, { namespace, name }, parseLease));
+  }
+
+  return {
+    async runTerm(signal) {
+      await Promise.all(allCaches(caches).map((cache) => cache.relist()));
+      signal.throwIfAborted();
+      holdClock.reset();
+      isLeading = true;
+      for (const lease of caches.leases.store.list()) queue.add(keyOf(lease));
+      for (const { namespace, spec } of caches.requests.store.list()) queue.add(`${namespace}/${spec.lease}`);
+      logger.info({ kleases: caches.leases.store.size }, "arbitrating");
+      await queue
+        .run(WORKERS, (key) => handle(key, signal), signal)
+        .finally(() => {
+          isLeading = false;
+        });
+    },
+  };
+}

@@ -1,0 +1,92 @@
+import type { KubeClient } from "../kube/api.ts";
+import type { Caches } from "../kube/caches.ts";
+import { PODS } from "../kube/resources.ts";
+import type { PodEvidence } from "../lease/evidence.ts";
+import { type PodView, parsePod } from "../lease/pod.ts";
+import type { HolderRef } from "../lease/types.ts";
+import type { Clock } from "../shared/clock.ts";
+import { hasCode } from "../shared/errors.ts";
+import { LruMap } from "../shared/lru-map.ts";
+
+/** A pod that is there but no longer carries our label is not watched: what a GET told of it is believed for so long. */
+export const STRAY_FRESH_MS = 5_000;
+/** Pods that are gone are remembered up to this number; a forgotten one is asked for again. */
+const REMEMBERED_PODS = 20_000;
+
+interface Missing {
+  /** The last version seen before it left the cache. */
+  last?: PodView;
+  /** Whether `last` came with the deletion itself, or something was only found missing afterwards. */
+  isFinal: boolean;
+  /** What a live GET told, and when. */
+  looked?: { pod?: PodView; atMs: number };
+}
+
+/**
+ * What is known of claimants' pods. That a pod is gone is concluded from a live GET only: leaving the cache may mean that it lost
+ * our label, or that the watch missed something.
+ */
+export interface EvidenceStore {
+  evidenceOf(namespace: string, ref: HolderRef): PodEvidence;
+  /** Asks the API server for the pod; the answer shows in `evidenceOf`. */
+  look(namespace: string, ref: HolderRef): Promise<void>;
+}
+
+export interface EvidenceStoreOptions {
+  client: KubeClient;
+  caches: Pick<Caches, "pods" | "nodes">;
+  clock: Clock;
+}
+
+export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOptions): EvidenceStore {
+  const missing = new LruMap<string, Missing>(REMEMBERED_PODS);
+
+  caches.pods.subscribe(({ type, object, old, finalStateKnown }) => {
+    if (type === "deleted") missing.set(object.uid, { last: object, isFinal: finalStateKnown });
+    else missing.delete(object.uid);
+    // A pod of the same name with another uid has taken its place without a deletion being seen.
+    if (old && old.uid !== object.uid) missing.set(old.uid, { last: old, isFinal: false });
+  });
+
+  function isOutOfService(node: string | undefined): boolean {
+    return node !== undefined && caches.nodes.store.get(node)?.outOfService === true;
+  }
+
+  return {
+    evidenceOf(namespace, ref) {
+      const cached = caches.pods.store.get(`${namespace}/${ref.name}`);
+      if (cached?.uid === ref.uid) return { is: "present", pod: cached };
+      const known = missing.get(ref.uid);
+      if (!known?.looked) return { is: "unknown" };
+      const { pod, atMs } = known.looked;
+      if (pod) {
+        const isFresh = clock.monotonicMs() - atMs < STRAY_FRESH_MS;
+        return isFresh ? { is: "present", pod } : { is: "unknown" };
+      }
+      const { last, isFinal } = known;
+      const nodeOutOfService = isOutOfService(ref.node ?? last?.node);
+      return last
+        ? { is: "gone", last, isFinal, nodeOutOfService }
+        : { is: "gone", isFinal, nodeOutOfService };
+    },
+
+    async look(namespace, ref) {
+      const pod = await getPod(client, namespace, ref);
+      if (pod?.lease !== undefined) caches.pods.apply(pod);
+      const atMs = clock.monotonicMs();
+      // Found: whatever left the cache was not its end.
+      const known = pod ? { last: pod, isFinal: false } : (missing.get(ref.uid) ?? { isFinal: false });
+      missing.set(ref.uid, { ...known, looked: pod ? { pod, atMs } : { atMs } });
+    },
+  };
+}
+
+async function getPod(client: KubeClient, namespace: string, ref: HolderRef): Promise<PodView | undefined> {
+  try {
+    const pod = await client.get(PODS, { namespace, name: ref.name }, parsePod);
+    return pod.uid === ref.uid ? pod : undefined;
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return undefined;
+    throw error;
+  }
+}

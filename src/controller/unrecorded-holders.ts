@@ -1,0 +1,62 @@
+/**
+ * Holds of a deleted Lease. A Lease that was never granted may have had a predecessor of its name: whoever may still run under that
+ * one is waited for. Keepers that can fence learn from their next renewal that they hold nothing; the other pods are deleted.
+ */
+import type { KubeClient } from "../kube/api.ts";
+import { BY_LEASE, type Caches } from "../kube/caches.ts";
+import { deletePod } from "../kube/pod-deletion.ts";
+import { LEASES } from "../kube/resources.ts";
+import { parseLease } from "../lease/codec.ts";
+import type { Situation } from "../lease/decide.ts";
+import { isProven, lastSeen } from "../lease/evidence.ts";
+import { mayRunUnrecorded, type PodView } from "../lease/pod.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { ANNOTATION, passedToken } from "../shared/names.ts";
+import type { LeaseReporter } from "./lease-reporter.ts";
+
+type Pods = Pick<Caches, "pods">;
+
+/** How many pods and requests may stand for a hold that `lease`, which was never granted, does not record. */
+export function countUnrecorded(
+  lease: Lease,
+  requests: readonly LeaseRequest[],
+  caches: Pods,
+  evidenceOf: Situation["evidenceOf"],
+): number {
+  if (lease.status.lastToken !== undefined) return 0;
+  const uids = new Set(unrecordedPods(lease, caches).map(({ uid }) => uid));
+  for (const { spec, status } of requests) {
+    if (status.phase !== "Granted" || !spec.ref) continue;
+    const known = evidenceOf(spec.ref);
+    // The request knows the newest hold; a pod's status may still be about an earlier run.
+    const token = status.token ?? passedToken(lastSeen(known)?.gate?.message) ?? Number.NaN;
+    if (!isProven(known, token)) uids.add(spec.ref.uid);
+  }
+  return uids.size;
+}
+
+/**
+ * Deletes the pods that run on under a hold of a deleted Lease and cannot stop themselves. A live look comes first: a pod that was
+ * past its gate before a Lease was seen never granted has not got its hold from that one.
+ */
+export async function deleteUnrecorded(
+  lease: Lease,
+  { client, caches, reporter }: { client: KubeClient; caches: Pods; reporter: LeaseReporter },
+): Promise<void> {
+  const pods = unrecordedPods(lease, caches).filter(
+    ({ selfFencing, deletionMs, annotations }) =>
+      !selfFencing && deletionMs === undefined && annotations[ANNOTATION.onLost] !== "continue",
+  );
+  if (pods.length === 0) return;
+  const { namespace, name } = lease;
+  const live = await client.get(LEASES, { namespace, name }, parseLease);
+  if (live.status.lastToken !== undefined) return;
+  for (const pod of pods) {
+    if (await deletePod(client, pod)) reporter.holderDeleted(live, pod);
+  }
+}
+
+function unrecordedPods(lease: Lease, { pods }: Pods): PodView[] {
+  if (lease.status.lastToken !== undefined) return [];
+  return pods.store.byIndex(BY_LEASE, keyOf(lease)).filter(mayRunUnrecorded);
+}
