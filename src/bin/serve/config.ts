@@ -1,0 +1,120 @@
+import { parseArgs } from "node:util";
+import { SELF_FENCING_MODES, type SelfFencingMode } from "../../kube/features.ts";
+import { describeError, KonductorError } from "../../shared/errors.ts";
+import { SERVICE_NAME, SYSTEM_NAMESPACE } from "../../shared/names.ts";
+
+/** What `konductor serve` is told by flags and environment. */
+export interface ServeConfig {
+  /** Where konductor itself runs. */
+  namespace: string;
+  /** Names this replica in the election. */
+  identity: string;
+  /** The image of injected containers. */
+  image: string;
+  bindAddress: string;
+  securePort: number;
+  healthPort: number;
+  selfFencing: SelfFencingMode;
+  createMissingLeases: boolean;
+  logLevel: string;
+  /** undefined: the pod's own service account. */
+  kubeconfig?: string;
+  /** Where gates and keepers reach this server; undefined: the Service's ClusterIP. */
+  gateUrl?: string;
+  /** Further addresses that the serving certificate names. */
+  tlsAddresses: string[];
+}
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
+
+const OPTIONS = {
+  namespace: { type: "string" },
+  identity: { type: "string" },
+  image: { type: "string" },
+  "bind-address": { type: "string", default: "0.0.0.0" },
+  "secure-port": { type: "string", default: "8443" },
+  "health-port": { type: "string", default: "8080" },
+  "self-fencing": { type: "string", default: "auto" },
+  "create-missing-leases": { type: "string", default: "true" },
+  "log-level": { type: "string", default: "info" },
+  kubeconfig: { type: "string" },
+  "gate-url": { type: "string" },
+  "tls-address": { type: "string", multiple: true },
+} as const;
+
+export const SERVE_HELP = `Usage: konductor serve [flags]
+
+Serves admission and the gate API, and arbitrates when elected.
+
+  --namespace NAME               where konductor runs (default: $POD_NAMESPACE, else ${SYSTEM_NAMESPACE})
+  --identity NAME                this replica's name in the election (default: $POD_NAME)
+  --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
+  --bind-address ADDRESS         (default: 0.0.0.0)
+  --secure-port PORT             admission and gate API, HTTPS (default: 8443)
+  --health-port PORT             /healthz and /readyz, HTTP (default: 8080)
+  --self-fencing MODE            ${SELF_FENCING_MODES.join(", ")}: whether keepers may stop their pod by themselves (default: auto)
+  --create-missing-leases BOOL   create the klease that a pod names when there is none (default: true)
+  --log-level LEVEL              ${LOG_LEVELS.join(", ")} (default: info)
+  --kubeconfig FILE              (default: the pod's service account)
+  --gate-url URL                 where gates reach this server (default: the ClusterIP of Service ${SERVICE_NAME})
+  --tls-address IP               a further address in the serving certificate; may be repeated
+`;
+
+/** Reads flags first, then the environment. Throws BadRequest with one sentence for the first thing that is wrong. */
+export function readServeConfig(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): ServeConfig {
+  const values = parse(args);
+  const selfFencing = SELF_FENCING_MODES.find((mode) => mode === values["self-fencing"]);
+  if (!selfFencing) throw wrong("self-fencing", values["self-fencing"], SELF_FENCING_MODES.join(", "));
+  const logLevel = LOG_LEVELS.find((level) => level === values["log-level"]);
+  if (!logLevel) throw wrong("log-level", values["log-level"], LOG_LEVELS.join(", "));
+  const image = values.image ?? env["KONDUCTOR_IMAGE"];
+  if (!image)
+    throw new KonductorError(
+      "BadRequest",
+      "set --image or KONDUCTOR_IMAGE to the image of injected containers",
+    );
+  const identity = values.identity ?? env["POD_NAME"];
+  if (!identity)
+    throw new KonductorError("BadRequest", "set --identity or POD_NAME to a name that no other replica has");
+  return {
+    namespace: values.namespace ?? env["POD_NAMESPACE"] ?? SYSTEM_NAMESPACE,
+    identity,
+    image,
+    bindAddress: values["bind-address"],
+    securePort: port("secure-port", values["secure-port"]),
+    healthPort: port("health-port", values["health-port"]),
+    selfFencing,
+    createMissingLeases: bool("create-missing-leases", values["create-missing-leases"]),
+    logLevel,
+    tlsAddresses: values["tls-address"] ?? [],
+    ...(values.kubeconfig !== undefined && { kubeconfig: values.kubeconfig }),
+    ...(values["gate-url"] !== undefined && { gateUrl: values["gate-url"] }),
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values;
+  } catch (error) {
+    throw new KonductorError("BadRequest", describeError(error));
+  }
+}
+
+function port(flag: string, value: string): number {
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 0 || number > 65_535)
+    throw wrong(flag, value, "a port from 0 to 65535");
+  return number;
+}
+
+function bool(flag: string, value: string): boolean {
+  if (value !== "true" && value !== "false") throw wrong(flag, value, "true, false");
+  return value === "true";
+}
+
+function wrong(flag: string, value: string, allowed: string): KonductorError {
+  return new KonductorError("BadRequest", `--${flag}: "${value}" is not allowed; use ${allowed}`);
+}

@@ -1,0 +1,182 @@
+import { KubeConfig } from "@kubernetes/client-node";
+import { createArbiter } from "../../controller/arbiter.ts";
+import { createLeaseReporter } from "../../controller/lease-reporter.ts";
+import { type Caches, createCaches } from "../../kube/caches.ts";
+import { createKubeClient } from "../../kube/client.ts";
+import { createEventRecorder } from "../../kube/events.ts";
+import { type ClusterFeatures, createClusterFeatures } from "../../kube/features.ts";
+import { createLeaderElector } from "../../kube/leader-election.ts";
+import type { Clock } from "../../shared/clock.ts";
+import { describeError } from "../../shared/errors.ts";
+import type { Logger } from "../../shared/log.ts";
+import { ELECTION_LEASE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
+import { VERSION_TEXT } from "../../shared/version.ts";
+import { patchCaBundle } from "../../tls/ca-bundle.ts";
+import { ensureServingCertificate, type ServingCertificate } from "../../tls/serving-certificate.ts";
+import { admissionPlugin } from "../../webhook/admission/plugin.ts";
+import { createHealthServer } from "../../webhook/health.ts";
+import { createAuthenticate } from "../../webhook/identity/authenticate.ts";
+import { createReadiness } from "../../webhook/readiness.ts";
+import { createServer } from "../../webhook/server.ts";
+import type { ServeConfig } from "./config.ts";
+import { findGateAddress, type GateAddress, serviceNames } from "./gate-address.ts";
+import { persist } from "./persist.ts";
+
+export interface ServeOptions {
+  config: ServeConfig;
+  clock: Clock;
+  logger: Logger;
+  /** Aborts when the replica should hand its work over and end. */
+  signal: AbortSignal;
+}
+
+/** How often what rarely changes is looked at again: the server's version, our Service, the webhook's caBundle, the certificate. */
+const UPKEEP_EVERY_MS = 15_000;
+
+/** What is left to tell at the end may take so long; events are for people, and losing the last is no harm. */
+const LAST_EVENTS_MS = 3_000;
+
+/** Runs one replica until `signal` aborts and its work is handed over. */
+export async function serve({ config, clock, logger, signal }: ServeOptions): Promise<void> {
+  const { namespace, identity } = config;
+  const client = createKubeClient({
+    kubeConfig: loadKubeConfig(config.kubeconfig),
+    userAgent: `konductor/${VERSION_TEXT}`,
+    logger,
+    clock,
+  });
+  // The caches serve requests until the very end, longer than the replica wants new work.
+  const ending = new AbortController();
+  const caches = createCaches({ client, clock, logger });
+  const readiness = createReadiness({ unsynced: startCaches(caches, ending.signal) });
+  const health = createHealthServer({ readiness });
+  await health.listen({ host: config.bindAddress, port: config.healthPort });
+
+  const patiently = <T>(what: string, action: () => Promise<T>) =>
+    persist(action, { what, clock, logger, signal });
+  const features = createClusterFeatures({ client, nodes: caches.nodes, mode: config.selfFencing });
+  await patiently("read the server's version", () => features.refresh());
+  const address = await patiently("find our own Service", () =>
+    findGateAddress(client, namespace, config.gateUrl),
+  );
+  const ensureCertificate = () =>
+    ensureServingCertificate({
+      client,
+      namespace,
+      secretName: TLS_SECRET,
+      dnsNames: serviceNames(namespace),
+      ipAddresses: config.tlsAddresses,
+      clock,
+      logger,
+    });
+  let certificate = await patiently("get a serving certificate", ensureCertificate);
+  const trustUs = () =>
+    patchCaBundle({ client, name: WEBHOOK_CONFIGURATION, caBundlePem: certificate.caBundlePem });
+  await patiently("write the caBundle of our webhook configuration", trustUs);
+  await Promise.all(Object.values(caches).map((cache) => cache.synced));
+
+  const events = createEventRecorder({ client, component: "konductor", instance: identity, clock, logger });
+  const server = createServer({
+    tls: servedBy(certificate),
+    admission: admissionPlugin({
+      features: () => features,
+      leases: { get: (leaseNamespace, name) => caches.leases.store.get(`${leaseNamespace}/${name}`)?.spec },
+      injection: () => ({
+        image: config.image,
+        url: address.url,
+        host: serviceNames(namespace)[0] ?? "",
+        ca: certificate.caBundlePem,
+        version: VERSION_TEXT,
+      }),
+      systemNamespaces: ["kube-system", namespace],
+      createMissingLeases: config.createMissingLeases,
+      logger,
+    }),
+    gateApi: {
+      client,
+      caches,
+      events,
+      authenticate: createAuthenticate({ client, clock }),
+      trust: () => ({ ca: certificate.caBundlePem, urls: [address.url] }),
+      clock,
+      logger,
+      systemNamespace: namespace,
+      createMissingLeases: config.createMissingLeases,
+    },
+    readiness,
+    clock,
+    logger,
+  });
+  await server.app.listen({ host: config.bindAddress, port: config.securePort });
+  readiness.serving();
+  logger.info({ url: address.url, selfFencing: features.selfFencing }, "serving");
+
+  const reporter = createLeaseReporter({ events, logger });
+  const arbiter = createArbiter({ ...config, client, caches, reporter, clock, logger });
+  const elector = createLeaderElector({
+    client,
+    namespace,
+    name: ELECTION_LEASE,
+    identity,
+    clock,
+    logger,
+    onStartedLeading: (term) => arbiter.runTerm(term),
+  });
+  async function renewCertificate(): Promise<void> {
+    certificate = await ensureCertificate();
+    server.replaceCertificate(servedBy(certificate));
+  }
+  await Promise.all([
+    elector.run(signal),
+    keepUp({ features, address, tasks: [renewCertificate, trustUs] }, { clock, logger, signal }),
+  ]);
+
+  await server.drain();
+  await server.app.close();
+  await Promise.race([events.flush(), clock.sleep(LAST_EVENTS_MS)]);
+  await health.close();
+  ending.abort();
+  await client.close();
+}
+
+function loadKubeConfig(path: string | undefined): KubeConfig {
+  const kubeConfig = new KubeConfig();
+  if (path === undefined) kubeConfig.loadFromCluster();
+  else kubeConfig.loadFromFile(path);
+  return kubeConfig;
+}
+
+/** Starts all caches and returns who of them has not been filled yet. */
+function startCaches(caches: Caches, signal: AbortSignal): () => string[] {
+  const unsynced = new Set(Object.keys(caches));
+  for (const [name, cache] of Object.entries(caches)) {
+    cache.start(signal);
+    void cache.synced.then(() => unsynced.delete(name));
+  }
+  return () => [...unsynced];
+}
+
+function servedBy({ certPem, keyPem }: ServingCertificate) {
+  return { cert: certPem, key: keyPem };
+}
+
+interface Upkeep {
+  features: ClusterFeatures;
+  address: GateAddress;
+  tasks: readonly (() => Promise<unknown>)[];
+}
+
+/** Looks again at what rarely changes. What fails is tried again at the next turn: what is known is still good. */
+async function keepUp(
+  { features, address, tasks }: Upkeep,
+  { clock, logger, signal }: Pick<ServeOptions, "clock" | "logger" | "signal">,
+): Promise<void> {
+  const all = [() => features.refresh(), () => address.refresh(), ...tasks];
+  while (!signal.aborted) {
+    await clock.sleep(UPKEEP_EVERY_MS, signal).catch(() => undefined);
+    for (const task of all) {
+      if (signal.aborted) return;
+      await task().catch((error: unknown) => logger.warn({ error: describeError(error) }, "upkeep failed"));
+    }
+  }
+}

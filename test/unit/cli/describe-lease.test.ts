@@ -1,0 +1,62 @@
+import { expect, test } from "vitest";
+import { formatAge } from "../../../src/cli/age.ts";
+import { leaseStatusText, leaseTable } from "../../../src/cli/describe-lease.ts";
+import { aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
+
+test.each([
+  [0, "0s"],
+  [-5_000, "0s"],
+  [119_999, "119s"],
+  [120_000, "2m"],
+  [7_199_000, "119m"],
+  [7_200_000, "2h"],
+  [172_800_000, "2d"],
+])("%i ms ago is %s", (ms, age) => {
+  expect(formatAge(ms)).toBe(age);
+});
+
+test("a list shows one klease a line, with what kubectl users look for", () => {
+  const leases = [held({ holder: "run-1" }), { ...aLease(), name: "free" }];
+  const lines = leaseTable(leases, { nowMs: NOW_MS, withNamespace: false, wide: false }).split("\n");
+  expect(lines[0]?.split(/ {3,}/)).toEqual([
+    "NAME",
+    "PHASE",
+    "HOLDER",
+    "EXPIRES IN",
+    "TTL",
+    "WAITERS",
+    "TOKEN",
+    "AGE",
+  ]);
+  expect(lines[1]?.split(/ {3,}/)).toEqual(["nightly", "Held", "run-1", "55s", "1m", "0", "41", "10m"]);
+  expect(lines[2]).toMatch(/^free +Available +1m +0 +10m$/);
+  const wide = leaseTable(leases, { nowMs: NOW_MS, withNamespace: true, wide: true });
+  expect(wide).toMatch(/^NAMESPACE .* NODE +RENEWALS +PRIORITY\n/);
+  expect(wide).toMatch(/\nns +nightly .* node-1 +3 +0\n/);
+});
+
+test("a status names holder, age, expiry, renewals, token and the head of the queue", () => {
+  const waiters = ["d", "c", "b", "a"].map((holder, index) =>
+    aRequest({ name: holder, spec: { holder, requestedAtMs: NOW_MS - index } }),
+  );
+  const lease = held({ unreachable: true });
+  const condition = {
+    type: "HolderUnreachable",
+    status: "True",
+    reason: "NoProof",
+    message: "act",
+    lastTransitionMs: 0,
+  };
+  const shown = leaseStatusText(
+    { ...lease, status: { ...lease.status, conditions: [{ ...condition, status: "True" }] } },
+    waiters,
+    { nowMs: NOW_MS, holderPod: "is gone" },
+  );
+  expect(shown).toContain("Holder:            run-1 (pod is gone)\n");
+  expect(shown).toContain("Acquired:          2026-01-01T00:09:50.000Z (10s ago)\n");
+  expect(shown).toContain("Expires:           2026-01-01T00:10:55.000Z (in 55s)\n");
+  expect(shown).toContain("Renewals:          3\n");
+  expect(shown).toContain("Token:             41\n");
+  expect(shown).toContain("HolderUnreachable: act (NoProof)\n");
+  expect(shown).toContain("Waiting:           4: a, b, c, and 1 more\n");
+});
