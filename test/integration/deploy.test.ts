@@ -1,0 +1,168 @@
+/** `kubectl apply -k deploy` on a real API server, while konductor itself does not run: there is no node. */
+import { readFile } from "node:fs/promises";
+import type { IncomingMessage } from "node:http";
+import { request } from "node:https";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { packageVersion } from "../../tools/build.ts";
+import { type Cluster, startCluster } from "../cluster/cluster.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { type Kubectl, kubectlOf } from "./kubectl.ts";
+
+const DEPLOY = join(import.meta.dirname, "../../deploy");
+const SYSTEM = `--namespace=${SYSTEM_NAMESPACE}`;
+const CONFIGURATION = "mutatingwebhookconfiguration/konductor";
+const ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:konductor`;
+
+let cluster: Cluster;
+let kubectl: Kubectl;
+
+beforeAll(async () => {
+  const { env } = inject("cluster");
+  cluster = await startCluster({ node: "none", env, log: { line() {}, status() {} } });
+  kubectl = kubectlOf(cluster);
+  await kubectl("apply", "-k", DEPLOY);
+});
+afterAll(() => cluster?.stop());
+
+test("konductor's pods pass the namespace's PodSecurity level", async () => {
+  await waitFor({
+    what: "the ReplicaSet to create both pods",
+    withinMs: 20_000,
+    holds: async () =>
+      (await kubectl("get", "pods", SYSTEM, "--output=name")).trim().split("\n").length === 2,
+  });
+});
+
+test("kustomize tags the image, also the one that is injected", async () => {
+  const container = "{.spec.template.spec.containers[0]";
+  const output = `--output=jsonpath=${container}.image} ${container}.env[?(@.name=="KONDUCTOR_IMAGE")].value}`;
+  const image = `konductor:${await packageVersion(join(DEPLOY, ".."))}`;
+  expect(await kubectl("get", "deployment/konductor", SYSTEM, output)).toBe(`${image} ${image}`);
+});
+
+test("a second apply changes nothing, and leaves the CA bundle alone", async () => {
+  const certificate = await readFile(join(cluster.dir, "pki/ca.crt"), "base64");
+  const path = "/webhooks/0/clientConfig/caBundle";
+  const change = JSON.stringify([{ op: "add", path, value: certificate }]);
+  await kubectl("patch", CONFIGURATION, "--type=json", `--patch=${change}`);
+  const answers = (await kubectl("apply", "-k", DEPLOY)).trim().split("\n");
+  // kubectl always sends a PodDisruptionBudget's selector: its patch strategy is `replace`.
+  expect(answers.filter((line) => !line.endsWith(" unchanged"))).toEqual([
+    "poddisruptionbudget.policy/konductor configured",
+  ]);
+  const bundle = "--output=jsonpath={.webhooks[0].clientConfig.caBundle}";
+  expect(await kubectl("get", CONFIGURATION, bundle)).toBe(certificate);
+});
+
+describe("a LeaseRequest of somebody who is not konductor", () => {
+  const requestWith = (name: string, spec: object) => ({
+    apiVersion: "konductor.io/v1",
+    kind: "LeaseRequest",
+    metadata: { name, namespace: "default" },
+    spec: { lease: "report", holder: "ci", ...spec },
+  });
+  const holderRef = { kind: "Pod", name: "victim", uid: "00000000-0000-0000-0000-000000000000" };
+
+  test("is taken as it is", async () => {
+    await kubectl.withObject(requestWith("plain", {}), "create");
+  });
+  test.each([
+    ["somebody else's identity", { holderRef }],
+    ["an earlier time", { requestedAt: "1970-01-01T00:00:00.000000Z" }],
+    ["another user", { requestedBy: "alice" }],
+  ])("may not claim %s", async (_what, spec) => {
+    await expect(kubectl.withObject(requestWith("forged", spec), "create")).rejects.toThrow(
+      "are set by konductor alone; leave them out",
+    );
+    const asKonductor = ["create", `--as=${ACCOUNT}`, "--dry-run=server"];
+    await kubectl.withObject(requestWith("own", spec), ...asKonductor);
+  });
+});
+
+describe("while konductor is down", () => {
+  const pod = (name: string, labels: object, namespace = "default") => ({
+    apiVersion: "v1",
+    kind: "Pod",
+    metadata: { name, namespace, labels },
+    spec: { containers: [{ name: "main", image: "none" }] },
+  });
+  const labelled = { [LEASE_LABEL]: "report" };
+
+  test("unlabelled pods never notice", async () => {
+    await kubectl.withObject(pod("free", {}), "create");
+  });
+  test("labelled pods are refused", async () => {
+    await expect(kubectl.withObject(pod("taken", labelled), "create")).rejects.toThrow("pods.konductor.io");
+  });
+  test("kube-system goes on", async () => {
+    await kubectl.withObject(pod("system", labelled, "kube-system"), "create");
+  });
+  test("labelled Deployments, which only ever get a warning, are taken", async () => {
+    await kubectl.withObject(
+      {
+        apiVersion: "apps/v1",
+        kind: "Deployment",
+        metadata: { name: "web", namespace: "default", labels: labelled },
+        spec: {
+          replicas: 0,
+          selector: { matchLabels: { app: "web" } },
+          template: {
+            metadata: { labels: { app: "web" } },
+            spec: { containers: [{ name: "main", image: "none" }] },
+          },
+        },
+      },
+      "create",
+    );
+  });
+});
+
+describe("konductor's account", () => {
+  const may = (verb: string, resource: string, ...args: string[]) =>
+    kubectl("auth", "can-i", verb, resource, `--as=${ACCOUNT}`, ...args).then(
+      () => true,
+      () => false,
+    );
+
+  test.each([
+    ["update", "leases.konductor.io", ["--subresource=status", "--all-namespaces"]],
+    ["delete", "leaserequests.konductor.io", ["--all-namespaces"]],
+    ["delete", "pods", ["--all-namespaces"]],
+    ["create", "tokenreviews.authentication.k8s.io", []],
+    ["patch", "mutatingwebhookconfigurations/konductor", []],
+    ["update", "secrets/konductor-tls", [SYSTEM]],
+    ["update", "leases.coordination.k8s.io/konductor-arbiter", [SYSTEM]],
+    ["get", "services/konductor", [SYSTEM]],
+  ])("may %s %s", async (verb, resource, args) => {
+    expect(await may(verb, resource, ...args)).toBe(true);
+  });
+
+  test.each([
+    ["delete", "leases.konductor.io", ["--all-namespaces"]],
+    ["create", "pods", ["--all-namespaces"]],
+    ["update", "pods", ["--all-namespaces"]],
+    ["get", "secrets", [SYSTEM]],
+    ["get", "secrets/konductor-tls", ["--namespace=default"]],
+    ["patch", "mutatingwebhookconfigurations/other", []],
+    ["update", "leases.coordination.k8s.io/other", [SYSTEM]],
+  ])("may not %s %s", async (verb, resource, args) => {
+    expect(await may(verb, resource, ...args)).toBe(false);
+  });
+
+  test("is kept out of the priority level workload-low", async () => {
+    const token = (await kubectl("create", "token", "konductor", SYSTEM)).trim();
+    const level = ["get", "prioritylevelconfiguration/workload-high", "--output=jsonpath={.metadata.uid}"];
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const url = `${cluster.apiServerUrl}/apis/authentication.k8s.io/v1/tokenreviews`;
+      const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+      const call = request(url, { method: "POST", headers, rejectUnauthorized: false }, resolve);
+      call.on("error", reject);
+      call.end('{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"any"}}');
+    });
+    answer.resume();
+    expect(answer.statusCode).toBe(201);
+    expect(answer.headers["x-kubernetes-pf-prioritylevel-uid"]).toBe(await kubectl(...level));
+  });
+});

@@ -1,0 +1,124 @@
+/** Bundles each program into one file below `dist/`, so that the image and an npm install need no node_modules. */
+import { existsSync } from "node:fs";
+import { chmod, readFile } from "node:fs/promises";
+import { isBuiltin } from "node:module";
+import { join } from "node:path";
+import { build, type Metafile } from "esbuild";
+import { describeError } from "../src/shared/errors.ts";
+
+/** A program: its entry is `src/bin/NAME.ts`, its bundle `dist/NAME.js`. */
+interface Program {
+  readonly name: string;
+  /** It starts inside every labelled pod, where each package costs milliseconds and memory. */
+  readonly withoutPackages?: boolean;
+}
+
+export const PROGRAMS: readonly Program[] = [
+  { name: "konductor" },
+  { name: "gate", withoutPackages: true },
+  { name: "koncli" },
+];
+
+export interface BuildOptions {
+  /** The project's root; it holds `src/` and `package.json`. */
+  readonly root: string;
+  /** Where the bundles go. */
+  readonly outDir: string;
+  /** Default: all. */
+  readonly programs?: readonly Program[];
+}
+
+/** Writes the bundles and returns their paths. Rejects if an entry is missing or a bundle imports what it may not. */
+export async function buildPrograms({ root, outDir, programs = PROGRAMS }: BuildOptions): Promise<string[]> {
+  const missing = programs
+    .map((program) => join("src/bin", `${program.name}.ts`))
+    .filter((path) => !existsSync(join(root, path)));
+  if (missing.length > 0) throw new Error(`cannot build: ${missing.join(", ")} missing below ${root}`);
+  const version = await packageVersion(root);
+  return Promise.all(programs.map((program) => buildProgram(program, root, outDir, version)));
+}
+
+/** The version in package.json. */
+export async function packageVersion(root: string): Promise<string> {
+  const manifest: unknown = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+  if (typeof manifest === "object" && manifest !== null && "version" in manifest) {
+    if (typeof manifest.version === "string") return manifest.version;
+  }
+  throw new Error(`${join(root, "package.json")} has no version`);
+}
+
+async function buildProgram(
+  program: Program,
+  root: string,
+  outDir: string,
+  version: string,
+): Promise<string> {
+  const outfile = join(outDir, `${program.name}.js`);
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [join("src/bin", `${program.name}.ts`)],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: program.withoutPackages ? "iife" : "esm",
+    target: "node22.19",
+    define: { __KONDUCTOR_VERSION__: JSON.stringify(version) },
+    banner: { js: `${SHEBANG}\n${program.withoutPackages ? BUILTINS : REQUIRE}` },
+    // Names and lines stay: a stack trace has to say something.
+    minifySyntax: true,
+    minifyWhitespace: true,
+    lineLimit: 120,
+    legalComments: "eof",
+    metafile: true,
+    logLevel: "warning",
+  });
+  checkImports(program, metafile);
+  await chmod(outfile, 0o755);
+  return outfile;
+}
+
+const SHEBANG = "#!/usr/bin/env node";
+/** Packages in CommonJS call `require` for Node's own modules; an ES module has none. */
+const REQUIRE = `import { createRequire as createRequireForPackages } from "node:module"; const require = createRequireForPackages(import.meta.url);`;
+
+/**
+ * A script that runs as a CommonJS and as an ES module, whatever package.json stands beside it. It starts faster and takes
+ * 4 MiB less than an ES module, and loads Node's modules when they are needed, after the signal handlers are in place.
+ */
+const BUILTINS = "var require = process.getBuiltinModule;";
+
+/** What packages try to load and do without: `debug` and `ws`, both below @kubernetes/client-node. */
+const OPTIONAL = new Set(["supports-color", "bufferutil", "utf-8-validate"]);
+
+/** Throws if the bundle needs a file beside itself, or holds a package that its program does without. */
+function checkImports(program: Program, metafile: Metafile): void {
+  const outside = Object.values(metafile.outputs).flatMap((output) =>
+    output.imports.map((each) => each.path),
+  );
+  const loose = outside.filter((path) => !isBuiltin(path) && !OPTIONAL.has(path));
+  if (loose.length > 0)
+    throw new Error(`dist/${program.name}.js still imports ${[...new Set(loose)].join(", ")}: bundle it`);
+  if (!program.withoutPackages) return;
+  const packages = Object.keys(metafile.inputs).filter((path) => path.includes("node_modules/"));
+  if (packages.length === 0) return;
+  const importers = Object.entries(metafile.inputs)
+    .filter(
+      ([path, input]) =>
+        !path.includes("node_modules/") && input.imports.some((each) => packages.includes(each.path)),
+    )
+    .map(([path]) => path);
+  throw new Error(
+    `dist/${program.name}.js may use Node's own modules only, but ${importers.join(", ")} imports ${packages.slice(0, 3).join(", ")}`,
+  );
+}
+
+if (import.meta.main) {
+  const root = join(import.meta.dirname, "..");
+  try {
+    for (const path of await buildPrograms({ root, outDir: join(root, "dist") }))
+      process.stdout.write(`${path}\n`);
+  } catch (error) {
+    process.stderr.write(`${describeError(error)}\n`);
+    process.exitCode = 1;
+  }
+}
