@@ -1,0 +1,33 @@
+/** What is known of the processes of a pod's containers. */
+
+/** One life of a container. */
+export type Run = RunningRun | ExitedRun;
+
+export interface RunningRun {
+  readonly state: "running";
+  readonly id: string;
+  /** 0 for the first. */
+  readonly attempt: number;
+  readonly startedAtMs: number;
+}
+
+export interface ExitedRun {
+  readonly state: "exited";
+  readonly id: string;
+  readonly attempt: number;
+  readonly startedAtMs: number;
+  readonly finishedAtMs: number;
+  readonly exitCode: number;
+  /** `Completed`, `Error` or `StartError`. */
+  readonly reason: string;
+  readonly message?: string;
+}
+
+export interface ContainerRuns {
+  readonly latest: Run;
+  /** The one before. */
+  readonly previous?: ExitedRun;
+}
+
+/** By container name; a container that was never started is absent. */
+export type PodRuns = ReadonlyMap<string, ContainerRuns>;
