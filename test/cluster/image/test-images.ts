@@ -1,0 +1,57 @@
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { type Entry, writeOciArchive } from "../../../tools/image/oci-archive.ts";
+import { run } from "../command.ts";
+
+/** The sandbox container of every pod. */
+export const PAUSE_IMAGE = "konductor.test/pause:1";
+/** A shell and the usual small programs. Static glibc cannot resolve: `wget` crashes even with an address, `nc` and `httpd` work. */
+export const BUSYBOX_IMAGE = "konductor.test/busybox:1";
+
+const BUSYBOX = "/bin/busybox";
+
+/** Writes the archives of both images and returns their paths. The compiled pause program is kept in the cache folder. */
+export async function writeTestImages(dir: string, cacheDir: string): Promise<string[]> {
+  await mkdir(dir, { recursive: true });
+  const pause = await compilePause(cacheDir);
+  const images = [
+    { reference: PAUSE_IMAGE, entries: pauseEntries(pause), config: { Entrypoint: ["/pause"] } },
+    { reference: BUSYBOX_IMAGE, entries: busyboxEntries(), config: { Cmd: ["/bin/sh"], Env: ["PATH=/bin"] } },
+  ];
+  const architecture = process.arch === "x64" ? "amd64" : process.arch;
+  return Promise.all(
+    images.map(async (image, index) => {
+      const out = join(dir, `${index}.tar`);
+      await writeOciArchive({ ...image, architecture, out });
+      return out;
+    }),
+  );
+}
+
+async function* pauseEntries(binaryPath: string): AsyncGenerator<Entry> {
+  yield { path: "pause", mode: 0o755, content: await readFile(binaryPath) };
+}
+
+async function* busyboxEntries(): AsyncGenerator<Entry> {
+  yield { path: "bin/busybox", mode: 0o755, content: await readFile(BUSYBOX) };
+  const applets = (await run(BUSYBOX, ["--list"])).split("\n").filter((name) => name && name !== "busybox");
+  for (const name of applets) yield { path: `bin/${name}`, target: "busybox" };
+  yield { path: "tmp", directory: true, mode: 0o1777 };
+}
+
+async function compilePause(cacheDir: string): Promise<string> {
+  const source = join(import.meta.dirname, "pause.c");
+  const version = createHash("sha256")
+    .update(await readFile(source))
+    .digest("hex")
+    .slice(0, 12);
+  const target = join(cacheDir, `pause-${version}`);
+  if (existsSync(target)) return target;
+  await mkdir(cacheDir, { recursive: true });
+  const partial = `${target}.${randomUUID()}.partial`;
+  await run("gcc", ["-Os", "-static", "-o", partial, source]);
+  await rename(partial, target);
+  return target;
+}

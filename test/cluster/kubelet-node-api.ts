@@ -1,0 +1,44 @@
+/** The processes that make up a node. */
+export type NodeProcessName = "containerd" | "kubelet" | "kube-proxy";
+
+/** What a scenario can do to a real node: one kubelet, containerd and kube-proxy in a network namespace of their own. */
+export interface KubeletNode {
+  /** The Node object's name. */
+  readonly name: string;
+  /** The node's InternalIP. The host reaches it, and pods at their own addresses, by a route of its own. */
+  readonly address: string;
+  /** `konductor.test/busybox:1` and `konductor.test/pause:1` are imported already. */
+  importImage(archivePath: string): Promise<void>;
+  /** Runs a command on the node: in its network namespace and with nothing else changed. Rejects if it exits non-zero. */
+  exec(command: string, ...args: string[]): Promise<string>;
+  /** Signals the first process of a container, by the ID that the pod's status gives it (without `containerd://`). */
+  signalContainer(id: string, signal: NodeJS.Signals): Promise<void>;
+  /** Ends a pod's sandbox (its pause container) with SIGKILL, as an OOM kill or a crashed runtime does. */
+  killSandbox(podUid: string): Promise<void>;
+  /** Ends a process of the node with SIGKILL and returns when it is gone; containers run on. */
+  kill(name: NodeProcessName): Promise<void>;
+  /** Starts a killed process again and returns when it answers. */
+  start(name: NodeProcessName): Promise<void>;
+  /** Ends the kubelet (SIGKILL): its containers run on and the node turns NotReady after `node-monitor-grace-period`. */
+  stopKubelet(): Promise<void>;
+  /** Starts the kubelet again and returns when its healthz answers. */
+  startKubelet(): Promise<void>;
+  /**
+   * Drops every packet, also of open connections, between a pod and a peer until `heal()`. Cuts add up.
+   * Traffic between a hostNetwork pod and the node itself cannot be cut.
+   */
+  partition(cut: Partition): Promise<void>;
+  /** Takes back every `partition`. */
+  heal(): Promise<void>;
+}
+
+/** What is cut off from what. */
+export interface Partition {
+  /** A pod's IP. Left out: every pod. */
+  readonly podIp?: string;
+  /** The peer: a Service's ClusterIP, a pod's IP or the node's address. Left out: everything. */
+  readonly peerIp?: string;
+}
+
+/** The ClusterIP of the Service `kubernetes`, at which pods reach the API server: a `peerIp` for `partition`. */
+export const API_SERVER_CLUSTER_IP = "198.19.0.1";

@@ -1,0 +1,26 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
+
+export interface Reaper {
+  /** The cluster has been ended by its owner: nothing is left to do. */
+  dismiss(): Promise<void>;
+}
+
+/** Starts the process that ends a cluster when this process dies. */
+export function startReaper(recordPath: string): Reaper {
+  const child = spawn(process.execPath, [join(import.meta.dirname, "main.ts"), recordPath], {
+    detached: true,
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  child.unref();
+  return {
+    async dismiss() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.ref();
+      const exit = once(child, "exit");
+      child.stdin.end();
+      await exit;
+    },
+  };
+}
