@@ -1,0 +1,53 @@
+import { connect, createServer, type Socket } from "node:net";
+
+/** Stands in for the Service where there is no kube-proxy: one loopback address in front of several ports. */
+export interface Balancer {
+  readonly port: number;
+  close(): Promise<void>;
+}
+
+/** Hands each connection to the next of `ports` that accepts it; with none it is closed, as by a Service without endpoints. */
+export async function startBalancer(ports: readonly number[]): Promise<Balancer> {
+  const open = new Set<Socket>();
+  let turn = 0;
+  const server = createServer((client) => {
+    open.add(client);
+    client.once("close", () => open.delete(client));
+    client.on("error", () => client.destroy());
+    turn++;
+    join(client, 0);
+  });
+
+  function join(client: Socket, tried: number): void {
+    const port = ports[(turn + tried) % ports.length];
+    if (tried >= ports.length || port === undefined) {
+      client.destroy();
+      return;
+    }
+    const upstream = connect({ port, host: "127.0.0.1" });
+    const next = () => join(client, tried + 1);
+    upstream.once("error", next);
+    upstream.once("connect", () => {
+      upstream.off("error", next);
+      upstream.on("error", () => client.destroy());
+      upstream.once("close", () => client.destroy());
+      client.once("close", () => upstream.destroy());
+      client.pipe(upstream).pipe(client);
+    });
+  }
+
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the balancer has no port");
+  return {
+    port: address.port,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of open) socket.destroy();
+      }),
+  };
+}

@@ -1,0 +1,11 @@
+import { readFileSync } from "node:fs";
+
+/** Milliseconds since boot: the clock of the journals, which every container on this machine shares. */
+export function bootMs(): number {
+  return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1_000;
+}
+
+/** The same clock's reading at a time of day that some process on this machine took. Both tick in steps of up to 10 ms. */
+export function toBootMs(timeOfDayMs: number): number {
+  return bootMs() - (Date.now() - timeOfDayMs);
+}

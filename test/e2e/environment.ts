@@ -1,0 +1,55 @@
+import type { KubeClient } from "../../src/kube/api.ts";
+import type { Cluster } from "../cluster/cluster.ts";
+import type { Kubectl } from "../integration/kubectl.ts";
+import type { Journal } from "./journal.ts";
+
+export type NodeKind = "kubelet" | "process";
+
+export interface PodName {
+  namespace: string;
+  name: string;
+}
+
+/** The running konductor, and what a scenario can do to it. */
+export interface Konductor {
+  /** Ends the elected replica with SIGKILL and resolves when it is dead; whatever runs it starts it again. */
+  killArbiter(): Promise<void>;
+  /** Stops every replica (SIGKILL) and keeps them stopped. */
+  stop(): Promise<void>;
+  /** Starts them again and resolves when they are ready. */
+  start(): Promise<void>;
+  /** An origin at which the test reaches a replica's HTTPS. */
+  url(): Promise<string>;
+  /** What every replica has logged, for a failed scenario. */
+  logs(): Promise<string>;
+}
+
+/** What a scenario works with: a real cluster, konductor installed in it, and one node of either kind. */
+export interface Environment {
+  node: NodeKind;
+  cluster: Cluster;
+  /** Cluster-admin. */
+  client: KubeClient;
+  kubectl: Kubectl;
+  konductor: Konductor;
+  /** Signals the first process of a container. */
+  killContainer(pod: PodName, container: string, signal: NodeJS.Signals): Promise<void>;
+  /** A namespace of the scenario's own. */
+  createNamespace(): Promise<string>;
+  /** Where workloads of one Lease write what they do; outside the cluster, so that it outlives pods. */
+  journal(lease: string): Journal;
+  stop(): Promise<void>;
+}
+
+/** One thing that has to be true on every node, or on a kubelet only. */
+export interface Scenario {
+  name: string;
+  /** Why the process node cannot show it. */
+  needsKubelet?: string;
+  /** Nothing runs beside it: it changes what others rely on (kills the arbiter, stops the API server), or measures a time. */
+  alone?: boolean;
+  /** Asserts a bound in milliseconds, which a machine that is busy with the other lane may miss: it has three tries. */
+  isMeasured?: boolean;
+  timeoutMs?: number;
+  run(environment: Environment): Promise<void>;
+}

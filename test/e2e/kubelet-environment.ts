@@ -1,0 +1,147 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { ELECTION_LEASES, PODS } from "../../src/kube/resources.ts";
+import { list, record, text } from "../../src/shared/json.ts";
+import { ELECTION_LEASE, LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { startCluster, streamLog } from "../cluster/cluster.ts";
+import { run } from "../cluster/command.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { kubectlOf } from "../integration/kubectl.ts";
+import { adminClient } from "./admin-client.ts";
+import type { Environment, PodName } from "./environment.ts";
+import { openJournal } from "./journal.ts";
+import { createNamespace } from "./namespace.ts";
+import { BUSYBOX_IMAGE } from "./workload.ts";
+
+const root = join(import.meta.dirname, "../..");
+const REPLICAS = 2;
+/** Of the Deployment's containers. */
+const SECURE_PORT = 8443;
+
+export interface KubeletEnvironmentOptions {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Where progress goes. */
+  stream: { isTTY?: boolean; write(text: string): unknown };
+}
+
+/** A real node, and konductor installed as users do it: the image imported, `kubectl apply -k deploy`. */
+export async function startKubeletEnvironment({
+  env,
+  stream,
+}: KubeletEnvironmentOptions): Promise<Environment> {
+  const log = streamLog(stream);
+  log.line("building the image");
+  await run(process.execPath, [join(root, "tools/image/main.ts")]);
+  const cluster = await startCluster({ node: "kubelet", name: "kubelet cluster", env, log });
+  const { node } = cluster;
+  if (!node) throw new Error("the cluster came without a node");
+  const client = adminClient(cluster);
+  const kubectl = kubectlOf(cluster);
+  const journalDir = join(cluster.dir, "journal");
+  let namespaces = 0;
+
+  async function containerId({ namespace, name }: PodName, container: string): Promise<string> {
+    const status = record(record(await client.get(PODS, { namespace, name }))["status"]);
+    const all = [...list(status["initContainerStatuses"]), ...list(status["containerStatuses"])].map(record);
+    const found = text(all.find((each) => each["name"] === container)?.["containerID"]);
+    if (!found) throw new Error(`container ${container} of pod ${namespace}/${name} has not run`);
+    return found.replace("containerd://", "");
+  }
+
+  async function killContainer(pod: PodName, container: string, signal: NodeJS.Signals): Promise<void> {
+    await node?.signalContainer(await containerId(pod, container), signal);
+  }
+
+  async function scale(replicas: number): Promise<void> {
+    await kubectl("-n", SYSTEM_NAMESPACE, "scale", "deployment/konductor", `--replicas=${replicas}`);
+  }
+
+  async function ready(): Promise<void> {
+    await kubectl("-n", SYSTEM_NAMESPACE, "rollout", "status", "deployment/konductor", "--timeout=120s");
+    const probe = {
+      apiVersion: "v1",
+      kind: "Pod",
+      metadata: { name: "probe", labels: { [LEASE_LABEL]: "probe" } },
+    };
+    const containers = [{ name: "main", image: BUSYBOX_IMAGE }];
+    await waitFor({
+      what: "kube-proxy to send the API server's webhook calls to the new replicas",
+      withinMs: 30_000,
+      async holds() {
+        await kubectl.withObject({ ...probe, spec: { containers } }, "create", "--dry-run=server");
+        return true;
+      },
+    });
+  }
+
+  try {
+    await mkdir(journalDir, { recursive: true, mode: 0o777 });
+    await node.importImage(join(root, "dist/image.tar"));
+    await kubectl("apply", "-k", join(root, "deploy"));
+    await ready();
+  } catch (error) {
+    const pods = await kubectl("-n", SYSTEM_NAMESPACE, "describe", "pods").catch(() => "");
+    const logs = await kubectl("-n", SYSTEM_NAMESPACE, "logs", "deployment/konductor").catch(() => "");
+    stream.write(`${pods}\n${logs}\n`);
+    await cluster.stop();
+    throw error;
+  }
+
+  return {
+    node: "kubelet",
+    cluster,
+    client,
+    kubectl,
+    killContainer,
+    konductor: {
+      async killArbiter() {
+        const election = record(
+          await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
+        );
+        const name = text(record(election["spec"])["holderIdentity"]);
+        if (!name) throw new Error("nobody is elected");
+        await killContainer({ namespace: SYSTEM_NAMESPACE, name }, "konductor", "SIGKILL");
+      },
+      async stop() {
+        await scale(0);
+        await kubectl("-n", SYSTEM_NAMESPACE, "delete", "pods", "--all", "--force", "--grace-period=0");
+        await waitFor({
+          what: "konductor's pods to be gone",
+          withinMs: 30_000,
+          holds: async () => (await client.list(PODS, { namespace: SYSTEM_NAMESPACE })).items.length === 0,
+        });
+      },
+      async start() {
+        await scale(REPLICAS);
+        await ready();
+      },
+      async url() {
+        const replicas = (await client.list(PODS, { namespace: SYSTEM_NAMESPACE })).items.map(record);
+        const running = replicas.map(({ status }) => record(status)).find(({ phase }) => phase === "Running");
+        const ip = text(running?.["podIP"]);
+        if (!ip) throw new Error("no replica runs");
+        return `https://${ip}:${SECURE_PORT}`;
+      },
+      logs: () =>
+        kubectl(
+          "-n",
+          SYSTEM_NAMESPACE,
+          "logs",
+          "-l",
+          "app.kubernetes.io/name=konductor",
+          "--tail=-1",
+          "--prefix",
+        ),
+    },
+    async createNamespace() {
+      const name = `scenario-${++namespaces}`;
+      await createNamespace(kubectl, name);
+      return name;
+    },
+    journal: (lease) => openJournal(journalDir, lease),
+    async stop() {
+      await client.close();
+      await cluster.stop();
+    },
+  };
+}

@@ -1,0 +1,177 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { parseAllDocuments } from "yaml";
+import { ELECTION_LEASES } from "../../src/kube/resources.ts";
+import { list, record, text } from "../../src/shared/json.ts";
+import { createLogger } from "../../src/shared/log.ts";
+import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { packageVersion } from "../../tools/build.ts";
+import { startCluster, streamLog } from "../cluster/cluster.ts";
+import { run } from "../cluster/command.ts";
+import { startProcessNode } from "../cluster/process-node/process-node.ts";
+import { type Kubectl, kubectlOf } from "../integration/kubectl.ts";
+import { adminClient } from "./admin-client.ts";
+import { startBalancer } from "./balancer.ts";
+import type { Environment } from "./environment.ts";
+import { openJournal } from "./journal.ts";
+import { createNamespace } from "./namespace.ts";
+import { createReplica, type Replica } from "./replica.ts";
+
+const root = join(import.meta.dirname, "../..");
+
+export interface ProcessEnvironmentOptions {
+  env: Readonly<Record<string, string | undefined>>;
+  /** Where progress goes. */
+  stream: { isTTY?: boolean; write(text: string): unknown };
+}
+
+/**
+ * A node without root. konductor's replicas are local processes too, with the rights of its own account and nothing else; a balancer
+ * on loopback is their Service.
+ */
+export async function startProcessEnvironment({
+  env,
+  stream,
+}: ProcessEnvironmentOptions): Promise<Environment> {
+  await run(process.execPath, [join(root, "tools/build.ts")]);
+  const cluster = await startCluster({ node: "none", name: "process cluster", env, log: streamLog(stream) });
+  const client = adminClient(cluster);
+  const kubectl = kubectlOf(cluster);
+  const journalDir = join(cluster.dir, "journal");
+  const logger = createLogger({ level: "warn" });
+  const [first = 0, firstHealth = 0, second = 0, secondHealth = 0] = await freePorts(4);
+  const balancer = await startBalancer([first, second]);
+  const url = `https://127.0.0.1:${balancer.port}`;
+  const replicas: Replica[] = [];
+  let namespaces = 0;
+  const node = await startProcessNode({
+    kubeconfigPath: cluster.kubeconfigPath,
+    dir: join(cluster.dir, "process-node"),
+    bundleDir: join(root, "dist"),
+    nodePath: process.execPath,
+    logger,
+  });
+
+  async function stop(): Promise<void> {
+    await Promise.all(replicas.map((replica) => replica.kill()));
+    await node.stop();
+    await balancer.close();
+    await client.close();
+    await cluster.stop();
+  }
+  const start = async () => void (await Promise.all(replicas.map((replica) => replica.start())));
+
+  try {
+    await mkdir(journalDir, { recursive: true });
+    await install(kubectl, url);
+    const kubeconfigPath = await accountKubeconfig(kubectl, cluster.dir);
+    const image = `konductor:${await packageVersion(root)}`;
+    for (const [index, port, healthPort] of [
+      [1, first, firstHealth],
+      [2, second, secondHealth],
+    ] as const) {
+      replicas.push(
+        createReplica({
+          identity: `replica-${index}`,
+          programPath: join(root, "dist/konductor.js"),
+          healthPort,
+          logPath: join(cluster.dir, "log", `replica-${index}.log`),
+          flags: [
+            `--kubeconfig=${kubeconfigPath}`,
+            `--namespace=${SYSTEM_NAMESPACE}`,
+            `--image=${image}`,
+            "--bind-address=127.0.0.1",
+            `--secure-port=${port}`,
+            `--health-port=${healthPort}`,
+            `--gate-url=${url}`,
+            "--tls-address=127.0.0.1",
+          ],
+        }),
+      );
+    }
+    await start();
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+
+  return {
+    node: "process",
+    cluster,
+    client,
+    kubectl,
+    konductor: {
+      async killArbiter() {
+        const election = record(
+          await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
+        );
+        const holder = text(record(election["spec"])["holderIdentity"]);
+        const arbiter = replicas.find(({ identity }) => identity === holder);
+        if (!arbiter) throw new Error(`nobody of us is elected, but ${holder}`);
+        await arbiter.kill();
+        // As a kubelet would.
+        void arbiter.start();
+      },
+      stop: async () => void (await Promise.all(replicas.map((replica) => replica.kill()))),
+      start,
+      url: async () => url,
+      logs: async () => (await Promise.all(replicas.map((replica) => replica.log()))).join("\n"),
+    },
+    killContainer: async (pod, container, signal) => node.killContainer(pod, container, signal),
+    async createNamespace() {
+      const name = `scenario-${++namespaces}`;
+      await createNamespace(kubectl, name);
+      return name;
+    },
+    journal: (lease) => openJournal(journalDir, lease),
+    stop,
+  };
+}
+
+/** `deploy/` without what needs a network of pods: the replicas are ours, and the webhook is called by URL. */
+async function install(kubectl: Kubectl, url: string): Promise<void> {
+  const rendered = await kubectl("kustomize", join(root, "deploy"));
+  const items = parseAllDocuments(rendered)
+    .map((document) => record(document.toJS()))
+    .filter(({ kind }) => kind !== "Deployment" && kind !== "NetworkPolicy" && kind !== "PodDisruptionBudget")
+    .map((object) => (object["kind"] === "MutatingWebhookConfiguration" ? calledByUrl(object, url) : object));
+  // Custom resource definitions first: kubectl keeps the order.
+  await kubectl.withObject({ apiVersion: "v1", kind: "List", items }, "apply");
+}
+
+function calledByUrl(configuration: Record<string, unknown>, url: string) {
+  const webhooks = list(configuration["webhooks"]).map((entry) => {
+    const webhook = record(entry);
+    const service = record(record(webhook["clientConfig"])["service"]);
+    return { ...webhook, clientConfig: { url: `${url}${text(service["path"])}` } };
+  });
+  return { ...configuration, webhooks };
+}
+
+/** A kubeconfig with the token of konductor's own account: its rights are what `deploy/` gives it. */
+async function accountKubeconfig(kubectl: Kubectl, dir: string): Promise<string> {
+  const config = record(JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "-o", "json")));
+  const account = ["-n", SYSTEM_NAMESPACE, "create", "token", "konductor", "--duration=24h"];
+  const token = (await kubectl(...account)).trim();
+  const users = list(config["users"]).map((user) => ({ name: record(user)["name"], user: { token } }));
+  const path = join(dir, "konductor.kubeconfig");
+  await writeFile(path, JSON.stringify({ ...config, users }), { mode: 0o600 });
+  return path;
+}
+
+/** Ports that were free a moment ago. */
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const server = createServer();
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+      return server;
+    }),
+  );
+  return servers.map((server) => {
+    const address = server.address();
+    server.close();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  });
+}

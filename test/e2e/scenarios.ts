@@ -1,0 +1,23 @@
+import type { Scenario } from "./environment.ts";
+import { ending } from "./scenarios/ending.ts";
+import { fencing } from "./scenarios/fencing.ts";
+import { foreignHands } from "./scenarios/foreign-hands.ts";
+import { nodeFaults } from "./scenarios/node-faults.ts";
+import { outages } from "./scenarios/outages.ts";
+import { queue } from "./scenarios/queue.ts";
+import { refusals } from "./scenarios/refusals.ts";
+import { rights } from "./scenarios/rights.ts";
+import { turnTaking } from "./scenarios/turn-taking.ts";
+
+/** Every scenario there is. What they asked of the API server is looked at last. */
+export const SCENARIOS: readonly Scenario[] = [
+  ...turnTaking,
+  ...ending,
+  ...fencing,
+  ...nodeFaults,
+  ...queue,
+  ...refusals,
+  ...foreignHands,
+  ...outages,
+  ...rights,
+];

@@ -1,0 +1,116 @@
+import { expect } from "vitest";
+import { LEASE_REQUESTS, LEASES, NAMESPACES } from "../../../src/kube/resources.ts";
+import { isTerminal } from "../../../src/lease/pod.ts";
+import type { LeaseRequest } from "../../../src/lease/types.ts";
+import { hasCode } from "../../../src/shared/errors.ts";
+import { EXIT, GATE_CONTAINER } from "../../../src/shared/names.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import type { Environment, Scenario } from "../environment.ts";
+import { overlaps } from "../journal.ts";
+import { readRequests } from "../observe.ts";
+import { setStage } from "../stage.ts";
+import { expectTurns, waitForEnded, waitForQueue } from "../turns.ts";
+
+const NAMESPACE_GONE_WITHIN_MS = 60_000;
+
+export const foreignHands: readonly Scenario[] = [
+  {
+    name: "a holder's request that somebody deletes is put back, and the hold goes on",
+    async run(environment) {
+      const stage = await setStage(environment, "kept", { ttl: "1m" });
+      const { namespace } = stage;
+      const holder = await stage.apply("holder");
+      const { token } = await stage.holds("holder");
+      await stage.apply("waiter", { runsForSeconds: 0.5 });
+      await stage.waits("waiter");
+      const first = await requestOf(environment, namespace, "holder");
+      await environment.client.delete(LEASE_REQUESTS, { namespace, name: first.name }, { uid: first.uid });
+
+      await waitFor({
+        what: "the request to be put back and granted",
+        withinMs: 30_000,
+        async holds() {
+          const { uid, status, spec } = await requestOf(environment, namespace, "holder");
+          return uid !== first.uid && spec.ref?.uid === first.spec.ref?.uid && status.token === token;
+        },
+      });
+      expect((await stage.holds("holder")).token).toBe(token);
+      await environment.killContainer(holder, "main", "SIGTERM");
+      await waitForEnded(stage, 2);
+      await expectTurns(environment, stage, 2);
+      await stage.atRest();
+    },
+  },
+  {
+    name: "a waiter's request that somebody deletes ends its gate with Withdrawn and exit 69",
+    async run(environment) {
+      const { client, kubectl } = environment;
+      const stage = await setStage(environment, "withdrawn", { ttl: "1m" });
+      const { namespace } = stage;
+      const holder = await stage.apply("holder");
+      const { token } = await stage.holds("holder");
+      await stage.apply("waiter", { runsForSeconds: 0.5 });
+      await stage.waits("waiter");
+      const { name, uid } = await requestOf(environment, namespace, "waiter");
+      await client.delete(LEASE_REQUESTS, { namespace, name }, { uid });
+
+      const { gate } = await stage.pod("waiter", "to fail", ({ phase }) => phase === "Failed");
+      expect(gate?.exitCode).toBe(EXIT.refused);
+      expect(await kubectl("-n", namespace, "logs", "waiter", "-c", GATE_CONTAINER)).toContain("(Withdrawn)");
+      expect((await stage.holds("holder")).token).toBe(token);
+      await environment.killContainer(holder, "main", "SIGTERM");
+      await stage.atRest();
+      await expectTurns(environment, stage, 1);
+    },
+  },
+  {
+    name: "a klease that is deleted while it is held: its holder ends before the next one runs",
+    async run(environment) {
+      const { client } = environment;
+      const stage = await setStage(environment, "deleted", { ttl: "30s" });
+      const { namespace } = stage;
+      await stage.apply("holder");
+      const { token } = await stage.holds("holder");
+      await stage.runs("holder", 1);
+      await stage.apply("waiter", { runsForSeconds: 1 });
+      await stage.waits("waiter");
+      await client.delete(LEASES, { namespace, name: "deleted" });
+
+      const hold = await stage.holds("waiter", 90_000);
+      expect(hold.token).toBeGreaterThan(token);
+      await stage.pod("waiter", "to end", isTerminal);
+      expect(overlaps(await stage.journal.runs())).toEqual([]);
+    },
+  },
+  {
+    name: "a namespace with a holder and waiters terminates within a minute, and nobody runs beside another",
+    async run(environment) {
+      const { client } = environment;
+      const stage = await setStage(environment, "doomed", { ttl: "1m" });
+      const { namespace, journal } = stage;
+      await stage.apply("holder", { graceSeconds: 5 });
+      await stage.holds("holder");
+      await stage.runs("holder", 1);
+      for (const name of ["first", "second", "third"]) await stage.apply(name, { graceSeconds: 5 });
+      await waitForQueue(environment, stage, 3);
+      await client.delete(NAMESPACES, { name: namespace });
+      await waitFor({
+        what: `namespace ${namespace} to be gone`,
+        withinMs: NAMESPACE_GONE_WITHIN_MS,
+        holds: () =>
+          client.get(NAMESPACES, { name: namespace }).then(
+            () => false,
+            (error: unknown) => hasCode(error, "NotFound"),
+          ),
+      });
+      expect(overlaps(await journal.runs())).toEqual([]);
+    },
+  },
+];
+
+/** The request of pod `name`, whose holder it names. */
+async function requestOf(environment: Environment, namespace: string, name: string): Promise<LeaseRequest> {
+  const found = (await readRequests(environment, namespace)).find(({ spec }) => spec.holder === name);
+  if (!found) throw new Error(`${name} has no request in ${namespace}`);
+  return found;
+}

@@ -1,0 +1,152 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect } from "vitest";
+import { EVENTS, PODS } from "../../../src/kube/resources.ts";
+import { list, record } from "../../../src/shared/json.ts";
+import { GATE_CONTAINER, KEEPER_CONTAINER } from "../../../src/shared/names.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import type { Environment, Scenario } from "../environment.ts";
+import { waitForJobs } from "../observe.ts";
+import { type Stage, setStage } from "../stage.ts";
+import { expectTurns, waitForQueue } from "../turns.ts";
+import { job, pod } from "../workload.ts";
+
+const API_SERVER_OUTAGE_MS = 60_000;
+const ETCD_PAUSE_MS = 20_000;
+
+export const outages: readonly Scenario[] = [
+  {
+    name: "an API server that is gone for a minute ends no hold of 5m, and everybody gets a turn",
+    alone: true,
+    timeoutMs: 300_000,
+    async run(environment) {
+      const { controlPlane } = environment.cluster;
+      await expectSurvival(environment, API_SERVER_OUTAGE_MS, async () => {
+        await controlPlane.kill("kube-apiserver");
+        await sleep(API_SERVER_OUTAGE_MS);
+        await controlPlane.start("kube-apiserver");
+        // What these two wait before they look again is not our subject.
+        for (const name of ["kube-controller-manager", "kube-scheduler"] as const) {
+          await controlPlane.kill(name);
+          await controlPlane.start(name);
+        }
+      });
+    },
+  },
+  {
+    name: "an etcd that stands still for 20 s ends no hold of 5m, and everybody gets a turn",
+    alone: true,
+    timeoutMs: 240_000,
+    async run(environment) {
+      const { controlPlane } = environment.cluster;
+      await expectSurvival(environment, ETCD_PAUSE_MS, async () => {
+        controlPlane.pause("etcd");
+        await sleep(ETCD_PAUSE_MS).finally(() => controlPlane.resume("etcd"));
+      });
+    },
+  },
+  {
+    name: "while konductor is down a labelled pod is refused and made later, and an unlabelled one runs",
+    alone: true,
+    timeoutMs: 240_000,
+    async run(environment) {
+      const { client, kubectl, konductor } = environment;
+      const namespace = await environment.createNamespace();
+      const free = environment.journal(`${namespace}-free`);
+      const journal = environment.journal(`${namespace}-later`);
+      await konductor.stop();
+      try {
+        await kubectl.withObject(job({ namespace, name: "free", journal: free, runsForSeconds: 1 }), "apply");
+        expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
+        expect(await free.runs()).toMatchObject([{ ended: true }]);
+
+        const refused = kubectl.withObject(
+          pod({ namespace, name: "refused", lease: "later", journal, runsForSeconds: 1 }),
+          "create",
+        );
+        await expect(refused).rejects.toThrow(/: failed calling webhook "pods\.konductor\.io": [^\n]+$/);
+        const later = job({ namespace, name: "later", lease: "later", journal, runsForSeconds: 1 });
+        // Without a label of its own a Job gets its template's, and is refused at once.
+        const labelled = { ...later, metadata: { ...later.metadata, labels: { app: "later" } } };
+        await kubectl.withObject(labelled, "create");
+        await waitFor({
+          what: "the Job controller to be refused its pod",
+          withinMs: 60_000,
+          holds: async () =>
+            (await client.list(EVENTS, { namespace })).items.some(
+              (event) => record(event)["reason"] === "FailedCreate",
+            ),
+        });
+        expect(await journal.runs()).toEqual([]);
+      } finally {
+        await konductor.start();
+      }
+      expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
+      await expectTurns(environment, { namespace, journal }, 1);
+    },
+  },
+];
+
+/**
+ * Two holders while `disturb` takes something away: the main of one ends meanwhile, the other's lives through it. Both keep their
+ * holds to the end, whoever waits comes next, nothing of ours has crashed, and konductor works afterwards.
+ */
+async function expectSurvival(
+  environment: Environment,
+  outageMs: number,
+  disturb: () => Promise<void>,
+): Promise<void> {
+  const stages = await Promise.all([
+    queueBehind(environment, "within", outageMs / 3_000),
+    queueBehind(environment, "across", outageMs / 1_000 + 15),
+  ]);
+  await disturb();
+  for (const stage of stages) {
+    expect(await waitForJobs(environment, stage.namespace)).toEqual({ failed: [] });
+    await expectTurns(environment, stage, 2);
+    const { status } = await stage.atRest();
+    expect(status.history.map(({ reason }) => reason)).toEqual([
+      expect.stringMatching(/^(Released|Terminated)$/),
+      expect.stringMatching(/^(Released|Terminated)$/),
+    ]);
+    expect(await restarts(environment, stage)).toEqual([]);
+  }
+  const [{ namespace, journal }] = stages;
+  await environment.kubectl.withObject(
+    job({ namespace, name: "afterwards", lease: "within", journal, runsForSeconds: 1 }),
+    "apply",
+  );
+  expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
+}
+
+/** A Job that holds and one that waits behind it. */
+async function queueBehind(environment: Environment, name: string, holderSeconds: number): Promise<Stage> {
+  const stage = await setStage(environment, name, { ttl: "5m" });
+  const { namespace, journal } = stage;
+  const run = async (jobName: string, runsForSeconds: number) =>
+    void (await environment.kubectl.withObject(
+      job({ namespace, name: jobName, lease: name, journal, runsForSeconds }),
+      "apply",
+    ));
+  await run("holder", holderSeconds);
+  await waitFor({
+    what: `the main of ${namespace}'s holder to run`,
+    withinMs: 60_000,
+    holds: async () => (await journal.runs()).length > 0,
+  });
+  await run("waiter", 1);
+  await waitForQueue(environment, stage, 1);
+  return stage;
+}
+
+/** Gates and keepers that were restarted, as `POD/CONTAINER`. */
+async function restarts({ client }: Environment, { namespace }: Stage): Promise<string[]> {
+  return (await client.list(PODS, { namespace })).items.map(record).flatMap(({ metadata, status }) =>
+    list(record(status)["initContainerStatuses"])
+      .map(record)
+      .filter(
+        ({ name, restartCount }) =>
+          (name === GATE_CONTAINER || name === KEEPER_CONTAINER) && restartCount !== 0,
+      )
+      .map(({ name }) => `${record(metadata)["name"]}/${name}`),
+  );
+}

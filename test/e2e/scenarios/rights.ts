@@ -1,0 +1,59 @@
+import { createReadStream } from "node:fs";
+import { createInterface } from "node:readline";
+import { expect } from "vitest";
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { record, text } from "../../../src/shared/json.ts";
+import { SERVICE_ACCOUNT, SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
+import type { Scenario } from "../environment.ts";
+
+const ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:${SERVICE_ACCOUNT}`;
+const GROUPS = [
+  "system:serviceaccounts",
+  `system:serviceaccounts:${SYSTEM_NAMESPACE}`,
+  "system:authenticated",
+];
+
+/** Looks back on everything before it: it has to be the last one. */
+export const rights: readonly Scenario[] = [
+  {
+    name: "no request of konductor's own account was answered 403 in the whole suite",
+    alone: true,
+    async run({ client, cluster }) {
+      const lines = createInterface({ input: createReadStream(cluster.auditLogPath) });
+      const forbidden: string[] = [];
+      let requests = 0;
+      for await (const line of lines) {
+        // Most lines are others'; this one is cheap to rule out.
+        if (!line.includes(ACCOUNT)) continue;
+        const event = record(JSON.parse(line));
+        if (record(event["user"])["username"] !== ACCOUNT) continue;
+        requests++;
+        const { code, message } = record(event["responseStatus"]);
+        if (code !== 403 || (await isStartingServers(client, event))) continue;
+        forbidden.push(`${text(event["verb"])} ${text(event["requestURI"])}: ${text(message)}`);
+      }
+      expect(forbidden).toEqual([]);
+      expect(requests).toBeGreaterThan(0);
+    },
+  },
+];
+
+/**
+ * Whether the 403 was the answer of an API server that had just been started and did not know its roles yet: its authorizer refused
+ * what the same roles, which nobody changes in the suite, allow.
+ */
+async function isStartingServers(client: KubeClient, event: Record<string, unknown>): Promise<boolean> {
+  if (record(event["annotations"])["authorization.k8s.io/decision"] !== "forbid") return false;
+  const { verb, objectRef, requestURI } = event;
+  const { apiGroup: group, resource, subresource, namespace, name } = record(objectRef);
+  const attributes =
+    objectRef === undefined
+      ? { nonResourceAttributes: { verb, path: requestURI } }
+      : { resourceAttributes: { verb, group, resource, subresource, namespace, name } };
+  const review = await client.raw("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", {
+    apiVersion: "authorization.k8s.io/v1",
+    kind: "SubjectAccessReview",
+    spec: { user: ACCOUNT, groups: GROUPS, ...attributes },
+  });
+  return record(record(review)["status"])["allowed"] === true;
+}

@@ -1,0 +1,94 @@
+import { LEASE_LABEL } from "../../src/shared/names.ts";
+import type { Journal } from "./journal.ts";
+import { journalFunction } from "./journal.ts";
+
+export const BUSYBOX_IMAGE = "konductor.test/busybox:1";
+
+export interface Workload {
+  namespace: string;
+  name: string;
+  /** No label without it. */
+  lease?: string;
+  annotations?: Readonly<Record<string, string>>;
+  journal: Journal;
+  /** How long main works; undefined: until it is told to stop. */
+  runsForSeconds?: number;
+  exitCode?: number;
+  /** The first run of each pod ends with 1 instead. */
+  failsAtFirst?: boolean;
+  /** What main does with SIGTERM: ends at once, takes so many seconds, or never ends. */
+  onTerm?: "end" | "ignore" | { afterSeconds: number };
+  restartPolicy?: "Never" | "OnFailure" | "Always";
+  graceSeconds?: number;
+  /** Merged into the main container. */
+  container?: Readonly<Record<string, unknown>>;
+  /** Merged into the pod's spec. */
+  spec?: Readonly<Record<string, unknown>>;
+}
+
+/** A shell program that leaves a sign of life each 100 ms and does with TERM as it is told. */
+export function mainScript(workload: Workload): string {
+  const { journal, runsForSeconds, exitCode = 0, failsAtFirst = false, onTerm = "end" } = workload;
+  const hasRun = `${journal.path}.$HOSTNAME.ran`;
+  const onTermScript =
+    onTerm === "end"
+      ? "j end; exit 143"
+      : onTerm === "ignore"
+        ? "j term"
+        : `j term; i=0; while [ $i -lt ${onTerm.afterSeconds * 10} ]; do j beat; sleep 0.1; i=$((i+1)); done; j end; exit 143`;
+  const turns = runsForSeconds === undefined ? "true" : `[ $n -lt ${Math.round(runsForSeconds * 10)} ]`;
+  return [
+    journalFunction(journal.path),
+    `trap '${onTermScript}' TERM`,
+    "j start",
+    `n=0; while ${turns}; do j beat; sleep 0.1 & wait $!; n=$((n+1)); done`,
+    "j end",
+    ...(failsAtFirst ? [`[ -e ${hasRun} ] || { : > ${hasRun}; exit 1; }`] : []),
+    `exit ${exitCode}`,
+  ].join("\n");
+}
+
+/** The pod template of `workload`, labelled where it has a Lease. */
+export function podTemplate(workload: Workload) {
+  const { lease, annotations, journal, restartPolicy = "Never", graceSeconds = 30 } = workload;
+  const { container, spec } = workload;
+  return {
+    metadata: {
+      ...(lease && { labels: { [LEASE_LABEL]: lease } }),
+      ...(annotations && { annotations }),
+    },
+    spec: {
+      restartPolicy,
+      terminationGracePeriodSeconds: graceSeconds,
+      automountServiceAccountToken: false,
+      containers: [
+        {
+          name: "main",
+          image: BUSYBOX_IMAGE,
+          imagePullPolicy: "IfNotPresent",
+          command: ["sh", "-c", mainScript(workload)],
+          volumeMounts: [{ name: "journal", mountPath: journal.dir }],
+          ...container,
+        },
+      ],
+      volumes: [{ name: "journal", hostPath: { path: journal.dir } }],
+      ...spec,
+    },
+  };
+}
+
+export function job(workload: Workload, spec: Readonly<Record<string, unknown>> = {}) {
+  const { namespace, name } = workload;
+  return {
+    apiVersion: "batch/v1",
+    kind: "Job",
+    metadata: { namespace, name },
+    spec: { backoffLimit: 0, template: podTemplate(workload), ...spec },
+  };
+}
+
+export function pod(workload: Workload) {
+  const { namespace, name } = workload;
+  const { metadata, spec } = podTemplate(workload);
+  return { apiVersion: "v1", kind: "Pod", metadata: { ...metadata, namespace, name }, spec };
+}
