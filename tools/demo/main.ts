@@ -1,0 +1,88 @@
+/**
+ * `make demo` (`npm run demo`): the examples on a real cluster, with a timeline.
+ * CLUSTER=kubelet|process|current chooses the cluster, GUARD=off takes the label off the examples.
+ * Exit codes: 0 no two runs of one klease overlapped, 1 they did or the demo cannot say, 130 ended by a signal.
+ */
+import { join } from "node:path";
+import { createInterface } from "node:readline/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describeError } from "../../src/shared/errors.ts";
+import { packageVersion } from "../build.ts";
+import { enterCurrentCluster } from "./current-cluster.ts";
+import { runDemo } from "./demo.ts";
+import { readExercises } from "./exercise.ts";
+import { type ClusterChoice, readOptions } from "./options.ts";
+import { startOwnCluster } from "./own-cluster.ts";
+import { DEMO_NAMESPACE, type Place } from "./place.ts";
+
+const root = join(import.meta.dirname, "../..");
+const { stdin, stdout, stderr } = process;
+const INTERRUPTED = 130;
+/** Long enough for what is being started to notice the signal, or to be there and to be stopped in order. */
+const START_ENDS_WITHIN_MS = 20_000;
+
+async function enter(cluster: ClusterChoice, signal: AbortSignal): Promise<Place | undefined> {
+  if (cluster !== "current") return startOwnCluster(cluster, { env: process.env, stream: stderr });
+  if (!stdin.isTTY)
+    throw new Error("CLUSTER=current asks before it touches the cluster, and there is no terminal to ask on");
+  const version = await packageVersion(root);
+  return enterCurrentCluster({
+    root,
+    version,
+    write: (text) => stdout.write(text),
+    confirm: (question) => confirm(question, signal),
+  });
+}
+
+/** Ctrl-C is a no, besides what it is elsewhere. */
+async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
+  const reader = createInterface({ input: stdin, output: stdout });
+  reader.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  try {
+    return /^y(es)?$/i.test((await reader.question(`${question} [y/N] `, { signal })).trim());
+  } catch (error) {
+    if (signal.aborted) return false;
+    throw error;
+  } finally {
+    reader.close();
+  }
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const { cluster, guard } = readOptions(
+    process.env,
+    process.platform === "linux" && process.getuid?.() === 0,
+  );
+  const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+  const entering = enter(cluster, signal);
+  await Promise.race([entering, interrupted]);
+  // Half of a cluster cannot be stopped in order; what is left then is ended by its reaper.
+  if (signal.aborted)
+    await Promise.race([entering, sleep(START_ENDS_WITHIN_MS).then(() => process.exit(INTERRUPTED))]);
+  const place = await entering;
+  if (!place) return signal.aborted ? INTERRUPTED : 1;
+  try {
+    signal.throwIfAborted();
+    const namespace = DEMO_NAMESPACE;
+    const exercises = await readExercises(join(root, "examples"), { namespace, guard, image: place.image });
+    const colours = stdout.isTTY && stdout.hasColors();
+    return (await runDemo({ place, exercises, guard, out: stdout, colours }, signal)) ? 0 : 1;
+  } finally {
+    await place.leave();
+  }
+}
+
+const ending = new AbortController();
+for (const name of ["SIGINT", "SIGTERM"] as const) {
+  // npm passes on a Ctrl-C that we got already: the second one means nothing.
+  process.on(name, () => {
+    if (!ending.signal.aborted) stderr.write("\nending everything that was started\n");
+    ending.abort(new Error("interrupted"));
+  });
+}
+try {
+  process.exitCode = await main(ending.signal);
+} catch (error) {
+  if (error !== ending.signal.reason) stderr.write(`${describeError(error)}\n`);
+  process.exitCode = ending.signal.aborted ? INTERRUPTED : 1;
+}
