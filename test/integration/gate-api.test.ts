@@ -36,6 +36,7 @@ describe("who calls", () => {
       async () => {
         const { pod, bearer } = await world.newPod({ lease: "mine" });
         await world.deletePod(pod, 0);
+        await world.tokenEnds(bearer);
         return bearer;
       },
     ],

@@ -4,7 +4,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { inject } from "vitest";
 import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
 import { createLease, writeLeaseStatus } from "../../../src/kube/lease-objects.ts";
-import { LEASE_REQUESTS, LEASES, NODES, PODS } from "../../../src/kube/resources.ts";
+import { LEASE_REQUESTS, LEASES, NODES, PODS, TOKEN_REVIEWS } from "../../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { nextToken } from "../../../src/lease/hold.ts";
 import { requestName } from "../../../src/lease/naming.ts";
@@ -50,6 +50,8 @@ export interface World {
   createPod(name: string, options: PodOptions): Promise<PodView>;
   /** Writes what the kubelet would: the gate let main through under `token`, and how main stands. */
   showPassed(pod: PodView, token: number, main?: MainState): Promise<void>;
+  /** Resolves when the API server accepts the token no more: it learns of a deletion by a watch of its own. */
+  tokenEnds(token: string): Promise<void>;
   deletePod(pod: PodView, graceSeconds?: number): Promise<void>;
   /** A projected token as the pod has it mounted. */
   tokenOf(pod: PodView, audience?: string): Promise<string>;
@@ -182,6 +184,16 @@ export async function createWorld(name: string): Promise<World> {
       };
       await admin.patch(PODS, { namespace, name }, { status }, { type: "merge", subresource: "status" });
     },
+    tokenEnds: (bearer) =>
+      waitFor({
+        what: "the API server to refuse the token",
+        withinMs: 10_000,
+        async holds() {
+          const review = { spec: { token: bearer, audiences: [TOKEN_AUDIENCE] } };
+          const { authenticated } = record(record(await admin.create(TOKEN_REVIEWS, review))["status"]);
+          return authenticated !== true;
+        },
+      }),
     async deletePod({ name, uid }, gracePeriodSeconds) {
       await admin.delete(PODS, { namespace, name }, { uid, gracePeriodSeconds });
     },
