@@ -23,18 +23,19 @@ const LEASE_NAMESPACE = "kube-node-lease";
 const LEASE_SECONDS = 40;
 const RENEW_EVERY_MS = 10_000;
 
-/** Writes the Node, Ready, and its Lease; then keeps the Lease until the signal aborts. */
+/**
+ * Writes the Node, Ready, and its Lease; then keeps both until the signal aborts. A node whose heartbeats did not come through for a
+ * while is marked Unknown and tainted by the control plane, and stays so until it says again that it is Ready.
+ */
 export async function registerNode(options: NodeObjectOptions, signal: AbortSignal): Promise<void> {
   const { kube, name, clock, logger } = options;
   const metadata = { name, labels: labels(name) };
   await createOrPass(() => kube.create(NODES, { metadata }));
   await kube.patch(NODES, { name }, { metadata }, { type: "merge" });
-  await kube.patch(
-    NODES,
-    { name },
-    { status: nodeStatus(options) },
-    { type: "strategic", subresource: "status" },
-  );
+  const status = nodeStatus(options);
+  const sayReady = () =>
+    kube.patch(NODES, { name }, { status }, { type: "strategic", subresource: "status" });
+  await sayReady();
   await createOrPass(() =>
     kube.create(ELECTION_LEASES, { metadata: { name, namespace: LEASE_NAMESPACE }, spec: {} }),
   );
@@ -56,9 +57,9 @@ export async function registerNode(options: NodeObjectOptions, signal: AbortSign
     while (!signal.aborted) {
       await clock.sleep(RENEW_EVERY_MS, signal).catch(() => {});
       if (signal.aborted) return;
-      await renew().catch((error: unknown) =>
-        logger.warn({ error: describeError(error) }, "node lease not renewed"),
-      );
+      await renew()
+        .then(sayReady)
+        .catch((error: unknown) => logger.warn({ error: describeError(error) }, "no heartbeat"));
     }
   })();
 }
