@@ -1,11 +1,11 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
+import { find } from "../kube/find.ts";
 import { PODS } from "../kube/resources.ts";
 import type { PodEvidence } from "../lease/evidence.ts";
 import { type PodView, parsePod } from "../lease/pod.ts";
 import type { HolderRef } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
-import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
 
 /** A pod that is there but no longer carries our label is not watched: what a GET told of it is believed for so long. */
@@ -81,12 +81,11 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
   };
 }
 
-async function getPod(client: KubeClient, namespace: string, ref: HolderRef): Promise<PodView | undefined> {
-  try {
-    const pod = await client.get(PODS, { namespace, name: ref.name }, parsePod);
-    return pod.uid === ref.uid ? pod : undefined;
-  } catch (error) {
-    if (hasCode(error, "NotFound")) return undefined;
-    throw error;
-  }
+async function getPod(
+  client: KubeClient,
+  namespace: string,
+  { name, uid }: HolderRef,
+): Promise<PodView | undefined> {
+  const pod = await find(client, PODS, { namespace, name }, parsePod);
+  return pod?.uid === uid ? pod : undefined;
 }

@@ -1,3 +1,4 @@
+import { find } from "../../kube/find.ts";
 import { createLeaseRequest, deleteRequest, writeRequestStatus } from "../../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { parseLeaseRequest } from "../../lease/codec.ts";
@@ -64,7 +65,7 @@ export async function ensureRequest(
       return found;
     } catch (error) {
       if (!hasCode(error, "Conflict", "AlreadyExists", "NotFound")) throw error;
-      found = await liveRequest(options, { namespace, name });
+      found = await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
     }
   }
   throw new Refusal("NotReady", `request ${namespace}/${name} keeps changing; try again`, {
@@ -76,16 +77,4 @@ export async function ensureRequest(
 function isSpent({ caches }: Pick<GateApiOptions, "caches">, request: LeaseRequest): boolean {
   const lease = caches.leases.store.get(keyOf({ namespace: request.namespace, name: request.spec.lease }));
   return lease?.status.lastRequest === request.uid;
-}
-
-async function liveRequest(
-  { client }: Pick<GateApiOptions, "client">,
-  ref: { namespace: string; name: string },
-): Promise<LeaseRequest | undefined> {
-  try {
-    return await client.get(LEASE_REQUESTS, ref, parseLeaseRequest);
-  } catch (error) {
-    if (hasCode(error, "NotFound")) return undefined;
-    throw error;
-  }
 }

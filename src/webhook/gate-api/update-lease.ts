@@ -1,3 +1,4 @@
+import { find } from "../../kube/find.ts";
 import { writeLeaseStatus } from "../../kube/lease-objects.ts";
 import { LEASES } from "../../kube/resources.ts";
 import { parseLease } from "../../lease/codec.ts";
@@ -23,16 +24,11 @@ export interface UpdateOptions {
 }
 
 /** The Lease as the API server has it now; undefined when there is none. */
-export async function liveLease(
+export function liveLease(
   { client }: Pick<GateApiOptions, "client">,
   ref: { namespace: string; name: string },
 ): Promise<Lease | undefined> {
-  try {
-    return await client.get(LEASES, ref, parseLease);
-  } catch (error) {
-    if (hasCode(error, "NotFound")) return undefined;
-    throw error;
-  }
+  return find(client, LEASES, ref, parseLease);
 }
 
 /**
