@@ -22,6 +22,7 @@ import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
+import { waitsUntilMs } from "./follow-ups.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import type { LeaseReporter } from "./lease-reporter.ts";
@@ -147,6 +148,9 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     const { lease, requests } = situation;
     await deleteUnrecorded(lease, { client, caches, reporter });
     await housekeeping.follow(situation);
+    const nextEndMs = Math.min(...requests.map(waitsUntilMs));
+    if (Number.isFinite(nextEndMs))
+      queue.addAfter(key, Math.max(LOOK_AGAIN_MS, nextEndMs - situation.nowMs + 1));
     const { hold } = lease.status;
     const watched = hold && caches.pods.store.get(`${lease.namespace}/${hold.ref.name}`);
     // A pod whose label was changed by hand wakes another Lease.

@@ -9,7 +9,7 @@ import type { HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
 
 export type FollowUp =
   | { do: "markGranted"; request: LeaseRequest; token: number }
-  /** It had its hold, or its claimant can never use one. */
+  /** It had its hold, its claimant can never use one, or no longer waits. */
   | { do: "delete"; request: LeaseRequest }
   /** A pod's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
@@ -18,6 +18,13 @@ export interface FollowUpInput {
   lease: Lease;
   requests: readonly LeaseRequest[];
   evidenceOf(ref: HolderRef): PodEvidence;
+  nowMs: number;
+}
+
+/** A client that died while it waited leaves its request behind: until `waitUntil` it counts as waiting, and no longer. */
+export function waitsUntilMs(request: LeaseRequest): number {
+  const { ref, waitUntilMs } = request.spec;
+  return ref || !isWaiting(request) ? Number.POSITIVE_INFINITY : (waitUntilMs ?? Number.POSITIVE_INFINITY);
 }
 
 /** Under a Lease that was never granted, a granted request is the trace of a hold that its deleted predecessor recorded. */
@@ -28,7 +35,7 @@ function mayRun({ status }: Lease, request: LeaseRequest, evidenceOf: FollowUpIn
 }
 
 /** Everything in which the requests of `lease` differ from what its status says. */
-export function followUps({ lease, requests, evidenceOf }: FollowUpInput): FollowUp[] {
+export function followUps({ lease, requests, evidenceOf, nowMs }: FollowUpInput): FollowUp[] {
   const { hold } = lease.status;
   const steps: FollowUp[] = [];
   let hasHolder = false;
@@ -44,6 +51,8 @@ export function followUps({ lease, requests, evidenceOf }: FollowUpInput): Follo
         steps.push({ do: "markGranted", request, token: hold.token });
       }
     } else if (phase === "Granted" ? !mayRun(lease, request, evidenceOf) : ref && isPast(evidenceOf(ref))) {
+      steps.push({ do: "delete", request });
+    } else if (waitsUntilMs(request) < nowMs) {
       steps.push({ do: "delete", request });
     }
   }
