@@ -16,13 +16,12 @@ import { parseLease } from "../lease/codec.ts";
 import { type Decision, decide, type Situation } from "../lease/decide.ts";
 import { isPast } from "../lease/evidence.ts";
 import { holdOf } from "../lease/hold.ts";
-import { NOT_CONFIRMED, waitingInOrder } from "../lease/order.ts";
+import { NOT_CONFIRMED, waitingInOrder, waitsUntilMs } from "../lease/order.ts";
 import { keyOf, type Lease } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
-import { waitsUntilMs } from "./follow-ups.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import type { LeaseReporter } from "./lease-reporter.ts";
@@ -148,9 +147,9 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     const { lease, requests } = situation;
     await deleteUnrecorded(lease, { client, caches, reporter });
     await housekeeping.follow(situation);
-    const nextEndMs = Math.min(...requests.map(waitsUntilMs));
-    if (Number.isFinite(nextEndMs))
-      queue.addAfter(key, Math.max(LOOK_AGAIN_MS, nextEndMs - situation.nowMs + 1));
+    // Those that have ended are dropped by now; the watch wakes for one that changed meanwhile.
+    const nextEndMs = Math.min(...requests.map(waitsUntilMs).filter((endMs) => endMs >= situation.nowMs));
+    if (Number.isFinite(nextEndMs)) queue.addAfter(key, nextEndMs - situation.nowMs + 1);
     const { hold } = lease.status;
     const watched = hold && caches.pods.store.get(`${lease.namespace}/${hold.ref.name}`);
     // A pod whose label was changed by hand wakes another Lease.

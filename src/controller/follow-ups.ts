@@ -4,7 +4,7 @@
  */
 import { isPast, isProven, type PodEvidence } from "../lease/evidence.ts";
 import { requestName } from "../lease/naming.ts";
-import { isWaiting } from "../lease/order.ts";
+import { isWaiting, waitsUntilMs } from "../lease/order.ts";
 import type { HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
 
 export type FollowUp =
@@ -19,12 +19,6 @@ export interface FollowUpInput {
   requests: readonly LeaseRequest[];
   evidenceOf(ref: HolderRef): PodEvidence;
   nowMs: number;
-}
-
-/** A client that died while it waited leaves its request behind: until `waitUntil` it counts as waiting, and no longer. */
-export function waitsUntilMs(request: LeaseRequest): number {
-  const { ref, waitUntilMs } = request.spec;
-  return ref || !isWaiting(request) ? Number.POSITIVE_INFINITY : (waitUntilMs ?? Number.POSITIVE_INFINITY);
 }
 
 /** Under a Lease that was never granted, a granted request is the trace of a hold that its deleted predecessor recorded. */

@@ -1,5 +1,6 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
+import { find } from "../kube/find.ts";
 import { createLease, createLeaseRequest, deleteRequest, writeRequestStatus } from "../kube/lease-objects.ts";
 import { LEASE_REQUESTS, NAMESPACES } from "../kube/resources.ts";
 import { DEFAULT_TTL_MS, parseLeaseRequest } from "../lease/codec.ts";
@@ -104,14 +105,9 @@ export function createHousekeeping({
     },
 
     async lookForRequest(namespace, ref) {
-      try {
-        const found = await client.get(LEASE_REQUESTS, { namespace, name: ref.name }, parseLeaseRequest);
-        caches.requests.apply(found);
-        if (found.uid !== ref.uid) gone.set(ref.uid, true);
-      } catch (error) {
-        if (!hasCode(error, "NotFound")) throw error;
-        gone.set(ref.uid, true);
-      }
+      const found = await find(client, LEASE_REQUESTS, { namespace, name: ref.name }, parseLeaseRequest);
+      if (found) caches.requests.apply(found);
+      if (found?.uid !== ref.uid) gone.set(ref.uid, true);
     },
 
     isRequestGone: (uid) => gone.get(uid) === true,

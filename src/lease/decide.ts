@@ -16,7 +16,7 @@
  */
 import { isEligible, isPast, isProven, lastSeen, type PodEvidence, wasGuarded } from "./evidence.ts";
 import { changeHold, endHold, grantHold, holderRefOf, holdTtlMs, nextToken } from "./hold.ts";
-import { isWaiting, NOT_CONFIRMED, waitingInOrder } from "./order.ts";
+import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs } from "./order.ts";
 import { hasKeptSinceGate, hasStarted } from "./pod.ts";
 import type {
   ClaimantRef,
@@ -263,10 +263,10 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
   if (free.lastToken === undefined && situation.unrecordedHolders > 0) return waitForUnrecorded(situation);
   for (const request of waitingInOrder(lease, requests)) {
     if (request.status.reason === NOT_CONFIRMED || request.uid === passOver?.uid) continue;
-    const { ref, waitUntilMs } = request.spec;
+    const { ref } = request.spec;
     const evidence = ref && situation.evidenceOf(ref);
     if (ref && evidence?.is === "unknown") return { do: "look", at: ref };
-    if (evidence ? !isEligible(evidence) : waitUntilMs !== undefined && waitUntilMs < nowMs) continue;
+    if (evidence ? !isEligible(evidence) : waitsUntilMs(request) < nowMs) continue;
     const pod = evidence && lastSeen(evidence);
     const grant = {
       request,

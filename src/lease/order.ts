@@ -20,6 +20,12 @@ export function isWaiting(request: LeaseRequest): boolean {
   return request.status.phase === "Pending" && !request.terminating;
 }
 
+/** A client that died while it waited leaves its request behind: until `waitUntil` it counts as waiting, and no longer. */
+export function waitsUntilMs(request: LeaseRequest): number {
+  const { ref, waitUntilMs } = request.spec;
+  return ref || !isWaiting(request) ? Number.POSITIVE_INFINITY : (waitUntilMs ?? Number.POSITIVE_INFINITY);
+}
+
 /** Everybody who waits for `lease`, first one first. */
 export function waitingInOrder(lease: Pick<Lease, "spec">, requests: Iterable<LeaseRequest>): LeaseRequest[] {
   return [...requests].filter(isWaiting).sort(compareRequests(lease));
