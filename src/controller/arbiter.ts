@@ -6,9 +6,11 @@
  * cannot be guarded (deleting a pod) is preceded by a live GET of the Lease and carries a uid precondition. So an arbiter that
  * was paused, and wakes up beside its successor, can at most be refused.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
 import { allCaches, BY_LEASE, BY_NODE, type Caches } from "../kube/caches.ts";
 import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
+import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASES } from "../kube/resources.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
@@ -16,15 +18,16 @@ import { parseLease } from "../lease/codec.ts";
 import { type Decision, decide, type Situation } from "../lease/decide.ts";
 import { isPast } from "../lease/evidence.ts";
 import { holdOf } from "../lease/hold.ts";
-import { NOT_CONFIRMED, waitingInOrder, waitsUntilMs } from "../lease/order.ts";
-import { keyOf, type Lease } from "../lease/types.ts";
+import { NOT_CONFIRMED, waitingInOrder } from "../lease/order.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
+import { deletableAtMs, grantedStatus } from "./follow-ups.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";
-import type { LeaseReporter } from "./lease-reporter.ts";
+import { createLapseClock } from "./lapse-clock.ts";
 import { readSituation } from "./situation.ts";
 import { deleteUnrecorded } from "./unrecorded-holders.ts";
 import { createWaiterCount } from "./waiter-count.ts";
@@ -32,6 +35,9 @@ import { createWaiterCount } from "./waiter-count.ts";
 const WORKERS = 8;
 /** After a look at a pod or request: at once, and still no busy loop if it shows nothing. */
 const LOOK_AGAIN_MS = 5;
+
+/** Clients' requests for a Lease that does not exist are looked at again so often, until they are over. */
+const LEFT_OVER_LOOK_EVERY_MS = 10_000;
 
 export interface ArbiterOptions {
   client: KubeClient;
@@ -53,7 +59,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const holdClock = createHoldClock(clock);
   const evidence = createEvidenceStore({ client, caches, clock });
   const waiterCount = createWaiterCount(clock);
-  const housekeeping = createHousekeeping(options);
+  const lapseClock = createLapseClock(clock);
+  const housekeeping = createHousekeeping({ ...options, lapseClock });
   const queue = createWorkQueue({ clock });
 
   let isLeading = false;
@@ -81,11 +88,15 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     const requests = caches.requests.store
       .byIndex(BY_LEASE, key)
       .filter(({ uid }) => !housekeeping.isRequestGone(uid));
-    if (!lease) return housekeeping.recreate(key, requests);
+    if (!lease) {
+      if (requests.some(({ spec }) => !spec.ref)) queue.addAfter(key, LEFT_OVER_LOOK_EVERY_MS);
+      return housekeeping.recreate(key, requests);
+    }
     const { hold } = lease.status;
     // What follows an expiry rests on whether the keeper runs: a watch that is stuck must not vouch for it.
     if (hold?.expired && hold.ref.kind === "Pod") await evidence.look(lease.namespace, hold.ref);
-    const situation = readSituation({ lease, requests, caches, evidence, housekeeping, holdClock, clock });
+    const sources = { caches, evidence, housekeeping, holdClock, lapseClock, clock };
+    const situation = readSituation({ lease, requests, ...sources });
     const decision = decide(situation);
     signal.throwIfAborted();
     await perform(decision, situation, key);
@@ -115,17 +126,21 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   }
 
   async function write(decision: Decision & { do: "write" }, { lease, requests }: Situation): Promise<void> {
-    const { passOver, status } = decision;
-    if (passOver) {
-      const passed = await writeRequestStatus(client, passOver, { phase: "Pending", reason: NOT_CONFIRMED });
-      caches.requests.apply(passed);
-    }
+    const { passOver, trace, status } = decision;
+    if (passOver) await markRequest(passOver, { phase: "Pending", reason: NOT_CONFIRMED });
+    if (trace && status.hold) await markRequest(trace, grantedStatus(trace, status.hold));
     const waiting = waitingInOrder(lease, requests).length - (decision.granted ? 1 : 0);
     const counted = { ...status, waiters: Math.max(0, waiting) };
     const written = await writeLeaseStatus(client, lease, counted, clock.nowMs());
     caches.leases.apply(written);
     waiterCount.written(keyOf(lease));
-    reporter.report(decision.why, lease, written);
+    logger.debug({ klease: keyOf(lease), why: decision.why }, "written");
+    reporter.report(lease, written);
+  }
+
+  async function markRequest(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
+    if (isDeepStrictEqual(request.status, status)) return;
+    caches.requests.apply(await writeRequestStatus(client, request, status));
   }
 
   /** Only after a live look: what the cache shows of an expired or revoked hold may be long over. */
@@ -140,15 +155,15 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   }
 
   /**
-   * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, look again at a holder that
-   * is not watched.
+   * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, say that the spec was
+   * seen, look again at a holder that is not watched.
    */
   async function settle(situation: Situation, key: string): Promise<void> {
     const { lease, requests } = situation;
     await deleteUnrecorded(lease, { client, caches, reporter });
     await housekeeping.follow(situation);
     // Those that have ended are dropped by now; the watch wakes for one that changed meanwhile.
-    const nextEndMs = Math.min(...requests.map(waitsUntilMs).filter((endMs) => endMs >= situation.nowMs));
+    const nextEndMs = Math.min(...requests.map(deletableAtMs).filter((endMs) => endMs >= situation.nowMs));
     if (Number.isFinite(nextEndMs)) queue.addAfter(key, nextEndMs - situation.nowMs + 1);
     const { hold } = lease.status;
     const watched = hold && caches.pods.store.get(`${lease.namespace}/${hold.ref.name}`);
@@ -158,9 +173,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       queue.addAfter(key, STRAY_FRESH_MS);
     }
     const waiters = waitingInOrder(lease, requests).length;
-    if (waiters === lease.status.waiters) return;
+    const isNews = lease.status.observedGeneration !== lease.generation;
+    if (waiters === lease.status.waiters && !isNews) return;
     const dueInMs = waiterCount.dueInMs(key);
-    if (dueInMs > 0) return queue.addAfter(key, dueInMs);
+    if (dueInMs > 0 && !isNews) return queue.addAfter(key, dueInMs);
     caches.leases.apply(await writeLeaseStatus(client, lease, { ...lease.status, waiters }, clock.nowMs()));
     waiterCount.written(key);
   }
@@ -192,6 +208,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       await Promise.all(allCaches(caches).map((cache) => cache.relist()));
       signal.throwIfAborted();
       holdClock.reset();
+      lapseClock.reset();
       isLeading = true;
       for (const lease of caches.leases.store.list()) queue.add(keyOf(lease));
       for (const { namespace, spec } of caches.requests.store.list()) queue.add(`${namespace}/${spec.lease}`);

@@ -2,13 +2,16 @@
  * What has to follow from a Lease's status: the status is the only truth, and requests are brought in line with it whenever there is
  * nothing more urgent. Each follow-up may be lost or happen twice.
  */
+import { isDeepStrictEqual } from "node:util";
 import { isPast, isProven, type PodEvidence } from "../lease/evidence.ts";
 import { requestName } from "../lease/naming.ts";
-import { isWaiting, waitsUntilMs } from "../lease/order.ts";
-import type { HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
+import { isOneTry, isWaiting, waitsUntilMs } from "../lease/order.ts";
+import type { Hold, HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
 
 export type FollowUp =
-  | { do: "markGranted"; request: LeaseRequest; token: number }
+  | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
+  /** A request that is to be tried once cannot be granted now. */
+  | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
   /** It had its hold, its claimant can never use one, or no longer waits. */
   | { do: "delete"; request: LeaseRequest }
   /** A pod's hold does not end because its request went away. */
@@ -18,45 +21,75 @@ export interface FollowUpInput {
   lease: Lease;
   requests: readonly LeaseRequest[];
   evidenceOf(ref: HolderRef): PodEvidence;
+  /** Whether a client's hold that a deleted Lease recorded is over by now, whatever its client does. */
+  hasLapsed(request: LeaseRequest): boolean;
   nowMs: number;
 }
 
+/** For so long a client can read what became of its request. */
+const ANSWER_KEPT_MS = 60_000;
+
 /** Under a Lease that was never granted, a granted request is the trace of a hold that its deleted predecessor recorded. */
-function mayRun({ status }: Lease, request: LeaseRequest, evidenceOf: FollowUpInput["evidenceOf"]): boolean {
+function mayRun({ lease, evidenceOf, hasLapsed }: FollowUpInput, request: LeaseRequest): boolean {
+  if (lease.status.lastToken !== undefined) return false;
   const { ref } = request.spec;
-  if (status.lastToken !== undefined || !ref) return false;
-  return !isProven(evidenceOf(ref), request.status.token ?? Number.NaN);
+  return ref ? !isProven(evidenceOf(ref), request.status.token ?? Number.NaN) : !hasLapsed(request);
+}
+
+/** When a client's request that is at rest is to be deleted; never, where it is not at rest. */
+export function deletableAtMs(request: LeaseRequest): number {
+  const { phase, expiresMs = Number.NEGATIVE_INFINITY } = request.status;
+  if (request.spec.ref) return Number.POSITIVE_INFINITY;
+  // Where there is no Lease, nobody tries.
+  if (isWaiting(request) && isOneTry(request)) return request.spec.requestedAtMs + ANSWER_KEPT_MS;
+  return phase === "Denied" || phase === "Expired" ? expiresMs : waitsUntilMs(request);
 }
 
 /** Everything in which the requests of `lease` differ from what its status says. */
-export function followUps({ lease, requests, evidenceOf, nowMs }: FollowUpInput): FollowUp[] {
+export function followUps(input: FollowUpInput): FollowUp[] {
+  const { lease, requests, evidenceOf } = input;
   const { hold } = lease.status;
-  const steps: FollowUp[] = [];
-  let hasHolder = false;
-  for (const request of requests) {
-    if (request.terminating) continue;
-    const { ref } = request.spec;
-    const isHolder = hold !== undefined && (ref?.uid ?? request.uid) === hold.ref.uid;
-    hasHolder ||= isHolder;
-    const { phase, token } = request.status;
-    if (isHolder) {
-      const isPassedOver = isWaiting(request) && request.status.reason !== undefined && !hold.confirmed;
-      if (!isPassedOver && (phase !== "Granted" || token !== hold.token)) {
-        steps.push({ do: "markGranted", request, token: hold.token });
-      }
-    } else if (phase === "Granted" ? !mayRun(lease, request, evidenceOf) : ref && isPast(evidenceOf(ref))) {
-      steps.push({ do: "delete", request });
-    } else if (waitsUntilMs(request) < nowMs) {
-      steps.push({ do: "delete", request });
-    }
-  }
+  const isHolder = ({ uid, spec: { ref } }: LeaseRequest) => (ref?.uid ?? uid) === hold?.ref.uid;
+  const steps = requests
+    .filter(({ terminating }) => !terminating)
+    .map((request) => (isHolder(request) ? followGrant(lease, request) : followOther(input, request)))
+    .filter((step) => step !== undefined);
+  const hasHolder = requests.some((request) => !request.terminating && isHolder(request));
   if (hold?.ref.kind === "Pod" && !hasHolder && !isPast(evidenceOf(hold.ref))) {
-    steps.push({
-      do: "putBack",
-      name: requestName(lease.name, hold.ref),
-      ref: hold.ref,
-      holder: hold.holder,
-    });
+    const name = requestName(lease.name, hold.ref);
+    steps.push({ do: "putBack", name, ref: hold.ref, holder: hold.holder });
   }
   return steps;
+}
+
+function followGrant({ status: { hold } }: Lease, request: LeaseRequest): FollowUp | undefined {
+  if (!hold) return undefined;
+  const isPassedOver = isWaiting(request) && request.status.reason !== undefined && !hold.confirmed;
+  const status = grantedStatus(request, hold);
+  return isPassedOver || isDeepStrictEqual(status, request.status)
+    ? undefined
+    : { do: "mark", request, status };
+}
+
+/** How the request under which `hold` was granted shows it. Of a client's hold that outlives its Lease nothing else tells. */
+export function grantedStatus({ spec: { ref } }: LeaseRequest, hold: Hold): LeaseRequest["status"] {
+  return { phase: "Granted", token: hold.token, ...(!ref && { holdTtlMs: hold.ttlMs }) };
+}
+
+function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | undefined {
+  const { lease, evidenceOf, nowMs } = input;
+  const { ref } = request.spec;
+  const { phase, token } = request.status;
+  const expiresMs = nowMs + ANSWER_KEPT_MS;
+  if (phase === "Granted") {
+    if (mayRun(input, request)) return undefined;
+    if (ref) return { do: "delete", request };
+    const reason = lease.status.history.find((past) => past.token === token)?.reason ?? "Expired";
+    return { do: "mark", request, status: { ...request.status, phase: "Expired", reason, expiresMs } };
+  }
+  if (ref) return isPast(evidenceOf(ref)) ? { do: "delete", request } : undefined;
+  if (isWaiting(request) && isOneTry(request)) {
+    return { do: "deny", request, status: { phase: "Denied", reason: "Held", expiresMs } };
+  }
+  return deletableAtMs(request) < nowMs ? { do: "delete", request } : undefined;
 }

@@ -2,22 +2,26 @@ import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
 import { find } from "../kube/find.ts";
 import { createLease, createLeaseRequest, deleteRequest, writeRequestStatus } from "../kube/lease-objects.ts";
-import { LEASE_REQUESTS, NAMESPACES } from "../kube/resources.ts";
-import { DEFAULT_TTL_MS, parseLeaseRequest } from "../lease/codec.ts";
+import { LEASE_REQUESTS, LEASES, NAMESPACES } from "../kube/resources.ts";
+import { DEFAULT_TTL_MS, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decide.ts";
 import { isWaiting } from "../lease/order.ts";
-import type { ClaimantRef, LeaseRequest } from "../lease/types.ts";
+import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { record } from "../shared/json.ts";
 import { LruMap } from "../shared/lru-map.ts";
-import { type FollowUp, followUps } from "./follow-ups.ts";
+import { deletableAtMs, type FollowUp, followUps } from "./follow-ups.ts";
+import type { LapseClock } from "./lapse-clock.ts";
 
 /** The work on objects around a Lease: its requests, and the Lease itself where waiters find none. */
 export interface Housekeeping {
   /** Takes every follow-up step of a Lease that is otherwise at rest. */
   follow(situation: Situation): Promise<void>;
-  /** Creates the Lease `namespace/name` again that somebody deleted while `requests` wait for it. */
+  /**
+   * Without a Lease `namespace/name`: drops those of `requests` that are over, and creates it again if others wait, since somebody
+   * has deleted it.
+   */
   recreate(key: string, requests: readonly LeaseRequest[]): Promise<void>;
   /** Asks the API server whether this request is still there; see `isRequestGone`. */
   lookForRequest(namespace: string, ref: ClaimantRef): Promise<void>;
@@ -30,6 +34,7 @@ export interface Housekeeping {
 export interface HousekeepingOptions {
   client: KubeClient;
   caches: Pick<Caches, "requests" | "leases">;
+  lapseClock: LapseClock;
   clock: Clock;
   /** Without it a Lease that somebody deleted stays away until an admin creates it again. */
   createMissingLeases: boolean;
@@ -38,6 +43,7 @@ export interface HousekeepingOptions {
 export function createHousekeeping({
   client,
   caches,
+  lapseClock,
   clock,
   createMissingLeases,
 }: HousekeepingOptions): Housekeeping {
@@ -45,10 +51,12 @@ export function createHousekeeping({
 
   async function take(step: FollowUp, { lease }: Situation): Promise<void> {
     switch (step.do) {
-      case "markGranted": {
-        const status = { phase: "Granted", token: step.token } as const;
-        return caches.requests.apply(await writeRequestStatus(client, step.request, status));
-      }
+      case "deny":
+        // The cache may show a holder who has just released.
+        if (await hasChanged(lease)) return;
+        return mark(step);
+      case "mark":
+        return mark(step);
       case "delete":
         return remove(step.request);
       case "putBack": {
@@ -69,9 +77,30 @@ export function createHousekeeping({
     }
   }
 
+  async function mark({
+    request,
+    status,
+  }: Pick<FollowUp & { do: "mark" }, "request" | "status">): Promise<void> {
+    caches.requests.apply(await writeRequestStatus(client, request, status));
+  }
+
+  async function hasChanged(lease: Lease): Promise<boolean> {
+    const { namespace, name } = lease;
+    const live = await client.get(LEASES, { namespace, name }, parseLease);
+    caches.leases.apply(live);
+    return live.resourceVersion !== lease.resourceVersion;
+  }
+
   async function remove(request: LeaseRequest): Promise<void> {
     await deleteRequest(client, request);
     gone.set(request.uid, true);
+  }
+
+  /** Whether a client's request without a Lease can be forgotten. */
+  function isOver(request: LeaseRequest): boolean {
+    if (request.spec.ref || request.terminating) return false;
+    if (request.status.phase === "Granted") return lapseClock.hasLapsed(request, DEFAULT_TTL_MS);
+    return deletableAtMs(request) < clock.nowMs();
   }
 
   /** Creating anything in a namespace that terminates is refused as Forbidden; ask before. */
@@ -82,7 +111,8 @@ export function createHousekeeping({
 
   return {
     async follow(situation) {
-      for (const step of followUps(situation)) {
+      const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, situation.lease.spec.ttlMs);
+      for (const step of followUps({ ...situation, hasLapsed })) {
         try {
           await take(step, situation);
         } catch (error) {
@@ -94,7 +124,8 @@ export function createHousekeeping({
 
     async recreate(key, requests) {
       const [namespace = "", name = ""] = key.split("/");
-      const first = requests.find(isWaiting);
+      for (const request of requests) if (isOver(request)) await remove(request);
+      const first = requests.find((request) => isWaiting(request) && !isOver(request));
       if (!first || !createMissingLeases || (await isTerminating(namespace))) return;
       try {
         const ttlMs = first.spec.ttlMs ?? DEFAULT_TTL_MS;

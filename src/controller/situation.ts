@@ -9,6 +9,7 @@ import { LEASE_LABEL } from "../shared/names.ts";
 import type { EvidenceStore } from "./evidence-store.ts";
 import type { HoldClock } from "./hold-clock.ts";
 import type { Housekeeping } from "./housekeeping.ts";
+import type { LapseClock } from "./lapse-clock.ts";
 import { countUnrecorded } from "./unrecorded-holders.ts";
 
 export interface SituationSources {
@@ -18,12 +19,13 @@ export interface SituationSources {
   evidence: EvidenceStore;
   housekeeping: Housekeeping;
   holdClock: HoldClock;
+  lapseClock: LapseClock;
   clock: Clock;
 }
 
 /** Everything that `decide()` looks at, as this replica sees it now. */
 export function readSituation(sources: SituationSources): Situation {
-  const { lease, requests, caches, evidence, housekeeping, holdClock, clock } = sources;
+  const { lease, requests, caches, evidence, housekeeping, holdClock, lapseClock, clock } = sources;
   const { hold } = lease.status;
   const evidenceOf: Situation["evidenceOf"] = (ref) => evidence.evidenceOf(lease.namespace, ref);
   const holder = hold?.ref.kind === "Pod" ? evidenceOf(hold.ref) : undefined;
@@ -36,7 +38,8 @@ export function readSituation(sources: SituationSources): Situation {
     requests,
     evidenceOf,
     isRequestGone: housekeeping.isRequestGone,
-    unrecordedHolders: countUnrecorded(lease, requests, caches, evidenceOf),
+    isNodeReady: (node) => caches.nodes.store.get(node)?.ready === true,
+    unrecordedHolders: countUnrecorded(lease, requests, { caches, evidenceOf, lapseClock }),
     timers: holdClock.timers(lease),
     wishes: wishesOf(holder && lastSeen(holder)),
     nowMs: clock.nowMs(),

@@ -1,9 +1,11 @@
 /**
  * Holds of a deleted Lease. A Lease that was never granted may have had a predecessor of its name: whoever may still run under that
- * one is waited for. Keepers that can fence learn from their next renewal that they hold nothing; the other pods are deleted.
+ * one is waited for. Keepers that can fence learn from their next renewal that they hold nothing; the other pods are deleted. A
+ * client that does not release has its ttl once more.
  */
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
+import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
@@ -12,7 +14,7 @@ import { isProven, lastSeen } from "../lease/evidence.ts";
 import { mayRunUnrecorded, type PodView } from "../lease/pod.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { ANNOTATION, passedToken } from "../shared/names.ts";
-import type { LeaseReporter } from "./lease-reporter.ts";
+import type { LapseClock } from "./lapse-clock.ts";
 
 type Pods = Pick<Caches, "pods">;
 
@@ -20,13 +22,22 @@ type Pods = Pick<Caches, "pods">;
 export function countUnrecorded(
   lease: Lease,
   requests: readonly LeaseRequest[],
-  caches: Pods,
-  evidenceOf: Situation["evidenceOf"],
+  {
+    caches,
+    evidenceOf,
+    lapseClock,
+  }: { caches: Pods; evidenceOf: Situation["evidenceOf"]; lapseClock: LapseClock },
 ): number {
   if (lease.status.lastToken !== undefined) return 0;
   const uids = new Set(unrecordedPods(lease, caches).map(({ uid }) => uid));
-  for (const { spec, status } of requests) {
-    if (status.phase !== "Granted" || !spec.ref) continue;
+  for (const request of requests) {
+    const { uid, spec, status, terminating } = request;
+    if (status.phase !== "Granted") continue;
+    if (!spec.ref) {
+      // Nothing proves that a client has ended, but its release or its ttl.
+      if (!terminating && !lapseClock.hasLapsed(request, lease.spec.ttlMs)) uids.add(uid);
+      continue;
+    }
     const known = evidenceOf(spec.ref);
     // The request knows the newest hold; a pod's status may still be about an earlier run.
     const token = status.token ?? passedToken(lastSeen(known)?.gate?.message) ?? Number.NaN;

@@ -6,9 +6,7 @@ import type { StoredHold } from "./hold-file.ts";
 /** The hold as the keeper knows it, stored at every change so that a restarted keeper knows it too. */
 export interface KeptHold {
   readonly token: number;
-  /** The ttl of the grant: what the keeper asks for. */
-  readonly grantTtlMs: number;
-  /** The ttl of the last answer: what counts. */
+  /** The ttl of the last answer. */
   readonly ttlMs: number;
   /** When the hold ends unless it is renewed, by the boot clock. */
   readonly deadlineMs: number;
@@ -21,7 +19,6 @@ export interface KeptHold {
 
 export function keptHold({ holdFile, route, log }: Context, stored: StoredHold): KeptHold {
   let hold = stored;
-  let ttlMs = stored.ttlMs;
   const store = (changes: Partial<StoredHold>): void => {
     hold = { ...hold, ...changes };
     try {
@@ -33,9 +30,8 @@ export function keptHold({ holdFile, route, log }: Context, stored: StoredHold):
   };
   return {
     token: stored.token,
-    grantTtlMs: stored.ttlMs,
     get ttlMs() {
-      return ttlMs;
+      return hold.ttlMs;
     },
     get deadlineMs() {
       return hold.deadline;
@@ -44,8 +40,8 @@ export function keptHold({ holdFile, route, log }: Context, stored: StoredHold):
       return hold.state === "lost";
     },
     renewed(sentMs, answer) {
-      ttlMs = answer.ttlMs;
-      store({ deadline: sentMs + answer.ttlMs, state: "held", ...route.learnt() });
+      const { ttlMs } = answer;
+      store({ ttlMs, deadline: sentMs + ttlMs, state: "held", ...route.learnt() });
     },
     lose: () => store({ state: "lost" }),
   };

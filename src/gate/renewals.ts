@@ -37,7 +37,7 @@ export async function keepRenewing(
     await sleepUntil(context, () => dueMs, signal);
     const sentMs = bootMs();
     try {
-      const renewal = { token: hold.token, ttlMs: hold.grantTtlMs };
+      const renewal = { token: hold.token, ttlMs: hold.ttlMs };
       const answer = await client.renew(renewal, { totalMs: renewTimeoutMs(hold.ttlMs), signal });
       if (hold.lost) log.info(`klease ${config.lease} is held again: konductor renewed it after all`);
       over(`klease ${config.lease} is renewed again`);

@@ -81,7 +81,7 @@ export function createLeaseRequest(
 export function writeRequestStatus(
   client: KubeClient,
   { namespace, name, uid, resourceVersion }: LeaseRequest,
-  { phase, reason, token, expiresMs }: LeaseRequest["status"],
+  { phase, reason, token, holdTtlMs, expiresMs }: LeaseRequest["status"],
 ): Promise<LeaseRequest> {
   return client.replaceStatus(
     LEASE_REQUESTS,
@@ -92,6 +92,7 @@ export function writeRequestStatus(
         ...defined({
           reason,
           fencingToken: token,
+          holdTtlMs,
           expires: expiresMs === undefined ? undefined : microTime(expiresMs),
         }),
       },

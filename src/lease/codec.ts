@@ -1,10 +1,12 @@
 /** Leases and LeaseRequests as the API server stores them, read into and written from the rules' own types. */
-import { defined, flag, integer, list, record, text, timeMs } from "../shared/json.ts";
+import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
+import { FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
 import { parseDuration } from "./duration.ts";
 import type {
   ClaimantRef,
   Condition,
   EndReason,
+  ForcedRelease,
   Hold,
   HolderRef,
   Lease,
@@ -24,6 +26,7 @@ export function parseLease(object: unknown): Lease {
   const policy = spec["handoverPolicy"];
   return {
     ...parseMetadata(lease),
+    ...defined({ forced: parseForcedRelease(lease) }),
     spec: {
       ttlMs: durationMs(spec["ttl"]) ?? DEFAULT_TTL_MS,
       priority: integer(spec["priority"]) ?? 0,
@@ -32,6 +35,21 @@ export function parseLease(object: unknown): Lease {
     },
     status: parseLeaseStatus(record(lease["status"])),
   };
+}
+
+/** Our webhook has written it; what cannot be read forces nothing. */
+function parseForcedRelease(lease: Record<string, unknown>): ForcedRelease | undefined {
+  const written = textMap(record(lease["metadata"])["annotations"])[FORCE_RELEASE_ANNOTATION];
+  const { token, by, now } = record(parseJson(written ?? ""));
+  const forced = { token: integer(token), by: text(by), now: flag(now) ?? false };
+  return forced.token === undefined || forced.by === undefined
+    ? undefined
+    : { token: forced.token, by: forced.by, now: forced.now };
+}
+
+/** The value of the annotation that {@link parseLease} reads. */
+export function formatForcedRelease({ token, by, now }: ForcedRelease): string {
+  return JSON.stringify({ token, by, now });
 }
 
 function parseMetadata(object: Record<string, unknown>) {
@@ -87,7 +105,7 @@ function parseHold(status: Record<string, unknown>, conditions: readonly Conditi
     expired: phase === "Expired",
     releasing: isTrue("Releasing") !== undefined,
     unreachable: isTrue("HolderUnreachable") !== undefined,
-    ...defined({ gateRun: text(status["gateRun"]) }),
+    ...defined({ gateRun: text(status["gateRun"]), renewTimeMs: timeMs(status["renewTime"]) }),
     ...(isRevokeReason(revoked) && { revoked }),
   };
 }
@@ -141,7 +159,6 @@ const END_REASONS: readonly EndReason[] = [
   "NotConfirmed",
   "Fenced",
   "Restarted",
-  "RequestDeleted",
   "Forced",
 ];
 
@@ -153,6 +170,7 @@ function parsePastHold(value: unknown): PastHold {
     endedMs: timeMs(past["ended"]) ?? 0,
     reason: END_REASONS.find((reason) => reason === past["reason"]) ?? "Released",
     token: integer(past["token"]) ?? 0,
+    ...defined({ by: text(past["by"]) }),
   };
 }
 
@@ -169,16 +187,17 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
       renewals: hold.renewals,
       holdTtlMs: hold.ttlMs,
       confirmed: hold.confirmed,
-      ...defined({ gateRun: hold.gateRun }),
+      ...defined({
+        gateRun: hold.gateRun,
+        renewTime: hold.renewTimeMs === undefined ? undefined : microTime(hold.renewTimeMs),
+      }),
     }),
     ...defined({ fencingToken: status.lastToken, requestUID: status.lastRequest }),
     waiters: status.waiters,
-    history: status.history.map(({ holder, acquiredMs, endedMs, reason, token }) => ({
-      holder,
+    history: status.history.map(({ acquiredMs, endedMs, ...past }) => ({
+      ...past,
       acquired: isoTime(acquiredMs),
       ended: isoTime(endedMs),
-      reason,
-      token,
     })),
     conditions: conditionsOf(status, nowMs).map(({ lastTransitionMs, ...condition }) => ({
       ...condition,
@@ -202,7 +221,7 @@ function conditionsOf({ hold, conditions }: LeaseStatus, nowMs: number): Conditi
       message:
         hold.revoked === "NotStarted"
           ? `no main container of ${hold.holder} started in time; its renewals are refused`
-          : `an admin took the klease from ${hold.holder}; its renewals are refused`,
+          : `an admin took the klease from ${hold.holder}; its renewals are refused, and it is granted when ${hold.holder} has ended`,
     },
     hold?.unreachable && {
       type: "HolderUnreachable",
@@ -248,6 +267,7 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
         priority: integer(spec["priority"]),
         ttlMs: durationMs(spec["ttl"]),
         requestedBy: text(spec["requestedBy"]),
+        renewTimeMs: timeMs(spec["renewTime"]),
         waitUntilMs: timeMs(spec["waitUntil"]),
       }),
     },
@@ -256,6 +276,7 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
       ...defined({
         reason: text(status["reason"]),
         token: integer(status["fencingToken"]),
+        holdTtlMs: integer(status["holdTtlMs"]),
         expiresMs: timeMs(status["expires"]),
       }),
     },

@@ -14,10 +14,20 @@
  *
  * Limits: with AfterExpiry, a holder whose kubelet is dead or frozen may still run; the fencing token is the remedy.
  */
+import { defined } from "../shared/json.ts";
 import { isEligible, isPast, isProven, lastSeen, type PodEvidence, wasGuarded } from "./evidence.ts";
-import { changeHold, endHold, grantHold, holderRefOf, holdTtlMs, nextToken } from "./hold.ts";
+import {
+  changeHold,
+  endHold,
+  forcedRelease,
+  grantHold,
+  holderRefOf,
+  holdTtlMs,
+  nextToken,
+  renewHold,
+} from "./hold.ts";
 import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs } from "./order.ts";
-import { hasKeptSinceGate, hasStarted } from "./pod.ts";
+import { hasKeptSinceGate, hasStarted, isTerminal } from "./pod.ts";
 import type {
   ClaimantRef,
   EndReason,
@@ -66,6 +76,8 @@ export interface Situation {
   evidenceOf(ref: HolderRef): PodEvidence;
   /** Whether a live GET has shown that the request of this uid is gone. */
   isRequestGone(uid: string): boolean;
+  /** Whether a node's kubelet is alive, as far as the control plane knows. */
+  isNodeReady(node: string): boolean;
   /** Pods and clients that may be running under a hold of a deleted Lease of this name. */
   unrecordedHolders: number;
   timers: HoldTimers;
@@ -78,14 +90,31 @@ export type Decision =
   | { do: "wait"; forMs?: number }
   /** Find out by a live GET what is not known. */
   | { do: "look"; at: ClaimantRef }
-  /** Write this status. `passOver` gets its mark first, `granted` its status afterwards. */
-  | { do: "write"; status: LeaseStatus; why: Why; granted?: LeaseRequest; passOver?: LeaseRequest }
+  /**
+   * Write this status. `passOver` gets its mark first; so does `trace`, by which the hold is known if the Lease is deleted.
+   * `granted` gets its status afterwards.
+   */
+  | {
+      do: "write";
+      status: LeaseStatus;
+      why: Why;
+      granted?: LeaseRequest;
+      passOver?: LeaseRequest;
+      trace?: LeaseRequest;
+    }
   /** Delete this request: it had its hold. */
   | { do: "retire"; request: LeaseRequest }
   /** Delete the holder's pod (its uid as precondition). */
   | { do: "deletePod"; ref: ClaimantRef; forMs: number };
 
-export type Why = "Granted" | EndReason | "Expiring" | "Revoked" | "HolderUnreachable";
+export type Why =
+  | "Granted"
+  | EndReason
+  | "Renewed"
+  | "NotRenewed"
+  | "Expiring"
+  | "Revoked"
+  | "HolderUnreachable";
 
 /** The next step for one Lease. */
 export function decide(situation: Situation): Decision {
@@ -95,13 +124,18 @@ export function decide(situation: Situation): Decision {
   const verdict = hold.ref.kind === "LeaseRequest" ? judgeClient(situation, hold) : judgePod(situation, hold);
   if (verdict.is === "step") return verdict.step;
   const { reason } = verdict;
-  const next = serveNext(situation, endHold(lease.status, reason, situation.nowMs), verdict.passOver);
+  const next = serveNext(situation, ended(situation, hold, reason), verdict.passOver);
   if (next.do === "write") return { ...next, ...(verdict.passOver && { passOver: verdict.passOver }) };
   if (next.do !== "wait") return next;
   const shownForMs = situation.timers.expiredForMs;
   if (hold.expired && shownForMs < EXPIRED_SHOWN_MS)
     return { do: "wait", forMs: EXPIRED_SHOWN_MS - shownForMs };
-  return endOnly(situation, reason, verdict.passOver);
+  return endOnly(situation, hold, reason, verdict.passOver);
+}
+
+function ended({ lease, nowMs }: Situation, hold: Hold, reason: EndReason): LeaseStatus {
+  const by = reason === "Forced" ? forcedRelease(lease, hold)?.by : undefined;
+  return endHold(lease.status, reason, nowMs, by);
 }
 
 /** Whether a hold goes on (with the step to take meanwhile) or is over. */
@@ -119,6 +153,8 @@ function judgePod(situation: Situation, hold: Hold): Verdict {
   if (evidence.is === "unknown") return step({ do: "look", at: hold.ref });
   if (isProven(evidence, hold.token)) return over("Terminated");
   if (!hold.confirmed) return judgeUnconfirmed(situation, hold, isPast(evidence));
+  const forced = judgeForced(situation, hold, evidence);
+  if (forced) return forced;
   if (hold.expired) return judgeExpired(situation, hold, evidence);
   const { timers, wishes } = situation;
   const pod = lastSeen(evidence);
@@ -132,25 +168,61 @@ function judgePod(situation: Situation, hold: Hold): Verdict {
 }
 
 function judgeClient(situation: Situation, hold: Hold): Verdict {
+  if (forcedRelease(situation.lease, hold)) return over("Forced");
   const request = situation.requests.find(({ uid }) => uid === hold.ref.uid);
-  if (!request)
-    return situation.isRequestGone(hold.ref.uid)
-      ? over("RequestDeleted")
-      : step({ do: "look", at: hold.ref });
+  if (request?.terminating || situation.isRequestGone(hold.ref.uid)) return over("Released");
+  if (!request) return step({ do: "look", at: hold.ref });
+  if (hold.expired) return over("Expired");
+  if (request.spec.renewTimeMs !== hold.renewTimeMs) return step(renewClient(situation, hold, request));
   if (!hold.confirmed && request.spec.waitUntilMs !== undefined)
     return judgeUnconfirmed(situation, hold, false);
-  if (hold.expired) return over("Expired");
   return judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
 }
 
+/** Its client has asked for a renewal, or confirms the grant. A refusal is an answer too, and renews nothing. */
+function renewClient({ lease, nowMs }: Situation, hold: Hold, request: LeaseRequest): Decision {
+  const { renewTimeMs } = request.spec;
+  const renewal = {
+    uid: hold.ref.uid,
+    token: hold.token,
+    // A client does not look whether its ttl has become shorter.
+    countedTtlMs: hold.ttlMs,
+    wantedTtlMs: holdTtlMs(lease, request.spec.ttlMs, undefined),
+    renew: true,
+  };
+  const renewed = renewHold(lease, renewal, nowMs);
+  const status = renewed.ok ? renewed.status : lease.status;
+  return {
+    do: "write",
+    status: changeHold(status, defined({ renewTimeMs })),
+    why: renewed.ok ? "Renewed" : "NotRenewed",
+    trace: request,
+  };
+}
+
+/**
+ * An admin took the Lease away: renewals are refused from then on. A pod that is seen running where its kubelet can end it is
+ * deleted, and its end awaited; otherwise the admin's word is taken.
+ */
+function judgeForced(situation: Situation, hold: Hold, evidence: PodEvidence): Verdict | undefined {
+  const forced = forcedRelease(situation.lease, hold);
+  if (!forced) return undefined;
+  const node = evidence.is === "present" && !isTerminal(evidence.pod) ? evidence.pod.node : undefined;
+  const isSeenRunning = node !== undefined && situation.isNodeReady(node);
+  if (forced.now || !isSeenRunning) return over("Forced");
+  if (hold.revoked === undefined) return step(change(situation, { revoked: "Forced" }, "Revoked"));
+  return isDeletable(evidence) ? step(deletePod(hold)) : undefined;
+}
+
 /** Before its grant is confirmed no main can have started, so nothing needs proof. */
-function judgeUnconfirmed({ requests, timers }: Situation, hold: Hold, isPastUse: boolean): Verdict {
+function judgeUnconfirmed({ lease, requests, timers }: Situation, hold: Hold, isPastUse: boolean): Verdict {
+  if (forcedRelease(lease, hold)) return over("Forced");
   if (isPastUse) return over("NotConfirmed");
   const leftMs = CONFIRM_WITHIN_MS - timers.silentForMs;
   if (leftMs > 0) return step({ do: "wait", forMs: leftMs });
   return over(
     "NotConfirmed",
-    requests.find(({ spec, uid }) => (spec.ref?.uid ?? uid) === hold.ref.uid),
+    requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid),
   );
 }
 
@@ -221,11 +293,11 @@ function change({ lease }: Situation, of: Partial<Hold>, why: Why): Decision {
   return { do: "write", status: changeHold(lease.status, of), why };
 }
 
-function endOnly({ lease, nowMs }: Situation, reason: EndReason, passOver?: LeaseRequest): Decision {
-  const ended = endHold(lease.status, reason, nowMs);
+function endOnly(situation: Situation, hold: Hold, reason: EndReason, passOver?: LeaseRequest): Decision {
+  const status = ended(situation, hold, reason);
   return passOver
-    ? { do: "write", status: withoutLastRequest(ended), why: reason, passOver }
-    : { do: "write", status: ended, why: reason };
+    ? { do: "write", status: withoutLastRequest(status), why: reason, passOver }
+    : { do: "write", status, why: reason };
 }
 
 /** Holds of a deleted Lease end as others do, but wake nobody by this one. */
@@ -272,7 +344,7 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
       request,
       ref: holderRefOf(request, pod),
       token: nextToken(lease, requests, nowMs),
-      ttlMs: holdTtlMs(lease, request, pod),
+      ttlMs: holdTtlMs(lease, request.spec.ttlMs, pod),
     };
     return { do: "write", status: grantHold(free, grant, nowMs), why: "Granted", granted: request };
   }

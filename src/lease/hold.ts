@@ -6,16 +6,16 @@
 import { defined } from "../shared/json.ts";
 import type { PodView } from "./pod.ts";
 import { MIN_POD_TTL_MS } from "./settings.ts";
-import type { EndReason, Hold, HolderRef, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
+import type { EndReason, ForcedRelease, Hold, HolderRef, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
 
 const HISTORY_LENGTH = 10;
 
-/** `status` without its hold, which is noted in the history. */
-export function endHold(status: LeaseStatus, reason: EndReason, nowMs: number): LeaseStatus {
+/** `status` without its hold, which is noted in the history; `by` is the admin who ended it. */
+export function endHold(status: LeaseStatus, reason: EndReason, nowMs: number, by?: string): LeaseStatus {
   const { hold, ...rest } = status;
   if (!hold) return status;
   const { holder, acquiredMs, token } = hold;
-  const ended = { holder, acquiredMs, endedMs: nowMs, reason, token };
+  const ended = { holder, acquiredMs, endedMs: nowMs, reason, token, ...defined({ by }) };
   return { ...rest, history: [ended, ...status.history].slice(0, HISTORY_LENGTH) };
 }
 
@@ -60,6 +60,7 @@ export function grantHold(
     expired: false,
     releasing: false,
     unreachable: false,
+    ...defined({ renewTimeMs: request.spec.renewTimeMs }),
   };
   return { ...status, hold, lastToken: token, lastRequest: request.uid };
 }
@@ -76,9 +77,16 @@ export function holdOf(lease: Lease | undefined, { uid, token }: HoldClaim): Hol
   return hold?.ref.uid === uid && hold.token === token ? hold : undefined;
 }
 
+/** The admin's word that this hold is over, if it was given. */
+export function forcedRelease({ forced }: Lease, { token }: Pick<Hold, "token">): ForcedRelease | undefined {
+  return forced?.token === token ? forced : undefined;
+}
+
 export interface Renewal extends HoldClaim {
-  /** What the keeper counts with; the hold keeps the larger of this and the Lease's own. */
-  ttlMs: number;
+  /** What its holder counts with until it is answered. */
+  countedTtlMs: number;
+  /** What a new hold would get. The holder learns of a shorter one by the answer, and the hold gets it with the renewal after that. */
+  wantedTtlMs: number;
   /** Whether the pod's annotations allow renewals beyond the confirmation. */
   renew: boolean;
   maxHoldMs?: number;
@@ -99,7 +107,8 @@ export type RenewalResult =
 export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): RenewalResult {
   const hold = holdOf(lease, renewal);
   if (!hold || hold.expired) return { ok: false, reason: "NotHolder" };
-  if (hold.revoked) return { ok: false, reason: hold.revoked === "NotStarted" ? "NotStarted" : "Revoked" };
+  if (hold.revoked === "NotStarted") return { ok: false, reason: "NotStarted" };
+  if (hold.revoked || forcedRelease(lease, hold)) return { ok: false, reason: "Revoked" };
   // The answer to a confirmation may be lost: its gate sends it again.
   const isConfirmation =
     !hold.confirmed ||
@@ -110,7 +119,7 @@ export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): Renewa
       return { ok: false, reason: "MaxHold" };
     }
   }
-  const ttlMs = Math.max(hold.ttlMs, renewal.ttlMs);
+  const ttlMs = Math.max(renewal.countedTtlMs, renewal.wantedTtlMs);
   const renewed: Hold = {
     ...hold,
     ttlMs,
@@ -122,6 +131,16 @@ export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): Renewa
     releasing: false,
   };
   return { ok: true, status: { ...lease.status, hold: renewed }, hold: renewed };
+}
+
+/** A holder renews each third of its ttl, or each half of it: beyond this share something is wrong. */
+const LATE_AFTER_TTL = 2 / 3;
+
+/** After what silence `renewed` followed `old`, if that was too long for comfort; else 0. By the wall clock: for people. */
+export function lateRenewalMs(old: Hold, renewed: Hold): number {
+  if (renewed.renewals === old.renewals) return 0;
+  const silentMs = renewed.expiresMs - renewed.ttlMs - (old.expiresMs - old.ttlMs);
+  return silentMs > LATE_AFTER_TTL * old.ttlMs ? silentMs : 0;
 }
 
 /** `status` with changes to its hold. */
@@ -156,8 +175,8 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
 }
 
 /** The TTL a new hold gets: what its claimant asked for, else the Lease's, but never too short for a pod to be stopped in. */
-export function holdTtlMs(lease: Lease, request: LeaseRequest, pod: PodView | undefined): number {
-  const wantedMs = request.spec.ttlMs ?? lease.spec.ttlMs;
+export function holdTtlMs(lease: Lease, askedMs: number | undefined, pod: PodView | undefined): number {
+  const wantedMs = askedMs ?? lease.spec.ttlMs;
   const leastMs = pod ? Math.max(MIN_POD_TTL_MS, pod.selfFencing ? 2 * pod.stopMs : 0) : 0;
   return Math.ceil(Math.max(wantedMs, leastMs));
 }

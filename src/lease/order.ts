@@ -20,10 +20,17 @@ export function isWaiting(request: LeaseRequest): boolean {
   return request.status.phase === "Pending" && !request.terminating;
 }
 
+/** Whether it is to be granted or denied the first time that the arbiter sees it. */
+export function isOneTry({ spec: { ref, waitUntilMs, requestedAtMs } }: LeaseRequest): boolean {
+  return ref === undefined && waitUntilMs !== undefined && waitUntilMs <= requestedAtMs;
+}
+
 /** A client that died while it waited leaves its request behind: until `waitUntil` it counts as waiting, and no longer. */
 export function waitsUntilMs(request: LeaseRequest): number {
   const { ref, waitUntilMs } = request.spec;
-  return ref || !isWaiting(request) ? Number.POSITIVE_INFINITY : (waitUntilMs ?? Number.POSITIVE_INFINITY);
+  return ref || !isWaiting(request) || isOneTry(request)
+    ? Number.POSITIVE_INFINITY
+    : (waitUntilMs ?? Number.POSITIVE_INFINITY);
 }
 
 /** Everybody who waits for `lease`, first one first. */

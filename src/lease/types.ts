@@ -41,6 +41,8 @@ export interface Hold {
   confirmed: boolean;
   /** The run of the pod's gate that confirmed it: see src/shared/gate-run.ts. */
   gateRun?: string;
+  /** The `renewTime` of its client's request that was taken into account last. */
+  renewTimeMs?: number;
   /** The phase is Expired: the TTL and its allowance passed in silence. */
   expired: boolean;
   /** The keeper said that it ends, and nothing has proved yet that main ended. Such a holder cannot fence itself any more. */
@@ -58,7 +60,6 @@ export type EndReason =
   | "NotConfirmed"
   | "Fenced"
   | "Restarted"
-  | "RequestDeleted"
   | "Forced";
 
 export interface PastHold {
@@ -67,6 +68,17 @@ export interface PastHold {
   endedMs: number;
   reason: EndReason;
   token: number;
+  /** Who ended it, where an admin did. */
+  by?: string;
+}
+
+/** An admin's word that the hold with this token is over: from then on it is not renewed. */
+export interface ForcedRelease {
+  token: number;
+  /** The user's name. */
+  by: string;
+  /** Without waiting for proof that the holder has ended. */
+  now: boolean;
 }
 
 /** One condition of a Lease, as metav1.Condition has it. */
@@ -107,6 +119,8 @@ export interface Lease {
   createdMs: number;
   terminating: boolean;
   spec: LeaseSpec;
+  /** The last one; it may be about a hold that is long over. */
+  forced?: ForcedRelease;
   status: LeaseStatus;
 }
 
@@ -130,12 +144,17 @@ export interface LeaseRequest {
     ttlMs?: number;
     requestedAtMs: number;
     requestedBy?: string;
+    /** When its client last asked for a renewal, or confirmed the grant. */
+    renewTimeMs?: number;
     waitUntilMs?: number;
   };
   status: {
     phase: RequestPhase;
     reason?: string;
     token?: number;
+    /** The ttl of the hold. */
+    holdTtlMs?: number;
+    /** When a request that was denied, or whose hold is over, is deleted. */
     expiresMs?: number;
   };
 }

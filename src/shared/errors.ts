@@ -12,6 +12,14 @@ const STATUS = {
   NotStarted: 409,
   MaxHold: 409,
   NotRenewable: 409,
+  /** Somebody else holds the klease. */
+  Held: 409,
+  /** Waited for it for as long as it was told to. */
+  TimedOut: 409,
+  /** Stopped waiting, since it was told to, or somebody deleted the request. */
+  Withdrawn: 409,
+  /** Had it, and could not keep it. */
+  Lost: 409,
   Conflict: 409,
   AlreadyExists: 409,
   Gone: 410,

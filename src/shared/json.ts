@@ -3,6 +3,15 @@
  * (an empty collection) where it has another: the caller decides what a missing value means.
  */
 
+/** The value of a JSON document; undefined for what is none. */
+export function parseJson(document: string): unknown {
+  try {
+    return JSON.parse(document);
+  } catch {
+    return undefined;
+  }
+}
+
 export function record(value: unknown): Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? { ...value } : {};
 }

@@ -29,6 +29,8 @@ export const ANNOTATION = {
 export const INJECTED_ANNOTATION = `${GROUP}/injected`;
 /** Lists the labels and annotations that we put into a CronJob's template, so that they can be withdrawn again. */
 export const PROPAGATED_ANNOTATION = `${GROUP}/propagated`;
+/** On a Lease: an admin has taken it from its holder. Written by our admission webhook only. */
+export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release`;
 
 export const GATE_CONTAINER = "konductor-gate";
 export const KEEPER_CONTAINER = "konductor-keeper";

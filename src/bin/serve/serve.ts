@@ -1,11 +1,11 @@
 import { KubeConfig } from "@kubernetes/client-node";
 import { createArbiter } from "../../controller/arbiter.ts";
-import { createLeaseReporter } from "../../controller/lease-reporter.ts";
 import { type Caches, createCaches } from "../../kube/caches.ts";
 import { createKubeClient } from "../../kube/client.ts";
 import { createEventRecorder } from "../../kube/events.ts";
 import { type ClusterFeatures, createClusterFeatures } from "../../kube/features.ts";
 import { createLeaderElector } from "../../kube/leader-election.ts";
+import { createLeaseReporter } from "../../kube/lease-reporter.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { describeError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -76,6 +76,7 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
   await Promise.all(Object.values(caches).map((cache) => cache.synced));
 
   const events = createEventRecorder({ client, component: "konductor", instance: identity, clock, logger });
+  const reporter = createLeaseReporter({ events, logger });
   const server = createServer({
     tls: servedBy(certificate),
     admission: admissionPlugin({
@@ -90,12 +91,14 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
       }),
       systemNamespaces: ["kube-system", namespace],
       createMissingLeases: config.createMissingLeases,
+      clock,
       logger,
     }),
     gateApi: {
       client,
       caches,
       events,
+      reporter,
       authenticate: createAuthenticate({ client, clock }),
       trust: () => ({ ca: certificate.caBundlePem, urls: [address.url] }),
       clock,
@@ -111,7 +114,6 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
   readiness.serving();
   logger.info({ url: address.url, selfFencing: features.selfFencing }, "serving");
 
-  const reporter = createLeaseReporter({ events, logger });
   const arbiter = createArbiter({ ...config, client, caches, reporter, clock, logger });
   const elector = createLeaderElector({
     client,

@@ -6,8 +6,8 @@ export function grantedLine({ token, ttlMs }: Hold, { ca, urls }: Trust): object
   return { state: "granted", token, ttlMs, renewEveryMs: Math.floor(ttlMs / 3), ca, urls };
 }
 
-/** The answer to a renewal. */
-export function renewedAnswer({ token, ttlMs, renewals }: Hold, { ca, urls }: Trust): object {
+/** The answer to a renewal. The keeper counts with this `ttlMs`, which is never more than the hold's. */
+export function renewedAnswer({ token, renewals }: Hold, ttlMs: number, { ca, urls }: Trust): object {
   return { token, ttlMs, renewals, ca, urls };
 }
 

@@ -62,7 +62,7 @@ export function createGateApi(options: GateApiOptions): GateApi {
       const message = parseRenew(request.body);
       const pod = await findCaller(options, identity, message.lease);
       const renewed = await renew(options, pod, message);
-      if (renewed.ok) return timed(renewedAnswer(renewed.hold, trust()));
+      if (renewed.ok) return timed(renewedAnswer(renewed.hold, renewed.ttlMs, trust()));
       const { ok: _, ...refusal } = renewed;
       return reply.code(409).send(timed(refusal));
     });

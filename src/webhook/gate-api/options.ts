@@ -1,5 +1,6 @@
 import type { KubeClient } from "../../kube/api.ts";
 import type { EventRecorder } from "../../kube/events.ts";
+import type { LeaseReporter } from "../../kube/lease-reporter.ts";
 import type { Reflector } from "../../kube/reflector.ts";
 import type { PodView } from "../../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../lease/types.ts";
@@ -24,6 +25,7 @@ export interface GateApiOptions {
   client: KubeClient;
   caches: { leases: Cache<Lease>; requests: Cache<LeaseRequest>; pods: Cache<PodView> };
   events: Pick<EventRecorder, "record">;
+  reporter: Pick<LeaseReporter, "report">;
   authenticate: Authenticate;
   trust(): Trust;
   clock: Clock;

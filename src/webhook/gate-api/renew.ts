@@ -1,7 +1,7 @@
 import { writeRequestStatus } from "../../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { isoTime, parseLeaseRequest } from "../../lease/codec.ts";
-import { holdOf, type RenewalRefusal, type RenewalResult, renewHold } from "../../lease/hold.ts";
+import { holdOf, holdTtlMs, type RenewalRefusal, renewHold } from "../../lease/hold.ts";
 import { requestName } from "../../lease/naming.ts";
 import type { PodView } from "../../lease/pod.ts";
 import { readSettings } from "../../lease/settings.ts";
@@ -11,10 +11,15 @@ import { defined } from "../../shared/json.ts";
 import { LEASE_LABEL } from "../../shared/names.ts";
 import type { RenewRequest } from "./messages.ts";
 import type { GateApiOptions } from "./options.ts";
-import { liveLease, updateLease } from "./update-lease.ts";
+import { liveLease, type Outcome, updateLease } from "./update-lease.ts";
 
 export type RenewAnswer =
-  | { ok: true; hold: Hold }
+  | {
+      ok: true;
+      hold: Hold;
+      /** What the keeper counts with from now on: less than the hold's, when the ttl has become shorter. */
+      ttlMs: number;
+    }
   | { ok: false; reason: RenewalRefusal; holder: string | undefined; message: string };
 
 /** Renews, or confirms, the hold of `pod`. Refused only after a live look at the Lease: a keeper that is refused stops its pod. */
@@ -34,18 +39,18 @@ function renewLease(
   { lease: name, token, ttlMs, gateRun }: RenewRequest,
 ): Promise<RenewAnswer> {
   const { namespace, uid } = pod;
-  const renewal = { uid, token, ttlMs, ...defined({ gateRun }), ...renewalWishes(pod) };
+  const { askedTtlMs, ...wishes } = renewalWishes(pod);
   return updateLease<RenewAnswer>(options, { namespace, name }, (lease) => {
-    const result: RenewalResult = lease
-      ? renewHold(lease, renewal, options.clock.nowMs())
-      : { ok: false, reason: "Revoked" };
-    if (result.ok) return { answer: { ok: true, hold: result.hold }, write: result.status };
-    const { reason } = result;
-    const hold = lease?.status.hold;
-    const message = `klease ${namespace}/${name} is not renewed for ${pod.name} with token ${token}: ${
-      lease ? explain(reason, hold) : "it was deleted"
-    }`;
-    return { answer: { ok: false, reason, holder: hold?.holder, message }, needsLive: true };
+    const refuse = (reason: RenewalRefusal, because: string): Outcome<RenewAnswer> => {
+      const message = `klease ${namespace}/${name} is not renewed for ${pod.name} with token ${token}: ${because}`;
+      return { answer: { ok: false, reason, holder: lease?.status.hold?.holder, message }, needsLive: true };
+    };
+    if (!lease) return refuse("Revoked", "it was deleted");
+    const wantedTtlMs = holdTtlMs(lease, askedTtlMs, pod);
+    const renewal = { uid, token, countedTtlMs: ttlMs, wantedTtlMs, ...defined({ gateRun }), ...wishes };
+    const result = renewHold(lease, renewal, options.clock.nowMs());
+    if (!result.ok) return refuse(result.reason, explain(result.reason, lease.status.hold));
+    return { answer: { ok: true, hold: result.hold, ttlMs: wantedTtlMs }, write: result.status };
   });
 }
 
@@ -99,9 +104,15 @@ function explain(reason: RenewalRefusal, hold: Hold | undefined): string {
 }
 
 /** Annotations that cannot be read any more (admission once could) must not cost a running pod its hold. */
-function renewalWishes({ lease = "", annotations }: PodView): { renew: boolean; maxHoldMs?: number } {
+function renewalWishes({ lease = "", annotations }: PodView): RenewalWishes {
   const result = readSettings({ labels: { [LEASE_LABEL]: lease }, annotations });
   if (!result.ok) return { renew: true };
-  const { renew, maxHoldMs } = result.settings;
-  return { renew, ...(maxHoldMs !== undefined && { maxHoldMs }) };
+  const { renew, maxHoldMs, ttlMs } = result.settings;
+  return { renew, ...defined({ maxHoldMs, askedTtlMs: ttlMs }) };
+}
+
+interface RenewalWishes {
+  renew: boolean;
+  maxHoldMs?: number;
+  askedTtlMs?: number;
 }

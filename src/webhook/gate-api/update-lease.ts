@@ -33,10 +33,10 @@ export function liveLease(
 
 /**
  * The one way in which the gate API changes a Lease: read, decide, write what was decided to exactly the version that was read,
- * and show it in the cache. When somebody else was faster, read live and decide again. Refuses with NotReady after too many tries.
+ * show it in the cache, and tell people. When somebody else was faster, read live and decide again. Refuses with NotReady after too many tries.
  */
 export async function updateLease<T>(
-  { client, caches, clock }: Pick<GateApiOptions, "client" | "caches" | "clock">,
+  { client, caches, reporter, clock }: Pick<GateApiOptions, "client" | "caches" | "reporter" | "clock">,
   ref: { namespace: string; name: string },
   decide: (lease: Lease | undefined) => Outcome<T>,
   { live = false }: UpdateOptions = {},
@@ -50,7 +50,9 @@ export async function updateLease<T>(
     if (isDoubtful) continue;
     if (!lease || !write) return answer;
     try {
-      caches.leases.apply(await writeLeaseStatus(client, lease, write, clock.nowMs()));
+      const written = await writeLeaseStatus(client, lease, write, clock.nowMs());
+      caches.leases.apply(written);
+      reporter.report(lease, written);
       return answer;
     } catch (error) {
       if (!hasCode(error, "Conflict", "NotFound")) throw error;

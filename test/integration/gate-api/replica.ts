@@ -1,6 +1,8 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { createCaches } from "../../../src/kube/caches.ts";
 import { createKubeClient } from "../../../src/kube/client.ts";
+import type { EventReport } from "../../../src/kube/events.ts";
+import { createLeaseReporter } from "../../../src/kube/lease-reporter.ts";
 import type { Lease } from "../../../src/lease/types.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
@@ -44,13 +46,17 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const names = { dnsNames: ["konductor.konductor-system.svc"], ipAddresses: ["127.0.0.1"] };
   const { certPem, keyPem } = await issueServingCertificate(authority, names, clock.nowMs());
   const recorded: string[] = [];
+  const events = {
+    record: ({ reason, message }: EventReport) => void recorded.push(`${reason}: ${message}`),
+  };
   const server = createServer({
     tls: { cert: certPem, key: keyPem },
     admission: (_app, _options, done) => done(),
     gateApi: {
       client,
       caches,
-      events: { record: ({ reason, message }) => void recorded.push(`${reason}: ${message}`) },
+      events,
+      reporter: createLeaseReporter({ events, logger }),
       authenticate: createAuthenticate({ client, clock }),
       trust: () => ({ ca: authority.certPem, urls: URLS }),
       clock,

@@ -20,7 +20,13 @@ const request = (spec: object) =>
 function stepsAfter(seconds: number, spec: object) {
   const requests = [request(spec)];
   const nowMs = START_MS + seconds * 1_000;
-  return followUps({ lease, requests, evidenceOf: () => ({ is: "unknown" }), nowMs }).map((step) => step.do);
+  return followUps({
+    lease,
+    requests,
+    evidenceOf: () => ({ is: "unknown" }),
+    hasLapsed: () => false,
+    nowMs,
+  }).map((step) => step.do);
 }
 
 describe("a client's request that waits", () => {

@@ -24,6 +24,7 @@ function gateApiWith({ authenticate = async () => POD }: { authenticate?: Authen
     client: failing,
     caches: { ...memoryCaches(), pods: memoryCache<PodView>() },
     events: { record: () => {} },
+    reporter: { report: () => {} },
     authenticate,
     trust: () => ({ ca: "", urls: [] }),
     clock: turnedClock(),

@@ -26,6 +26,7 @@ function waiting() {
     client: unreachable,
     caches,
     events: { record: () => {} },
+    reporter: { report: () => {} },
     authenticate: () => Promise.reject(new Error("nobody calls")),
     trust: () => ({ ca: "", urls: [] }),
     clock,

@@ -37,7 +37,6 @@ const REASONS: EndReason[] = [
   "NotConfirmed",
   "Fenced",
   "Restarted",
-  "RequestDeleted",
   "Forced",
 ];
 const pastHold = fc.record({

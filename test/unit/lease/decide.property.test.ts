@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { LeaseSpec } from "../../../src/lease/types.ts";
 import { Broken } from "./world/api.ts";
-import { type Profile, stories, tell } from "./world/events.ts";
+import { LONG_TTL_MS, type Profile, stories, tell } from "./world/events.ts";
 import type { Guards } from "./world/guards.ts";
 
 const RUNS = 1_000;
@@ -25,8 +25,8 @@ test.each<[Profile, Partial<LeaseSpec>]>([
   );
 });
 
-/** The guard that is off, the invariant that breaks without it, where it does, and by which events where that is rare. */
-test.each<[keyof Guards, string, Profile, string[]?]>([
+/** The guard that is off, the invariant that breaks without it, where it does, and by which events and spec where that is rare. */
+test.each<[keyof Guards, string, Profile, string[]?, Partial<LeaseSpec>?]>([
   // An arbiter that was paused writes what it decided long ago over what has happened since.
   ["guardedWrites", "I1", "recreation"],
   // A gate that was slow lets its pod through after its grant was taken back.
@@ -43,18 +43,26 @@ test.each<[keyof Guards, string, Profile, string[]?]>([
   ["waitForUnrecorded", "I1", "recreation"],
   // An acquire that comes late is taken for a gate that runs again: the hold of a main that runs gets another token.
   ["laterRunsOnly", "I1", "faults"],
+  // The answers of a keeper are lost, and its klease's ttl was shortened: the hold ends before the keeper thinks so.
+  [
+    "keepCountedTtl",
+    "I1",
+    "faults",
+    ["work", "pass", "changeTtl", "deafen", "mute", "deliver"],
+    { ttlMs: LONG_TTL_MS },
+  ],
   // Who was passed over once is passed over for ever.
   ["unmarkWhoAsks", "I3", "faults"],
   // A Lease that is created again begins with a token that was given before.
   ["tokensFromBirth", "I2", "recreation"],
 ])(
   "without %s, %s breaks",
-  (guard, invariant, profile, only) => {
+  (guard, invariant, profile, only, leaseSpec = {}) => {
     let broken = "nothing";
     fc.check(
       fc.property(stories(profile, only), (story) => {
         try {
-          tell(story, profile, { guards: { [guard]: false } });
+          tell(story, profile, { guards: { [guard]: false }, leaseSpec });
         } catch (error) {
           if (!(error instanceof Broken)) throw error;
           broken = error.message;

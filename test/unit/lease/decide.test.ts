@@ -33,6 +33,7 @@ function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> 
     requests: [waiter],
     evidenceOf: () => ({ is: "present", pod }),
     isRequestGone: () => false,
+    isNodeReady: () => true,
     unrecordedHolders: 0,
     timers: { heldForMs: 99_000, silentForMs: 99_000, expiredForMs: 0, endingForMs: 0, ...timers },
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },

@@ -3,7 +3,13 @@
  * show any of them. Writes of the Lease's status are guarded by resourceVersion, as the rules demand; `unguarded` drops that.
  */
 import type { PodView } from "../../../../src/lease/pod.ts";
-import type { Lease, LeaseRequest, LeaseSpec, LeaseStatus } from "../../../../src/lease/types.ts";
+import type {
+  ForcedRelease,
+  Lease,
+  LeaseRequest,
+  LeaseSpec,
+  LeaseStatus,
+} from "../../../../src/lease/types.ts";
 
 export type Requests = ReadonlyMap<string, LeaseRequest>;
 export type Pods = ReadonlyMap<string, PodView>;
@@ -33,6 +39,8 @@ export interface Api {
   pods(): Pods;
   createLease(spec: LeaseSpec): void;
   deleteLease(): void;
+  /** What users and admins write: another ttl, a forced release. */
+  changeLease(change: { ttlMs?: number; forced?: ForcedRelease }): void;
   /** Whether the write was accepted. */
   writeLease(read: Lease, status: LeaseStatus): boolean;
   createRequest(
@@ -87,6 +95,12 @@ export function createApi({ now, spend, ...options }: ApiOptions): Api {
       };
       const fresh = { ...names, generation: 1, createdMs, terminating: false, spec, status: NO_HOLD };
       if (!lease()) versions.lease.push(fresh);
+    },
+    changeLease({ ttlMs, forced }) {
+      const current = lease();
+      if (!current) return;
+      const spec = { ...current.spec, ...(ttlMs !== undefined && { ttlMs }) };
+      versions.lease.push({ ...current, spec, resourceVersion: next(), ...(forced && { forced }) });
     },
     deleteLease() {
       if (lease()) versions.lease.push(undefined);

@@ -32,9 +32,11 @@ export interface ArbiterWorld {
   now(): number;
   guards: Guards;
   isNodeOutOfService(podUid: string): boolean;
+  /** A node that is cut off counts as ready until somebody has noticed. */
+  isNodeReady(node: string): boolean;
 }
 
-export function createArbiter({ api, now, guards, isNodeOutOfService }: ArbiterWorld): Arbiter {
+export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeReady }: ArbiterWorld): Arbiter {
   let at: Record<Kind, number>;
   let plan: (() => boolean)[] = [];
   let looked: Map<string, PodEvidence>;
@@ -123,6 +125,7 @@ export function createArbiter({ api, now, guards, isNodeOutOfService }: ArbiterW
       evidenceOf: ({ uid }) => evidenceOf(uid),
       // Clients do not occur here.
       isRequestGone: () => false,
+      isNodeReady,
       unrecordedHolders: guards.waitForUnrecorded ? unrecordedHolders(lease).length : 0,
       timers: timers(lease),
       wishes: { startTimeoutMs: START_TIMEOUT_MS, continueOnLoss: false },

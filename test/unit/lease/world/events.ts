@@ -2,9 +2,10 @@
 import fc from "fast-check";
 import { KINDS, type Kind } from "./arbiter.ts";
 import type { PodKind, TruePod } from "./pod.ts";
-import { createWorld, settle, type World, type WorldOptions } from "./world.ts";
+import { createWorld, settle, TTL_MS, type World, type WorldOptions } from "./world.ts";
 
 const MAX_PODS = 3;
+export const LONG_TTL_MS = 4 * TTL_MS;
 
 export interface Event {
   what: string;
@@ -71,6 +72,19 @@ const ordinary: Record<string, Action> = {
   unmute: onPod((_, pod) => {
     pod.muted = false;
   }),
+  deafen: onPod((_, pod) => {
+    pod.deaf = true;
+  }),
+  hear: onPod((_, pod) => {
+    pod.deaf = false;
+  }),
+  changeTtl: ({ api }, { n }) => api.changeLease({ ttlMs: n % 2 === 0 ? TTL_MS : LONG_TTL_MS }),
+  force: ({ api }) => {
+    const hold = api.lease()?.status.hold;
+    // Of a pod that is not to be seen the admin's word is taken, true or not.
+    if (hold && api.pods().has(hold.ref.uid))
+      api.changeLease({ forced: { token: hold.token, by: "admin", now: false } });
+  },
   delete: onPod(({ api }, { uid }) => {
     const pod = api.pods().get(uid);
     if (pod && pod.deletionMs === undefined) api.putPod({ ...pod, deletionMs: 1 });
@@ -99,7 +113,9 @@ const harsh: Record<string, Action> = {
     api.removePod(pod.uid);
   }),
   forceDelete: onPod(({ api }, { uid, node, keeper }) => {
-    if (node !== "cut" || keeper !== "down") api.removePod(uid);
+    const lease = api.lease();
+    const isForced = lease?.forced !== undefined && lease.forced.token === lease.status.hold?.token;
+    if (!isForced && (node !== "cut" || keeper !== "down")) api.removePod(uid);
   }),
 };
 

@@ -16,6 +16,8 @@ export interface Guards {
   waitForUnrecorded: boolean;
   /** A confirmed hold is only granted anew to a later run of its gate: an acquire may have been on its way for long. */
   laterRunsOnly: boolean;
+  /** A hold never lasts shorter than its keeper counts, though the ttl was shortened. */
+  keepCountedTtl: boolean;
   /** A gate that asks again is no longer passed over. */
   unmarkWhoAsks: boolean;
   /** The first token of a Lease is its time of creation. */
@@ -31,6 +33,7 @@ export const ALL_GUARDS: Guards = {
   fencing: true,
   waitForUnrecorded: true,
   laterRunsOnly: true,
+  keepCountedTtl: true,
   unmarkWhoAsks: true,
   tokensFromBirth: true,
 };

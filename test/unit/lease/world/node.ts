@@ -26,6 +26,8 @@ export interface Node {
 
 /** How late a connected kubelet may be. */
 const NOTICE_MS = 2_000;
+/** A renewal that was not answered is sent again. */
+const RETRY_MS = 1_000;
 
 export interface NodeWorld {
   api: Api;
@@ -122,11 +124,16 @@ export function createNode({ api, replica, guards, now }: NodeWorld): Node {
 
   function renew(pod: TruePod): void {
     if (!pod.file || !isConnected(pod) || now() < pod.renewAtMs) return;
-    const ttlMs = replica.renew(pod, pod.file.token);
+    const ttlMs = replica.renew(pod, pod.file.token, pod.file.ttlMs);
+    if (pod.deaf) {
+      pod.renewAtMs = now() + RETRY_MS;
+      return;
+    }
     if (ttlMs === undefined) {
       fence(pod);
       return;
     }
+    pod.file.ttlMs = ttlMs;
     pod.file.deadlineMs = now() + ttlMs;
     pod.renewAtMs = now() + ttlMs / 3;
   }
@@ -145,11 +152,13 @@ export function createNode({ api, replica, guards, now }: NodeWorld): Node {
         if (answer.state === "waiting") return;
         pod.gate = "granted";
         pod.token = answer.token;
+        pod.grantTtlMs = answer.ttlMs;
       } else if (pod.gate === "granted") {
-        const ttlMs = guards.confirm ? replica.renew(pod, pod.token) : 15_000;
+        const ttlMs = guards.confirm ? replica.renew(pod, pod.token, pod.grantTtlMs) : pod.grantTtlMs;
+        if (pod.deaf) return;
         pod.gate = ttlMs === undefined ? "asking" : "confirmed";
         if (ttlMs === undefined) return;
-        pod.file = { token: pod.token, deadlineMs: now() + ttlMs, lost: false };
+        pod.file = { token: pod.token, ttlMs, deadlineMs: now() + ttlMs, lost: false };
         pod.renewAtMs = now() + ttlMs / 3;
       }
     },

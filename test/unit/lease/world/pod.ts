@@ -24,9 +24,12 @@ export interface TruePod extends PodKind {
   node: "up" | "cut" | "dead";
   /** Only the keeper's and the gate's calls are lost. */
   muted: boolean;
+  /** Its calls arrive, and their answers are lost. */
+  deaf: boolean;
   gate: "asking" | "granted" | "confirmed" | "passed" | "failed";
   /** The token that it was granted in this run. */
   token: number;
+  grantTtlMs: number;
   gateFinishedMs?: number;
   main: "waiting" | "running" | "ended";
   mainExit?: number;
@@ -34,7 +37,7 @@ export interface TruePod extends PodKind {
   mainStartedMs?: number;
   keeper: "waiting" | "running" | "down" | "ended";
   /** `hold.json`; the deadline is on the node's own clock. */
-  file?: { token: number; deadlineMs: number; lost: boolean };
+  file?: { token: number; ttlMs: number; deadlineMs: number; lost: boolean };
   keeperStartedMs?: number;
   renewAtMs: number;
   /** When the kubelet will have stopped main, and what happens then. */
@@ -55,8 +58,10 @@ export function createPod(index: number, kind: PodKind): TruePod {
     name: `run-${index}`,
     node: "up",
     muted: false,
+    deaf: false,
     gate: "asking",
     token: 0,
+    grantTtlMs: 0,
     main: "waiting",
     keeper: "waiting",
     renewAtMs: 0,
@@ -67,7 +72,9 @@ export function createPod(index: number, kind: PodKind): TruePod {
   };
 }
 
-/** Whether its gate and keeper get answers. */
+export const nodeNameOf = ({ name }: TruePod) => `node-of-${name}`;
+
+/** Whether its gate and keeper get through. */
 export const isConnected = (pod: TruePod) => pod.node === "up" && !pod.muted;
 
 /** Whether main will not be started again without passing the gate. */
@@ -110,7 +117,7 @@ export function statusOf(pod: TruePod): PodView {
     resourceVersion: "",
     lease: LEASE_NAME,
     annotations: {},
-    node: `node-of-${pod.name}`,
+    node: nodeNameOf(pod),
     phase: pod.over ? (pod.mainExit === 0 ? "Succeeded" : "Failed") : passed ? "Running" : "Pending",
     restartPolicy: pod.restartPolicy,
     graceSeconds: GRACE_MS / 1_000,

@@ -4,18 +4,18 @@
  */
 import { changeHold, endHold, holdOf, regrantHold, renewHold } from "../../../../src/lease/hold.ts";
 import { requestName } from "../../../../src/lease/naming.ts";
-import type { Lease, LeaseSpec } from "../../../../src/lease/types.ts";
+import type { Hold, Lease, LeaseSpec } from "../../../../src/lease/types.ts";
 import type { Api } from "./api.ts";
 import { LEASE_NAME } from "./api.ts";
 import type { Guards } from "./guards.ts";
 import type { TruePod } from "./pod.ts";
 
-export type Answer = { state: "waiting" } | { state: "granted"; token: number };
+export type Answer = { state: "waiting" } | { state: "granted"; token: number; ttlMs: number };
 
 export interface Replica {
   acquire(pod: TruePod): Answer;
-  /** The ttl of the answer; undefined where it was refused. */
-  renew(pod: TruePod, token: number): number | undefined;
+  /** The ttl of the answer; undefined where it was refused. `countedTtlMs`: what the pod counts with until then. */
+  renew(pod: TruePod, token: number, countedTtlMs: number): number | undefined;
   /** `isCertain`: the times of preStop and SIGTERM show that main has ended. */
   release(pod: TruePod, token: number, isCertain: boolean): void;
   /** An acquire of `pod` that was on its way for long is answered now, whatever its gate does by then. */
@@ -58,10 +58,10 @@ export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Re
     });
   }
 
-  function grantAgain(lease: Lease): number | undefined {
+  function grantAgain(lease: Lease): Hold | undefined {
     const status = regrantHold(lease, api.requests().values(), now());
     api.writeLease(lease, status);
-    return status.hold?.token;
+    return status.hold;
   }
 
   return {
@@ -74,22 +74,25 @@ export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Re
       }
       const hold = lease?.status.hold;
       if (lease && hold?.ref.uid === pod.uid) {
-        const token = hold.confirmed ? grantAgain(lease) : hold.token;
-        if (token !== undefined) return { state: "granted", token };
+        const granted = hold.confirmed ? grantAgain(lease) : hold;
+        if (granted) return { state: "granted", token: granted.token, ttlMs: granted.ttlMs };
       }
       if (lease) queue(pod, lease);
       return { state: "waiting" };
     },
-    renew(pod, token) {
+    renew(pod, token, countedTtlMs) {
       const lease = api.lease();
       if (!lease) return undefined;
-      const renewed = renewHold(lease, { uid: pod.uid, token, ttlMs: 0, renew: true }, now());
+      const wantedTtlMs = lease.spec.ttlMs;
+      const counted = guards.keepCountedTtl ? countedTtlMs : 0;
+      const renewal = { uid: pod.uid, token, countedTtlMs: counted, wantedTtlMs, renew: true };
+      const renewed = renewHold(lease, renewal, now());
       if (!renewed.ok || !api.writeLease(lease, renewed.status)) return undefined;
       const request = requestOf(pod.uid);
       // A Lease that is created again must find who was granted what before; the arbiter may have died before it said so.
       if (request && request.status.token !== token)
         api.writeRequest(request.uid, { phase: "Granted", token });
-      return renewed.hold.ttlMs;
+      return wantedTtlMs;
     },
     release(pod, token, isCertain) {
       const lease = api.lease();

@@ -9,15 +9,14 @@
  *
  * Left out, since the design does not cover it: kubelets that are dead while containers run (AfterExpiry), keepers that crash
  * while cut off, `on-lost: continue`; and what an admin says against the truth: a pod deleted by force whose keeper is down and whose
- * node is cut off, a Lease deleted while a node is cut off or a pod is deleted by force.
+ * node is cut off, or whose Lease is released by force; a Lease deleted while a node is cut off or a pod is deleted by force.
  */
-import { endHold } from "../../../../src/lease/hold.ts";
 import type { LeaseSpec } from "../../../../src/lease/types.ts";
 import { type Api, Broken, createApi, START_MS } from "./api.ts";
 import { type Arbiter, createArbiter, KINDS } from "./arbiter.ts";
 import { ALL_GUARDS, type Guards } from "./guards.ts";
 import { createNode, type Node } from "./node.ts";
-import { createPod, type PodKind, statusOf, type TruePod } from "./pod.ts";
+import { createPod, nodeNameOf, type PodKind, statusOf, type TruePod } from "./pod.ts";
 import { createReplica, type Replica } from "./replica.ts";
 
 const TICK_MS = 250;
@@ -59,7 +58,8 @@ export function createWorld({ guards: given = {}, leaseSpec = {} }: WorldOptions
   const replica = createReplica({ api, now, guards, leaseSpec: spec });
   const node = createNode({ api, replica, guards, now });
   const isNodeOutOfService = (uid: string) => taints.has(uid);
-  const arbiters = [0, 1].map(() => createArbiter({ api, now, guards, isNodeOutOfService }));
+  const isNodeReady = (name: string) => pods.every((pod) => pod.node !== "dead" || nodeNameOf(pod) !== name);
+  const arbiters = [0, 1].map(() => createArbiter({ api, now, guards, isNodeOutOfService, isNodeReady }));
   api.createLease(spec);
 
   function check(): void {
@@ -98,7 +98,8 @@ function obeyUnreachable({ api, pods }: World): void {
   if (!lease || !hold?.unreachable) return;
   if (pods.some(({ uid, main, node }) => uid === hold.ref.uid && main === "running" && node !== "dead"))
     return;
-  api.writeLease(lease, endHold(lease.status, "Forced", lease.createdMs));
+  if (lease.forced?.token !== hold.token)
+    api.changeLease({ forced: { token: hold.token, by: "admin", now: true } });
 }
 
 /** After the events have stopped, everybody behaves well, until nothing is left to be done; then I3 is looked at. */
@@ -106,6 +107,7 @@ export function settle(world: World): void {
   const { api, node, pods, arbiters, taints } = world;
   for (const pod of pods) {
     pod.muted = false;
+    pod.deaf = false;
     if (pod.node === "cut") pod.node = "up";
     if (pod.node !== "dead") continue;
     // The admin does what HolderUnreachable asks for, and the pod garbage collector follows.
