@@ -199,7 +199,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
       acquired: isoTime(acquiredMs),
       ended: isoTime(endedMs),
     })),
-    conditions: conditionsOf(status, nowMs).map(({ lastTransitionMs, ...condition }) => ({
+    conditions: conditionsOf(lease, status, nowMs).map(({ lastTransitionMs, ...condition }) => ({
       ...condition,
       lastTransitionTime: isoTime(lastTransitionMs).replace(/\.\d+Z$/, "Z"),
     })),
@@ -207,7 +207,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
   };
 }
 
-function conditionsOf({ hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
+function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
   const wanted = [
     { type: "Ready", reason: "LeaseReady", message: "konductor arbitrates this klease" },
     hold?.releasing && {
@@ -229,7 +229,7 @@ function conditionsOf({ hold, conditions }: LeaseStatus, nowMs: number): Conditi
       message:
         `${hold.holder} expired and nothing proves that its containers have stopped` +
         `${hold.ref.node ? ` on node ${hold.ref.node}` : ""}: when the node is off, taint it with ` +
-        "node.kubernetes.io/out-of-service; docs/guarantees.md has what else can be done",
+        `node.kubernetes.io/out-of-service; else make sure of it, and koncli lease release ${name} --force`,
     },
   ].filter((condition) => typeof condition === "object");
   return wanted.map((condition) => {

@@ -124,18 +124,13 @@ export function decide(situation: Situation): Decision {
   const verdict = hold.ref.kind === "LeaseRequest" ? judgeClient(situation, hold) : judgePod(situation, hold);
   if (verdict.is === "step") return verdict.step;
   const { reason } = verdict;
-  const next = serveNext(situation, ended(situation, hold, reason), verdict.passOver);
+  const next = serveNext(situation, endHold(lease, reason, situation.nowMs), verdict.passOver);
   if (next.do === "write") return { ...next, ...(verdict.passOver && { passOver: verdict.passOver }) };
   if (next.do !== "wait") return next;
   const shownForMs = situation.timers.expiredForMs;
   if (hold.expired && shownForMs < EXPIRED_SHOWN_MS)
     return { do: "wait", forMs: EXPIRED_SHOWN_MS - shownForMs };
-  return endOnly(situation, hold, reason, verdict.passOver);
-}
-
-function ended({ lease, nowMs }: Situation, hold: Hold, reason: EndReason): LeaseStatus {
-  const by = reason === "Forced" ? forcedRelease(lease, hold)?.by : undefined;
-  return endHold(lease.status, reason, nowMs, by);
+  return endOnly(situation, reason, verdict.passOver);
 }
 
 /** Whether a hold goes on (with the step to take meanwhile) or is over. */
@@ -293,8 +288,8 @@ function change({ lease }: Situation, of: Partial<Hold>, why: Why): Decision {
   return { do: "write", status: changeHold(lease.status, of), why };
 }
 
-function endOnly(situation: Situation, hold: Hold, reason: EndReason, passOver?: LeaseRequest): Decision {
-  const status = ended(situation, hold, reason);
+function endOnly({ lease, nowMs }: Situation, reason: EndReason, passOver?: LeaseRequest): Decision {
+  const status = endHold(lease, reason, nowMs);
   return passOver
     ? { do: "write", status: withoutLastRequest(status), why: reason, passOver }
     : { do: "write", status, why: reason };

@@ -6,17 +6,33 @@
 import { defined } from "../shared/json.ts";
 import type { PodView } from "./pod.ts";
 import { MIN_POD_TTL_MS } from "./settings.ts";
-import type { EndReason, ForcedRelease, Hold, HolderRef, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
+import type {
+  EndReason,
+  ForcedRelease,
+  Hold,
+  HolderRef,
+  Lease,
+  LeaseRequest,
+  LeaseStatus,
+  PastHold,
+} from "./types.ts";
 
 const HISTORY_LENGTH = 10;
 
-/** `status` without its hold, which is noted in the history; `by` is the admin who ended it. */
-export function endHold(status: LeaseStatus, reason: EndReason, nowMs: number, by?: string): LeaseStatus {
+/** The status without its hold, which is noted in the history. An admin who took the Lease away has ended it, whatever followed. */
+export function endHold(
+  lease: Pick<Lease, "status" | "forced">,
+  reason: EndReason,
+  nowMs: number,
+): LeaseStatus {
+  const { status } = lease;
   const { hold, ...rest } = status;
   if (!hold) return status;
   const { holder, acquiredMs, token } = hold;
-  const ended = { holder, acquiredMs, endedMs: nowMs, reason, token, ...defined({ by }) };
-  return { ...rest, history: [ended, ...status.history].slice(0, HISTORY_LENGTH) };
+  const forced = forcedRelease(lease, hold);
+  const ended = { holder, acquiredMs, endedMs: nowMs, token, reason: forced ? "Forced" : reason };
+  const past: PastHold = { ...ended, ...defined({ by: forced?.by }) };
+  return { ...rest, history: [past, ...status.history].slice(0, HISTORY_LENGTH) };
 }
 
 /** A creationTimestamp has whole seconds. */
@@ -78,7 +94,10 @@ export function holdOf(lease: Lease | undefined, { uid, token }: HoldClaim): Hol
 }
 
 /** The admin's word that this hold is over, if it was given. */
-export function forcedRelease({ forced }: Lease, { token }: Pick<Hold, "token">): ForcedRelease | undefined {
+export function forcedRelease(
+  { forced }: Pick<Lease, "forced">,
+  { token }: Pick<Hold, "token">,
+): ForcedRelease | undefined {
   return forced?.token === token ? forced : undefined;
 }
 
@@ -158,7 +177,7 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
   const token = nextToken(lease, requests, nowMs);
   const { revoked: _, gateRun: __, ...kept } = hold;
   return {
-    ...endHold(lease.status, "Restarted", nowMs),
+    ...endHold(lease, "Restarted", nowMs),
     lastToken: token,
     hold: {
       ...kept,

@@ -185,7 +185,7 @@ describe("release", () => {
 
   test("of a hold that is over is true", async () => {
     const { lease, bearer, token } = await world.newHolder();
-    await world.change(lease, (status) => endHold(status, "Terminated", Date.now()));
+    await world.change(lease, (status) => endHold({ status }, "Terminated", Date.now()));
     const { body } = await one.post(PATH.release, bearer, { lease, token, sincePreStopMs: 100 });
     expect(body).toMatchObject({ released: true });
   });

@@ -1,5 +1,5 @@
 import { BY_LEASE } from "../../kube/caches.ts";
-import { endHold, holdOf, regrantHold } from "../../lease/hold.ts";
+import { endHold, forcedRelease, holdOf, regrantHold } from "../../lease/hold.ts";
 import { canUseGrant, type PodView } from "../../lease/pod.ts";
 import type { Hold, Lease } from "../../lease/types.ts";
 import { keyOf } from "../../lease/types.ts";
@@ -20,7 +20,7 @@ export function endLostHold(
       answer: undefined,
       ...(lease &&
         holdOf(lease, { uid, token }) && {
-          write: endHold(lease.status, "Fenced", options.clock.nowMs()),
+          write: endHold(lease, "Fenced", options.clock.nowMs()),
         }),
     }),
     { live: true },
@@ -67,8 +67,8 @@ export function resumeOwnHold(
       const hold = ownHold(lease, pod);
       if (!lease || !hold) return { answer: { is: "none" } };
       if (hold.confirmed && !isLaterRun(gateRun, hold.gateRun)) return { answer: { is: "inUse" } };
-      if (hold.revoked || hold.expired || !canUseGrant(pod)) {
-        return { answer: { is: "none" }, write: endHold(lease.status, "Restarted", clock.nowMs()) };
+      if (hold.revoked || forcedRelease(lease, hold) || hold.expired || !canUseGrant(pod)) {
+        return { answer: { is: "none" }, write: endHold(lease, "Restarted", clock.nowMs()) };
       }
       if (!hold.confirmed) return { answer: { is: "granted", hold } };
       const requests = caches.requests.store.byIndex(BY_LEASE, keyOf(lease));

@@ -33,7 +33,7 @@ export async function release(
     if (!lease || !hold) return { answer: true, needsLive: true };
     // Before the confirmation no gate has let anything through.
     if (hasEnded || !hold.confirmed) {
-      return { answer: true, write: endHold(lease.status, "Released", options.clock.nowMs()) };
+      return { answer: true, write: endHold(lease, "Released", options.clock.nowMs()) };
     }
     if (hold.releasing) return { answer: false };
     return { answer: false, write: changeHold(lease.status, { releasing: true }) };

@@ -67,7 +67,7 @@ test("tells who waits who holds, and when that changes", async () => {
     of: 2,
     holder: holder.name,
   });
-  await world.change(lease, (status) => endHold(status, "Released", Date.now()));
+  await world.change(lease, (status) => endHold({ status }, "Released", Date.now()));
   await world.grant(first.pod);
   expect(await streams[0].next()).not.toHaveProperty("holder");
   expect(await streams[0].next()).toMatchObject({ state: "granted" });

@@ -143,7 +143,7 @@ describe("conditions", () => {
   test("of an unreachable holder name who must act, and where", () => {
     const [, condition] = reread(held({ expired: true, unreachable: true }).status).conditions;
     expect(condition?.message).toMatch(
-      /run-1 .*node-1.*node\.kubernetes\.io\/out-of-service.*docs\/guarantees\.md/,
+      /run-1 .*node-1.*node\.kubernetes\.io\/out-of-service.*koncli lease release nightly --force/,
     );
   });
 });

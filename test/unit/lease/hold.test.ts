@@ -11,7 +11,7 @@ import {
   renewHold,
 } from "../../../src/lease/hold.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
-import type { Hold, LeaseSpec } from "../../../src/lease/types.ts";
+import type { Hold, Lease, LeaseSpec } from "../../../src/lease/types.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "./samples.ts";
 
 const CLAIM = { uid: "pod-1", token: 41 };
@@ -124,11 +124,7 @@ test("a hold is only its own claimant's, under its own token", () => {
 });
 
 test("a grant leaves nothing of the hold before, and remembers whose it is", () => {
-  const before = endHold(
-    held({ releasing: true, revoked: "Forced", unreachable: true }).status,
-    "Forced",
-    NOW_MS,
-  );
+  const before = endHold(held({ releasing: true, revoked: "Forced", unreachable: true }), "Expired", NOW_MS);
   const request = aRequest({ uid: "request-2", spec: { holder: "run-2" } });
   const ref = { kind: "Pod" as const, name: "run-2", uid: "pod-2" };
   const status = grantHold(before, { request, ref, token: 42, ttlMs: 30_000 }, NOW_MS);
@@ -153,7 +149,8 @@ describe("the end of a hold", () => {
     let status = aLease().status;
     for (let token = 1; token <= 12; token++) {
       const grant = { request: aRequest(), ref: aHold().ref, token, ttlMs: 1 };
-      status = endHold(grantHold(status, grant, NOW_MS + token), "Released", NOW_MS + 100 + token);
+      const lease = { status: grantHold(status, grant, NOW_MS + token) };
+      status = endHold(lease, "Released", NOW_MS + 100 + token);
     }
     expect(status.hold).toBeUndefined();
     expect(status.history.map(({ token }) => token)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
@@ -167,9 +164,17 @@ describe("the end of a hold", () => {
     expect(status).toMatchObject({ lastToken: 12, lastRequest: aRequest().uid });
   });
 
+  test("is the admin's who took the Lease away, whatever showed it", () => {
+    const forced = { token: aHold().token, by: "alice", now: false };
+    const endOf = (change: Partial<Lease>) =>
+      endHold({ ...held(), ...change }, "Terminated", NOW_MS).history[0];
+    expect(endOf({ forced })).toMatchObject({ reason: "Forced", by: "alice" });
+    expect(endOf({ forced: { ...forced, token: 40 } })).toMatchObject({ reason: "Terminated" });
+  });
+
   test("of a hold that is not there changes nothing", () => {
     const { status } = aLease({ lastToken: 4 });
-    expect(endHold(status, "Released", NOW_MS)).toBe(status);
+    expect(endHold({ status }, "Released", NOW_MS)).toBe(status);
     expect(changeHold(status, { expired: true })).toBe(status);
   });
 });

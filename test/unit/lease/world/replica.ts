@@ -69,7 +69,7 @@ export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Re
       api.createLease(leaseSpec);
       let lease = api.lease();
       if (pod.file?.lost && lease && holdOf(lease, { uid: pod.uid, token: pod.file.token })) {
-        api.writeLease(lease, endHold(lease.status, "Fenced", now()));
+        api.writeLease(lease, endHold(lease, "Fenced", now()));
         lease = api.lease();
       }
       const hold = lease?.status.hold;
@@ -100,7 +100,7 @@ export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Re
       const { status } = lease;
       api.writeLease(
         lease,
-        isCertain ? endHold(status, "Released", now()) : changeHold(status, { releasing: true }),
+        isCertain ? endHold(lease, "Released", now()) : changeHold(status, { releasing: true }),
       );
     },
     acquireLate(pod) {
