@@ -10,6 +10,7 @@ import { kubectlOf } from "../integration/kubectl.ts";
 import { adminClient } from "./admin-client.ts";
 import type { Environment, PodName } from "./environment.ts";
 import { openJournal } from "./journal.ts";
+import { writeKoncliImage } from "./koncli-image.ts";
 import { createNamespace } from "./namespace.ts";
 import { BUSYBOX_IMAGE } from "./workload.ts";
 
@@ -77,6 +78,7 @@ export async function startKubeletEnvironment({
   try {
     await mkdir(journalDir, { recursive: true, mode: 0o777 });
     await node.importImage(join(root, "dist/image.tar"));
+    await node.importImage(await writeKoncliImage(cluster.dir, env));
     await kubectl("apply", "-k", join(root, "deploy"));
     await ready();
   } catch (error) {

@@ -7,6 +7,8 @@ import { outages } from "./scenarios/outages.ts";
 import { queue } from "./scenarios/queue.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { rights } from "./scenarios/rights.ts";
+import { scripts } from "./scenarios/scripts.ts";
+import { specChanges } from "./scenarios/spec-changes.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
 
 /** Every scenario there is. What they asked of the API server is looked at last. */
@@ -18,6 +20,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...queue,
   ...refusals,
   ...foreignHands,
+  ...scripts,
+  ...specChanges,
   ...outages,
   ...rights,
 ];

@@ -8,13 +8,13 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { describeError } from "../../src/shared/errors.ts";
-import { buildPrograms, packageVersion } from "../build.ts";
-import { fetchPackage, readPins, renewPin } from "./debian-package.ts";
+import { packageVersion } from "../build.ts";
+import { readPins, renewPin } from "./debian-package.ts";
+import { konductorEntries, pinsPath } from "./konductor-entries.ts";
 import { writeOciArchive } from "./oci-archive.ts";
-import { NONROOT, rootFilesystem } from "./root-filesystem.ts";
+import { NONROOT } from "./root-filesystem.ts";
 
 const root = join(import.meta.dirname, "../..");
-const pinsPath = join(import.meta.dirname, "packages.json");
 const cacheDir = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "konductor/debs");
 const log = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -26,24 +26,10 @@ async function renewPins(): Promise<void> {
 }
 
 async function writeImage(): Promise<void> {
-  if (process.platform !== "linux" || process.arch !== "x64") {
-    throw new Error(
-      `the image is built on linux-x64 only, and this is ${process.platform}-${process.arch}: use the Dockerfile`,
-    );
-  }
-  const programs = await buildPrograms({ root, outDir: join(root, "dist") });
-  const packages = [];
-  for (const pin of await readPins(pinsPath)) packages.push(await fetchPackage(pin, cacheDir));
   const out = join(root, "dist/image.tar");
   const reference = `konductor:${await packageVersion(root)}`;
   const image = await writeOciArchive({
-    entries: await rootFilesystem({
-      nodePath: join(root, "node_modules/node/bin/node"),
-      packages,
-      programs,
-      tmpDir: tmpdir(),
-      log,
-    }),
+    entries: await konductorEntries({ root, cacheDir, tmpDir: tmpdir(), log }),
     reference,
     config: {
       User: `${NONROOT}:${NONROOT}`,

@@ -34,7 +34,8 @@ async function* pauseEntries(binaryPath: string): AsyncGenerator<Entry> {
   yield { path: "pause", mode: 0o755, content: await readFile(binaryPath) };
 }
 
-async function* busyboxEntries(): AsyncGenerator<Entry> {
+/** A busybox with all its applets in /bin. */
+export async function* busyboxEntries(): AsyncGenerator<Entry> {
   yield { path: "bin/busybox", mode: 0o755, content: await readFile(BUSYBOX) };
   const applets = (await run(BUSYBOX, ["--list"])).split("\n").filter((name) => name && name !== "busybox");
   for (const name of applets) yield { path: `bin/${name}`, target: "busybox" };

@@ -1,0 +1,31 @@
+/** What users build who call koncli in their own containers: their shell, and koncli with the Node that it runs on. */
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { konductorEntries } from "../../tools/image/konductor-entries.ts";
+import { writeOciArchive } from "../../tools/image/oci-archive.ts";
+import { busyboxEntries } from "../cluster/image/test-images.ts";
+
+/** busybox and koncli. */
+export const KONCLI_IMAGE = "konductor.test/koncli:1";
+
+const root = join(import.meta.dirname, "../..");
+
+/** Writes the archive of {@link KONCLI_IMAGE} into `dir` and returns its path. */
+export async function writeKoncliImage(
+  dir: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string> {
+  const cacheDir = join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "konductor/debs");
+  const konductor = await konductorEntries({ root, cacheDir, tmpDir: tmpdir(), log() {} });
+  const entries = konductor.filter(({ path }) => path !== "tmp");
+  for await (const entry of busyboxEntries()) entries.push(entry);
+  const out = join(dir, "koncli-image.tar");
+  await writeOciArchive({
+    entries,
+    reference: KONCLI_IMAGE,
+    config: { Cmd: ["/bin/sh"], Env: ["PATH=/bin:/usr/bin"] },
+    architecture: "amd64",
+    out,
+  });
+  return out;
+}

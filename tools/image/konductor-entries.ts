@@ -1,0 +1,37 @@
+/** The content of konductor's image, built from the sources as they are. */
+import { join } from "node:path";
+import { buildPrograms } from "../build.ts";
+import { fetchPackage, readPins } from "./debian-package.ts";
+import type { Entry } from "./oci-archive.ts";
+import { rootFilesystem } from "./root-filesystem.ts";
+
+/** Which Debian packages hold the libraries that Node links to. */
+export const pinsPath = join(import.meta.dirname, "packages.json");
+
+export interface KonductorEntriesOptions {
+  /** The project's root; the bundles go to its `dist`. */
+  readonly root: string;
+  /** Where downloaded Debian packages are kept. */
+  readonly cacheDir: string;
+  readonly tmpDir: string;
+  readonly log: (line: string) => void;
+}
+
+/** Node, its libraries, and konductor's bundles. Rejects on anything but linux-x64. */
+export async function konductorEntries({
+  root,
+  cacheDir,
+  tmpDir,
+  log,
+}: KonductorEntriesOptions): Promise<Entry[]> {
+  if (process.platform !== "linux" || process.arch !== "x64") {
+    throw new Error(
+      `the image is built on linux-x64 only, and this is ${process.platform}-${process.arch}: use the Dockerfile`,
+    );
+  }
+  const programs = await buildPrograms({ root, outDir: join(root, "dist") });
+  const packages = [];
+  for (const pin of await readPins(pinsPath)) packages.push(await fetchPackage(pin, cacheDir));
+  const nodePath = join(root, "node_modules/node/bin/node");
+  return rootFilesystem({ nodePath, packages, programs, tmpDir, log });
+}
