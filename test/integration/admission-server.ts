@@ -3,18 +3,18 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fastify } from "fastify";
 import { parse } from "yaml";
+import { systemClock } from "../../src/shared/clock.ts";
 import { list, record } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { createAuthority, issueServingCertificate } from "../../src/tls/authority.ts";
 import type { AdmissionContext } from "../../src/webhook/admission/context.ts";
 import { admissionPlugin } from "../../src/webhook/admission/plugin.ts";
-import { NAMESPACES } from "./admission-objects.ts";
 
 const WEBHOOKS = join(import.meta.dirname, "../../webhook-config/mutating.yaml");
 export const WEBHOOKS_NAME = "admission-test";
 
 export interface AdmissionServer {
-  /** The MutatingWebhookConfiguration that calls it, for our namespaces only. */
+  /** The MutatingWebhookConfiguration that calls it. */
   readonly configuration: object;
   stop(): Promise<void>;
 }
@@ -32,10 +32,12 @@ export const CONTEXT: AdmissionContext = {
   }),
   systemNamespaces: ["kube-system", "konductor-system"],
   createMissingLeases: true,
+  clock: systemClock(),
   logger: createLogger({ level: "silent" }),
 };
 
-export async function startAdmission(): Promise<AdmissionServer> {
+/** With `namespaces` it is called for these only. */
+export async function startAdmission(namespaces?: readonly string[]): Promise<AdmissionServer> {
   const authority = await createAuthority(Date.now());
   const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
   const { certPem, keyPem } = await issueServingCertificate(authority, names, Date.now());
@@ -46,19 +48,19 @@ export async function startAdmission(): Promise<AdmissionServer> {
   });
   await app.register(admissionPlugin(CONTEXT));
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
-  return { configuration: await configurationFor(url, authority.certPem), stop: () => app.close() };
+  return {
+    configuration: await configurationFor(url, authority.certPem, namespaces),
+    stop: () => app.close(),
+  };
 }
 
-async function configurationFor(url: string, ca: string) {
+async function configurationFor(url: string, ca: string, namespaces: readonly string[] | undefined) {
   const given = record(parse(await readFile(WEBHOOKS, "utf8")));
-  const values = Object.values(NAMESPACES);
-  const namespaceSelector = {
-    matchExpressions: [{ key: "kubernetes.io/metadata.name", operator: "In", values }],
-  };
+  const matchExpressions = [{ key: "kubernetes.io/metadata.name", operator: "In", values: namespaces }];
   const webhooks = list(given["webhooks"]).map((entry) => {
     const path = record(record(record(entry)["clientConfig"])["service"])["path"];
     const clientConfig = { url: `${url}${path}`, caBundle: Buffer.from(ca).toString("base64") };
-    return { ...record(entry), clientConfig, namespaceSelector };
+    return { ...record(entry), clientConfig, ...(namespaces && { namespaceSelector: { matchExpressions } }) };
   });
   return { ...given, metadata: { name: WEBHOOKS_NAME }, webhooks };
 }

@@ -32,7 +32,7 @@ const kubectl = kubectlOf(inject("cluster"));
 let server: AdmissionServer | undefined;
 
 beforeAll(async () => {
-  server = await startAdmission();
+  server = await startAdmission(Object.values(NAMESPACES));
   await Promise.all(Object.values(NAMESPACES).map(createNamespace));
   await kubectl.withObject(quota(), "create");
   await kubectl.withObject(limitRange(), "create");
@@ -100,6 +100,7 @@ describe("a labelled pod", () => {
       kind: "/Pod",
       subResource: "",
       operation: "CREATE",
+      username: "admin",
       oldObject: undefined,
     };
     expect(mutate({ ...request, namespace: NAMESPACES.restricted, object }, CONTEXT)).toEqual({

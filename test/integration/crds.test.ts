@@ -97,7 +97,14 @@ describe("Lease", () => {
   test("stores every field that konductor writes", async () => {
     const lease = parseLease(JSON.parse(await create("Lease", "whole", { ttl: "1m" })));
     const nowMs = Date.parse(HELD.acquired);
-    const past: PastHold = { holder: "a", acquiredMs: nowMs, endedMs: nowMs, reason: "Released", token: 4 };
+    const past: PastHold = {
+      holder: "a",
+      acquiredMs: nowMs,
+      endedMs: nowMs,
+      reason: "Forced",
+      token: 4,
+      by: "ada",
+    };
     const hold: Hold = {
       holder: "report-1",
       ref: { kind: "Pod", name: "report-1", uid: "u", node: "n", graceSeconds: 30, selfFencing: true },
@@ -106,6 +113,7 @@ describe("Lease", () => {
       expiresMs: nowMs + 60_000,
       ttlMs: 60_000,
       renewals: 3,
+      renewTimeMs: nowMs,
       confirmed: true,
       expired: false,
       releasing: true,
@@ -241,9 +249,12 @@ describe("LeaseRequest", () => {
     await patchStatus("klr/granted", {
       phase: "Granted",
       fencingToken: 7,
+      holdTtlMs: 300_000,
       expires: "2026-01-01T00:05:00Z",
       reason: "",
     });
+    const ttl = "--output=jsonpath={.status.holdTtlMs}";
+    expect(await kubectl("get", "klr/granted", inNamespace, ttl)).toBe("300000");
     expect(await columns("klr")).toEqual(["NAME", "LEASE", "HOLDER", "PRIORITY", "PHASE", "TOKEN", "AGE"]);
     const row = await kubectl("get", "klr/granted", inNamespace, "--no-headers");
     expect(row.split(/\s+/).slice(0, 6)).toEqual(["granted", "report", "report-1", "3", "Granted", "7"]);

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import { request } from "node:https";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { API_VERSION, LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import { packageVersion } from "../../tools/build.ts";
 import { type Cluster, startCluster } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
@@ -56,31 +56,6 @@ test("a second apply changes nothing, and leaves the CA bundle alone", async () 
   expect(await kubectl("get", CONFIGURATION, bundle)).toBe(certificate);
 });
 
-describe("a LeaseRequest of somebody who is not konductor", () => {
-  const requestWith = (name: string, spec: object) => ({
-    apiVersion: "konductor.io/v1",
-    kind: "LeaseRequest",
-    metadata: { name, namespace: "default" },
-    spec: { lease: "report", holder: "ci", ...spec },
-  });
-  const holderRef = { kind: "Pod", name: "victim", uid: "00000000-0000-0000-0000-000000000000" };
-
-  test("is taken as it is", async () => {
-    await kubectl.withObject(requestWith("plain", {}), "create");
-  });
-  test.each([
-    ["somebody else's identity", { holderRef }],
-    ["an earlier time", { requestedAt: "1970-01-01T00:00:00.000000Z" }],
-    ["another user", { requestedBy: "alice" }],
-  ])("may not claim %s", async (_what, spec) => {
-    await expect(kubectl.withObject(requestWith("forged", spec), "create")).rejects.toThrow(
-      "are set by konductor alone; leave them out",
-    );
-    const asKonductor = ["create", `--as=${ACCOUNT}`, "--dry-run=server"];
-    await kubectl.withObject(requestWith("own", spec), ...asKonductor);
-  });
-});
-
 describe("while konductor is down", () => {
   const pod = (name: string, labels: object, namespace = "default") => ({
     apiVersion: "v1",
@@ -116,6 +91,51 @@ describe("while konductor is down", () => {
       },
       "create",
     );
+  });
+});
+
+describe("while konductor is down, of our own objects", () => {
+  const objectOf = (kind: string, name: string, spec: object) => ({
+    apiVersion: API_VERSION,
+    kind,
+    metadata: { name, namespace: "default" },
+    spec,
+  });
+  const request = (name: string, spec: object = {}) =>
+    objectOf("LeaseRequest", name, { lease: "report", holder: "ci", ...spec });
+  const patch = (what: string, change: object, ...args: string[]) =>
+    kubectl("patch", what, "--type=merge", `--patch=${JSON.stringify(change)}`, ...args);
+  const AS_ACCOUNT = `--as=${ACCOUNT}`;
+
+  test("requests of clients are refused, and konductor's go through", async () => {
+    await expect(kubectl.withObject(request("client"), "create")).rejects.toThrow("requests.konductor.io");
+    const spec = { holderRef: { kind: "Pod", name: "a", uid: "u" }, requestedBy: ACCOUNT };
+    await kubectl.withObject(request("pod", spec), "create", AS_ACCOUNT);
+  });
+  test("a request can be released, not renewed, and the garbage collector goes on with it", async () => {
+    await kubectl.withObject(request("kept", { requestedBy: "alice" }), "create", AS_ACCOUNT);
+    await kubectl("create", "rolebinding", "alice", "--clusterrole=edit", "--user=alice");
+    const renewal = { spec: { renewTime: "2026-01-01T00:00:00.000000Z" } };
+    await expect(patch("klr/kept", renewal, "--as=alice")).rejects.toThrow("requests.konductor.io");
+    const collector = "--as=system:serviceaccount:kube-system:generic-garbage-collector";
+    const finalizers = ["konductor.io/test"];
+    await patch("klr/kept", { metadata: { finalizers } }, collector);
+    await patch("klr/kept", { metadata: { finalizers: null } }, collector);
+    await kubectl("delete", "klr/kept", "--as=alice");
+  });
+  test("Leases can be made, changed and deleted, but not released by force", async () => {
+    const manifest = objectOf("Lease", "report", { ttl: "1m" });
+    await kubectl.withObject(manifest, "apply");
+    await patch("klease/report", { spec: { ttl: "2m" } });
+    await patch("klease/report", { metadata: { annotations: { "example.org/note": "mine" } } });
+    const held = { phase: "Expired", holder: "a", fencingToken: 1 };
+    await patch("klease/report", { status: held }, "--subresource=status");
+    await kubectl.withObject(manifest, "replace");
+    const ttl = ["get", "klease/report", "--output=jsonpath={.spec.ttl} {.status.holder}"];
+    expect(await kubectl(...ttl)).toBe("1m a");
+    const free = { status: { phase: "Available", holder: "" } };
+    await expect(patch("klease/report", free)).rejects.toThrow("leases.konductor.io");
+    await kubectl("delete", "klease/report");
   });
 });
 

@@ -1,3 +1,4 @@
+import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Injection } from "./containers.ts";
 
@@ -13,6 +14,7 @@ export interface AdmissionContext {
   systemNamespaces: readonly string[];
   /** Whether a Lease that does not exist is created when the first pod asks for it. */
   createMissingLeases: boolean;
+  clock: Pick<Clock, "nowMs">;
   logger: Logger;
 }
 

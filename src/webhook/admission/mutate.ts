@@ -1,10 +1,14 @@
 /**
- * The mutating admission: one request in, one answer out, from memory alone. An object that carries no label of ours is
- * allowed unread; one that is being deleted, or was wrong already before an update, is never held up.
+ * The mutating admission: one request in, one answer out, from memory alone. A workload that carries no label of ours is
+ * allowed unread; one that is being deleted, or was wrong already before an update, is never held up. Kleases and LeaseRequests are
+ * judged to their end: as long as they are there, what they say of holders counts.
  */
 import { hasCode, KonductorError } from "../../shared/errors.ts";
+import { GROUP } from "../../shared/names.ts";
 import type { AdmissionContext } from "./context.ts";
+import { admitLease } from "./forced-release.ts";
 import { injectPod } from "./inject.ts";
+import { stampRequest } from "./lease-request.ts";
 import { isCronJob, isPodTemplate, isRecord, isTemplateOwner } from "./objects.ts";
 import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
@@ -32,6 +36,8 @@ const JUDGES: Readonly<Record<string, Judge>> = {
   "apps/Deployment": judgeOwner,
   "apps/StatefulSet": judgeOwner,
   "apps/DaemonSet": judgeOwner,
+  [`${GROUP}/Lease`]: judgeLease,
+  [`${GROUP}/LeaseRequest`]: judgeRequest,
 };
 
 /** Answers every well-formed request; throws only what is a fault of ours. */
@@ -39,7 +45,10 @@ export function mutate(request: AdmissionRequest, context: AdmissionContext): Ad
   const { uid, operation, object } = request;
   const judge = JUDGES[request.kind];
   const isWrite = operation === "CREATE" || operation === "UPDATE";
-  if (!judge || !isWrite || request.subResource !== "" || isBeingDeleted(object)) return allowed(uid);
+  const isOurs = request.kind.startsWith(`${GROUP}/`);
+  if (!judge || !isWrite || request.subResource !== "" || (isBeingDeleted(object) && !isOurs)) {
+    return allowed(uid);
+  }
   try {
     const { patch, warnings } = judge(object, request, context);
     return patched(uid, patch, warnings);
@@ -100,6 +109,17 @@ function judgeOwner(
 ): Verdict {
   if (!isTemplateOwner(object)) throw malformed(kind);
   return { patch: [], warnings: warnOwner(kind.slice("apps/".length), object, namespace, context) };
+}
+
+function judgeLease(object: unknown, request: AdmissionRequest): Verdict {
+  if (!isRecord(object)) throw malformed(request.kind);
+  const outcome = admitLease(object, request);
+  return { patch: diff(object, outcome.object), warnings: outcome.warnings };
+}
+
+function judgeRequest(object: unknown, request: AdmissionRequest, { clock }: AdmissionContext): Verdict {
+  if (!isRecord(object)) throw malformed(request.kind);
+  return { patch: diff(object, stampRequest(object, request, clock.nowMs())), warnings: [] };
 }
 
 const NOTHING: Verdict = { patch: [], warnings: [] };

@@ -15,6 +15,8 @@ export interface AdmissionRequest {
   subResource: string;
   operation: string;
   namespace: string;
+  /** Who asks, as the API server has authenticated it. */
+  username: string;
   /** What is to be stored; undefined at DELETE. */
   object: unknown;
   /** What is stored; undefined at CREATE. */
@@ -51,16 +53,20 @@ export function parseReview(body: unknown): AdmissionRequest {
   }
   const { request } = body;
   if (!isRecord(request)) return refuse("it has no request");
-  const { uid, kind, subResource, operation, namespace } = request;
+  const { uid, kind, subResource, operation, namespace, userInfo } = request;
   if (typeof uid !== "string" || uid === "") return refuse(`request.uid is ${shown(uid)}`);
   if (typeof operation !== "string") return refuse(`request.operation is ${shown(operation)}`);
   if (!isRecord(kind) || typeof kind["kind"] !== "string") return refuse(`request.kind is ${shown(kind)}`);
+  if (!isRecord(userInfo) || typeof userInfo["username"] !== "string") {
+    return refuse(`request.userInfo is ${shown(userInfo)}`);
+  }
   return {
     uid,
     kind: `${typeof kind["group"] === "string" ? kind["group"] : ""}/${kind["kind"]}`,
     subResource: typeof subResource === "string" ? subResource : "",
     operation,
     namespace: typeof namespace === "string" ? namespace : "",
+    username: userInfo["username"],
     object: request["object"] ?? undefined,
     oldObject: request["oldObject"] ?? undefined,
   };

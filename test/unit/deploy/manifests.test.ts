@@ -5,6 +5,7 @@ import { parseAllDocuments } from "yaml";
 import {
   LEASE_LABEL,
   PATH,
+  SERVICE_ACCOUNT,
   SERVICE_NAME,
   SYSTEM_NAMESPACE,
   WEBHOOK_CONFIGURATION,
@@ -14,11 +15,16 @@ import { NONROOT } from "../../../tools/image/root-filesystem.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 
+async function documents(path: string): Promise<unknown[]> {
+  const all = parseAllDocuments(await readFile(join(ROOT, path), "utf8"), { merge: true });
+  return all.map((document): unknown => document.toJS());
+}
+
 /** The only document of a manifest. */
 async function manifest(path: string): Promise<unknown> {
-  const [document, ...more] = parseAllDocuments(await readFile(join(ROOT, path), "utf8"), { merge: true });
+  const [document, ...more] = await documents(path);
   expect(more).toEqual([]);
-  return document?.toJS();
+  return document;
 }
 
 test("the image's tag is the version in package.json", async () => {
@@ -45,11 +51,15 @@ test("container and KONDUCTOR_IMAGE name the image that kustomize tags, and run 
 describe("the webhook configuration", () => {
   const PATH_IN_REPOSITORY = "webhook-config/mutating.yaml";
 
-  test("sends labelled objects only, to our Service, and bears our name", async () => {
-    const webhook = {
+  test("sends labelled workloads only, and our own objects, to our Service, and bears our name", async () => {
+    const own = {
       sideEffects: "None",
-      reinvocationPolicy: "IfNeeded",
+      failurePolicy: "Fail",
       clientConfig: { service: { name: SERVICE_NAME, namespace: SYSTEM_NAMESPACE, path: PATH.mutate } },
+    };
+    const webhook = {
+      ...own,
+      reinvocationPolicy: "IfNeeded",
       namespaceSelector: {
         matchExpressions: [{ operator: "NotIn", values: ["kube-system", SYSTEM_NAMESPACE] }],
       },
@@ -60,9 +70,11 @@ describe("the webhook configuration", () => {
     expect(await manifest(PATH_IN_REPOSITORY)).toMatchObject({
       metadata: { name: WEBHOOK_CONFIGURATION },
       webhooks: [
-        { ...webhook, ...labelled, name: "pods.konductor.io", failurePolicy: "Fail" },
-        { ...webhook, ...labelled, name: "templates.konductor.io", failurePolicy: "Fail" },
+        { ...webhook, ...labelled, name: "pods.konductor.io" },
+        { ...webhook, ...labelled, name: "templates.konductor.io" },
         { ...webhook, matchConditions, name: "checks.konductor.io", failurePolicy: "Ignore" },
+        { ...own, name: "requests.konductor.io" },
+        { ...own, name: "leases.konductor.io" },
       ],
     });
   });
@@ -70,4 +82,24 @@ describe("the webhook configuration", () => {
   test("leaves caBundle to konductor", async () => {
     expect(JSON.stringify(await manifest(PATH_IN_REPOSITORY))).not.toContain("caBundle");
   });
+});
+
+describe("everything that exempts konductor", () => {
+  const ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:${SERVICE_ACCOUNT}`;
+  const isKonductor = { expression: `request.userInfo.username != '${ACCOUNT}'` };
+
+  test.each([
+    ["webhook-config/mutating.yaml", 1],
+    ["webhook-config/policy.yaml", 2],
+  ])("means its account: %s", async (path, count) => {
+    const text = JSON.stringify(await documents(path));
+    expect(text.split(JSON.stringify(isKonductor).slice(1, -1)).length - 1).toBe(count);
+    expect(text.split("system:serviceaccount:").length - 1).toBe(count);
+  });
+});
+
+test("no role of people has a status, which is konductor's alone", async () => {
+  const roles = await documents("deploy/user-roles.yaml");
+  expect(roles).toHaveLength(3);
+  expect(JSON.stringify(roles)).not.toMatch(/status|\*/);
 });

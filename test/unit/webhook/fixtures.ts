@@ -10,6 +10,7 @@ import type {
 } from "../../../src/webhook/admission/objects.ts";
 
 export const NAMESPACE = "team-a";
+export const NOW_MS = Date.parse("2026-03-01T12:00:00.250Z");
 
 export const INJECTION = {
   image: "konductor:0.1.0",
@@ -35,6 +36,7 @@ export function contextWith(
     injection: () => INJECTION,
     systemNamespaces: ["kube-system", "konductor-system"],
     createMissingLeases: true,
+    clock: { nowMs: () => NOW_MS },
     logger: createLogger({ level: "silent" }),
     ...overrides,
   };

@@ -12,6 +12,7 @@ function answer(request: Partial<AdmissionRequest>) {
     subResource: "",
     operation: "CREATE",
     namespace: NAMESPACE,
+    username: "alice",
     object: podWith(),
     oldObject: undefined,
     ...request,
@@ -94,6 +95,32 @@ describe("mutate", () => {
     expect(answer({ ...request, oldObject: BAD })).toEqual({ ...ALLOWED, warnings });
     expect(answer({ ...request, oldObject: ownerWith({}, marked()) })).toMatchObject({ allowed: false });
     expect(answer({ ...request, operation: "CREATE" })).toMatchObject({ allowed: false });
+  });
+
+  it("stamps a LeaseRequest, also of one that is being deleted", () => {
+    const object = { metadata: { deletionTimestamp: "now" }, spec: { lease: "nightly", holder: "ci" } };
+    const { patch = "", ...rest } = answer({ kind: "konductor.io/LeaseRequest", object });
+    expect(rest).toEqual({ ...ALLOWED, patchType: "JSONPatch" });
+    const operations: unknown = JSON.parse(Buffer.from(patch, "base64").toString());
+    expect(operations).toContainEqual({ op: "add", path: "/spec/requestedBy", value: "alice" });
+  });
+
+  it("denies a change of a klease's status, also while it is being deleted", () => {
+    const metadata = { name: "nightly", deletionTimestamp: "now" };
+    const request = {
+      kind: "konductor.io/Lease",
+      operation: "UPDATE",
+      object: { metadata, status: { phase: "Available" } },
+      oldObject: { metadata, status: { phase: "Held" } },
+    };
+    expect(answer(request)).toMatchObject({ allowed: false, status: { code: 403 } });
+    expect(answer({ ...request, subResource: "status" })).toEqual(ALLOWED);
+  });
+
+  it("warns of a klease's status at its creation", () => {
+    const object = { metadata: { name: "nightly" }, status: { phase: "Held" } };
+    const warnings = [expect.stringContaining("status of klease nightly was ignored")];
+    expect(answer({ kind: "konductor.io/Lease", object })).toEqual({ ...ALLOWED, warnings });
   });
 
   it.each<[string, unknown]>([

@@ -11,6 +11,7 @@ const REVIEW = {
     kind: { group: "", version: "v1", kind: "Pod" },
     operation: "CREATE",
     namespace: NAMESPACE,
+    userInfo: { username: "alice" },
     object: podWith(),
   },
 };
@@ -58,6 +59,7 @@ describe("POST /admission/mutate", () => {
     ["no uid", without("uid"), "request.uid is missing"],
     ["no operation", without("operation"), "request.operation is missing"],
     ["no kind", without("kind"), "request.kind is missing"],
+    ["no user", without("userInfo"), "request.userInfo is missing"],
   ])("refuses %s with 400 and a sentence", async (_name, body, what) => {
     expect(await post(JSON.stringify(body))).toEqual({
       statusCode: 400,

@@ -1,0 +1,117 @@
+/** What people may do to a Lease's status and to konductor's word about it: release it by force, and nothing else. */
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { textMap } from "../../src/shared/json.ts";
+import { FORCE_RELEASE_ANNOTATION } from "../../src/shared/names.ts";
+import { IN_NAMESPACE, objectOf, type Stage, startStage } from "./admission-clients.ts";
+
+const FREE = { phase: "Available", holder: "" };
+const NOW = { annotations: { [FORCE_RELEASE_ANNOTATION]: '{"now":true}' } };
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage(inject("cluster"));
+});
+afterAll(() => stage?.stop());
+
+async function createHeld(name: string): Promise<void> {
+  await stage.send(objectOf("Lease", name, { ttl: "1m" }), "create");
+  await writeStatus(name, {
+    phase: "Held",
+    holder: "report-1",
+    holderRef: { kind: "Pod", name: "report-1", uid: "u" },
+    acquired: "2026-01-01T00:00:00Z",
+    expires: "2026-01-01T00:01:00Z",
+    fencingToken: 7,
+  });
+}
+const endHold = (name: string) => writeStatus(name, { phase: "Available", holder: null, holderRef: null });
+const writeStatus = (name: string, status: object) =>
+  stage.patch(`klease/${name}`, { status }, "--subresource=status");
+const annotationOf = async (name: string) =>
+  textMap((await stage.read(`klease/${name}`)).metadata["annotations"])[FORCE_RELEASE_ANNOTATION];
+
+test("is released by force with the right to patch Leases, under the user's name", async () => {
+  await createHeld("stuck");
+  const held = (await stage.read("klease/stuck")).object["status"];
+  await stage.patch("klease/stuck", { status: FREE }, "--as=pat");
+  expect(await annotationOf("stuck")).toBe('{"token":7,"by":"pat","now":false}');
+  await stage.patch("klease/stuck", { status: FREE, metadata: NOW }, "--as=ada");
+  expect(await annotationOf("stuck")).toBe('{"token":7,"by":"ada","now":true}');
+  // konductor takes it from there.
+  expect((await stage.read("klease/stuck")).object["status"]).toEqual(held);
+});
+
+test("is not released where nobody holds it, which is said", async () => {
+  await createHeld("unheld");
+  await endHold("unheld");
+  const change = { status: FREE, metadata: NOW };
+  await expect(stage.patch("klease/unheld", change, "--as=pat", "--warnings-as-errors")).rejects.toThrow(
+    "Warning: nobody holds klease unheld",
+  );
+  expect(await annotationOf("unheld")).toBeUndefined();
+});
+
+test("takes no other change of status", async () => {
+  await createHeld("kept");
+  for (const status of [
+    { holder: "me" },
+    { holder: "" },
+    { phase: "Available" },
+    { ...FREE, phase: "Expired" },
+    { ...FREE, fencingToken: 1 },
+    { expires: "2500-01-01T00:00:00Z" },
+  ]) {
+    await expect(stage.patch("klease/kept", { status }, "--as=ada")).rejects.toThrow(
+      "status of klease kept is written by konductor alone; leave it out, or free the klease by " +
+        `kubectl patch klease kept --type=merge -p '{"status":{"phase":"Available","holder":""}}'`,
+    );
+  }
+});
+
+test("has nobody's word but konductor's that it is released by force", async () => {
+  const forged = `${FORCE_RELEASE_ANNOTATION}={"token":7,"by":"bob","now":true}`;
+  const refusal = `metadata.annotations[${FORCE_RELEASE_ANNOTATION}] is written by konductor alone`;
+  const annotate = (change: string) =>
+    stage.kubectl("annotate", "klease/taken", change, "--overwrite", IN_NAMESPACE, "--as=ada");
+  await createHeld("taken");
+  await expect(annotate(forged)).rejects.toThrow(refusal);
+  await stage.patch("klease/taken", { status: FREE }, "--as=ada");
+  await expect(annotate(forged)).rejects.toThrow(refusal);
+  await expect(annotate(`${FORCE_RELEASE_ANNOTATION}-`)).rejects.toThrow(refusal);
+  await expect(stage.send(objectOf("Lease", "new", { ttl: "1m" }, NOW), "create")).rejects.toThrow(refusal);
+  // Once the hold is over it is nothing but a trace.
+  await endHold("taken");
+  await annotate(`${FORCE_RELEASE_ANNOTATION}-`);
+});
+
+test.each([
+  ["no version", null, "must be specified for an update"],
+  ["another version", "1", "the object has been modified"],
+])("cannot be got at with %s", async (_what, resourceVersion, refusal) => {
+  const name = `versions-${String(resourceVersion)}`;
+  await createHeld(name);
+  const metadata = { resourceVersion, ...NOW };
+  await expect(stage.patch(`klease/${name}`, { metadata }, "--as=ada")).rejects.toThrow(refusal);
+  await expect(stage.patch(`klease/${name}`, { metadata, status: FREE }, "--as=ada")).rejects.toThrow(
+    refusal,
+  );
+});
+
+test("answers with a conflict to who has read an older version", async () => {
+  await createHeld("stale");
+  const { object } = await stage.read("klease/stale");
+  await endHold("stale");
+  await expect(stage.send(object, "replace", "--as=ada")).rejects.toThrow("the object has been modified");
+});
+
+test("is not held up by a status that its manifest has, which is ignored at creation and then refused", async () => {
+  const status = { holder: "pod-xyz-123", phase: "Held", expires: "2024-01-15T10:40:00Z" };
+  const manifest = objectOf("Lease", "db-migration", { ttl: "10m", priority: 1 });
+  const apply = (object: object, ...args: string[]) => stage.send(object, "apply", "--as=ada", ...args);
+  await apply({ ...manifest, status });
+  await expect(apply({ ...manifest, status })).rejects.toThrow("status of klease db-migration is written by");
+  await apply(manifest, "--warnings-as-errors");
+  await expect(
+    stage.send({ ...manifest, status, metadata: { name: "again" } }, "create", "--warnings-as-errors"),
+  ).rejects.toThrow("Warning: status of klease again was ignored");
+});
