@@ -5,7 +5,7 @@ import { formatAge } from "./age.ts";
 import { formatFields, formatTable } from "./table.ts";
 
 /** The phase as the API has it. */
-function phaseOf({ status }: Lease): "Available" | "Held" | "Expired" {
+export function phaseOf({ status }: Lease): "Available" | "Held" | "Expired" {
   if (!status.hold) return "Available";
   return status.hold.expired ? "Expired" : "Held";
 }

@@ -1,34 +1,37 @@
 import { Command, CommanderError, Option } from "commander";
-import type { Clock } from "../shared/clock.ts";
-import { describeError } from "../shared/errors.ts";
+import { type ClusterFlags, connect } from "../client/connect.ts";
+import { createServerClock } from "../client/server-clock.ts";
+import { createLogger } from "../shared/log.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
-import { type ClusterFlags, connect } from "./cluster.ts";
-import { type CommandContext, listLeases, OUTPUTS, type Output, showLease } from "./lease-commands.ts";
-
-/** 1, "no", is for commands that ask for a klease. */
-const CLI_EXIT = { yes: 0, trouble: 2 } as const;
-
-export interface CliIo {
-  clock: Clock;
-  out(text: string): void;
-  err(text: string): void;
-}
+import { registerCreate } from "./commands/create.ts";
+import { registerDelete } from "./commands/delete.ts";
+import { registerHistory } from "./commands/history.ts";
+import { registerList } from "./commands/list.ts";
+import { registerQueue } from "./commands/queue.ts";
+import { registerStatus } from "./commands/status.ts";
+import { registerWatch } from "./commands/watch.ts";
+import { type Action, type CliIo, OUTPUTS, type Output } from "./context.ts";
+import { CLI_EXIT, exitCodeOf, sentenceOf } from "./failure.ts";
 
 /** Runs koncli with the arguments after its name and resolves with its exit code. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
-  const program = createProgram(io);
+  let exitCode: number = CLI_EXIT.yes;
+  const program = createProgram(io, (code) => {
+    exitCode = code;
+  });
   try {
     await program.parseAsync([...args], { from: "user" });
-    return CLI_EXIT.yes;
+    return exitCode;
   } catch (error) {
     // commander has printed its own messages; help and version end with 0.
     if (error instanceof CommanderError) return error.exitCode === 0 ? CLI_EXIT.yes : CLI_EXIT.trouble;
-    io.err(`error: ${describeError(error)}\n`);
-    return CLI_EXIT.trouble;
+    io.err(`error: ${sentenceOf(error)}\n`);
+    return exitCodeOf(error);
   }
 }
 
-function createProgram(io: CliIo): Command {
+/** The program with all of its commands; `exit` is told what a command ends with. */
+export function createProgram(io: CliIo, exit: (code: number) => void): Command {
   const program = new Command("koncli")
     .description("Leases for scripts and people: one workload at a time on Kubernetes.")
     .version(VERSION_TEXT, "--version", "print the version")
@@ -39,42 +42,43 @@ function createProgram(io: CliIo): Command {
     )
     .option("--context <name>", "context of the kubeconfig")
     .addOption(new Option("-o, --output <format>", "output format").choices(OUTPUTS).default("text"))
+    .option("-v, --verbose", "log every call of the API server to stderr", false)
     .showHelpAfterError("(koncli --help shows what there is)")
     .exitOverride()
     .configureOutput({ writeOut: io.out, writeErr: io.err });
-  const lease = program.command("lease").description("see kleases (leases.konductor.io)");
+  const lease = program
+    .command("lease")
+    .description("acquire, hold, release and see kleases (leases.konductor.io)");
 
-  lease
-    .command("status <name>")
-    .description("show who holds a klease, since when, until when, and who waits")
-    .addHelpText("after", "\nExample:\n  koncli lease status nightly-report")
-    .action(async (name: string, _: object, command: Command) => {
-      await within(command, io, (context) => showLease(context, name));
-    });
-
-  lease
-    .command("list")
-    .description("list kleases")
-    .option("-A, --all-namespaces", "of all namespaces", false)
-    .addHelpText("after", "\nExample:\n  koncli lease list --all-namespaces -o wide")
-    .action(async (flags: { allNamespaces: boolean }, command: Command) => {
-      await within(command, io, (context) => listLeases(context, flags));
-    });
-
+  const run = async (command: Command, action: Action): Promise<void> => {
+    const { output, verbose, ...flags } = command.optsWithGlobals<Flags>();
+    const cluster = connect(flags, `koncli/${VERSION_TEXT}`, verbose ? callLog(io) : undefined);
+    try {
+      const server = createServerClock(io.clock);
+      const code = await action({ cluster, output, server, print: io.out, io });
+      if (typeof code === "number") exit(code);
+    } finally {
+      await cluster.client.close();
+    }
+  };
+  for (const register of COMMANDS) register(lease, run);
   return program;
 }
 
-/** Connects, runs `action`, and closes the connection, whatever happens. */
-async function within(
-  command: Command,
-  io: CliIo,
-  action: (context: CommandContext) => Promise<void>,
-): Promise<void> {
-  const { output, ...flags } = command.optsWithGlobals<ClusterFlags & { output: Output }>();
-  const cluster = connect(flags);
-  try {
-    await action({ cluster, output, clock: io.clock, print: io.out });
-  } finally {
-    await cluster.client.close();
-  }
+/** In the order in which help shows them. */
+const COMMANDS = [
+  registerStatus,
+  registerList,
+  registerQueue,
+  registerHistory,
+  registerWatch,
+  registerCreate,
+  registerDelete,
+];
+
+type Flags = ClusterFlags & { output: Output; verbose: boolean };
+
+/** Paths and answers, never a token or a body. */
+function callLog({ err }: CliIo) {
+  return createLogger({ level: "debug", destination: { write: err } });
 }

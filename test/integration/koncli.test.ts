@@ -1,13 +1,12 @@
 /** koncli against a real API server, as scripts run it: arguments in, text and exit code out. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { runCli } from "../../src/cli/program.ts";
 import { createLease, writeLeaseStatus } from "../../src/kube/lease-objects.ts";
 import { grantHold } from "../../src/lease/hold.ts";
-import { systemClock } from "../../src/shared/clock.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { adminClient } from "../e2e/admin-client.ts";
 import { aRequest } from "../unit/lease/samples.ts";
+import { koncli as runKoncli } from "./koncli.ts";
 import { kubectlOf } from "./kubectl.ts";
 
 const NAMESPACE = "koncli";
@@ -15,17 +14,8 @@ const cluster = inject("cluster");
 const client = adminClient(cluster);
 const kubectl = kubectlOf(cluster);
 
-async function koncli(...args: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io = {
-    clock: systemClock(),
-    out: (text: string) => void out.push(text),
-    err: (text: string) => void err.push(text),
-  };
-  const code = await runCli(["--kubeconfig", cluster.kubeconfigPath, "-n", NAMESPACE, ...args], io);
-  return { code, out: out.join(""), err: err.join("") };
-}
+const koncli = (...args: string[]) =>
+  runKoncli(["--kubeconfig", cluster.kubeconfigPath, "-n", NAMESPACE, ...args]);
 
 beforeAll(async () => {
   await kubectl("apply", "-f", join(import.meta.dirname, "../../deploy/crds"));

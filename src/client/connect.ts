@@ -3,13 +3,14 @@ import { KubeConfig } from "@kubernetes/client-node";
 import type { KubeClient } from "../kube/api.ts";
 import { createKubeClient } from "../kube/client.ts";
 import { KonductorError } from "../shared/errors.ts";
-import { VERSION_TEXT } from "../shared/version.ts";
+import type { Logger } from "../shared/log.ts";
 
-/** The global flags that say which cluster and which namespace. */
+/** Which cluster and which namespace, where they are not those that kubectl would use. */
 export interface ClusterFlags {
-  namespace?: string;
-  kubeconfig?: string;
-  context?: string;
+  namespace?: string | undefined;
+  /** A file. */
+  kubeconfig?: string | undefined;
+  context?: string | undefined;
 }
 
 export interface Cluster {
@@ -23,10 +24,14 @@ const NO_CLUSTER = "http://localhost:8080";
 const POD_NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
 /**
- * The cluster that kubectl would use with these flags: `--kubeconfig`, else $KUBECONFIG, else ~/.kube/config, else the pod's
+ * The cluster that kubectl would use with these flags: `kubeconfig`, else $KUBECONFIG, else ~/.kube/config, else the pod's
  * service account. The namespace is the flag's, the context's, the pod's own, or `default`.
  */
-export function connect({ namespace, kubeconfig, context }: ClusterFlags): Cluster {
+export function connect(
+  { namespace, kubeconfig, context }: ClusterFlags,
+  userAgent: string,
+  logger?: Logger,
+): Cluster {
   const kubeConfig = new KubeConfig();
   try {
     if (kubeconfig === undefined) kubeConfig.loadFromDefault();
@@ -58,7 +63,7 @@ export function connect({ namespace, kubeconfig, context }: ClusterFlags): Clust
   }
   const current = kubeConfig.getContextObject(kubeConfig.getCurrentContext());
   return {
-    client: createKubeClient({ kubeConfig, userAgent: `koncli/${VERSION_TEXT}` }),
+    client: createKubeClient({ kubeConfig, userAgent, ...(logger && { logger }) }),
     namespace: namespace ?? current?.namespace ?? podNamespace() ?? "default",
   };
 }

@@ -1,0 +1,58 @@
+import type { Command } from "commander";
+import { LEASE_REQUESTS, PODS } from "../../kube/resources.ts";
+import { parseLeaseRequest } from "../../lease/codec.ts";
+import { parsePod } from "../../lease/pod.ts";
+import type { Lease } from "../../lease/types.ts";
+import { hasCode } from "../../shared/errors.ts";
+import type { CommandContext, RunAction } from "../context.ts";
+import { leaseStatusText, leaseTable } from "../describe-lease.ts";
+import { formatName, formatObject } from "../format-object.ts";
+import { readLease } from "../read-lease.ts";
+
+/** `koncli lease status NAME`. */
+export function registerStatus(lease: Command, run: RunAction): void {
+  lease
+    .command("status <name>")
+    .description("show who holds a klease, since when, until when, and who waits")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  koncli lease status nightly-report\n  koncli lease status nightly-report -o json",
+    )
+    .action(async (name: string, _: object, command: Command) => {
+      await run(command, (context) => showLease(context, name));
+    });
+}
+
+async function showLease(context: CommandContext, name: string): Promise<void> {
+  const { cluster, output, server, print } = context;
+  const { namespace, client } = cluster;
+  const { object, lease } = await readLease(context, name);
+  if (output === "json" || output === "yaml") return print(formatObject(object, output));
+  if (output === "name") return print(formatName("lease", lease.name));
+  if (output === "wide") {
+    return print(leaseTable([lease], { nowMs: server.nowMs(), withNamespace: false, wide: true }));
+  }
+  // Not by label: one that was made before konductor was there has none.
+  const { items } = await client.list(LEASE_REQUESTS, { namespace }, parseLeaseRequest);
+  const requests = items.filter(({ spec }) => spec.lease === name);
+  const holderPod = await phaseOfHolder(context, lease);
+  print(leaseStatusText(lease, requests, { nowMs: server.nowMs(), holderPod }));
+}
+
+async function phaseOfHolder(
+  { cluster: { client } }: CommandContext,
+  { namespace, status }: Lease,
+): Promise<string | undefined> {
+  const ref = status.hold?.ref;
+  if (ref?.kind !== "Pod") return undefined;
+  try {
+    const pod = await client.get(PODS, { namespace, name: ref.name }, parsePod);
+    if (pod.uid !== ref.uid) return "is gone";
+    return pod.deletionMs === undefined ? pod.phase : "is terminating";
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return "is gone";
+    // Not everybody who may see Leases may see pods.
+    if (hasCode(error, "Forbidden")) return undefined;
+    throw error;
+  }
+}

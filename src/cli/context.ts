@@ -1,0 +1,38 @@
+import type { Command } from "commander";
+import type { Cluster } from "../client/connect.ts";
+import type { ServerClock } from "../client/server-clock.ts";
+import type { Clock } from "../shared/clock.ts";
+
+export const OUTPUTS = ["text", "wide", "json", "yaml", "name"] as const;
+export type Output = (typeof OUTPUTS)[number];
+
+/** The world around koncli, as its main file hands it in. */
+export interface CliIo {
+  clock: Clock;
+  out(text: string): void;
+  err(text: string): void;
+  /** Whether somebody reads stderr as it is written. */
+  isTerminal: boolean;
+  env: Readonly<Record<string, string | undefined>>;
+  hostname: string;
+  /** Aborts at the first SIGINT or SIGTERM. */
+  signal: AbortSignal;
+  /** Hands signals for a child to `listener` instead; returns what ends that. While one listens, none of them ends or stops koncli. */
+  onSignal(listener: (signal: NodeJS.Signals) => void): () => void;
+}
+
+/** What a command works with. */
+export interface CommandContext {
+  cluster: Cluster;
+  output: Output;
+  /** What time it is, as of the answers that were shown to it: the machine's clock may be wrong. */
+  server: ServerClock;
+  print(text: string): void;
+  io: CliIo;
+}
+
+/** What a command does; a number is its exit code, nothing means yes. */
+export type Action = (context: CommandContext) => Promise<void> | Promise<number>;
+
+/** Connects as the flags of `command` say, runs `action`, and closes the connection, whatever happens. */
+export type RunAction = (command: Command, action: Action) => Promise<void>;

@@ -1,0 +1,38 @@
+/** Values of flags, read once. What is wrong is refused before anything is sent, in one sentence. */
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "../lease/duration.ts";
+import { hasCode } from "../shared/errors.ts";
+
+const INT32_MAX = 2 ** 31 - 1;
+
+/** A Go duration in milliseconds, of any sign. */
+export function durationMs(value: string): number {
+  try {
+    return parseDuration(value);
+  } catch (error) {
+    if (!hasCode(error, "Invalid")) throw error;
+    throw new InvalidArgumentError('a Go duration such as "90s", "10m" or "1h30m" is allowed');
+  }
+}
+
+/** A Go duration longer than 0. */
+export function ttlMs(value: string): number {
+  const ms = durationMs(value);
+  if (ms <= 0) throw new InvalidArgumentError("a duration longer than 0s is allowed");
+  return ms;
+}
+
+/** A whole number of 32 bits. */
+export function priority(value: string): number {
+  const number = /^[+-]?\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= -INT32_MAX - 1 && number <= INT32_MAX)) {
+    throw new InvalidArgumentError(`a whole number from ${-INT32_MAX - 1} to ${INT32_MAX} is allowed`);
+  }
+  return number;
+}
+
+/** A flag that may be given a value, as in `--renewable=false`. */
+export function bool(value: string): boolean {
+  if (value !== "true" && value !== "false") throw new InvalidArgumentError("true or false is allowed");
+  return value === "true";
+}
