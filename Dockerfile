@@ -16,6 +16,7 @@ RUN mkdir -p /image/etc /image/konductor /image/usr/bin \
  && sed -i '1s|.*|#!/usr/bin/node|' /image/konductor/*.js \
  && echo '{"type":"module"}' > /image/konductor/package.json \
  && ln -s /konductor/koncli.js /image/usr/bin/koncli \
+ && ln -s /konductor/koncli.js /image/usr/bin/kubectl-koncli \
  && printf 'root:x:0:0::/:/sbin/nologin\nnonroot:x:65532:65532::/:/sbin/nologin\n' > /image/etc/passwd \
  && printf 'root:x:0:\nnonroot:x:65532:\n' > /image/etc/group \
  && echo 'hosts: files dns' > /image/etc/nsswitch.conf

@@ -5,18 +5,21 @@ import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { build, type Metafile } from "esbuild";
 import { describeError } from "../src/shared/errors.ts";
+import { slimPackages } from "./slim-packages.ts";
 
 /** A program: its entry is `src/bin/NAME.ts`, its bundle `dist/NAME.js`. */
 interface Program {
   readonly name: string;
   /** It starts inside every labelled pod, where each package costs milliseconds and memory. */
   readonly withoutPackages?: boolean;
+  /** People and scripts wait for its start: see {@link slimPackages}. */
+  readonly isSlim?: boolean;
 }
 
 export const PROGRAMS: readonly Program[] = [
   { name: "konductor" },
   { name: "gate", withoutPackages: true },
-  { name: "koncli" },
+  { name: "koncli", isSlim: true },
 ];
 
 export interface BuildOptions {
@@ -54,16 +57,18 @@ async function buildProgram(
   version: string,
 ): Promise<string> {
   const outfile = join(outDir, `${program.name}.js`);
+  const isScript = program.withoutPackages || program.isSlim;
   const { metafile } = await build({
     absWorkingDir: root,
     entryPoints: [join("src/bin", `${program.name}.ts`)],
     outfile,
     bundle: true,
     platform: "node",
-    format: program.withoutPackages ? "iife" : "esm",
+    format: isScript ? "iife" : "esm",
+    plugins: program.isSlim ? [slimPackages(root)] : [],
     target: "node22.19",
     define: { __KONDUCTOR_VERSION__: JSON.stringify(version) },
-    banner: { js: `${SHEBANG}\n${program.withoutPackages ? BUILTINS : REQUIRE}` },
+    banner: { js: `${SHEBANG}\n${isScript ? BUILTINS : REQUIRE}` },
     // Names and lines stay: a stack trace has to say something.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -83,7 +88,8 @@ const REQUIRE = `import { createRequire as createRequireForPackages } from "node
 
 /**
  * A script that runs as a CommonJS and as an ES module, whatever package.json stands beside it. It starts faster and takes
- * 4 MiB less than an ES module, and loads Node's modules when they are needed, after the signal handlers are in place.
+ * 4 MiB less than an ES module (whose import of node:http loads all that this exports, Node's own undici among it), and loads Node's
+ * modules when they are needed, after the signal handlers are in place.
  */
 const BUILTINS = "var require = process.getBuiltinModule;";
 

@@ -1,5 +1,6 @@
 /** The `koncli` command. */
 import { hostname } from "node:os";
+import type { CliIo } from "../cli/context.ts";
 import { runCli } from "../cli/program.ts";
 import { systemClock } from "../shared/clock.ts";
 
@@ -22,7 +23,7 @@ for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => endi
 // The reader of a pipe may have seen enough.
 process.stdout.on("error", () => process.exit());
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const io: CliIo = {
   clock: systemClock(),
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
@@ -36,4 +37,8 @@ process.exitCode = await runCli(process.argv.slice(2), {
       for (const name of PASSED_ON) process.off(name, listener);
     };
   },
+};
+
+void runCli(process.argv.slice(2), io).then((code) => {
+  process.exitCode = code;
 });

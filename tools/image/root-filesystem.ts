@@ -33,6 +33,7 @@ export async function rootFilesystem(options: RootFilesystemOptions): Promise<En
       // Spares Node the guess whether a bundle is an ES module.
       { path: "konductor/package.json", content: '{"type":"module"}\n' },
       { path: "usr/bin/koncli", target: "/konductor/koncli.js" },
+      { path: "usr/bin/kubectl-koncli", target: "/konductor/koncli.js" },
       {
         path: "etc/passwd",
         content: `root:x:0:0::/:/sbin/nologin\nnonroot:x:${NONROOT}:${NONROOT}::/:/sbin/nologin\n`,

@@ -1,0 +1,35 @@
+import type { Plugin } from "esbuild";
+
+const UNDICI = "node_modules/undici/lib";
+
+/**
+ * What a program that is started for a moment does not load: of @kubernetes/client-node all but KubeConfig (its generated clients
+ * are most of it, and are never called), of undici all but the dispatchers.
+ */
+export function slimPackages(root: string): Plugin {
+  const modules: Readonly<Record<string, string>> = {
+    undici: [
+      `import Dispatcher from "./${UNDICI}/dispatcher/dispatcher.js";`,
+      `import api from "./${UNDICI}/api/index.js";`,
+      // As its index.js does.
+      "Object.assign(Dispatcher.prototype, api);",
+      `export { default as Agent } from "./${UNDICI}/dispatcher/agent.js";`,
+      `export { default as ProxyAgent } from "./${UNDICI}/dispatcher/proxy-agent.js";`,
+      `export { default as Socks5ProxyAgent } from "./${UNDICI}/dispatcher/socks5-proxy-agent.js";`,
+    ].join("\n"),
+    "@kubernetes/client-node": `export { KubeConfig } from "./node_modules/@kubernetes/client-node/dist/config.js";`,
+    // KubeConfig.makeApiClient() would need them.
+    "./gen/index.js": "export const createConfiguration = undefined, ServerConfiguration = undefined;",
+  };
+  return {
+    name: "slim-packages",
+    setup(build) {
+      const names = /^(undici|@kubernetes\/client-node|\.\/gen\/index\.js)$/;
+      build.onResolve({ filter: names }, ({ path }) => ({ path, namespace: "slim" }));
+      build.onLoad({ filter: /.*/, namespace: "slim" }, ({ path }) => ({
+        contents: modules[path] ?? "",
+        resolveDir: root,
+      }));
+    },
+  };
+}
