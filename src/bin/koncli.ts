@@ -1,5 +1,6 @@
 /** The `koncli` command. */
 import { hostname } from "node:os";
+import { basename } from "node:path";
 import type { CliIo } from "../cli/context.ts";
 import { runCli } from "../cli/program.ts";
 import { systemClock } from "../shared/clock.ts";
@@ -16,6 +17,9 @@ const PASSED_ON = [
   "SIGCONT",
   "SIGWINCH",
 ] as const;
+
+/** The name under which kubectl asks a plugin to complete a line. */
+const KUBECTL_COMPLETE = "kubectl_complete-koncli";
 
 const ending = new AbortController();
 // Once: who asks a second time is not made to wait.
@@ -39,6 +43,14 @@ const io: CliIo = {
   },
 };
 
-void runCli(process.argv.slice(2), io).then((code) => {
+void main(process.argv).then((code) => {
   process.exitCode = code;
 });
+
+async function main([, path = "", ...args]: readonly string[]): Promise<number> {
+  if (basename(path) !== KUBECTL_COMPLETE) return runCli(args, io);
+  // kubectl wants to be told how to go on, too: without files.
+  const code = await runCli(["__complete", ...args], io);
+  io.out(":4\n");
+  return code;
+}

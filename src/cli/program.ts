@@ -3,6 +3,7 @@ import { type ClusterFlags, connect } from "../client/connect.ts";
 import { createServerClock } from "../client/server-clock.ts";
 import { createLogger } from "../shared/log.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
+import { registerCompletion } from "./commands/completion.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete } from "./commands/delete.ts";
 import { registerHistory } from "./commands/history.ts";
@@ -10,8 +11,12 @@ import { registerList } from "./commands/list.ts";
 import { registerQueue } from "./commands/queue.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerWatch } from "./commands/watch.ts";
+import { complete } from "./complete.ts";
 import { type Action, type CliIo, OUTPUTS, type Output } from "./context.ts";
 import { CLI_EXIT, exitCodeOf, sentenceOf } from "./failure.ts";
+
+/** What a shell calls to complete a line: see commands/completion.ts. */
+const COMPLETE = "__complete";
 
 /** Runs koncli with the arguments after its name and resolves with its exit code. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<number> {
@@ -19,6 +24,11 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   const program = createProgram(io, (code) => {
     exitCode = code;
   });
+  const [first, ...words] = args;
+  if (first === COMPLETE) {
+    io.out((await complete(program, words)).map((each) => `${each}\n`).join(""));
+    return exitCode;
+  }
   try {
     await program.parseAsync([...args], { from: "user" });
     return exitCode;
@@ -62,6 +72,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
     }
   };
   for (const register of COMMANDS) register(lease, run);
+  registerCompletion(program, io);
   return program;
 }
 

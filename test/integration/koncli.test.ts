@@ -96,3 +96,17 @@ test("trouble is one sentence on stderr, and exit code 2", async () => {
     out: "No kleases found in namespace empty.\n",
   });
 });
+
+test("a shell completes commands, flags, their values, and kleases", async () => {
+  const complete = async (...words: string[]) =>
+    (await runKoncli(["__complete", ...words])).out.split("\n").filter((line) => line !== "");
+  const there = ["--kubeconfig", cluster.kubeconfigPath];
+  expect(await complete("le")).toEqual(["lease"]);
+  expect(await complete("lease", "sta")).toEqual(["status"]);
+  expect(await complete("lease", "list", "--all")).toEqual(["--all-namespaces"]);
+  expect(await complete("lease", "list", "-o", "")).toEqual(["json", "name", "text", "wide", "yaml"]);
+  expect(await complete("completion", "")).toEqual(["bash", "fish", "zsh"]);
+  expect(await complete(...there, "-n", NAMESPACE, "lease", "status", "t")).toEqual(["taken"]);
+  expect(await complete(...there, "lease", "status", "-n", "konc")).toEqual([NAMESPACE]);
+  expect(await complete("--kubeconfig", "/nowhere", "lease", "status", "")).toEqual([]);
+});

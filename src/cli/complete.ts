@@ -1,0 +1,87 @@
+import type { Command, Option } from "commander";
+import { connect } from "../client/connect.ts";
+import { LEASES, NAMESPACES, type Resource } from "../kube/resources.ts";
+import { defined, record, text } from "../shared/json.ts";
+import { VERSION_TEXT } from "../shared/version.ts";
+
+/** A shell waits for it at every press of Tab. */
+const ASK_WITHIN_MS = 2_000;
+
+/** The line as far as it is written: the command it is about, its arguments, and the values of its flags by their long names. */
+interface Line {
+  command: Command;
+  values: ReadonlyMap<string, string>;
+  arguments: number;
+  /** The flag whose value comes next. */
+  pending: Option | undefined;
+}
+
+/**
+ * What may stand in the place of the last of `words`, which are those after the program's name. Names of kleases and namespaces come
+ * from the cluster; where it cannot be asked there are none.
+ */
+export async function complete(program: Command, words: readonly string[]): Promise<string[]> {
+  const last = words.at(-1) ?? "";
+  const line = readLine(program, words.slice(0, -1));
+  const candidates = await candidatesFor(line, last);
+  return candidates.filter((each) => each.startsWith(last)).sort();
+}
+
+async function candidatesFor({ command, values, arguments: count, pending }: Line, last: string) {
+  if (pending) {
+    if (pending.long === "--namespace") return names(NAMESPACES, values);
+    return pending.argChoices ?? [];
+  }
+  if (last.startsWith("-"))
+    return flagsOf(command).flatMap(({ long, hidden }) => (long && !hidden ? [long] : []));
+  const commands = command.commands.map((each) => each.name());
+  if (commands.length > 0) return count === 0 ? [...commands, "help"] : [];
+  const argument = command.registeredArguments[count];
+  if (argument?.argChoices) return argument.argChoices;
+  return argument?.name() === "name" ? names(LEASES, values) : [];
+}
+
+function readLine(program: Command, words: readonly string[]): Line {
+  let command = program;
+  let count = 0;
+  let pending: Option | undefined;
+  const values = new Map<string, string>();
+  for (const word of words) {
+    if (pending) {
+      values.set(pending.long ?? "", word);
+      pending = undefined;
+    } else if (word.startsWith("-")) {
+      const [name, value] = word.split("=", 2);
+      const flag = flagsOf(command).find(({ long, short }) => long === name || short === name);
+      if (flag && value !== undefined) values.set(flag.long ?? "", value);
+      else if (flag?.required) pending = flag;
+    } else {
+      const next = command.commands.find((each) => each.name() === word || each.aliases().includes(word));
+      if (next) command = next;
+      else count++;
+    }
+  }
+  return { command, values, arguments: count, pending };
+}
+
+function flagsOf(command: Command): readonly Option[] {
+  return [...command.options, ...(command.parent ? flagsOf(command.parent) : [])];
+}
+
+async function names(resource: Resource, values: Line["values"]): Promise<string[]> {
+  try {
+    const [namespace, kubeconfig, context] = ["--namespace", "--kubeconfig", "--context"].map((flag) =>
+      values.get(flag),
+    );
+    const cluster = connect(defined({ namespace, kubeconfig, context }), `koncli/${VERSION_TEXT}`);
+    const scope = resource.namespaced ? { namespace: cluster.namespace } : {};
+    const options = { ...scope, timeoutMs: ASK_WITHIN_MS };
+    const { items } = await cluster.client.list(resource, options, (item) =>
+      text(record(record(item)["metadata"])["name"]),
+    );
+    await cluster.client.close();
+    return items.filter((name) => name !== undefined);
+  } catch {
+    return []; // there is no place for an error on a line that is being written
+  }
+}
