@@ -1,0 +1,172 @@
+/** By which credentials koncli reaches a cluster, what it says where it may not or cannot, and what it refuses before it asks. */
+import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { list, record } from "../../src/shared/json.ts";
+import { buildPrograms, PROGRAMS } from "../../tools/build.ts";
+import { run } from "../cluster/command.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { koncli } from "./koncli.ts";
+import { kubectlOf } from "./kubectl.ts";
+
+const NAMESPACE = "koncli-access";
+const DEPLOY = join(import.meta.dirname, "../../deploy");
+const cluster = inject("cluster");
+const kubectl = kubectlOf(cluster);
+let dir: string;
+let token: string;
+
+/** A kubeconfig for the same cluster, with this user, and whatever `change` makes of the cluster. */
+async function kubeconfig(name: string, user: object, change: object = {}): Promise<string> {
+  const config = record(JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "-o", "json")));
+  const users = list(config["users"]).map((entry) => ({ name: record(entry)["name"], user }));
+  const clusters = list(config["clusters"]).map((entry) => {
+    const { name: clusterName, cluster: given } = record(entry);
+    return { name: clusterName, cluster: { ...record(given), ...change } };
+  });
+  const path = join(dir, name);
+  await writeFile(path, JSON.stringify({ ...config, users, clusters }));
+  return path;
+}
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "konductor-koncli-"));
+  for (const path of ["crds", "user-roles.yaml"]) await kubectl("apply", "-f", join(DEPLOY, path));
+  await kubectl("wait", "--for=condition=Established", "-f", join(DEPLOY, "crds"));
+  await kubectl("create", "namespace", NAMESPACE);
+  await kubectl("-n", NAMESPACE, "create", "serviceaccount", "viewer");
+  const binding = ["create", "rolebinding", "viewer", "--clusterrole=konductor-view"];
+  await kubectl("-n", NAMESPACE, ...binding, `--serviceaccount=${NAMESPACE}:viewer`);
+  token = (await kubectl("-n", NAMESPACE, "create", "token", "viewer")).trim();
+  const metadata = { namespace: NAMESPACE, name: "report" };
+  const lease = { apiVersion: "konductor.io/v1", kind: "Lease", metadata, spec: { ttl: "1m" } };
+  await waitFor({
+    what: "the new resources to be served",
+    withinMs: 20_000,
+    holds: () => kubectl.withObject(lease, "apply").then(Boolean),
+  });
+});
+afterAll(async () => {
+  await kubectl("delete", "namespace", NAMESPACE, "--wait=false");
+  await rm(dir, { recursive: true, force: true });
+});
+
+const LIST = ["-n", NAMESPACE, "lease", "list", "-o", "name"];
+const REPORT = { code: 0, out: "lease.konductor.io/report\n", err: "" };
+
+describe("koncli reaches the cluster", () => {
+  test("by a client certificate", async () => {
+    expect(await koncli(["--kubeconfig", cluster.kubeconfigPath, ...LIST])).toEqual(REPORT);
+  });
+  test("by a token", async () => {
+    expect(await koncli(["--kubeconfig", await kubeconfig("token", { token }), ...LIST])).toEqual(REPORT);
+  });
+  test("by a plugin that a kubeconfig names", async () => {
+    const credential = {
+      apiVersion: "client.authentication.k8s.io/v1",
+      kind: "ExecCredential",
+      status: { token },
+    };
+    const plugin = join(dir, "plugin");
+    await writeFile(plugin, `#!/bin/sh\necho '${JSON.stringify(credential)}'\n`);
+    await chmod(plugin, 0o755);
+    const exec = { apiVersion: credential.apiVersion, command: plugin, interactiveMode: "Never" };
+    expect(await koncli(["--kubeconfig", await kubeconfig("exec", { exec }), ...LIST])).toEqual(REPORT);
+  });
+  test("as a plugin of kubectl, with flags on either side", async () => {
+    const programs = PROGRAMS.filter(({ name }) => name === "koncli");
+    const root = join(import.meta.dirname, "../..");
+    const [program = ""] = await buildPrograms({ root, outDir: dir, programs });
+    for (const name of ["kubectl-koncli", "kubectl_complete-koncli"]) await symlink(program, join(dir, name));
+    const PATH = [dir, dirname(process.execPath), process.env["PATH"]].join(":");
+    const env = ["env", `PATH=${PATH}`, `KUBECONFIG=${cluster.kubeconfigPath}`, cluster.kubectlPath];
+    const [command = "", ...args] = env;
+    expect(await run(command, [...args, "koncli", ...LIST])).toBe(REPORT.out);
+    expect(await run(command, [...args, "koncli", "lease", "list", "-oname", "-n", NAMESPACE])).toBe(
+      REPORT.out,
+    );
+    const completed = await run(command, [...args, "__complete", "koncli", "lease", "hist"]);
+    expect(completed).toMatch(/^history\n:4\n/);
+  });
+});
+
+describe("koncli says what to do", () => {
+  const fails = async (args: readonly string[], ...sentence: (string | RegExp)[]) => {
+    const { code, out, err } = await koncli(args);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    for (const part of sentence) expect(err).toMatch(part);
+    expect(err.trimEnd().split("\n")).toHaveLength(1);
+  };
+
+  test("where rights are missing", async () => {
+    const path = await kubeconfig("viewer", { token });
+    const create = ["--kubeconfig", path, "-n", NAMESPACE, "lease", "create", "other", "--ttl", "1m"];
+    await fails(
+      create,
+      /^error: cannot create klease koncli-access\/other: /,
+      "ask for ClusterRole konductor-user",
+    );
+    await fails(
+      ["--kubeconfig", path, "-n", "default", "lease", "list"],
+      /^error: .*forbidden.*konductor-user/,
+    );
+  });
+  test("where the token is no good", async () => {
+    const path = await kubeconfig("bad", { token: "no-good" });
+    await fails(["--kubeconfig", path, ...LIST], /^error: .*HTTP 401.*token may have expired/);
+  });
+  test("where the server cannot be reached, or is not the one that was meant", async () => {
+    const away = await kubeconfig("away", { token }, { server: "https://127.0.0.1:1" });
+    await fails(
+      ["--kubeconfig", away, ...LIST],
+      /^error: .*connection to the API server failed.*check the server/,
+    );
+    const authority = { "certificate-authority-data": Buffer.from("none").toString("base64") };
+    await fails(
+      ["--kubeconfig", await kubeconfig("ca", { token }, authority), ...LIST],
+      /^error: .*API server/,
+    );
+  });
+  test("where there is no kubeconfig, or none that can be read", async () => {
+    await fails(
+      ["--kubeconfig", join(dir, "nowhere"), ...LIST],
+      /^error: the kubeconfig .*nowhere cannot be read/,
+    );
+    await fails(
+      ["--kubeconfig", cluster.kubeconfigPath, "--context", "other", ...LIST],
+      /there is no context "other"/,
+    );
+  });
+  test("where a plugin fails", async () => {
+    const exec = {
+      apiVersion: "client.authentication.k8s.io/v1",
+      command: "false",
+      interactiveMode: "Never",
+    };
+    const path = await kubeconfig("broken", { exec });
+    await fails(["--kubeconfig", path, ...LIST], /^error: cannot get the credentials/);
+  });
+});
+
+test.each([
+  [["lease", "create", "x"], "--ttl"],
+  [["lease", "create", "x", "--ttl", "5"], "5"],
+  [["lease", "create", "x", "--ttl", "0s"], "longer than 0s"],
+  [["lease", "create", "x", "--ttl=-1m"], "longer than 0s"],
+  [["lease", "create", "x", "--ttl", "1m", "--priority", "1.5"], "a whole number"],
+  [["lease", "create", "x", "--ttl", "1m", "--renewable=maybe"], "true or false"],
+  [["lease", "create", "x", "--ttl", "1m", "--handover-policy", "Never"], "AfterExpiry, AfterTermination"],
+  [["lease", "list", "-o", "xml"], "text, wide, json, yaml, name"],
+  [["lease", "list", "surplus"], "too many arguments"],
+  [["lease", "status"], "missing required argument 'name'"],
+  [["lease", "stauts", "x"], "status"],
+  [["lease", "list", "--all-namespace"], "--all-namespaces"],
+  [["completion", "tcsh"], "bash, zsh, fish"],
+])("%j is refused before anything is sent", async (args, part) => {
+  const { code, out, err } = await koncli(["--kubeconfig", "/nowhere", ...args]);
+  expect({ code, out }).toEqual({ code: 2, out: "" });
+  expect(err).toMatch(/^error: /);
+  expect(err).toContain(part);
+  expect(err).not.toContain("/nowhere");
+});
