@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { chmod, readFile } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { join } from "node:path";
-import { build, type Metafile } from "esbuild";
+import { type BuildOptions as BundleOptions, build, type Metafile } from "esbuild";
 import { describeError } from "../src/shared/errors.ts";
+import { writeDeclarations } from "./declarations.ts";
 import { slimPackages } from "./slim-packages.ts";
 
 /** A program: its entry is `src/bin/NAME.ts`, its bundle `dist/NAME.js`. */
@@ -41,6 +42,24 @@ export async function buildPrograms({ root, outDir, programs = PROGRAMS }: Build
   return Promise.all(programs.map((program) => buildProgram(program, root, outDir, version)));
 }
 
+/**
+ * Writes what `import … from "konductor"` finds, `index.js` and its types, and returns their paths. Packages are bundled here too: the
+ * file works wherever it is copied to, and whatever versions the importing program has.
+ */
+export async function buildLibrary({ root, outDir }: Omit<BuildOptions, "programs">): Promise<string[]> {
+  const outfile = join(outDir, "index.js");
+  const { metafile } = await build({
+    ...bundleOptions(root, await packageVersion(root)),
+    entryPoints: ["src/index.ts"],
+    outfile,
+    format: "esm",
+    plugins: [slimPackages(root)],
+    banner: { js: REQUIRE },
+  });
+  checkImports({ name: "index" }, metafile);
+  return [outfile, ...(await writeDeclarations(root, outDir, "index"))];
+}
+
 /** The version in package.json. */
 export async function packageVersion(root: string): Promise<string> {
   const manifest: unknown = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
@@ -59,16 +78,25 @@ async function buildProgram(
   const outfile = join(outDir, `${program.name}.js`);
   const isScript = program.withoutPackages || program.isSlim;
   const { metafile } = await build({
-    absWorkingDir: root,
+    ...bundleOptions(root, version),
     entryPoints: [join("src/bin", `${program.name}.ts`)],
     outfile,
-    bundle: true,
-    platform: "node",
     format: isScript ? "iife" : "esm",
     plugins: program.isSlim ? [slimPackages(root)] : [],
+    banner: { js: `${SHEBANG}\n${isScript ? BUILTINS : REQUIRE}` },
+  });
+  checkImports(program, metafile);
+  await chmod(outfile, 0o755);
+  return outfile;
+}
+
+function bundleOptions(root: string, version: string) {
+  return {
+    absWorkingDir: root,
+    bundle: true,
+    platform: "node",
     target: "node22.19",
     define: { __KONDUCTOR_VERSION__: JSON.stringify(version) },
-    banner: { js: `${SHEBANG}\n${isScript ? BUILTINS : REQUIRE}` },
     // Names and lines stay: a stack trace has to say something.
     minifySyntax: true,
     minifyWhitespace: true,
@@ -76,10 +104,7 @@ async function buildProgram(
     legalComments: "eof",
     metafile: true,
     logLevel: "warning",
-  });
-  checkImports(program, metafile);
-  await chmod(outfile, 0o755);
-  return outfile;
+  } satisfies BundleOptions;
 }
 
 const SHEBANG = "#!/usr/bin/env node";
@@ -121,8 +146,9 @@ function checkImports(program: Program, metafile: Metafile): void {
 if (import.meta.main) {
   const root = join(import.meta.dirname, "..");
   try {
-    for (const path of await buildPrograms({ root, outDir: join(root, "dist") }))
-      process.stdout.write(`${path}\n`);
+    const options = { root, outDir: join(root, "dist") };
+    const paths = [...(await buildPrograms(options)), ...(await buildLibrary(options))];
+    for (const path of paths.filter((each) => each.endsWith(".js"))) process.stdout.write(`${path}\n`);
   } catch (error) {
     process.stderr.write(`${describeError(error)}\n`);
     process.exitCode = 1;

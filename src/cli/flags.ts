@@ -22,6 +22,13 @@ export function ttlMs(value: string): number {
   return ms;
 }
 
+/** A Go duration, not negative. */
+export function graceMs(value: string): number {
+  const ms = durationMs(value);
+  if (ms < 0) throw new InvalidArgumentError("a duration that is not negative is allowed");
+  return ms;
+}
+
 /** A whole number of 32 bits. */
 export function priority(value: string): number {
   const number = /^[+-]?\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
@@ -35,4 +42,14 @@ export function priority(value: string): number {
 export function bool(value: string): boolean {
   if (value !== "true" && value !== "false") throw new InvalidArgumentError("true or false is allowed");
   return value === "true";
+}
+
+const LONGEST_HOLDER = 253;
+
+/** The name of a holder. */
+export function holder(value: string): string {
+  if (value.trim() === "" || value.length > LONGEST_HOLDER) {
+    throw new InvalidArgumentError(`a name of 1 to ${LONGEST_HOLDER} characters is allowed`);
+  }
+  return value;
 }

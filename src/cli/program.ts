@@ -3,12 +3,16 @@ import { type ClusterFlags, connect } from "../client/connect.ts";
 import { createServerClock } from "../client/server-clock.ts";
 import { createLogger } from "../shared/log.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
+import { registerAcquire } from "./commands/acquire.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete } from "./commands/delete.ts";
+import { registerExec } from "./commands/exec.ts";
 import { registerHistory } from "./commands/history.ts";
 import { registerList } from "./commands/list.ts";
 import { registerQueue } from "./commands/queue.ts";
+import { registerRelease } from "./commands/release.ts";
+import { registerRenew } from "./commands/renew.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { complete } from "./complete.ts";
@@ -78,6 +82,10 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
 
 /** In the order in which help shows them. */
 const COMMANDS = [
+  registerAcquire,
+  registerRenew,
+  registerRelease,
+  registerExec,
   registerStatus,
   registerList,
   registerQueue,

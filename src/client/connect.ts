@@ -1,22 +1,11 @@
 import { readFileSync } from "node:fs";
 import { KubeConfig } from "@kubernetes/client-node";
-import type { KubeClient } from "../kube/api.ts";
 import { createKubeClient } from "../kube/client.ts";
 import { KonductorError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
+import type { Cluster, ClusterFlags } from "./cluster.ts";
 
-/** Which cluster and which namespace, where they are not those that kubectl would use. */
-export interface ClusterFlags {
-  namespace?: string | undefined;
-  /** A file. */
-  kubeconfig?: string | undefined;
-  context?: string | undefined;
-}
-
-export interface Cluster {
-  client: KubeClient;
-  namespace: string;
-}
+export type { Cluster, ClusterFlags } from "./cluster.ts";
 
 /** What client-node falls back to where there is neither a kubeconfig nor a pod. */
 const NO_CLUSTER = "http://localhost:8080";

@@ -107,6 +107,6 @@ test("a shell completes commands, flags, their values, and kleases", async () =>
   expect(await complete("lease", "list", "-o", "")).toEqual(["json", "name", "text", "wide", "yaml"]);
   expect(await complete("completion", "")).toEqual(["bash", "fish", "zsh"]);
   expect(await complete(...there, "-n", NAMESPACE, "lease", "status", "t")).toEqual(["taken"]);
-  expect(await complete(...there, "lease", "status", "-n", "konc")).toEqual([NAMESPACE]);
+  expect(await complete(...there, "lease", "status", "-n", "konc")).toContain(NAMESPACE);
   expect(await complete("--kubeconfig", "/nowhere", "lease", "status", "")).toEqual([]);
 });

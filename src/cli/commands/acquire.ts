@@ -1,0 +1,53 @@
+import type { Command } from "commander";
+import type { ClientHold, Wish } from "../../client/lease-client.ts";
+import { isoTime } from "../../lease/codec.ts";
+import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire-flags.ts";
+import type { CommandContext, RunAction } from "../context.ts";
+import { leaseClientOf, printOutcome } from "../lease-client.ts";
+import { showWaiting } from "../waiting-line.ts";
+
+/** `koncli lease acquire NAME`. */
+export function registerAcquire(lease: Command, run: RunAction): void {
+  const command = lease
+    .command("acquire <name>")
+    .description("acquire a klease, at once or after waiting for it");
+  addAcquireFlags(command, "the host name")
+    .addHelpText(
+      "after",
+      "\nEnds with 0 if it is acquired, 1 if somebody else has it, 2 if it cannot be asked for. Who gives --holder may acquire again what is " +
+        "its own already; without it a second process on this host is refused.\n" +
+        "\nExamples:\n" +
+        "  koncli lease acquire db-migration --holder $HOSTNAME --ttl 10m\n" +
+        "  koncli lease acquire db-migration --holder $HOSTNAME --wait --timeout 5m",
+    )
+    .action(async (name: string, flags: AcquireFlags, invoked: Command) => {
+      const wish = readAcquireFlags(flags);
+      await run(invoked, (context) => acquire(context, { ...wish, lease: name, holder: flags.holder }));
+    });
+}
+
+type Options = Omit<Wish, "join" | "holder"> & { holder: string | undefined };
+
+async function acquire(context: CommandContext, { holder, ...wish }: Options): Promise<void> {
+  const { io } = context;
+  const client = leaseClientOf(context);
+  const waiting = showWaiting(context, client, wish);
+  try {
+    const hold = await client.acquire({
+      ...wish,
+      holder: holder ?? io.hostname,
+      join: holder !== undefined,
+      signal: io.signal,
+      onWaiting: waiting.show,
+    });
+    waiting.end();
+    await printOutcome(context, wish.lease, `klease ${wish.lease} acquired by ${describe(hold)}`);
+  } finally {
+    waiting.end();
+  }
+}
+
+/** "web-1, token 17, until 2026-01-01T00:00:00Z". */
+export function describe({ holder, token, expiresMs }: ClientHold): string {
+  return `${holder}, token ${token}, until ${isoTime(expiresMs).replace(/\.\d+Z$/, "Z")}`;
+}

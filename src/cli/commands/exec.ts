@@ -1,0 +1,102 @@
+import type { Command } from "commander";
+import { type RunOptions, runUnderLease, type WorkHold } from "../../client/run-under-lease.ts";
+import { processHolder } from "../../client/with-lease.ts";
+import { isoTime } from "../../lease/codec.ts";
+import { KonductorError } from "../../shared/errors.ts";
+import { defined } from "../../shared/json.ts";
+import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire-flags.ts";
+import type { CommandContext, RunAction } from "../context.ts";
+import { type RunningProcess, runProcess } from "../exec-process.ts";
+import { graceMs } from "../flags.ts";
+import { leaseClientOf } from "../lease-client.ts";
+import { showWaiting } from "../waiting-line.ts";
+
+type ExecFlags = AcquireFlags & { grace?: number };
+
+/**
+ * `koncli lease exec NAME -- COMMAND...`: the command runs only while koncli holds the klease. It gets koncli's signals, and koncli ends
+ * with its exit code; when the klease is lost the command is stopped before its ttl is over, and koncli ends with 1.
+ *
+ * Limit: if koncli itself is killed by SIGKILL the command goes on, and nobody renews any more: after the ttl another may be granted
+ * beside it. KONDUCTOR_TOKEN is the remedy.
+ */
+export function registerExec(lease: Command, run: RunAction): void {
+  const command = lease
+    .command("exec <name> <command...>")
+    .usage("[options] <name> -- <command...>")
+    .description("run a command while holding a klease, which is renewed meanwhile and released at its end");
+  addAcquireFlags(command, "the host name and some letters, so that two on one host take turns")
+    .option(
+      "--grace <duration>",
+      "if the klease is lost, how long the command has from SIGTERM to SIGKILL (default: 10s, or a third of a shorter ttl)",
+      graceMs,
+    )
+    .addHelpText(
+      "after",
+      "\nThe command finds its fencing token in KONDUCTOR_TOKEN, and in KONDUCTOR_EXPIRES until when it holds at least. Ends with the " +
+        "command's exit code; with 1 if the klease is held by somebody else, or was lost; with 2 if it cannot be asked for. Without --wait " +
+        "there is one try.\n" +
+        "\nExamples:\n" +
+        "  koncli lease exec nightly-report -- generate-report --all\n" +
+        "  koncli lease exec db-migration --wait --timeout 5m -- ./migrate.sh",
+    )
+    .action(async (name: string, words: string[], flags: ExecFlags, invoked: Command) => {
+      requireDashes(words, invoked);
+      const wish = { ...readAcquireFlags(flags), ...defined({ graceMs: flags.grace }), lease: name };
+      await run(invoked, (context) => exec(context, words, { ...wish, holder: flags.holder }));
+    });
+}
+
+/** Without them koncli would take the command's flags for its own. */
+function requireDashes(words: readonly string[], command: Command): void {
+  let root: Command & { rawArgs?: string[] } = command;
+  while (root.parent) root = root.parent;
+  const raw = root.rawArgs ?? [];
+  if (raw.includes("--") && raw.slice(raw.indexOf("--") + 1).length === words.length) return;
+  throw new KonductorError(
+    "BadRequest",
+    `"--" has to stand before the command, as in: koncli lease exec NAME -- ${words.join(" ")}`,
+  );
+}
+
+type Options = Omit<RunOptions, "holder"> & { holder: string | undefined };
+
+async function exec(
+  context: CommandContext,
+  command: readonly string[],
+  { holder, ...wish }: Options,
+): Promise<number> {
+  const { io } = context;
+  const client = leaseClientOf(context);
+  const waiting = showWaiting(context, client, wish);
+  let process: RunningProcess | undefined;
+  let unhear = () => {};
+
+  async function work(hold: WorkHold): Promise<number> {
+    waiting.end();
+    unhear = io.onSignal((signal) => process?.pass(signal));
+    if (io.signal.aborted)
+      throw new KonductorError("Withdrawn", `klease ${wish.lease} was given back: koncli was told to stop`);
+    const env = {
+      ...io.env,
+      KONDUCTOR_TOKEN: String(hold.token),
+      KONDUCTOR_EXPIRES: isoTime(hold.expiresMs),
+    };
+    process = runProcess({ command, env, stop: hold.signal, graceMs: hold.graceMs, io });
+    return process.ended;
+  }
+
+  try {
+    const options = {
+      ...wish,
+      holder: holder ?? processHolder(io.hostname),
+      signal: io.signal,
+      onWaiting: waiting.show,
+      onTrouble: (message: string) => io.err(`warning: ${message}\n`),
+    };
+    return await runUnderLease(client, options, work);
+  } finally {
+    waiting.end();
+    unhear();
+  }
+}

@@ -1,0 +1,66 @@
+import type { Command } from "commander";
+import type { ForcedRelease } from "../../client/force-release.ts";
+import { KonductorError } from "../../shared/errors.ts";
+import type { CommandContext, RunAction } from "../context.ts";
+import { holder } from "../flags.ts";
+import { leaseClientOf, printOutcome } from "../lease-client.ts";
+
+interface ReleaseFlags {
+  holder?: string;
+  force: boolean;
+  now: boolean;
+}
+
+/** `koncli lease release NAME`. */
+export function registerRelease(lease: Command, run: RunAction): void {
+  lease
+    .command("release <name>")
+    .description("release a klease that one holds, or take it from whoever does")
+    .option("--holder <name>", "who holds it (default: the host name)", holder)
+    .option(
+      "--force",
+      "take it from its holder, whoever that is; a pod that still runs is ended first",
+      false,
+    )
+    .option("--now", "with --force: without waiting for proof that the holder has ended", false)
+    .addHelpText(
+      "after",
+      "\nExamples:\n  koncli lease release db-migration --holder $HOSTNAME\n  koncli lease release db-migration --force",
+    )
+    .action(async (name: string, flags: ReleaseFlags, command: Command) => {
+      await run(command, (context) => release(context, name, flags));
+    });
+}
+
+async function release(context: CommandContext, name: string, flags: ReleaseFlags): Promise<void> {
+  if (flags.now && !flags.force) throw new KonductorError("BadRequest", "--now is allowed with --force only");
+  if (flags.force && flags.holder !== undefined) {
+    const message = "--force takes a klease from whoever holds it: leave --holder out, or --force";
+    throw new KonductorError("BadRequest", message);
+  }
+  const { io } = context;
+  const client = leaseClientOf(context);
+  const { signal } = io;
+  if (flags.force) {
+    const released = await client.forceRelease({ lease: name, now: flags.now, signal });
+    return printOutcome(context, name, describe(name, released));
+  }
+  const who = flags.holder ?? io.hostname;
+  const { isOver } = await client.release({ lease: name, holder: who, signal });
+  if (!isOver) io.err(`warning: konductor does not answer; klease ${name} is free when it does\n`);
+  await printOutcome(context, name, `klease ${name} released by ${who}`);
+}
+
+function describe(name: string, { state, hold }: ForcedRelease): string {
+  const who = hold?.holder ?? "";
+  switch (state) {
+    case "free":
+      return `nobody holds klease ${name}: there is nothing to release`;
+    case "over":
+      return `klease ${name} taken from ${who}`;
+    case "awaitingProof":
+      return `klease ${name} is taken from ${who} when it has ended, as it is told to (--now does not wait for that)`;
+    case "unanswered":
+      return `klease ${name} is taken from ${who} when konductor answers; see that it runs (kubectl -n konductor-system get pods)`;
+  }
+}

@@ -1,0 +1,100 @@
+import { follow } from "../client/follow.ts";
+import type { LeaseClient, Waiting, Wish } from "../client/lease-client.ts";
+import { describeHold } from "../client/sentences.ts";
+import { LEASE_REQUESTS } from "../kube/resources.ts";
+import { parseLeaseRequest } from "../lease/codec.ts";
+import { waitingInOrder } from "../lease/order.ts";
+import type { LeaseRequest } from "../lease/types.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
+import { formatAge } from "./age.ts";
+import type { CommandContext } from "./context.ts";
+
+/** What a person sees while koncli waits. */
+export interface WaitingLine {
+  show(waiting: Waiting): void;
+  /** Takes it away. May be called twice. */
+  end(): void;
+}
+
+const EVERY_MS = 1_000;
+/** Back to the line's begin, which is cleared; what is too long for the terminal is cut and not wrapped. */
+const CLEAR = "\r\u001b[2K";
+const [NO_WRAP, WRAP] = ["\u001b[?7l", "\u001b[?7h"];
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]+/g;
+
+/** On a terminal one line that is kept up to date, for which the queue is watched; elsewhere one line when waiting begins. */
+export function showWaiting(
+  { cluster: { client, namespace }, io }: CommandContext,
+  leases: Pick<LeaseClient, "nowMs">,
+  { timeoutMs }: Pick<Wish, "timeoutMs">,
+): WaitingLine {
+  const { clock, err, isTerminal } = io;
+  const ended = new AbortController();
+  let latest: Waiting | undefined;
+  let endMs = Number.POSITIVE_INFINITY;
+  let queue: Pick<ReturnType<typeof followQueue>, "objects"> | undefined;
+
+  function followQueue({ request }: Waiting) {
+    const label = `${LEASE_LABEL}=${request.spec.lease}`;
+    return follow({
+      ...{ client, clock, namespace, signal: ended.signal },
+      resource: LEASE_REQUESTS,
+      selector: { label },
+      parse: parseLeaseRequest,
+    });
+  }
+
+  function draw(): void {
+    if (!latest || ended.signal.aborted) return;
+    const requests = [...(queue?.objects?.values() ?? [])];
+    const nowMs = leases.nowMs();
+    const text = describeWaiting(latest, { requests, nowMs, leftMs: endMs - clock.monotonicMs() });
+    err(`${CLEAR}${NO_WRAP}${text}${WRAP}`);
+    clock.after(EVERY_MS, draw);
+  }
+
+  return {
+    show(waiting) {
+      const isFirst = latest === undefined;
+      latest = waiting;
+      if (!isFirst || ended.signal.aborted) return;
+      endMs = clock.monotonicMs() + timeoutMs;
+      if (isTerminal) {
+        queue = followQueue(waiting);
+        draw();
+      } else err(`${firstLine(waiting)}\n`);
+    },
+    end() {
+      if (ended.signal.aborted) return;
+      if (latest && isTerminal) err(CLEAR);
+      ended.abort();
+    },
+  };
+}
+
+function firstLine({ lease, request }: Waiting): string {
+  const hold = lease?.status.hold;
+  const who = hold ? `, which is held by ${describeHold(hold)}` : "";
+  return `waiting for klease ${request.spec.lease}${who}`.replaceAll(CONTROL, " ");
+}
+
+/** "waiting for klease nightly: position 2 of 5, held by web-1 for 8m more, 24s left". */
+export function describeWaiting(
+  { lease, request }: Waiting,
+  { requests, nowMs, leftMs }: { requests: readonly LeaseRequest[]; nowMs: number; leftMs: number },
+): string {
+  const waiting = lease ? waitingInOrder(lease, requests) : [];
+  const index = waiting.findIndex(({ uid }) => uid === request.uid);
+  const hold = lease?.status.hold;
+  const holdLeftMs = hold ? hold.expiresMs - nowMs : 0;
+  const parts = [
+    index >= 0 && `position ${index + 1} of ${waiting.length}`,
+    !lease && "it does not exist",
+    hold &&
+      `held by ${hold.holder}${holdLeftMs > 0 ? ` for ${formatAge(holdLeftMs)} more unless renewed` : ""}`,
+    Number.isFinite(leftMs) && `${formatAge(leftMs)} left`,
+  ].filter((part) => typeof part === "string");
+  return `waiting for klease ${request.spec.lease}: ${parts.join(", ")}`.replaceAll(CONTROL, " ");
+}

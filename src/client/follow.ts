@@ -1,0 +1,167 @@
+/**
+ * A few objects, followed by one WATCH: what a client waits for costs the API server nothing until it happens.
+ *
+ * A watch that breaks is taken up again from the last version seen, with backoff; only a version that is too old for the server leads
+ * to a new LIST. Limits: what it shows lags behind, and for up to {@link SILENCE_TIMEOUT_MS} where a connection died without a word.
+ */
+import type { KubeClient, Parse } from "../kube/api.ts";
+import type { StoredObject } from "../kube/object-store.ts";
+import type { Resource } from "../kube/resources.ts";
+import { exponentialBackoff } from "../shared/backoff.ts";
+import type { Clock } from "../shared/clock.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
+import { record, text } from "../shared/json.ts";
+
+export interface FollowOptions<T> {
+  client: KubeClient;
+  clock: Clock;
+  resource: Resource;
+  namespace: string;
+  /** Which objects: one by its name, or all with a label. */
+  selector: { name: string } | { label: string };
+  parse: Parse<T>;
+  /** What was read just now; without it they are listed first. */
+  from?: T;
+  signal: AbortSignal;
+  random?: () => number;
+}
+
+export interface Followed<T> {
+  /** By name, as last seen; undefined before the first look. */
+  readonly objects: ReadonlyMap<string, T> | undefined;
+  /** Why they cannot be seen just now. */
+  readonly trouble: unknown;
+  /**
+   * Resolves with the first answer of `look`, which is asked at once, if anything was seen yet, and again after every change. Rejects
+   * with what it throws, with the reason of `signal`, and where the API server refuses to show the objects.
+   */
+  until<R extends NonNullable<unknown>>(
+    look: (objects: ReadonlyMap<string, T>) => R | undefined,
+    signal: AbortSignal,
+  ): Promise<R>;
+}
+
+/** Bookmarks come about once a minute. */
+const SILENCE_TIMEOUT_MS = 180_000;
+/** A watch that ends sooner, without an event, is not resumed at once: that would be a busy loop. */
+const SHORT_WATCH_MS = 1_000;
+const BACKOFF = { firstMs: 200, maxMs: 5_000 };
+/** A server that starts refuses what it will allow: after something was seen, refusals count as trouble for so long. */
+const REFUSED_FOR_MS = 60_000;
+
+export function follow<T extends StoredObject>(options: FollowOptions<T>): Followed<T> {
+  const { client, clock, resource, namespace, selector, parse, from, signal, random = Math.random } = options;
+  const backoff = exponentialBackoff({ ...BACKOFF, random });
+  const scope =
+    "name" in selector
+      ? { namespace, fieldSelector: `metadata.name=${selector.name}` }
+      : { namespace, labelSelector: selector.label };
+  const listeners = new Set<() => void>();
+  let objects = from && new Map([[from.name, from]]);
+  /** Where the next watch begins; undefined: nowhere, a list comes first. */
+  let resumeFrom = from?.resourceVersion;
+  let goodAtMs = from && clock.monotonicMs();
+  let trouble: unknown;
+  let end: { reason: unknown } | undefined;
+
+  function tell(): void {
+    for (const listener of [...listeners]) listener();
+  }
+
+  async function list(): Promise<void> {
+    const { items, resourceVersion } = await client.list(resource, { ...scope, signal }, parse);
+    objects = new Map(items.map((item) => [item.name, item]));
+    resumeFrom = resourceVersion;
+    good();
+    tell();
+  }
+
+  function good(): void {
+    goodAtMs = clock.monotonicMs();
+    trouble = undefined;
+  }
+
+  async function watch(resourceVersion: string, heard: () => void): Promise<void> {
+    const limits = { resourceVersion, allowWatchBookmarks: true, silenceTimeoutMs: SILENCE_TIMEOUT_MS };
+    for await (const { type, object } of client.watch(resource, { ...scope, ...limits }, signal)) {
+      heard();
+      good();
+      const metadata = record(record(object)["metadata"]);
+      resumeFrom = text(metadata["resourceVersion"]);
+      if (type === "BOOKMARK") continue;
+      const next = new Map(objects);
+      if (type === "DELETED") next.delete(text(metadata["name"]) ?? "");
+      else next.set(text(metadata["name"]) ?? "", parse(object));
+      objects = next;
+      tell();
+    }
+  }
+
+  function isFinal(error: unknown): boolean {
+    const isRefusal = hasCode(error, "Forbidden", "Unauthenticated", "NotFound", "BadRequest");
+    return isRefusal && (goodAtMs === undefined || clock.monotonicMs() - goodAtMs > REFUSED_FOR_MS);
+  }
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      const beganMs = clock.monotonicMs();
+      let isQuiet = true;
+      try {
+        if (resumeFrom === undefined) await list();
+        await watch(resumeFrom ?? "", () => {
+          isQuiet = false;
+          failures = 0;
+        });
+        if (!isQuiet || clock.monotonicMs() - beganMs > SHORT_WATCH_MS) continue;
+        throw new KonductorError("Unreachable", "the watch ended as soon as it had begun");
+      } catch (error) {
+        if (signal.aborted) break;
+        if (hasCode(error, "Gone")) {
+          resumeFrom = undefined;
+          if (failures++ === 0) continue;
+        }
+        if (isFinal(error)) {
+          end = { reason: error };
+          return tell();
+        }
+        trouble = error;
+        await clock.sleep(backoff(failures++), signal).catch(() => undefined);
+      }
+    }
+    end = { reason: signal.reason };
+    tell();
+  }
+
+  void run();
+  return {
+    get objects() {
+      return objects;
+    },
+    get trouble() {
+      return trouble;
+    },
+    until<R extends NonNullable<unknown>>(
+      look: (objects: ReadonlyMap<string, T>) => R | undefined,
+      stop: AbortSignal,
+    ) {
+      const { promise, resolve, reject } = Promise.withResolvers<R>();
+      const check = (): void => {
+        try {
+          stop.throwIfAborted();
+          if (end) throw end.reason;
+          const found = objects && look(objects);
+          if (found === undefined) return;
+          resolve(found);
+        } catch (error) {
+          reject(error);
+        }
+        listeners.delete(check);
+        stop.removeEventListener("abort", check);
+      };
+      listeners.add(check);
+      stop.addEventListener("abort", check);
+      check();
+      return promise;
+    },
+  };
+}

@@ -1,0 +1,81 @@
+import { LEASES } from "../kube/resources.ts";
+import { parseLease } from "../lease/codec.ts";
+import { holdOf } from "../lease/hold.ts";
+import type { Hold, Lease } from "../lease/types.ts";
+import { hasCode } from "../shared/errors.ts";
+import { FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
+import { type ClientContext, findLease, followLease } from "./context.ts";
+import { noLease } from "./sentences.ts";
+import { within } from "./within.ts";
+
+/** `free`: nobody held it. `over`: the hold has ended. `awaitingProof`: it ends when the holder's containers have. */
+export interface ForcedRelease {
+  state: "free" | "over" | "awaitingProof" | "unanswered";
+  /** Whose hold it was. */
+  hold?: Hold;
+}
+
+const ANSWER_WITHIN_MS = 10_000;
+/** A holder that is told to end is given so long before it is said that its end is awaited. */
+const PROOF_WITHIN_MS = 5_000;
+const TRIES = 10;
+
+/** See {@link LeaseClient.forceRelease}. */
+export async function forceRelease(
+  context: ClientContext,
+  { lease: name, now, signal: stop }: { lease: string; now: boolean; signal?: AbortSignal | undefined },
+): Promise<ForcedRelease> {
+  const revoked = await revoke(context, name, now);
+  if (!revoked) return { state: "free" };
+  const { lease, hold } = revoked;
+  const claim = { uid: hold.ref.uid, token: hold.token };
+  const scope = new AbortController();
+  const signal = stop ? AbortSignal.any([stop, scope.signal]) : scope.signal;
+  const klease = followLease(context, name, scope.signal, lease);
+  const stateOf = (seen: Lease | undefined) => {
+    const found = holdOf(seen, claim);
+    return !found ? "over" : found.revoked === "Forced" ? "awaitingProof" : undefined;
+  };
+  const until = (ms: number, wanted: (state: ReturnType<typeof stateOf>) => boolean) =>
+    within(context.clock, ms, signal, (limit) =>
+      klease.until((objects) => {
+        const state = stateOf(objects.get(name));
+        return wanted(state) ? state : undefined;
+      }, limit),
+    );
+  try {
+    const first = await until(ANSWER_WITHIN_MS, (state) => state !== undefined);
+    if (first !== "awaitingProof") return { state: first ?? "unanswered", hold };
+    const last = await until(PROOF_WITHIN_MS, (state) => state === "over");
+    return { state: last ?? first, hold };
+  } finally {
+    scope.abort();
+  }
+}
+
+/** Tells konductor that the present hold is over. It is that of the version that was read, and no later one. */
+async function revoke(
+  context: ClientContext,
+  name: string,
+  now: boolean,
+): Promise<{ lease: Lease; hold: Hold } | undefined> {
+  const { client, namespace } = context;
+  for (let tries = 1; ; tries++) {
+    const lease = await findLease(context, name);
+    if (!lease) throw noLease(name, namespace);
+    const { hold } = lease.status;
+    if (!hold) return undefined;
+    const annotations = now && { annotations: { [FORCE_RELEASE_ANNOTATION]: JSON.stringify({ now }) } };
+    const patch = {
+      metadata: { resourceVersion: lease.resourceVersion, ...annotations },
+      status: { phase: "Available", holder: "" },
+    };
+    try {
+      const patched = await client.patch(LEASES, { namespace, name }, patch, { type: "merge" }, parseLease);
+      return { lease: patched, hold };
+    } catch (error) {
+      // A renewal came between.
+      if (!hasCode(error, "Conflict") || tries === TRIES) throw error;
+    }
+  }
+}

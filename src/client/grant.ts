@@ -1,0 +1,173 @@
+/** From a request to a hold that is confirmed. */
+import { LEASE_REQUESTS } from "../kube/resources.ts";
+import { parseLeaseRequest } from "../lease/codec.ts";
+import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
+import { type ClientContext, findLease, followLease } from "./context.ts";
+import { type Followed, follow } from "./follow.ts";
+import type { ClientHold, Wish } from "./lease-client.ts";
+import { extendWait, type Place, waitUntilMs, withdraw } from "./place-request.ts";
+import { renewHold } from "./renewal.ts";
+import { heldByAnother, isTransient, noLease, timedOut, unanswered, withdrawn } from "./sentences.ts";
+import { within } from "./within.ts";
+
+/** For so long konductor may be silent about one try, or about a confirmation: another replica may have to be elected. */
+const ANSWER_WITHIN_MS = 20_000;
+const EXTEND_EVERY_MS = 300_000;
+const EXTEND_RETRY_MS = 20_000;
+
+/**
+ * Waits for the grant of `place` until `endMs` and confirms it. Resolves with undefined where it was taken back or lost before
+ * that, so that a new request is needed; where it throws, the request has been withdrawn.
+ */
+export async function awaitGrant(
+  context: ClientContext,
+  wish: Wish,
+  place: Place,
+  { endMs, stop }: { endMs: number; stop: AbortSignal },
+): Promise<ClientHold | undefined> {
+  const { client, clock, namespace, random } = context;
+  const scope = new AbortController();
+  const { signal } = scope;
+  const klease = followLease(context, wish.lease, signal);
+  const { name } = place.request;
+  const own = follow({
+    ...{ client, clock, namespace, random, signal },
+    resource: LEASE_REQUESTS,
+    selector: { name },
+    parse: parseLeaseRequest,
+    from: place.request,
+  });
+  const waiting: Waiter = { context, wish, place, klease, own, signal: AbortSignal.any([stop, signal]) };
+  try {
+    const hold = await waitForTurn(waiting, endMs);
+    return hold && (await confirm(waiting, hold));
+  } catch (error) {
+    const latest = own.objects?.get(name);
+    if (!latest || latest.uid === place.request.uid)
+      await withdraw(context, { ...place, ...(latest && { request: latest }) });
+    throw error;
+  } finally {
+    scope.abort();
+  }
+}
+
+/** A process that waits for its request to be granted. */
+interface Waiter {
+  context: ClientContext;
+  wish: Wish;
+  place: Place;
+  klease: Followed<Lease>;
+  own: Followed<LeaseRequest>;
+  signal: AbortSignal;
+}
+
+type End = "denied" | "over" | "gone";
+
+async function waitForTurn(waiter: Waiter, endMs: number): Promise<Hold | undefined> {
+  const { context, wish, place, klease, own, signal } = waiter;
+  const { clock } = context;
+  const { name, uid } = place.request;
+  const isOneTry = wish.timeoutMs <= 0;
+
+  function granted(objects: ReadonlyMap<string, Lease>): Hold | undefined {
+    const lease = objects.get(wish.lease);
+    const hold = lease?.status.hold;
+    if (hold?.ref.uid === uid) return hold;
+    if (!isOneTry) wish.onWaiting?.({ lease, request: own.objects?.get(name) ?? place.request });
+    return undefined;
+  }
+
+  function ended(objects: ReadonlyMap<string, LeaseRequest>): End | undefined {
+    const request = objects.get(name);
+    if (request?.uid !== uid) return "gone";
+    const { phase } = request.status;
+    return phase === "Denied" ? "denied" : phase === "Expired" ? "over" : undefined;
+  }
+
+  const leftMs = isOneTry ? ANSWER_WITHIN_MS : Math.max(0, endMs - clock.monotonicMs());
+  const answer = await within(clock, leftMs, signal, (until) =>
+    Promise.race([klease.until(granted, until), own.until(ended, until), goOnWaiting(waiter, until)]),
+  );
+  if (typeof answer === "object") return answer;
+  switch (answer) {
+    case "denied":
+      if (isOneTry) throw heldByAnother(await readLease(waiter));
+      return undefined;
+    case "over":
+      return undefined;
+    case "gone":
+      return explainAbsence(waiter);
+    default:
+      if (isOneTry) throw unanswered(wish.lease, leftMs, "so nothing was acquired");
+      throw klease.trouble ?? timedOut(wish.lease, klease.objects?.get(wish.lease));
+  }
+}
+
+async function readLease({ context, wish }: Waiter): Promise<Lease> {
+  const lease = await findLease(context, wish.lease);
+  if (!lease) throw noLease(wish.lease, context.namespace);
+  return lease;
+}
+
+/** Our request is not there any more. */
+async function explainAbsence({ context, wish, place }: Waiter): Promise<undefined> {
+  const lease = await findLease(context, wish.lease);
+  // It had a grant that we did not see in time.
+  if (lease?.status.lastRequest === place.request.uid) return undefined;
+  if (context.server.nowMs() >= place.writtenUntilMs) throw timedOut(wish.lease, lease);
+  throw withdrawn(wish.lease, `somebody has deleted its LeaseRequest ${place.request.name}`);
+}
+
+/** A wait without end is extended again and again. Never resolves. */
+async function goOnWaiting({ context, wish, place }: Waiter, signal: AbortSignal): Promise<never> {
+  const { clock } = context;
+  for (let delayMs = EXTEND_EVERY_MS; ; ) {
+    await clock.sleep(delayMs, signal);
+    if (wish.timeoutMs !== Number.POSITIVE_INFINITY) continue;
+    try {
+      const untilMs = waitUntilMs(context, wish, Number.POSITIVE_INFINITY) ?? 0;
+      await extendWait(context, place.request, untilMs);
+      place.writtenUntilMs = untilMs;
+      delayMs = EXTEND_EVERY_MS;
+    } catch (error) {
+      // Whether it is still there is told by the watch.
+      if (!isTransient(error) && !hasCode(error, "NotFound", "Conflict")) throw error;
+      delayMs = EXTEND_RETRY_MS;
+    }
+  }
+}
+
+/** Says that the grant was seen. A request that was applied by hand, without `waitUntil`, needs no such word. */
+async function confirm(
+  { context, wish, place, klease, signal }: Waiter,
+  hold: Hold,
+): Promise<ClientHold | undefined> {
+  if (hold.confirmed || place.request.spec.waitUntilMs === undefined) return clientHold(wish, hold);
+  const action = (until: AbortSignal) => renewHold(context, { lease: wish.lease, hold }, klease, until);
+  try {
+    const renewed = await within(context.clock, ANSWER_WITHIN_MS, signal, action);
+    if (renewed) return clientHold(wish, renewed.hold, renewed.sentMs);
+  } catch (error) {
+    if (hasCode(error, "Lost", "Revoked")) return undefined;
+    throw error;
+  }
+  throw unanswered(wish.lease, ANSWER_WITHIN_MS, "so its grant was given back");
+}
+
+/** What the caller is given of a hold. `sentMs`: when a renewal was sent, if one was. */
+export function clientHold(
+  { lease, holder }: { lease: string; holder: string },
+  { token, ttlMs, expiresMs, ref }: Hold,
+  sentMs?: number,
+): ClientHold {
+  return { lease, holder, token, ttlMs, expiresMs, request: { name: ref.name, uid: ref.uid }, sentMs };
+}
+
+/** One try has had its grant, and could not keep it until it was confirmed. */
+export function lostAtOnce(name: string): KonductorError {
+  return new KonductorError(
+    "Lost",
+    `klease ${name} was granted and lost before that was confirmed; try again`,
+  );
+}

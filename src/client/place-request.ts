@@ -1,0 +1,158 @@
+/** The LeaseRequest by which a client asks: a new one, or the one that it has already. */
+import { createLeaseRequest, deleteRequest } from "../kube/lease-objects.ts";
+import { LEASE_REQUESTS } from "../kube/resources.ts";
+import { microTime, parseLeaseRequest } from "../lease/codec.ts";
+import { requestName } from "../lease/naming.ts";
+import { isOneTry, isWaiting } from "../lease/order.ts";
+import type { LeaseRequest } from "../lease/types.ts";
+import { exponentialBackoff } from "../shared/backoff.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
+import { defined } from "../shared/json.ts";
+import { type ClientContext, findLease, findRequest } from "./context.ts";
+import type { Wish } from "./lease-client.ts";
+import { isTransient, konductorDown, nameInUse } from "./sentences.ts";
+import { isLive } from "./standing.ts";
+
+/** A place in the queue, or the try that stands for it. */
+export interface Place {
+  request: LeaseRequest;
+  /** The `waitUntil` that we have written; a later one is the wish of another process under our name. */
+  writtenUntilMs: number;
+}
+
+/** A wait without end is told to last so long, again and again: nobody waits longer for a client that died. */
+const ENDLESS_AHEAD_MS = 600_000;
+/** konductor's clock may be ahead of the API server's, and must not drop a request that still waits. */
+const CLOCKS_DIFFER_MS = 5_000;
+/** Each try finds another request under the name, or none any more. */
+const TRIES = 5;
+const RETRY = { firstMs: 200, maxMs: 5_000 };
+
+/** Until when a request waits that is written now; undefined for one try. `endMs`: when the client gives up, monotonic. */
+export function waitUntilMs(
+  { server, clock }: ClientContext,
+  { timeoutMs }: Wish,
+  endMs: number,
+): number | undefined {
+  if (timeoutMs <= 0) return undefined;
+  const leftMs = Math.max(0, endMs - clock.monotonicMs()) + CLOCKS_DIFFER_MS;
+  return server.nowMs() + Math.round(timeoutMs === Number.POSITIVE_INFINITY ? ENDLESS_AHEAD_MS : leftMs);
+}
+
+/** Has `request` wait until then. */
+export function extendWait(
+  { client, namespace, server }: ClientContext,
+  { name, uid }: LeaseRequest,
+  untilMs: number,
+): Promise<LeaseRequest> {
+  const patch = { metadata: { uid }, spec: { waitUntil: microTime(untilMs) } };
+  const options = { type: "merge", onResponse: server.observe } as const;
+  return client.patch(LEASE_REQUESTS, { namespace, name }, patch, options, parseLeaseRequest);
+}
+
+/**
+ * Takes a place in the queue, or asks once. One that waits tries again until `endMs` where the API server, or konductor's webhook in it,
+ * does not answer. Throws `Held` where the name is in use.
+ */
+export async function placeRequest(
+  context: ClientContext,
+  wish: Wish,
+  endMs: number,
+  stop: AbortSignal,
+): Promise<Place> {
+  const { client, namespace, clock, server, random } = context;
+  const { lease, holder, priority, ttlMs } = wish;
+  const name = requestName(lease, { holder });
+  const backoff = exponentialBackoff({ ...RETRY, random });
+  /** Of creations whose answer was lost: one that bears it is ours. */
+  const sentUntilMs = new Set<number>();
+
+  async function place(): Promise<Place | undefined> {
+    const untilMs = waitUntilMs(context, wish, endMs);
+    const nowMs = server.nowMs();
+    const spec = {
+      ...{ lease, holder, requestedAtMs: nowMs, waitUntilMs: untilMs ?? nowMs },
+      ...defined({ priority, ttlMs }),
+    };
+    try {
+      return newPlace(await createLeaseRequest(client, { namespace, name, spec }));
+    } catch (error) {
+      if (untilMs !== undefined) sentUntilMs.add(untilMs);
+      if (!hasCode(error, "AlreadyExists")) throw error;
+    }
+    const found = await findRequest(context, name);
+    if (!found) return undefined;
+    if (sentUntilMs.has(found.spec.waitUntilMs ?? Number.NaN)) return newPlace(found);
+    if (!(await isOver(context, wish, found))) return join(context, wish, found, untilMs);
+    await remove(context, found);
+    return undefined;
+  }
+
+  for (let tries = 0, failures = 0; tries < TRIES; ) {
+    stop.throwIfAborted();
+    try {
+      const placed = await place();
+      if (placed) return placed;
+      tries++;
+    } catch (error) {
+      if (!isTransient(error) || clock.monotonicMs() >= endMs) throw konductorDown(lease, error);
+      await clock.sleep(Math.max(backoff(failures++), error.retryAfterMs ?? 0), stop);
+    }
+  }
+  throw new KonductorError(
+    "Conflict",
+    `the LeaseRequest ${name} for klease ${lease} changed each time it was looked at; is ${holder} the name of several processes?`,
+  );
+}
+
+const newPlace = (request: LeaseRequest): Place => ({
+  request,
+  writtenUntilMs: request.spec.waitUntilMs ?? 0,
+});
+
+/** Whether a request under our name has had its turn, or is no request of ours: a new one takes its place. */
+async function isOver(
+  context: ClientContext,
+  wish: Wish,
+  { uid, spec, status }: LeaseRequest,
+): Promise<boolean> {
+  if (spec.lease !== wish.lease || spec.holder !== wish.holder) return true;
+  if (status.phase === "Denied" || status.phase === "Expired") return true;
+  const lease = await findLease(context, wish.lease);
+  const hold = lease?.status.hold;
+  if (lease && hold?.ref.uid === uid) return !isLive(lease, hold);
+  if (status.phase === "Pending") return lease?.status.lastRequest === uid;
+  // Its hold may have outlived a klease that was deleted: another process of our name would not know.
+  return wish.join || lease?.status.lastToken !== undefined;
+}
+
+/** Goes on with a request that is there already. */
+async function join(
+  context: ClientContext,
+  wish: Wish,
+  found: LeaseRequest,
+  untilMs: number | undefined,
+): Promise<Place> {
+  const isSameUser = found.spec.requestedBy === (await context.user());
+  const isHeld = !isWaiting(found);
+  if (!wish.join || !isSameUser) throw nameInUse(found.spec, { isSameUser, isHeld });
+  const isLonger = untilMs !== undefined && untilMs > (found.spec.waitUntilMs ?? Number.POSITIVE_INFINITY);
+  return isLonger && !isHeld && !isOneTry(found)
+    ? newPlace(await extendWait(context, found, untilMs))
+    : { request: found, writtenUntilMs: 0 };
+}
+
+async function remove({ client }: ClientContext, request: LeaseRequest): Promise<void> {
+  try {
+    await deleteRequest(client, request);
+  } catch (error) {
+    if (hasCode(error, "Forbidden")) throw nameInUse(request.spec, { isSameUser: false, isHeld: false });
+    if (!hasCode(error, "NotFound", "Conflict")) throw error;
+  }
+}
+
+/** Gives the place up, unless another process waits in it for longer. What cannot be reached ends by itself, at `waitUntil`. */
+export async function withdraw({ client }: ClientContext, { request, writtenUntilMs }: Place): Promise<void> {
+  if ((request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY) > writtenUntilMs) return;
+  await deleteRequest(client, request).catch(() => undefined);
+}

@@ -1,0 +1,91 @@
+import { LEASE_REQUESTS } from "../kube/resources.ts";
+import { isoTime, parseLeaseRequest } from "../lease/codec.ts";
+import { holdOf } from "../lease/hold.ts";
+import type { Hold, Lease } from "../lease/types.ts";
+import { exponentialBackoff } from "../shared/backoff.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
+import { type ClientContext, findLease } from "./context.ts";
+import type { Followed } from "./follow.ts";
+import { notRenewable } from "./sentences.ts";
+import { isLive, lossOf } from "./standing.ts";
+import { within } from "./within.ts";
+
+/** A renewal, or the confirmation of a grant, that the arbiter has taken into account. */
+export interface Renewed {
+  hold: Hold;
+  /** When it was sent, by the monotonic clock: the hold lasts for its ttl from then on at least. */
+  sentMs: number;
+}
+
+const RETRY = { firstMs: 100, maxMs: 2_000 };
+const PATCH_TIMEOUT_MS = 5_000;
+/** A watch may have died without a word: after so long the klease is read. */
+const LOOK_EVERY_MS = 3_000;
+
+/**
+ * Asks for a renewal of `hold`, a client's, until `signal` aborts. Throws `Lost`, `Revoked` or `NotRenewable` where konductor has
+ * refused it, and what the API server refuses. `klease` follows the klease called `lease`.
+ */
+export async function renewHold(
+  context: ClientContext,
+  { lease, hold }: { lease: string; hold: Hold },
+  klease: Followed<Lease>,
+  signal: AbortSignal,
+): Promise<Renewed> {
+  const claim = { uid: hold.ref.uid, token: hold.token };
+  /** The last version of it that had not taken the renewal into account: a refused one leaves it as it was. */
+  let before = hold;
+
+  /** The renewed hold; undefined while the arbiter has not seen the renewal of `renewTimeMs`. */
+  function judge(seen: Lease | undefined, renewTimeMs: number): Hold | undefined {
+    const found = seen && holdOf(seen, claim);
+    if (!seen || !found || !isLive(seen, found)) throw lossOf(lease, seen, claim);
+    if ((found.renewTimeMs ?? 0) < renewTimeMs) {
+      before = found;
+      return undefined;
+    }
+    if (found.confirmed && (!before.confirmed || found.renewals > before.renewals)) return found;
+    throw notRenewable(lease);
+  }
+
+  if (klease.objects) judge(klease.objects.get(lease), Number.POSITIVE_INFINITY);
+  const { renewTimeMs, sentMs } = await sendRenewal(context, lease, hold, signal);
+  for (;;) {
+    const look = (objects: ReadonlyMap<string, Lease>) => judge(objects.get(lease), renewTimeMs);
+    const seen = await within(context.clock, LOOK_EVERY_MS, signal, (until) => klease.until(look, until));
+    const renewed = seen ?? judge(await findLease(context, lease), renewTimeMs);
+    if (renewed) return { hold: renewed, sentMs };
+  }
+}
+
+/** Patches until it is answered: konductor then knows of it, whatever else happens. */
+async function sendRenewal(
+  { client, namespace, clock, server, random }: ClientContext,
+  lease: string,
+  { ref }: Hold,
+  signal: AbortSignal,
+): Promise<{ renewTimeMs: number; sentMs: number }> {
+  const backoff = exponentialBackoff({ ...RETRY, random });
+  for (let failures = 0; ; ) {
+    const sentMs = clock.monotonicMs();
+    // konductor puts a time of its own there, which never ends like this one: so this always changes it.
+    const renewTime = isoTime(server.nowMs()).replace("Z", "001Z");
+    const patch = { metadata: { uid: ref.uid }, spec: { renewTime } };
+    const options = {
+      type: "merge",
+      signal,
+      timeoutMs: PATCH_TIMEOUT_MS,
+      onResponse: server.observe,
+    } as const;
+    try {
+      const target = { namespace, name: ref.name };
+      const answer = await client.patch(LEASE_REQUESTS, target, patch, options, parseLeaseRequest);
+      return { renewTimeMs: answer.spec.renewTimeMs ?? 0, sentMs };
+    } catch (error) {
+      if (hasCode(error, "NotFound", "Conflict"))
+        throw new KonductorError("Lost", `klease ${lease} is lost: somebody has released it`);
+      if (!hasCode(error, "Unreachable", "TooManyRequests", "Internal")) throw error;
+      await clock.sleep(Math.max(backoff(failures++), error.retryAfterMs ?? 0), signal);
+    }
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * Work that runs only while it holds a klease: acquire, renew in the background, run, release. What `koncli lease exec` and `withLease`
+ * promise, is promised here.
+ */
+import { formatDuration } from "../lease/duration.ts";
+import { describeError, KonductorError } from "../shared/errors.ts";
+import { defaultGraceMs, longestGraceMs, reserveMs } from "./hold-timing.ts";
+import type { KeptHold } from "./keep-hold.ts";
+import type { LeaseClient, Wish } from "./lease-client.ts";
+
+export interface RunOptions extends Omit<Wish, "join" | "onLease"> {
+  /** How long the work needs to stop after `signal` has aborted. Default: 10 s, or a third of the ttl if that is shorter. */
+  graceMs?: number | undefined;
+  /** Told what is not worth failing for: renewals that are tried again, a release that failed. */
+  onTrouble?: ((message: string) => void) | undefined;
+}
+
+/** The hold under which work runs. */
+export interface WorkHold extends Omit<KeptHold, "release"> {
+  readonly lease: string;
+  readonly holder: string;
+  /** For so long after `signal` has aborted nobody else is granted, unless an admin has taken the klease away. */
+  readonly graceMs: number;
+}
+
+/**
+ * Resolves with what `work` resolves with. `work` is told by the signal of its hold when that is lost, and then has `graceMs` to stop;
+ * once it has settled, this rejects with the loss, `Lost` or `Revoked`, whatever came of the work. A hold that this holder has already is
+ * refused with `Held`: two would run at once.
+ */
+export async function runUnderLease<T>(
+  client: LeaseClient,
+  { graceMs, onTrouble, ...wish }: RunOptions,
+  work: (hold: WorkHold) => Promise<T>,
+): Promise<T> {
+  const { lease, holder } = wish;
+  if (wish.ttlMs !== undefined) requireTime(lease, wish.ttlMs, graceMs);
+  const acquired = await client.acquire({
+    ...wish,
+    join: false,
+    // Before it waits for long.
+    onLease: ({ spec }) => requireTime(lease, wish.ttlMs ?? spec.ttlMs, graceMs),
+  });
+  const { token, ttlMs } = acquired;
+  // The ttl may have become shorter while it waited.
+  const heldGraceMs = Math.min(graceMs ?? defaultGraceMs(ttlMs), longestGraceMs(ttlMs));
+  const kept = client.keep(acquired, { reserveMs: reserveMs(ttlMs, heldGraceMs), onTrouble });
+  const { signal } = kept;
+  const hold: WorkHold = {
+    ...{ lease, holder, token, signal, graceMs: heldGraceMs },
+    get expiresMs() {
+      return kept.expiresMs;
+    },
+  };
+  const [settled] = await Promise.allSettled([Promise.try(work, hold)]);
+  const loss: unknown = signal.aborted ? signal.reason : undefined;
+  await end(kept, loss ? undefined : onTrouble);
+  if (loss) throw loss;
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
+
+  async function end({ release }: KeptHold, tell: RunOptions["onTrouble"]): Promise<void> {
+    try {
+      const { isOver } = await release();
+      if (!isOver)
+        tell?.(`konductor has not seen yet that klease ${lease} was released; it ends when it has`);
+    } catch (error) {
+      tell?.(`klease ${lease} could not be released and ends when its ttl is over: ${describeError(error)}`);
+    }
+  }
+}
+
+function requireTime(lease: string, ttlMs: number, graceMs: number | undefined): void {
+  const longestMs = longestGraceMs(ttlMs);
+  if (graceMs === undefined || graceMs <= longestMs) return;
+  throw new KonductorError(
+    "Invalid",
+    `a grace period of ${formatDuration(graceMs)} (--grace) is too long for the ttl ${formatDuration(ttlMs)} of klease ${lease}: at most ` +
+      `${formatDuration(longestMs)} is allowed, or a longer ttl (--ttl)`,
+  );
+}

@@ -1,0 +1,110 @@
+/** What a client is told, each in one sentence that says what to do next. */
+import { isoTime } from "../lease/codec.ts";
+import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
+
+/** Who has it, and until when: "web-1 since 2026-01-01T00:00:00Z, until 2026-01-01T00:10:00Z unless it renews". */
+export function describeHold({ holder, acquiredMs, expiresMs, expired, ref }: Hold): string {
+  const who = ref.kind === "LeaseRequest" ? holder : `${ref.kind.toLowerCase()} ${holder}`;
+  const end = expired
+    ? "which has expired and is about to end"
+    : `until ${wholeSeconds(expiresMs)} unless it renews`;
+  return `${who} since ${wholeSeconds(acquiredMs)}, ${end}`;
+}
+
+function wholeSeconds(ms: number): string {
+  return isoTime(ms).replace(/\.\d+Z$/, "Z");
+}
+
+export function noLease(name: string, namespace: string): KonductorError {
+  return new KonductorError(
+    "NotFound",
+    `there is no klease "${name}" in namespace ${namespace}; koncli lease list shows what there is, and --create makes it when it ` +
+      "is acquired",
+  );
+}
+
+/** A request that is tried once cannot be granted now. */
+export function heldByAnother({ name, status: { hold } }: Lease): KonductorError {
+  const who = hold
+    ? `is held by ${describeHold(hold)}`
+    : "goes to others first, who wait for it already or have it just now";
+  return new KonductorError("Held", `klease ${name} ${who}; wait for it (--wait), or try again later`);
+}
+
+/** Somebody claims the klease under the holder's name already, and it may not be us. */
+export function nameInUse(
+  { lease, holder, requestedBy }: LeaseRequest["spec"],
+  { isSameUser, isHeld }: { isSameUser: boolean; isHeld: boolean },
+): KonductorError {
+  const what = isHeld ? "is held" : "is waited for";
+  const who = isSameUser ? "another process of this user" : `user ${requestedBy ?? "unknown"}`;
+  return new KonductorError(
+    "Held",
+    `klease ${lease} ${what} under the name ${holder} by ${who} already; give each process a name of its own (--holder)`,
+  );
+}
+
+export function timedOut(name: string, lease: Lease | undefined): KonductorError {
+  const hold = lease?.status.hold;
+  const who = hold
+    ? `it is held by ${describeHold(hold)}`
+    : lease
+      ? "others wait before, or konductor does not answer"
+      : "the klease does not exist any more";
+  return new KonductorError(
+    "TimedOut",
+    `waited for klease ${name} in vain: ${who}; wait longer (--timeout), or see koncli lease status ${name}`,
+  );
+}
+
+/** @param why what became of the request. */
+export function withdrawn(name: string, why: string): KonductorError {
+  return new KonductorError("Withdrawn", `no longer waiting for klease ${name}: ${why}`);
+}
+
+/** konductor has not said anything; `consequence` is how things stand now. */
+export function unanswered(name: string, waitedMs: number, consequence: string): KonductorError {
+  return new KonductorError(
+    "NotReady",
+    `konductor did not answer about klease ${name} within ${Math.round(waitedMs / 1000)} s, ${consequence}; see that it runs ` +
+      "(kubectl -n konductor-system get pods)",
+  );
+}
+
+export function notHolder(name: string, holder: string, lease: Lease): KonductorError {
+  const { hold } = lease.status;
+  const who = hold ? `it is held by ${describeHold(hold)}` : "nobody holds it";
+  return new KonductorError("NotHolder", `klease ${name} is not held by ${holder}: ${who}`);
+}
+
+/** The holder's name is the right one, and another user's. */
+export function notOurs({ lease, holder, requestedBy = "unknown" }: LeaseRequest["spec"]): KonductorError {
+  return new KonductorError(
+    "NotHolder",
+    `klease ${lease} is held as ${holder} by user ${requestedBy}, not by you: ask them to release it, or an admin ` +
+      `(koncli lease release ${lease} --force)`,
+  );
+}
+
+export function notRenewable(name: string): KonductorError {
+  return new KonductorError(
+    "NotRenewable",
+    `klease ${name} cannot be renewed (spec.renewable is false): the hold ends when its ttl is over`,
+  );
+}
+
+/** Whether the same call may succeed a moment later. */
+export function isTransient(error: unknown): error is KonductorError {
+  return hasCode(error, "Unreachable", "TooManyRequests", "Internal");
+}
+
+/** `error`, or that konductor is down where the API server says that it could not ask konductor's webhook. */
+export function konductorDown(name: string, error: unknown): unknown {
+  if (!hasCode(error, "Internal") || !error.message.includes("failed calling webhook")) return error;
+  return new KonductorError(
+    "NotReady",
+    `konductor does not answer, so klease ${name} cannot be asked for; see that it runs (kubectl -n konductor-system get pods)`,
+    { cause: error },
+  );
+}

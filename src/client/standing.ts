@@ -1,0 +1,39 @@
+import { forcedRelease, holdOf } from "../lease/hold.ts";
+import type { EndReason, Hold, Lease } from "../lease/types.ts";
+import { KonductorError } from "../shared/errors.ts";
+import { describeHold } from "./sentences.ts";
+
+/** A client's hold: the uid of the request under which it was granted, and its token. */
+export interface Claim {
+  uid: string;
+  token: number;
+}
+
+/** Whether the hold can still be used: it has not expired, and nobody has taken it away. */
+export function isLive(lease: Lease, hold: Hold): boolean {
+  return !hold.expired && hold.revoked === undefined && forcedRelease(lease, hold) === undefined;
+}
+
+const WHY: Partial<Record<EndReason, string>> = {
+  Released: "somebody has released it",
+  NotConfirmed: "konductor did not hear in time that the grant was seen",
+};
+
+/** Why the claim's hold is over, or cannot be used any more, in `lease` as it was read. */
+export function lossOf(name: string, lease: Lease | undefined, claim: Claim): KonductorError {
+  const lost = (why: string) => new KonductorError("Lost", `klease ${name} is lost: ${why}`);
+  if (!lease) return lost("it was deleted");
+  const hold = holdOf(lease, claim);
+  const past = lease.status.history.find(({ token }) => token === claim.token);
+  const forced = lease.forced?.token === claim.token ? lease.forced : undefined;
+  if (forced || hold?.revoked || past?.reason === "Forced") {
+    const who = forced?.by ?? past?.by ?? "an admin";
+    return new KonductorError(
+      "Revoked",
+      `klease ${name} was taken away by ${who}; acquire it again to go on`,
+    );
+  }
+  const why = (past && WHY[past.reason]) ?? "it was not renewed in time";
+  const next = hold ? undefined : lease.status.hold;
+  return lost(next ? `${why}, and now it is held by ${describeHold(next)}` : why);
+}

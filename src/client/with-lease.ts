@@ -1,0 +1,96 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import type { KubeClient } from "../kube/api.ts";
+import { defined } from "../shared/json.ts";
+import { VERSION_TEXT } from "../shared/version.ts";
+import { checkWish } from "./check-wish.ts";
+import type { Cluster, ClusterFlags } from "./cluster.ts";
+import { connect } from "./connect.ts";
+import { createLeaseClient, type Waiting } from "./lease-client.ts";
+import { runUnderLease, type WorkHold } from "./run-under-lease.ts";
+
+export interface WithLeaseOptions extends ClusterFlags {
+  /** The name of the klease. */
+  lease: string;
+  /** What others see as its holder, up to 253 characters. Default: {@link processHolder}. */
+  holder?: string;
+  /** How long the hold lasts without a renewal. Default: the klease's. */
+  ttlMs?: number;
+  /** Higher goes first. Default: the klease's. */
+  priority?: number;
+  /** How long to wait for it. 0, the default: one try. Infinity: for ever. */
+  timeoutMs?: number;
+  /** Creates a klease that does not exist, with `ttlMs`, or 10 minutes. */
+  create?: boolean;
+  /** How long the work needs to stop after its signal has aborted. Default: 10 s, or a third of the ttl if that is shorter. */
+  graceMs?: number;
+  /** Ends waiting; afterwards it is passed on to the work. */
+  signal?: AbortSignal;
+  /** Called when waiting begins, and whenever the klease has changed meanwhile. */
+  onWaiting?: (waiting: Waiting) => void;
+  /** Told what is not worth failing for: renewals that are tried again, a release that failed. */
+  onTrouble?: (message: string) => void;
+  /** Instead of a kubeconfig; then `namespace` is needed. It is not closed. */
+  client?: KubeClient;
+}
+
+/** The hold under which work runs. */
+export interface LeaseWork {
+  /** Aborts when the hold is lost, with a KonductorError (`Lost`, `Revoked`): stop within `graceMs`. */
+  readonly signal: AbortSignal;
+  /** Higher with every hold: a resource that refuses lower ones than it has seen is safe from a late holder. */
+  readonly token: number;
+  /** When the hold ends unless it is renewed, by konductor's clock; renewals move it. */
+  readonly expires: Date;
+  readonly lease: string;
+  readonly holder: string;
+  readonly graceMs: number;
+}
+
+/**
+ * Runs `work` while this process holds a klease, and resolves with its result: `koncli lease exec` for Node programs.
+ *
+ * The hold is renewed in the background and released when `work` has settled. When it is lost, the signal aborts, early enough for
+ * `work` to stop within `graceMs` before anybody else is granted; once it has settled, this rejects with the loss. Rejects with
+ * `Held` where somebody has the klease and nobody waits for it, with `TimedOut` or `Withdrawn` where waiting ended, and with
+ * `NotFound`, `NotReady`, `Unreachable`, `Forbidden` and their like where it cannot be asked for; nothing is left behind then.
+ *
+ * Limit: work that blocks the event loop, or goes on after the signal, may run beside the next holder; the token is the remedy.
+ */
+export async function withLease<T>(
+  options: WithLeaseOptions,
+  work: (hold: LeaseWork) => T | PromiseLike<T>,
+): Promise<T> {
+  const { namespace, kubeconfig, context, client: given, signal: stop, ...rest } = options;
+  const wish = { holder: processHolder(), timeoutMs: 0, ...defined(rest), signal: stop };
+  checkWish(wish);
+  const cluster = given
+    ? { client: given, namespace: namespace ?? "default" }
+    : connectProgram({ namespace, kubeconfig, context });
+  try {
+    return await runUnderLease(createLeaseClient(cluster), wish, async (hold) => work(workOf(hold, stop)));
+  } finally {
+    if (!given) await cluster.client.close();
+  }
+}
+
+/** The cluster that kubectl would use. Close its `client` at the end. */
+export function connectProgram(flags: ClusterFlags = {}): Cluster {
+  return connect(flags, `konductor-node/${VERSION_TEXT}`);
+}
+
+/** A name of this process alone, which says where it runs: two on one host take turns, as all others do. */
+export function processHolder(host = hostname()): string {
+  return `${host.slice(0, 200)}-${randomBytes(4).toString("hex")}`;
+}
+
+function workOf(hold: WorkHold, stop: AbortSignal | undefined): LeaseWork {
+  const { lease, holder, token, graceMs } = hold;
+  return {
+    ...{ lease, holder, token, graceMs },
+    signal: stop ? AbortSignal.any([hold.signal, stop]) : hold.signal,
+    get expires() {
+      return new Date(hold.expiresMs);
+    },
+  };
+}
