@@ -13,6 +13,7 @@ import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
 import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASES } from "../kube/resources.ts";
+import { removeSchedulingGate } from "../kube/scheduling-gate.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
 import { parseLease } from "../lease/codec.ts";
 import { type Decision, decide, type Situation } from "../lease/decide.ts";
@@ -25,6 +26,7 @@ import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
 import { deletableAtMs, grantedStatus } from "./follow-ups.ts";
+import { queueGatedPods } from "./gated-pods.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { createLapseClock } from "./lapse-clock.ts";
@@ -47,6 +49,8 @@ export interface ArbiterOptions {
   logger: Logger;
   /** Whether a Lease that is waited for is created when there is none. */
   createMissingLeases: boolean;
+  /** Where konductor itself runs. */
+  systemNamespace: string;
 }
 
 export interface Arbiter {
@@ -85,9 +89,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
 
   async function reconcile(key: string, signal: AbortSignal): Promise<void> {
     const lease = caches.leases.store.get(key);
-    const requests = caches.requests.store
+    const known = caches.requests.store
       .byIndex(BY_LEASE, key)
       .filter(({ uid }) => !housekeeping.isRequestGone(uid));
+    const requests = [...known, ...(await queueGatedPods(options, key, known))];
     if (!lease) {
       if (requests.some(({ spec }) => !spec.ref)) queue.addAfter(key, LEFT_OVER_LOOK_EVERY_MS);
       return housekeeping.recreate(key, requests);
@@ -117,6 +122,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       case "retire":
         await housekeeping.remove(decision.request);
         return queue.add(key);
+      case "ungate":
+        queue.addAfter(key, decision.forMs);
+        await removeSchedulingGate(client, { namespace: lease.namespace, ...decision.ref });
+        return;
       case "deletePod":
         queue.addAfter(key, decision.forMs);
         return deleteHolder(lease, decision.ref);

@@ -269,6 +269,7 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
         requestedBy: text(spec["requestedBy"]),
         renewTimeMs: timeMs(spec["renewTime"]),
         waitUntilMs: timeMs(spec["waitUntil"]),
+        gateRun: text(spec["gateRun"]),
       }),
     },
     status: {

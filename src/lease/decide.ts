@@ -27,7 +27,7 @@ import {
   renewHold,
 } from "./hold.ts";
 import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs } from "./order.ts";
-import { hasKeptSinceGate, hasStarted, isTerminal } from "./pod.ts";
+import { hasKeptSinceGate, hasStarted, isTerminal, type PodView, waitsUnscheduled } from "./pod.ts";
 import type {
   ClaimantRef,
   EndReason,
@@ -104,6 +104,8 @@ export type Decision =
     }
   /** Delete this request: it had its hold. */
   | { do: "retire"; request: LeaseRequest }
+  /** Let the holder's pod be scheduled. */
+  | { do: "ungate"; ref: ClaimantRef; forMs: number }
   /** Delete the holder's pod (its uid as precondition). */
   | { do: "deletePod"; ref: ClaimantRef; forMs: number };
 
@@ -147,7 +149,11 @@ function judgePod(situation: Situation, hold: Hold): Verdict {
   const evidence = situation.evidenceOf(hold.ref);
   if (evidence.is === "unknown") return step({ do: "look", at: hold.ref });
   if (isProven(evidence, hold.token)) return over("Terminated");
-  if (!hold.confirmed) return judgeUnconfirmed(situation, hold, isPast(evidence));
+  if (!hold.confirmed) {
+    return isScheduledLate(evidence)
+      ? judgeUnscheduled(situation, hold, evidence.pod)
+      : judgeUnconfirmed(situation, hold, isPast(evidence));
+  }
   const forced = judgeForced(situation, hold, evidence);
   if (forced) return forced;
   if (hold.expired) return judgeExpired(situation, hold, evidence);
@@ -221,6 +227,30 @@ function judgeUnconfirmed({ lease, requests, timers }: Situation, hold: Hold, is
   );
 }
 
+type Present = Extract<PodEvidence, { is: "present" }>;
+
+/** Whether the pod is only scheduled once it holds, so that its gate confirms when it has found a node and its images. */
+function isScheduledLate(evidence: PodEvidence): evidence is Present {
+  return evidence.is === "present" && !isPast(evidence) && waitsUnscheduled(evidence.pod);
+}
+
+/** Nothing of it runs yet, and may not for long: within start-timeout the hold is kept for it. */
+function judgeUnscheduled(situation: Situation, hold: Hold, pod: PodView): Verdict {
+  const { lease, requests, timers, wishes, nowMs } = situation;
+  if (forcedRelease(lease, hold)) return over("Forced");
+  const leftMs = wishes.startTimeoutMs - timers.heldForMs;
+  if (leftMs <= 0) {
+    return over(
+      "NotConfirmed",
+      requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid),
+    );
+  }
+  if (pod.gated) return step({ do: "ungate", ref: hold.ref, forMs: LOOK_AGAIN_MS });
+  const renewInMs = hold.ttlMs / 3 - timers.silentForMs;
+  if (renewInMs <= 0) return step(change(situation, { expiresMs: nowMs + hold.ttlMs }, "Renewed"));
+  return step({ do: "wait", forMs: Math.min(leftMs, renewInMs) });
+}
+
 function judgeSilence(situation: Situation, hold: Hold, otherwiseInMs: number): Verdict {
   const leftMs = hold.ttlMs + EXPIRY_ALLOWANCE_MS - situation.timers.silentForMs;
   if (leftMs <= 0) return step(change(situation, { expired: true }, "Expiring"));
@@ -281,8 +311,10 @@ function lateFenceMs(evidence: PodEvidence, token: number): number {
 const isTerminating = (evidence: PodEvidence) => lastSeen(evidence)?.deletionMs !== undefined;
 const isDeletable = (evidence: PodEvidence) => evidence.is === "present" && !isTerminating(evidence);
 
-/** Asked again soon: the deletion may fail, and its effect comes by the watch. */
-const deletePod = ({ ref }: Hold): Decision => ({ do: "deletePod", ref, forMs: 1_000 });
+/** Asked again soon: the call may fail, and its effect comes by the watch. */
+const LOOK_AGAIN_MS = 1_000;
+
+const deletePod = ({ ref }: Hold): Decision => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });
 
 function change({ lease }: Situation, of: Partial<Hold>, why: Why): Decision {
   return { do: "write", status: changeHold(lease.status, of), why };
@@ -330,10 +362,11 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
   if (free.lastToken === undefined && situation.unrecordedHolders > 0) return waitForUnrecorded(situation);
   for (const request of waitingInOrder(lease, requests)) {
     if (request.status.reason === NOT_CONFIRMED || request.uid === passOver?.uid) continue;
+    if (waitsUntilMs(request) < nowMs) continue;
     const { ref } = request.spec;
     const evidence = ref && situation.evidenceOf(ref);
     if (ref && evidence?.is === "unknown") return { do: "look", at: ref };
-    if (evidence ? !isEligible(evidence) : waitsUntilMs(request) < nowMs) continue;
+    if (evidence && !isEligible(evidence)) continue;
     const pod = evidence && lastSeen(evidence);
     const grant = {
       request,

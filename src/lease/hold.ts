@@ -111,6 +111,8 @@ export interface Renewal extends HoldClaim {
   maxHoldMs?: number;
   /** There when a gate confirms. */
   gateRun?: string;
+  /** The node that the pod runs on: of one that was granted before it was scheduled nobody knew it. */
+  node?: string;
 }
 
 export type RenewalRefusal = "NotHolder" | "Revoked" | "NotStarted" | "MaxHold" | "NotRenewable";
@@ -145,6 +147,7 @@ export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): Renewa
     expiresMs: nowMs + ttlMs,
     renewals: isConfirmation ? hold.renewals : hold.renewals + 1,
     confirmed: true,
+    ref: { ...hold.ref, ...defined({ node: hold.ref.node ?? renewal.node }) },
     ...defined({ gateRun: renewal.gateRun ?? hold.gateRun }),
     // Only a keeper that runs renews.
     releasing: false,

@@ -21,16 +21,18 @@ export function isWaiting(request: LeaseRequest): boolean {
 }
 
 /** Whether it is to be granted or denied the first time that the arbiter sees it. */
-export function isOneTry({ spec: { ref, waitUntilMs, requestedAtMs } }: LeaseRequest): boolean {
-  return ref === undefined && waitUntilMs !== undefined && waitUntilMs <= requestedAtMs;
+export function isOneTry({ spec: { waitUntilMs, requestedAtMs } }: LeaseRequest): boolean {
+  return waitUntilMs !== undefined && waitUntilMs <= requestedAtMs;
 }
 
-/** A client that died while it waited leaves its request behind: until `waitUntil` it counts as waiting, and no longer. */
+/**
+ * A client that died while it waited leaves its request behind, and a pod may not wish to wait for ever: until `waitUntil` a
+ * request counts as waiting, and no longer.
+ */
 export function waitsUntilMs(request: LeaseRequest): number {
-  const { ref, waitUntilMs } = request.spec;
-  return ref || !isWaiting(request) || isOneTry(request)
+  return !isWaiting(request) || isOneTry(request)
     ? Number.POSITIVE_INFINITY
-    : (waitUntilMs ?? Number.POSITIVE_INFINITY);
+    : (request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY);
 }
 
 /** Everybody who waits for `lease`, first one first. */

@@ -7,6 +7,7 @@
 
 import { defined, integer, list, record, text, textMap, timeMs } from "../shared/json.ts";
 import {
+  ANNOTATION,
   ENV,
   EXIT,
   GATE_CONTAINER,
@@ -15,6 +16,7 @@ import {
   LEASE_LABEL,
   passedToken,
   passMessage,
+  SCHEDULING_GATE,
 } from "../shared/names.ts";
 
 export type ContainerState = "waiting" | "running" | "terminated";
@@ -52,6 +54,8 @@ export interface PodView {
   graceSeconds: number;
   /** Its phase was written by the pod garbage collector, which saw no container. */
   collected: boolean;
+  /** It carries our scheduling gate: nothing of it runs before the arbiter takes that away. */
+  gated: boolean;
   /** The keeper carries the rule by which its exit stops every other container. */
   selfFencing: boolean;
   /** How long the kubelet may need to stop its containers once the keeper has fenced; 0 where admission did not say. */
@@ -91,6 +95,7 @@ export function parsePod(object: unknown): PodView {
     collected: wasCollected(status),
     selfFencing: keeper?.hasRestartRules ?? false,
     stopMs: keeperStopMs(spec),
+    gated: list(spec["schedulingGates"]).some((gate) => record(gate)["name"] === SCHEDULING_GATE),
     main: [...init.slice(gateIndex + 1).filter(({ name }) => name !== KEEPER_CONTAINER), ...apps],
     ...defined({
       lease: textMap(metadata["labels"])[LEASE_LABEL],
@@ -163,6 +168,11 @@ function wasCollected(status: Record<string, unknown>): boolean {
 
 export function isTerminal(pod: PodView): boolean {
   return pod.phase === "Succeeded" || pod.phase === "Failed";
+}
+
+/** Whether its user has it wait before it is scheduled, and its gate has not run yet. */
+export function waitsUnscheduled({ gated, annotations, gate }: PodView): boolean {
+  return gated || (annotations[ANNOTATION.gate] === "scheduling" && gate?.startedMs === undefined);
 }
 
 /** Whether a grant could still be of use to it. */

@@ -65,12 +65,12 @@ const OBJECT_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9
 const ABSOLUTE_PATH = /^(\/[^/:\0]+)+\/?$/;
 
 /** What a later version brings: read, so that a typing error is found, but refused rather than ignored. */
-const SUPPORTED: Readonly<Record<string, string | undefined>> = {
-  [ANNOTATION.ifHeld]: "wait",
-  [ANNOTATION.gate]: "init",
-  [ANNOTATION.maxWaiting]: undefined,
-  [ANNOTATION.waitTimeout]: undefined,
-  [ANNOTATION.tokenFile]: undefined,
+const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
+  [ANNOTATION.ifHeld]: ["wait"],
+  [ANNOTATION.gate]: ["init", "scheduling"],
+  [ANNOTATION.maxWaiting]: [],
+  [ANNOTATION.waitTimeout]: [],
+  [ANNOTATION.tokenFile]: [],
 };
 
 /** Reads label and annotations; `path` is where they stand in the object that the user wrote. */
@@ -87,8 +87,8 @@ export function readSettings(source: SettingsSource, path = "metadata"): Setting
 export function findUnsupported({ annotations = {} }: SettingsSource, path = "metadata"): string | undefined {
   for (const [name, supported] of Object.entries(SUPPORTED)) {
     const value = annotations[name];
-    if (value === undefined || value === supported) continue;
-    const allowed = supported ? `allowed: ${supported}` : "leave the annotation out";
+    if (value === undefined || supported.includes(value)) continue;
+    const allowed = supported.length > 0 ? `allowed: ${supported.join(", ")}` : "leave the annotation out";
     return invalid(path, name, value, `is not supported by this version of konductor; ${allowed}`);
   }
   return undefined;

@@ -147,6 +147,8 @@ export interface LeaseRequest {
     /** When its client last asked for a renewal, or confirmed the grant. */
     renewTimeMs?: number;
     waitUntilMs?: number;
+    /** The run of its pod's gate that asked: see src/shared/gate-run.ts. */
+    gateRun?: string;
   };
   status: {
     phase: RequestPhase;

@@ -37,6 +37,9 @@ export const KEEPER_CONTAINER = "konductor-keeper";
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
 
+/** Keeps a pod from being scheduled until it holds its Lease. */
+export const SCHEDULING_GATE = `${GROUP}/lease`;
+
 /** The audience of the projected tokens by which gate and keeper prove who they are. */
 export const TOKEN_AUDIENCE = GROUP;
 /** Where the injected containers find their token and their shared state. */
@@ -80,6 +83,10 @@ export function passedToken(message: string | undefined): number | undefined {
 export const SYSTEM_NAMESPACE = "konductor-system";
 export const SERVICE_NAME = "konductor";
 export const SERVICE_ACCOUNT = "konductor";
+/** konductor's user name, as the API server knows it, where it runs in `namespace`. */
+export function accountName(namespace: string): string {
+  return `system:serviceaccount:${namespace}:${SERVICE_ACCOUNT}`;
+}
 export const TLS_SECRET = "konductor-tls";
 export const WEBHOOK_CONFIGURATION = "konductor";
 export const ELECTION_LEASE = "konductor-arbiter";

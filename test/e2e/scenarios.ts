@@ -7,6 +7,7 @@ import { outages } from "./scenarios/outages.ts";
 import { queue } from "./scenarios/queue.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { rights } from "./scenarios/rights.ts";
+import { scheduling } from "./scenarios/scheduling.ts";
 import { scripts } from "./scenarios/scripts.ts";
 import { specChanges } from "./scenarios/spec-changes.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
@@ -20,6 +21,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...queue,
   ...refusals,
   ...foreignHands,
+  ...scheduling,
   ...scripts,
   ...specChanges,
   ...outages,

@@ -114,7 +114,11 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
   readiness.serving();
   logger.info({ url: address.url, selfFencing: features.selfFencing }, "serving");
 
-  const arbiter = createArbiter({ ...config, client, caches, reporter, clock, logger });
+  const arbiter = createArbiter({
+    ...config,
+    systemNamespace: namespace,
+    ...{ client, caches, reporter, clock, logger },
+  });
   const elector = createLeaderElector({
     client,
     namespace,

@@ -1,5 +1,5 @@
 /** Puts gate, keeper and their volumes into a pod, and leaves every container of the user as it is. */
-import { INJECTED_ANNOTATION } from "../../shared/names.ts";
+import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
 import { type Injection, isOwnContainer, ownContainers, ownVolumes } from "./containers.ts";
 import { countLeadingMesh } from "./mesh.ts";
 import type { Container, PodTemplate } from "./objects.ts";
@@ -42,6 +42,9 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
       ...spec,
       initContainers: init.toSpliced(place, 0, ...containers),
       volumes: mergeBy("name", spec.volumes ?? [], volumes),
+      ...(plan.settings.gate === "scheduling" && {
+        schedulingGates: mergeBy("name", spec.schedulingGates ?? [], [{ name: SCHEDULING_GATE }]),
+      }),
     },
   };
 }

@@ -36,6 +36,8 @@ export interface PodSpec {
   terminationGracePeriodSeconds?: number;
   activeDeadlineSeconds?: number;
   nodeSelector?: Record<string, string>;
+  nodeName?: string;
+  schedulingGates?: { name: string }[];
   os?: { name: string };
   resources?: Resources;
 }
@@ -126,6 +128,8 @@ const podTemplate = shape({
     terminationGracePeriodSeconds: optional(isNumber),
     activeDeadlineSeconds: optional(isNumber),
     nodeSelector: optional(mapOf(isString)),
+    nodeName: optional(isString),
+    schedulingGates: optional(listOf(shape({ name: isString }))),
     os: optional(shape({ name: isString })),
     resources,
   }),

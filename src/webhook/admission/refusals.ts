@@ -1,6 +1,8 @@
 /** Labelled pods that can never work, each refused with one sentence that names the field, its value and what is allowed. */
+import type { Settings } from "../../lease/settings.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import {
+  ANNOTATION,
   GATE_CONTAINER,
   KEEPER_CONTAINER,
   LEASE_LABEL,
@@ -26,6 +28,16 @@ export function refuseNamespace(
   throw new KonductorError(
     "Forbidden",
     `the label ${LEASE_LABEL} is not allowed in namespace ${namespace}: what a cluster needs to run must not wait for konductor`,
+  );
+}
+
+/** @throws KonductorError `Invalid` for a pod that is to wait for its scheduling, and has its node already. */
+export function refuseNodeName({ gate }: Settings, { nodeName }: PodSpec, path: Path): void {
+  if (gate !== "scheduling" || nodeName === undefined) return;
+  throw new KonductorError(
+    "Invalid",
+    `${path}spec.nodeName: Invalid value: ${JSON.stringify(nodeName)}: with ${ANNOTATION.gate} "scheduling" no node may be named; ` +
+      "leave it out, or the annotation",
   );
 }
 

@@ -5,12 +5,12 @@ import { parseLeaseRequest } from "../../lease/codec.ts";
 import { requestName } from "../../lease/naming.ts";
 import { isWaiting } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
+import { requestOfPod } from "../../lease/pod-request.ts";
 import type { Settings } from "../../lease/settings.ts";
 import type { LeaseRequest } from "../../lease/types.ts";
 import { keyOf } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
-import { defined } from "../../shared/json.ts";
-import { SERVICE_ACCOUNT } from "../../shared/names.ts";
+import { accountName } from "../../shared/names.ts";
 import { Refusal } from "../refusal.ts";
 import type { GateApiOptions } from "./options.ts";
 
@@ -26,23 +26,11 @@ export async function ensureRequest(
   settings: Settings,
 ): Promise<LeaseRequest> {
   const { client, caches, clock, systemNamespace } = options;
-  const ref = { kind: "Pod", name: pod.name, uid: pod.uid } as const;
   const { namespace } = pod;
-  const name = requestName(settings.lease, ref);
-
+  const name = requestName(settings.lease, { kind: "Pod", uid: pod.uid });
+  const requestedBy = accountName(systemNamespace);
   const create = () =>
-    createLeaseRequest(client, {
-      namespace,
-      name,
-      spec: {
-        lease: settings.lease,
-        holder: pod.name,
-        ref,
-        requestedAtMs: clock.nowMs(),
-        requestedBy: `system:serviceaccount:${systemNamespace}:${SERVICE_ACCOUNT}`,
-        ...defined({ priority: settings.priority, ttlMs: settings.ttlMs }),
-      },
-    });
+    createLeaseRequest(client, requestOfPod(pod, settings, { nowMs: clock.nowMs(), requestedBy }));
   const isUsable = (request: LeaseRequest) =>
     request.spec.ref?.uid === pod.uid &&
     request.spec.lease === settings.lease &&

@@ -47,7 +47,10 @@ function renewLease(
     };
     if (!lease) return refuse("Revoked", "it was deleted");
     const wantedTtlMs = holdTtlMs(lease, askedTtlMs, pod);
-    const renewal = { uid, token, countedTtlMs: ttlMs, wantedTtlMs, ...defined({ gateRun }), ...wishes };
+    const renewal = {
+      ...{ uid, token, countedTtlMs: ttlMs, wantedTtlMs, ...wishes },
+      ...defined({ gateRun, node: pod.node }),
+    };
     const result = renewHold(lease, renewal, options.clock.nowMs());
     if (!result.ok) return refuse(result.reason, explain(result.reason, lease.status.hold));
     return { answer: { ok: true, hold: result.hold, ttlMs: wantedTtlMs }, write: result.status };

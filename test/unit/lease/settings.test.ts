@@ -127,8 +127,7 @@ describe("findUnsupported", () => {
   it.each([
     ["if-held", "skip", "allowed: wait"],
     ["if-held", "fail", "allowed: wait"],
-    ["gate", "scheduling", "allowed: init"],
-    ["gate", "job", "allowed: init"],
+    ["gate", "job", "allowed: init, scheduling"],
     ["max-waiting", "1", "leave the annotation out"],
     ["wait-timeout", "5m", "leave the annotation out"],
     ["token-file", "/var/run/lease", "leave the annotation out"],
@@ -142,6 +141,7 @@ describe("findUnsupported", () => {
   it.each([
     ["if-held", "wait"],
     ["gate", "init"],
+    ["gate", "scheduling"],
     ["priority", "5"],
     ["ttl", "1m"],
     ["renew", "false"],

@@ -147,6 +147,25 @@ describe("injectPod", () => {
   });
 });
 
+describe("gate: scheduling", () => {
+  const waits = {
+    ...podWith({ schedulingGates: [{ name: "example.com/quota" }] }),
+    metadata: marked({ gate: "scheduling" }),
+  };
+
+  it("adds our scheduling gate beside others, once", () => {
+    const gates = [{ name: "example.com/quota" }, { name: "konductor.io/lease" }];
+    const injected = inject(waits);
+    expect(injected.spec.schedulingGates).toEqual(gates);
+    expect(inject(injected).spec.schedulingGates).toEqual(gates);
+    expect(names(injected)).toContain("konductor-gate");
+  });
+
+  it("is the only one that does", () => {
+    expect(inject(podWith()).spec.schedulingGates).toBeUndefined();
+  });
+});
+
 describe("a second pass", () => {
   const once = () => inject(podWith({ initContainers: [init("setup")] }));
 

@@ -35,7 +35,13 @@ describe("planPod", () => {
       "what is not brought yet",
       {},
       marked({ gate: "job" }),
-      /"job": is not supported by this version of konductor; allowed: init$/,
+      /"job": is not supported by this version of konductor; allowed: init, scheduling$/,
+    ],
+    [
+      "a node of its own for a pod that waits to be scheduled",
+      { nodeName: "node-1" },
+      marked({ gate: "scheduling" }),
+      /^spec\.nodeName: Invalid value: "node-1": with konductor\.io\/gate "scheduling" no node may be named/,
     ],
     [
       "Windows by its os",

@@ -136,6 +136,8 @@ export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeRead
   function steps(lease: Lease, decision: Decision): (() => boolean)[] {
     switch (decision.do) {
       case "wait":
+      // Pods that wait unscheduled do not occur here.
+      case "ungate":
         return [];
       case "look":
         return [done(() => look(decision.at.uid))];

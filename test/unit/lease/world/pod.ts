@@ -122,6 +122,7 @@ export function statusOf(pod: TruePod): PodView {
     restartPolicy: pod.restartPolicy,
     graceSeconds: GRACE_MS / 1_000,
     collected: false,
+    gated: false,
     selfFencing: pod.selfFencing,
     stopMs: STOP_MS,
     gate,

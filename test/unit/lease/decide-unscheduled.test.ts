@@ -1,0 +1,71 @@
+/** Pods that hold before they are scheduled (`gate: scheduling`). */
+import { expect, test } from "vitest";
+import { decide, type HoldTimers, type Situation } from "../../../src/lease/decide.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
+import { ANNOTATION } from "../../../src/shared/names.ts";
+import { aHold, aRequest, held, NOW_MS } from "./samples.ts";
+import { createPod, statusOf } from "./world/pod.ts";
+
+const START_TIMEOUT_MS = 600_000;
+
+function granted(pod: Partial<PodView>, timers: Partial<HoldTimers> = {}): Situation {
+  const status = statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" }));
+  const { gate: _, node: __, ...unscheduled } = status;
+  const annotations = { [ANNOTATION.gate]: "scheduling" };
+  const own = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
+  return {
+    lease: held({ confirmed: false, renewals: 0 }),
+    requests: [
+      aRequest({ name: "own", spec: { ref: own }, status: { phase: "Granted", token: aHold().token } }),
+    ],
+    evidenceOf: () => ({ is: "present", pod: { ...unscheduled, annotations, ...pod } }),
+    isRequestGone: () => false,
+    isNodeReady: () => true,
+    unrecordedHolders: 0,
+    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, ...timers },
+    wishes: { startTimeoutMs: START_TIMEOUT_MS, continueOnLoss: false },
+    nowMs: NOW_MS,
+  };
+}
+
+test("its scheduling gate is taken away, again and again until it is gone", () => {
+  expect(decide(granted({ gated: true }))).toMatchObject({ do: "ungate", ref: { uid: "pod-1" } });
+});
+
+test("nobody takes its grant back after 10 s, since it may still look for a node", () => {
+  expect(decide(granted({}, { heldForMs: 11_000, silentForMs: 11_000 }))).toEqual({
+    do: "wait",
+    forMs: 9_000,
+  });
+});
+
+test("meanwhile the server renews, so that the hold does not look expired", () => {
+  expect(decide(granted({}, { heldForMs: 21_000, silentForMs: 20_000 }))).toMatchObject({
+    do: "write",
+    why: "Renewed",
+    status: { hold: { expiresMs: NOW_MS + 60_000, renewals: 0, confirmed: false } },
+  });
+});
+
+test("after start-timeout its request is passed over and the next is served", () => {
+  const situation = granted({}, { heldForMs: START_TIMEOUT_MS });
+  const requests = [...situation.requests, aRequest({ name: "next" })];
+  expect(decide({ ...situation, requests })).toMatchObject({
+    do: "write",
+    why: "Granted",
+    granted: { name: "next" },
+    passOver: { name: "own" },
+  });
+});
+
+test("once its gate runs, or when it is being deleted, the rules are everybody's", () => {
+  const gate = {
+    name: "konductor-gate",
+    kind: "init",
+    state: "running",
+    startedMs: NOW_MS,
+    hasRestartRules: false,
+  } as const;
+  expect(decide(granted({ gate }, { silentForMs: 10_000 }))).toMatchObject({ why: "NotConfirmed" });
+  expect(decide(granted({ deletionMs: NOW_MS }))).toMatchObject({ why: "NotConfirmed" });
+});
