@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
 import { allCaches, BY_LEASE, BY_NODE, type Caches } from "../kube/caches.ts";
+import type { EventRecorder } from "../kube/events.ts";
 import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
 import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { deletePod } from "../kube/pod-deletion.ts";
@@ -25,12 +26,13 @@ import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
-import { deletableAtMs, grantedStatus } from "./follow-ups.ts";
+import { dueAtMs, grantedStatus } from "./follow-ups.ts";
 import { queueGatedPods } from "./gated-pods.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { createLapseClock } from "./lapse-clock.ts";
 import { readSituation } from "./situation.ts";
+import { createSkips } from "./skips.ts";
 import { deleteUnrecorded } from "./unrecorded-holders.ts";
 import { createWaiterCount } from "./waiter-count.ts";
 
@@ -38,13 +40,14 @@ const WORKERS = 8;
 /** After a look at a pod or request: at once, and still no busy loop if it shows nothing. */
 const LOOK_AGAIN_MS = 5;
 
-/** Clients' requests for a Lease that does not exist are looked at again so often, until they are over. */
+/** Requests for a Lease that does not exist are looked at again so often, where they end by time. */
 const LEFT_OVER_LOOK_EVERY_MS = 10_000;
 
 export interface ArbiterOptions {
   client: KubeClient;
   caches: Caches;
   reporter: LeaseReporter;
+  events: Pick<EventRecorder, "record">;
   clock: Clock;
   logger: Logger;
   /** Whether a Lease that is waited for is created when there is none. */
@@ -65,6 +68,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const waiterCount = createWaiterCount(clock);
   const lapseClock = createLapseClock(clock);
   const housekeeping = createHousekeeping({ ...options, lapseClock });
+  const skips = createSkips(options);
   const queue = createWorkQueue({ clock });
 
   let isLeading = false;
@@ -92,9 +96,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     const known = caches.requests.store
       .byIndex(BY_LEASE, key)
       .filter(({ uid }) => !housekeeping.isRequestGone(uid));
-    const requests = [...known, ...(await queueGatedPods(options, key, known))];
+    const requests = [...known, ...(await queueGatedPods(options, lease, { key, requests: known }))];
     if (!lease) {
-      if (requests.some(({ spec }) => !spec.ref)) queue.addAfter(key, LEFT_OVER_LOOK_EVERY_MS);
+      if (requests.some((request) => !request.spec.ref || Number.isFinite(dueAtMs(request))))
+        queue.addAfter(key, LEFT_OVER_LOOK_EVERY_MS);
       return housekeeping.recreate(key, requests);
     }
     const { hold } = lease.status;
@@ -170,10 +175,11 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   async function settle(situation: Situation, key: string): Promise<void> {
     const { lease, requests } = situation;
     await deleteUnrecorded(lease, { client, caches, reporter });
+    await skips.skip(situation);
     await housekeeping.follow(situation);
-    // Those that have ended are dropped by now; the watch wakes for one that changed meanwhile.
-    const nextEndMs = Math.min(...requests.map(deletableAtMs).filter((endMs) => endMs >= situation.nowMs));
-    if (Number.isFinite(nextEndMs)) queue.addAfter(key, nextEndMs - situation.nowMs + 1);
+    // What was due is done by now; the watch wakes for a request that changed meanwhile.
+    const nextMs = Math.min(...requests.map(dueAtMs).filter((atMs) => atMs >= situation.nowMs));
+    if (Number.isFinite(nextMs)) queue.addAfter(key, nextMs - situation.nowMs + 1);
     const { hold } = lease.status;
     const watched = hold && caches.pods.store.get(`${lease.namespace}/${hold.ref.name}`);
     // A pod whose label was changed by hand wakes another Lease.

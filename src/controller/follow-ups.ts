@@ -5,14 +5,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { isPast, isProven, type PodEvidence } from "../lease/evidence.ts";
 import { requestName } from "../lease/naming.ts";
-import { isOneTry, isWaiting, waitsUntilMs } from "../lease/order.ts";
+import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs } from "../lease/order.ts";
 import type { Hold, HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** A request that is to be tried once cannot be granted now. */
+  /** A request that is to be tried once cannot be granted now, or a pod has waited for as long as it wished to. */
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** It had its hold, its claimant can never use one, or no longer waits. */
+  /** It had its hold, its claimant can never use one, or is a client that no longer waits. */
   | { do: "delete"; request: LeaseRequest }
   /** A pod's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
@@ -25,6 +25,9 @@ export interface FollowUpInput {
   hasLapsed(request: LeaseRequest): boolean;
   nowMs: number;
 }
+
+const HELD = { phase: "Denied", reason: "Held" } as const;
+export const TIMED_OUT = { phase: "Denied", reason: "TimedOut" } as const;
 
 /** For so long a client can read what became of its request. */
 const ANSWER_KEPT_MS = 60_000;
@@ -43,6 +46,25 @@ export function deletableAtMs(request: LeaseRequest): number {
   // Where there is no Lease, nobody tries.
   if (isWaiting(request) && isOneTry(request)) return request.spec.requestedAtMs + ANSWER_KEPT_MS;
   return phase === "Denied" || phase === "Expired" ? expiresMs : waitsUntilMs(request);
+}
+
+/**
+ * When a pod that waits is to be told that it has waited long enough; never, where it may wait for ever. While it is passed over
+ * nobody listens: its gate hears it when it asks again.
+ */
+function deniableAtMs(request: LeaseRequest): number {
+  const isPassedOver = request.status.reason === NOT_CONFIRMED;
+  return request.spec.ref && !isPassedOver ? waitsUntilMs(request) : Number.POSITIVE_INFINITY;
+}
+
+/** When a request is due for a follow-up by the passing of time alone; never, where that changes nothing. */
+export function dueAtMs(request: LeaseRequest): number {
+  return Math.min(deletableAtMs(request), deniableAtMs(request));
+}
+
+/** Whether a pod has waited for as long as it wished to, and is to be told so. */
+export function isTimedOut(request: LeaseRequest, nowMs: number): boolean {
+  return deniableAtMs(request) < nowMs;
 }
 
 /** Everything in which the requests of `lease` differ from what its status says. */
@@ -87,9 +109,11 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
     const reason = lease.status.history.find((past) => past.token === token)?.reason ?? "Expired";
     return { do: "mark", request, status: { ...request.status, phase: "Expired", reason, expiresMs } };
   }
-  if (ref) return isPast(evidenceOf(ref)) ? { do: "delete", request } : undefined;
-  if (isWaiting(request) && isOneTry(request)) {
-    return { do: "deny", request, status: { phase: "Denied", reason: "Held", expiresMs } };
+  if (ref && isPast(evidenceOf(ref))) return { do: "delete", request };
+  if (isWaiting(request) && isOneTry(request) && request.status.reason !== NOT_CONFIRMED) {
+    // A pod's goes with its pod.
+    return { do: "deny", request, status: { ...HELD, ...(!ref && { expiresMs }) } };
   }
+  if (isTimedOut(request, nowMs)) return { do: "deny", request, status: TIMED_OUT };
   return deletableAtMs(request) < nowMs ? { do: "delete", request } : undefined;
 }

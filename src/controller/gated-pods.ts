@@ -5,10 +5,10 @@
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
 import { createLeaseRequest } from "../kube/lease-objects.ts";
-import { canUseGrant } from "../lease/pod.ts";
+import { canUseGrant, isPastGate } from "../lease/pod.ts";
 import { requestOfPod } from "../lease/pod-request.ts";
 import { readSettings } from "../lease/settings.ts";
-import type { LeaseRequest } from "../lease/types.ts";
+import type { Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { accountName, LEASE_LABEL } from "../shared/names.ts";
@@ -21,26 +21,41 @@ export interface GatedPodsOptions {
   systemNamespace: string;
 }
 
-/** Sees to it that every pod that waits unscheduled for the Lease `key` has a request; resolves with those that are new. */
+/**
+ * Sees to it that every pod that waits unscheduled for the Lease `key` has a request; resolves with those that are new. Of a Job that is
+ * skipped where the Lease is held, one pod tries it for all; once one has been granted the others wait like any other.
+ */
 export async function queueGatedPods(
   { client, caches, clock, systemNamespace }: GatedPodsOptions,
-  key: string,
-  requests: readonly LeaseRequest[],
+  lease: Lease | undefined,
+  { key, requests }: { key: string; requests: readonly LeaseRequest[] },
 ): Promise<LeaseRequest[]> {
+  const pods = caches.pods.store.byIndex(BY_LEASE, key);
   const asked = new Set(requests.map(({ spec }) => spec.ref?.uid));
+  const triedJobs = new Set(pods.filter(({ uid }) => asked.has(uid)).map(({ job }) => job?.uid));
+  const runningJobs = new Set(
+    pods
+      .filter((pod) => isPastGate(pod) || pod.uid === lease?.status.hold?.ref.uid)
+      .map(({ job }) => job?.uid),
+  );
   const created: LeaseRequest[] = [];
-  for (const pod of caches.pods.store.byIndex(BY_LEASE, key)) {
+  for (const pod of pods) {
     if (!pod.gated || !canUseGrant(pod) || asked.has(pod.uid)) continue;
     const read = readSettings({
       labels: { [LEASE_LABEL]: pod.lease ?? "" },
       annotations: pod.annotations,
     });
     if (!read.ok) continue; // admission has refused what cannot be read
-    const wish = { nowMs: clock.nowMs(), requestedBy: accountName(systemNamespace) };
+    const isTry = read.settings.ifHeld === "skip" && !runningJobs.has(pod.job?.uid);
+    if (isTry && triedJobs.has(pod.job?.uid)) continue;
+    triedJobs.add(pod.job?.uid);
+    const nowMs = clock.nowMs();
+    const request = requestOfPod(pod, read.settings, { nowMs, requestedBy: accountName(systemNamespace) });
+    const spec = { ...request.spec, ...(isTry && { waitUntilMs: nowMs }) };
     try {
-      const request = await createLeaseRequest(client, requestOfPod(pod, read.settings, wish));
-      caches.requests.apply(request);
-      created.push(request);
+      const answer = await createLeaseRequest(client, { ...request, spec });
+      caches.requests.apply(answer);
+      created.push(answer);
     } catch (error) {
       // The watch has not shown it yet; a pod that is gone cannot own one.
       if (!hasCode(error, "AlreadyExists", "NotFound")) throw error;

@@ -11,7 +11,7 @@ import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { record } from "../shared/json.ts";
 import { LruMap } from "../shared/lru-map.ts";
-import { deletableAtMs, type FollowUp, followUps } from "./follow-ups.ts";
+import { deletableAtMs, type FollowUp, followUps, isTimedOut, TIMED_OUT } from "./follow-ups.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 
 /** The work on objects around a Lease: its requests, and the Lease itself where waiters find none. */
@@ -19,8 +19,8 @@ export interface Housekeeping {
   /** Takes every follow-up step of a Lease that is otherwise at rest. */
   follow(situation: Situation): Promise<void>;
   /**
-   * Without a Lease `namespace/name`: drops those of `requests` that are over, and creates it again if others wait, since somebody
-   * has deleted it.
+   * Without a Lease `namespace/name`: drops those of `requests` that are over, tells pods that have waited long enough, and creates
+   * it again if others wait, since somebody has deleted it.
    */
   recreate(key: string, requests: readonly LeaseRequest[]): Promise<void>;
   /** Asks the API server whether this request is still there; see `isRequestGone`. */
@@ -124,8 +124,13 @@ export function createHousekeeping({
 
     async recreate(key, requests) {
       const [namespace = "", name = ""] = key.split("/");
-      for (const request of requests) if (isOver(request)) await remove(request);
-      const first = requests.find((request) => isWaiting(request) && !isOver(request));
+      for (const request of requests) {
+        if (isOver(request)) await remove(request);
+        else if (isTimedOut(request, clock.nowMs())) await mark({ request, status: TIMED_OUT });
+      }
+      const wants = (request: LeaseRequest) =>
+        isWaiting(request) && !isOver(request) && !isTimedOut(request, clock.nowMs());
+      const first = requests.find(wants);
       if (!first || !createMissingLeases || (await isTerminating(namespace))) return;
       try {
         const ttlMs = first.spec.ttlMs ?? DEFAULT_TTL_MS;

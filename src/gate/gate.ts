@@ -43,8 +43,11 @@ export async function runGate(context: Context, signal?: AbortSignal): Promise<n
   }
 }
 
-function denied({ config, log }: Context, { reason, message }: Denied): number {
-  log.info(`klease ${config.lease} was not granted: ${message} (${reason})`);
+/** Why shows in the pod's status, where people look first. */
+function denied(context: Context, { reason, message }: Denied): number {
+  const why = `klease ${context.config.lease} was not granted: ${message} (${reason})`;
+  context.log.info(why);
+  leaveMessage(context, why);
   return reason === "HoldLost" ? EXIT.lost : EXIT.refused;
 }
 
@@ -63,13 +66,10 @@ async function reportLost(context: Context, lostToken: number): Promise<void> {
   }
 }
 
-/**
- * Tells by the pod's status which hold its gate let through, so that the arbiter can tell this run's containers from an earlier
- * one's. Without it main's end is proved by the pod's terminal phase alone, a little later: no reason to keep the pod waiting.
- */
-function leavePassMessage({ config, log }: Context, token: number): void {
+/** What the pod's status shows once the gate has ended. */
+function leaveMessage({ config, log }: Context, message: string): void {
   try {
-    writeFileSync(config.terminationLogPath, passMessage(token));
+    writeFileSync(config.terminationLogPath, message);
   } catch (error) {
     log.info(`the termination message could not be written: ${describeError(error)}`);
   }
@@ -97,7 +97,9 @@ async function confirm(
       // A machine that slept in between has a hold that may be over already: confirm again.
       if (bootMs() >= deadline) continue;
       holdFile.write({ lease: config.lease, token, ttlMs, deadline, state: "held", ...route.learnt() });
-      leavePassMessage(context, token);
+      // By it the arbiter tells this run's containers from an earlier one's. Without it main's end is proved by the pod's terminal
+      // phase alone, a little later: no reason to keep the pod waiting.
+      leaveMessage(context, passMessage(token));
       log.info(`klease ${config.lease} acquired with fencing token ${token}`);
       return "held";
     } catch (error) {

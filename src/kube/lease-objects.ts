@@ -48,7 +48,7 @@ export function createLeaseRequest(
   client: KubeClient,
   { namespace, name, spec }: NewLeaseRequest,
 ): Promise<LeaseRequest> {
-  const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs } = spec;
+  const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs, gateRun } = spec;
   return client.create(
     LEASE_REQUESTS,
     {
@@ -70,6 +70,7 @@ export function createLeaseRequest(
           ttl: ttlMs === undefined ? undefined : formatDuration(ttlMs),
           requestedBy,
           waitUntil: waitUntilMs === undefined ? undefined : microTime(waitUntilMs),
+          gateRun,
         }),
       },
     },

@@ -77,6 +77,7 @@ function parseLeaseStatus(status: Record<string, unknown>): LeaseStatus {
       hold: parseHold(status, conditions),
       lastToken: integer(status["fencingToken"]),
       lastRequest: text(status["requestUID"]),
+      skipped: integer(status["skipped"]),
     }),
     waiters: integer(status["waiters"]) ?? 0,
     history: list(status["history"]).map(parsePastHold),
@@ -192,7 +193,11 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
         renewTime: hold.renewTimeMs === undefined ? undefined : microTime(hold.renewTimeMs),
       }),
     }),
-    ...defined({ fencingToken: status.lastToken, requestUID: status.lastRequest }),
+    ...defined({
+      fencingToken: status.lastToken,
+      requestUID: status.lastRequest,
+      skipped: status.skipped,
+    }),
     waiters: status.waiters,
     history: status.history.map(({ acquiredMs, endedMs, ...past }) => ({
       ...past,

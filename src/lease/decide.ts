@@ -27,7 +27,7 @@ import {
   renewHold,
 } from "./hold.ts";
 import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs } from "./order.ts";
-import { hasKeptSinceGate, hasStarted, isTerminal, type PodView, waitsUnscheduled } from "./pod.ts";
+import { hasKeptSinceGate, hasStarted, isTerminal, isUnscheduled, type PodView } from "./pod.ts";
 import type {
   ClaimantRef,
   EndReason,
@@ -231,7 +231,7 @@ type Present = Extract<PodEvidence, { is: "present" }>;
 
 /** Whether the pod is only scheduled once it holds, so that its gate confirms when it has found a node and its images. */
 function isScheduledLate(evidence: PodEvidence): evidence is Present {
-  return evidence.is === "present" && !isPast(evidence) && waitsUnscheduled(evidence.pod);
+  return evidence.is === "present" && !isPast(evidence) && isUnscheduled(evidence.pod);
 }
 
 /** Nothing of it runs yet, and may not for long: within start-timeout the hold is kept for it. */

@@ -15,9 +15,22 @@ export function compareRequests(lease: Pick<Lease, "spec">): (a: LeaseRequest, b
 /** A grant that was not confirmed in time was taken back; its request keeps its place but is passed over until its claimant asks again. */
 export const NOT_CONFIRMED = "NotConfirmed";
 
+/** Its Job ends without running: see src/controller/skips.ts. */
+export const SKIPPED = "Skipped";
+
 /** Whether `request` still wants to be granted. */
 export function isWaiting(request: LeaseRequest): boolean {
   return request.status.phase === "Pending" && !request.terminating;
+}
+
+/** Whether it was refused, and its claimant may not have heard it yet. One whose Job is skipped is told nothing: it is deleted. */
+export function isDenied(request: LeaseRequest): boolean {
+  return request.status.phase === "Denied" && !isSkipped(request) && !request.terminating;
+}
+
+/** Whether its Job ends without running. */
+export function isSkipped({ status }: LeaseRequest): boolean {
+  return status.phase === "Denied" && status.reason === SKIPPED;
 }
 
 /** Whether it is to be granted or denied the first time that the arbiter sees it. */

@@ -56,6 +56,8 @@ export interface PodView {
   collected: boolean;
   /** It carries our scheduling gate: nothing of it runs before the arbiter takes that away. */
   gated: boolean;
+  /** The Job that made it. */
+  job?: { name: string; uid: string };
   /** The keeper carries the rule by which its exit stops every other container. */
   selfFencing: boolean;
   /** How long the kubelet may need to stop its containers once the keeper has fenced; 0 where admission did not say. */
@@ -102,10 +104,22 @@ export function parsePod(object: unknown): PodView {
       node: text(spec["nodeName"]),
       deletionMs: timeMs(metadata["deletionTimestamp"]),
       deletionGraceSeconds: integer(metadata["deletionGracePeriodSeconds"]),
+      job: owningJob(metadata),
       gate: init[gateIndex],
       keeper,
     }),
   };
+}
+
+function owningJob(metadata: Record<string, unknown>): PodView["job"] {
+  const owner = list(metadata["ownerReferences"])
+    .map(record)
+    .find(
+      ({ controller, kind, apiVersion }) =>
+        controller === true && kind === "Job" && apiVersion === "batch/v1",
+    );
+  const [name, uid] = [text(owner?.["name"]), text(owner?.["uid"])];
+  return name === undefined || uid === undefined ? undefined : { name, uid };
 }
 
 /** Ours alone: a pod may carry 256 KiB of others'. */
@@ -171,8 +185,9 @@ export function isTerminal(pod: PodView): boolean {
 }
 
 /** Whether its user has it wait before it is scheduled, and its gate has not run yet. */
-export function waitsUnscheduled({ gated, annotations, gate }: PodView): boolean {
-  return gated || (annotations[ANNOTATION.gate] === "scheduling" && gate?.startedMs === undefined);
+export function isUnscheduled({ gated, annotations, gate }: PodView): boolean {
+  const isLate = annotations[ANNOTATION.gate] === "scheduling" || annotations[ANNOTATION.ifHeld] === "skip";
+  return gated || (isLate && gate?.startedMs === undefined);
 }
 
 /** Whether a grant could still be of use to it. */

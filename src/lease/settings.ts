@@ -46,6 +46,11 @@ export interface Settings {
   tokenFile?: string;
 }
 
+/** Whether a pod waits before it is scheduled. A Job that may be skipped must not have begun anything. */
+export function waitsUnscheduled({ gate, ifHeld }: Pick<Settings, "gate" | "ifHeld">): boolean {
+  return gate === "scheduling" || ifHeld === "skip";
+}
+
 /** Where the settings stand: an object's metadata. */
 export interface SettingsSource {
   labels?: Readonly<Record<string, string>>;
@@ -66,10 +71,7 @@ const ABSOLUTE_PATH = /^(\/[^/:\0]+)+\/?$/;
 
 /** What a later version brings: read, so that a typing error is found, but refused rather than ignored. */
 const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
-  [ANNOTATION.ifHeld]: ["wait"],
   [ANNOTATION.gate]: ["init", "scheduling"],
-  [ANNOTATION.maxWaiting]: [],
-  [ANNOTATION.waitTimeout]: [],
   [ANNOTATION.tokenFile]: [],
 };
 

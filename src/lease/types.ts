@@ -98,6 +98,8 @@ export interface LeaseStatus {
   /** uid of the LeaseRequest granted last: a request is good for one hold, also when its status does not say so yet. */
   lastRequest?: string;
   waiters: number;
+  /** How many Jobs were skipped; undefined: none. */
+  skipped?: number;
   history: readonly PastHold[];
   conditions: readonly Condition[];
   observedGeneration: number;

@@ -9,6 +9,7 @@ import { refusals } from "./scenarios/refusals.ts";
 import { rights } from "./scenarios/rights.ts";
 import { scheduling } from "./scenarios/scheduling.ts";
 import { scripts } from "./scenarios/scripts.ts";
+import { skipping } from "./scenarios/skipping.ts";
 import { specChanges } from "./scenarios/spec-changes.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
 
@@ -22,6 +23,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...refusals,
   ...foreignHands,
   ...scheduling,
+  ...skipping,
   ...scripts,
   ...specChanges,
   ...outages,

@@ -9,7 +9,7 @@ export interface JobView extends StoredObject {
 }
 
 /** A pod and the Job that it belongs to. */
-export interface JobPod extends PodView {
+export interface JobPod extends Omit<PodView, "job"> {
   job: string;
 }
 

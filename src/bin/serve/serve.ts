@@ -117,7 +117,7 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
   const arbiter = createArbiter({
     ...config,
     systemNamespace: namespace,
-    ...{ client, caches, reporter, clock, logger },
+    ...{ client, caches, events, reporter, clock, logger },
   });
   const elector = createLeaderElector({
     client,

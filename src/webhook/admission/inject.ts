@@ -1,4 +1,5 @@
 /** Puts gate, keeper and their volumes into a pod, and leaves every container of the user as it is. */
+import { waitsUnscheduled } from "../../lease/settings.ts";
 import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
 import { type Injection, isOwnContainer, ownContainers, ownVolumes } from "./containers.ts";
 import { countLeadingMesh } from "./mesh.ts";
@@ -42,7 +43,7 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
       ...spec,
       initContainers: init.toSpliced(place, 0, ...containers),
       volumes: mergeBy("name", spec.volumes ?? [], volumes),
-      ...(plan.settings.gate === "scheduling" && {
+      ...(waitsUnscheduled(plan.settings) && {
         schedulingGates: mergeBy("name", spec.schedulingGates ?? [], [{ name: SCHEDULING_GATE }]),
       }),
     },

@@ -4,15 +4,17 @@
  * judged to their end: as long as they are there, what they say of holders counts.
  */
 import { hasCode, KonductorError } from "../../shared/errors.ts";
+import { list, record } from "../../shared/json.ts";
 import { GROUP } from "../../shared/names.ts";
 import type { AdmissionContext } from "./context.ts";
 import { admitLease } from "./forced-release.ts";
 import { injectPod } from "./inject.ts";
 import { stampRequest } from "./lease-request.ts";
-import { isCronJob, isPodTemplate, isRecord, isTemplateOwner } from "./objects.ts";
+import { isCronJob, isPodTemplate, isRecord, isTemplateOwner, type Metadata } from "./objects.ts";
 import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
 import { planPod } from "./plan.ts";
+import { refuseSkip } from "./refusals.ts";
 import {
   type AdmissionRequest,
   type AdmissionResponse,
@@ -80,9 +82,16 @@ function judgePod(
 ): Verdict {
   if (!isPodTemplate(object)) throw malformed(kind);
   if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
+  refuseSkip(object.metadata, "", isOfJob(object.metadata) ? {} : undefined);
   const plan = planPod(object, namespace, context);
   const patch = diffPod(object, injectPod(object, plan, context.injection()));
   return { patch, warnings: plan.warnings };
+}
+
+function isOfJob(metadata: Metadata | undefined): boolean {
+  return list(metadata?.["ownerReferences"])
+    .map(record)
+    .some(({ kind, controller }) => kind === "Job" && controller === true);
 }
 
 function judgeJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {

@@ -5,6 +5,7 @@ import type { AdmissionContext, Outcome } from "./context.ts";
 import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
 import { marksOf, propagate, withdraw, withRecord } from "./propagation.ts";
+import { refuseSkip } from "./refusals.ts";
 
 const TEMPLATE = "spec.template.";
 const JOB_TEMPLATE = "spec.jobTemplate.spec.template.";
@@ -17,6 +18,7 @@ export function createJob(
 ): Outcome<TemplateOwner> {
   if (isLabelled(job)) requireSettings(job.metadata, "metadata");
   const { template } = propagate(marksOf(job.metadata), job.spec.template, TEMPLATE);
+  if (isLabelled(template)) refuseSkip(template.metadata, TEMPLATE, jobOf(job));
   const warnings = isLabelled(template)
     ? [
         ...planPod(template, namespace, context, TEMPLATE).warnings,
@@ -59,6 +61,7 @@ export function mutateCronJob(
     isWrittenByUser(cronJob.metadata, map, name),
   );
   const { template, added } = propagate(marksOf(cronJob.metadata), own, JOB_TEMPLATE);
+  if (isLabelled(template)) refuseSkip(template.metadata, JOB_TEMPLATE, jobOf(jobTemplate));
   const warnings = isLabelled(template)
     ? [
         ...planPod(template, namespace, context, JOB_TEMPLATE).warnings,
@@ -72,6 +75,10 @@ export function mutateCronJob(
   const metadata = withRecord(cronJob.metadata, added);
   const spec = { ...cronJob.spec, jobTemplate: { ...jobTemplate, spec: { ...jobTemplate.spec, template } } };
   return { object: { ...cronJob, ...(metadata && { metadata }), spec }, warnings };
+}
+
+function jobOf({ spec: { managedBy } }: TemplateOwner): { managedBy?: string | undefined } {
+  return { managedBy: typeof managedBy === "string" ? managedBy : undefined };
 }
 
 function recordOn(cronJob: CronJob | undefined): string | undefined {
@@ -95,6 +102,7 @@ export function warnOwner(
   context: AdmissionContext,
 ): string[] {
   const { template } = owner.spec;
+  if (isLabelled(template)) refuseSkip(template.metadata, TEMPLATE, undefined);
   if (isLabelled(template)) return planPod(template, namespace, context, TEMPLATE).warnings;
   if (!isLabelled(owner)) return [];
   const place = `${TEMPLATE}metadata.labels[${LEASE_LABEL}]`;

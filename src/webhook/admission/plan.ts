@@ -15,7 +15,7 @@ import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext } from "./context.ts";
 import type { Metadata, PodSpec, PodTemplate } from "./objects.ts";
-import { type Path, refuseImpossible, refuseNamespace, refuseNodeName } from "./refusals.ts";
+import { type Path, refuseIdleLimit, refuseImpossible, refuseNamespace, refuseNodeName } from "./refusals.ts";
 
 export interface PodPlan {
   settings: Settings;
@@ -37,6 +37,7 @@ export function planPod(
   refuseNamespace(namespace, context);
   refuseImpossible(metadata, spec, path);
   refuseNodeName(settings, spec, path);
+  refuseIdleLimit(settings, metadata, path);
   const stop = stopMs(spec);
   const lease = context.leases.get(namespace, settings.lease);
   const ttlMs = podTtlMs(settings, lease?.ttlMs);

@@ -1,5 +1,5 @@
 /** Labelled pods that can never work, each refused with one sentence that names the field, its value and what is allowed. */
-import type { Settings } from "../../lease/settings.ts";
+import { type Settings, waitsUnscheduled } from "../../lease/settings.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import {
   ANNOTATION,
@@ -32,13 +32,71 @@ export function refuseNamespace(
 }
 
 /** @throws KonductorError `Invalid` for a pod that is to wait for its scheduling, and has its node already. */
-export function refuseNodeName({ gate }: Settings, { nodeName }: PodSpec, path: Path): void {
-  if (gate !== "scheduling" || nodeName === undefined) return;
+export function refuseNodeName(settings: Settings, { nodeName }: PodSpec, path: Path): void {
+  if (!waitsUnscheduled(settings) || nodeName === undefined) return;
+  const annotation =
+    settings.gate === "scheduling" ? `${ANNOTATION.gate} "scheduling"` : `${ANNOTATION.ifHeld} "skip"`;
   throw new KonductorError(
     "Invalid",
-    `${path}spec.nodeName: Invalid value: ${JSON.stringify(nodeName)}: with ${ANNOTATION.gate} "scheduling" no node may be named; ` +
+    `${path}spec.nodeName: Invalid value: ${JSON.stringify(nodeName)}: with ${annotation} no node may be named; ` +
       "leave it out, or the annotation",
   );
+}
+
+/**
+ * Only a Job can end without having run.
+ * @throws KonductorError `Invalid` for anything else that is to be skipped, and for a Job that Kubernetes does not end itself.
+ */
+export function refuseSkip(
+  metadata: Metadata | undefined,
+  path: Path,
+  job: { managedBy?: string | undefined } | undefined,
+): void {
+  const value = metadata?.annotations?.[ANNOTATION.ifHeld];
+  if (value !== "skip") return;
+  const refuse = (field: string, wrong: string, rule: string) => {
+    throw new KonductorError("Invalid", `${field}: Invalid value: ${JSON.stringify(wrong)}: ${rule}`);
+  };
+  if (!job) {
+    const rule = "only the pods of a Job can be skipped; wait or fail is allowed";
+    refuse(`${path}metadata.annotations[${ANNOTATION.ifHeld}]`, value, rule);
+  }
+  const { managedBy = KUBERNETES_JOB_CONTROLLER } = job ?? {};
+  if (managedBy !== KUBERNETES_JOB_CONTROLLER) {
+    refuse(
+      "spec.managedBy",
+      managedBy,
+      `with ${ANNOTATION.ifHeld} "skip" only Kubernetes' own Job controller is allowed`,
+    );
+  }
+}
+
+const KUBERNETES_JOB_CONTROLLER = "kubernetes.io/job-controller";
+
+/** @throws KonductorError `Invalid` for a limit to waiting that has no gate to keep it, or nothing to limit. */
+export function refuseIdleLimit(
+  { ifHeld, gate }: Settings,
+  metadata: Metadata | undefined,
+  path: Path,
+): void {
+  const refuse = (name: string, rule: string) => {
+    const value = JSON.stringify(metadata?.annotations?.[name]);
+    throw new KonductorError(
+      "Invalid",
+      `${path}metadata.annotations[${name}]: Invalid value: ${value}: ${rule}`,
+    );
+  };
+  const isLimited = metadata?.annotations?.[ANNOTATION.waitTimeout] !== undefined;
+  if (isLimited && ifHeld !== "wait") {
+    refuse(
+      ANNOTATION.waitTimeout,
+      `with ${ANNOTATION.ifHeld} "${ifHeld}" nobody waits; leave one of the two out`,
+    );
+  }
+  if (gate === "init") return;
+  const rule = `the gate that would fail does not run before the pod holds, with ${ANNOTATION.gate} "${gate}"; "init" is allowed`;
+  if (isLimited) refuse(ANNOTATION.waitTimeout, rule);
+  if (ifHeld === "fail") refuse(ANNOTATION.ifHeld, rule);
 }
 
 /** @throws KonductorError `Invalid` for a pod that cannot wait, or that uses names of ours. */

@@ -3,6 +3,7 @@ import type { PodView } from "../../lease/pod.ts";
 import { keyOf } from "../../lease/types.ts";
 import { grantedLine, HOLD_LOST } from "./answers.ts";
 import { settingsOf } from "./caller.ts";
+import { MISSING } from "./denial.ts";
 import { ensureLease } from "./lease-creation.ts";
 import { openLineStream } from "./line-stream.ts";
 import type { AcquireRequest } from "./messages.ts";
@@ -44,11 +45,12 @@ export async function acquire(
     await endLostHold(options, pod, lostToken);
     if (pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
   }
-  await ensureLease(options, pod, settings);
+  const exists = await ensureLease(options, pod, settings);
+  if (!exists && settings.ifHeld === "fail") return answerOnce(MISSING);
   const own = await ownHold(options, pod, gateRun);
   if (own.is === "granted") return answerOnce(grantedLine(own.hold, options.trust()));
   if (own.is === "inUse" || streams.isDraining()) return answerOnce({ state: "reconnect" });
-  const request = await ensureRequest(options, pod, settings);
+  const request = await ensureRequest(options, pod, settings, gateRun);
   const stream = openStream();
   const sendAway = wait({ options, waiters, queue, pod, request, stream });
   streams.add(pod.uid, { stream, sendAway });

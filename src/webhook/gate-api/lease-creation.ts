@@ -8,26 +8,34 @@ import { liveLease } from "./update-lease.ts";
 
 /**
  * Sees to it that the pod's Lease exists: one that does not is created with the pod's ttl, or, where the admin forbids that, missed by
- * an event; the pod then waits until somebody creates it.
+ * an event; somebody else has to create it then. Resolves with whether it exists.
  */
-export async function ensureLease(options: GateApiOptions, pod: PodView, settings: Settings): Promise<void> {
+export async function ensureLease(
+  options: GateApiOptions,
+  pod: PodView,
+  settings: Settings,
+): Promise<boolean> {
   const { client, caches, events, createMissingLeases } = options;
   const ref = { namespace: pod.namespace, name: settings.lease };
-  if (caches.leases.store.get(keyOf(ref))) return;
+  if (caches.leases.store.get(keyOf(ref))) return true;
   if (!createMissingLeases) {
     const found = await liveLease(options, ref);
-    if (found) return caches.leases.apply(found);
+    if (found) {
+      caches.leases.apply(found);
+      return true;
+    }
     events.record({
       object: { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
       type: "Warning",
       reason: "LeaseMissing",
       message: `waiting for klease ${settings.lease}, which does not exist: create it`,
     });
-    return;
+    return false;
   }
   try {
     caches.leases.apply(await createLease(client, { ...ref, ttlMs: podTtlMs(settings, undefined) }));
   } catch (error) {
     if (!hasCode(error, "AlreadyExists")) throw error;
   }
+  return true;
 }

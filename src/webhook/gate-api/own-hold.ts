@@ -35,18 +35,11 @@ export function endLostHold(
  */
 export type OwnHold = { is: "none" } | { is: "granted"; hold: Hold } | { is: "inUse" };
 
-/** Looks whether `pod` has been granted the Lease. Never answers from the cache: it may show a grant of an earlier run. */
-export function findOwnHold(options: GateApiOptions, pod: PodView): Promise<OwnHold> {
-  return updateLease<OwnHold>(
-    options,
-    { namespace: pod.namespace, name: pod.lease ?? "" },
-    (lease) => {
-      const hold = ownHold(lease, pod);
-      if (!hold) return { answer: { is: "none" } };
-      return { answer: isUnanswered(hold) ? { is: "granted", hold } : { is: "inUse" } };
-    },
-    { live: true },
-  );
+/** Whether `pod` has been granted `lease`, which must have been read live: the cache may show a grant of an earlier run. */
+export function findOwnHold(lease: Lease | undefined, pod: PodView): OwnHold {
+  const hold = ownHold(lease, pod);
+  if (!hold) return { is: "none" };
+  return isUnanswered(hold) ? { is: "granted", hold } : { is: "inUse" };
 }
 
 /**

@@ -3,7 +3,7 @@ import { createLeaseRequest, deleteRequest, writeRequestStatus } from "../../kub
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { parseLeaseRequest } from "../../lease/codec.ts";
 import { requestName } from "../../lease/naming.ts";
-import { isWaiting } from "../../lease/order.ts";
+import { isDenied, isSkipped, isWaiting } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
 import { requestOfPod } from "../../lease/pod-request.ts";
 import type { Settings } from "../../lease/settings.ts";
@@ -18,24 +18,26 @@ const TRIES = 8;
 
 /**
  * The LeaseRequest by which `pod` waits. One that waits already keeps its place; one that had its hold, or is somebody else's, is
- * replaced; one that was passed over for not answering a grant is in the running again, since its gate asks.
+ * replaced; one that was passed over for not answering a grant is in the running again, since its gate asks. One that was denied is
+ * the answer to the run of the gate that asked, which may not have heard it; a later run asks anew.
  */
 export async function ensureRequest(
   options: GateApiOptions,
   pod: PodView,
   settings: Settings,
+  gateRun: string | undefined,
 ): Promise<LeaseRequest> {
   const { client, caches, clock, systemNamespace } = options;
   const { namespace } = pod;
   const name = requestName(settings.lease, { kind: "Pod", uid: pod.uid });
   const requestedBy = accountName(systemNamespace);
   const create = () =>
-    createLeaseRequest(client, requestOfPod(pod, settings, { nowMs: clock.nowMs(), requestedBy }));
+    createLeaseRequest(client, requestOfPod(pod, settings, { nowMs: clock.nowMs(), requestedBy, gateRun }));
+  const isOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === pod.uid && spec.lease === settings.lease;
   const isUsable = (request: LeaseRequest) =>
-    request.spec.ref?.uid === pod.uid &&
-    request.spec.lease === settings.lease &&
-    isWaiting(request) &&
-    !isSpent(options, request);
+    isOwn(request) && isWaiting(request) && !isSpent(options, request);
+  const isAnswer = (request: LeaseRequest) =>
+    isOwn(request) && isDenied(request) && gateRun !== undefined && request.spec.gateRun === gateRun;
 
   const cached = caches.requests.store.get(keyOf({ namespace, name }));
   // Only what a live look has shown to be of no use is deleted.
@@ -45,7 +47,7 @@ export async function ensureRequest(
       if (found && isUsable(found)) {
         const isPassedOver = found.status.reason !== undefined;
         if (isPassedOver) found = await writeRequestStatus(client, found, { phase: "Pending" });
-      } else {
+      } else if (!found || !(isAnswer(found) || (isOwn(found) && isSkipped(found)))) {
         if (found) await deleteRequest(client, found);
         found = await create();
       }

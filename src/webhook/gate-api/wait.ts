@@ -1,8 +1,10 @@
 import { isoTime } from "../../lease/codec.ts";
+import { isDenied } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
-import { keyOf, type LeaseRequest } from "../../lease/types.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
 import { describeError } from "../../shared/errors.ts";
 import { grantedLine } from "./answers.ts";
+import { deniedLine } from "./denial.ts";
 import type { LineStream } from "./line-stream.ts";
 import type { GateApiOptions } from "./options.ts";
 import { findOwnHold } from "./own-hold.ts";
@@ -59,9 +61,11 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
   }
 
   /** One look after the other; whatever goes wrong, the gate comes back and is looked at anew. */
-  function look(what: () => Promise<void>): void {
+  function look(what: () => Promise<unknown>): void {
     looks = looks
-      .then(() => (isOver ? undefined : what()))
+      .then(async () => {
+        if (!isOver) await what();
+      })
       .catch((error: unknown) => {
         logger.warn(
           { klease: key, pod: pod.name, error: describeError(error) },
@@ -71,11 +75,19 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
       });
   }
 
-  async function lookAtHold(): Promise<void> {
-    const own = await findOwnHold(options, pod);
+  async function lookAtHold(): Promise<Lease | undefined> {
+    const lease = await liveLease(options, { namespace: pod.namespace, name: request.spec.lease });
+    const own = findOwnHold(lease, pod);
     if (own.is === "granted") finish(grantedLine(own.hold, trust()));
     // Another connection of this pod's gate was answered, or its gate runs again: the gate that lives will say so.
     if (own.is === "inUse") finish(RECONNECT);
+    return lease;
+  }
+
+  /** A hold counts for more: an arbiter that is being replaced may have denied what the next one granted. */
+  async function lookAtDenial(denied: LeaseRequest): Promise<void> {
+    const lease = await lookAtHold();
+    finish(deniedLine(denied, lease?.status.hold));
   }
 
   /** konductor itself deletes requests that had their hold, which the Lease then tells. */
@@ -98,8 +110,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
     onHolderChange: tell,
     onRequestDeleted: (last) => look(() => lookAtDeletion(last)),
     onPassedOver: () => finish(RECONNECT),
-    onRequestDenied: (reason) =>
-      finish({ state: "denied", reason, message: `klease ${request.spec.lease} was refused: ${reason}` }),
+    onRequestDenied: (denied) => look(() => lookAtDenial(denied)),
   };
   waiters.add(waiter);
   tell();
@@ -107,6 +118,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
   // What came between the last look and now was told to nobody.
   if (caches.leases.store.get(key)?.status.hold?.ref.uid === pod.uid) look(lookAtHold);
   const current = caches.requests.store.get(keyOf(request));
-  if (current?.uid !== request.uid || current.status.reason !== undefined) finish(RECONNECT);
+  if (current && current.uid === request.uid && isDenied(current)) look(() => lookAtDenial(current));
+  else if (current?.uid !== request.uid || current.status.reason !== undefined) finish(RECONNECT);
   return () => finish(RECONNECT, true);
 }

@@ -2,7 +2,7 @@
  * Everybody who waits at this replica, and who of them is told of a change: the claimant that a Lease shows as its holder, all who
  * wait for a Lease when its holder changes, and the one whose request was deleted or denied. A renewal tells nobody.
  */
-import { NOT_CONFIRMED } from "../../lease/order.ts";
+import { isDenied, NOT_CONFIRMED } from "../../lease/order.ts";
 import { keyOf, type LeaseRequest } from "../../lease/types.ts";
 import type { GateApiOptions } from "./options.ts";
 import type { QueueView } from "./queue-view.ts";
@@ -20,7 +20,7 @@ export interface Waiter {
   onHolderChange(): void;
   /** Its request was deleted; `last` is its last version, if that is known. */
   onRequestDeleted(last: LeaseRequest | undefined): void;
-  onRequestDenied(reason: string): void;
+  onRequestDenied(denied: LeaseRequest): void;
   /** A grant was taken back, since no gate answered it: its gate has to ask again. */
   onPassedOver(): void;
 }
@@ -57,10 +57,9 @@ export function createWaiters(
     queue.outdate(key);
     const waiter = waiting.get(object.spec.ref?.uid ?? "");
     if (waiter?.request.uid !== object.uid) return;
-    const { phase, reason } = object.status;
     if (type === "deleted") waiter.onRequestDeleted(finalStateKnown ? object : undefined);
-    else if (reason === NOT_CONFIRMED) waiter.onPassedOver();
-    else if (phase === "Denied") waiter.onRequestDenied(reason ?? phase);
+    else if (object.status.reason === NOT_CONFIRMED) waiter.onPassedOver();
+    else if (isDenied(object)) waiter.onRequestDenied(object);
   });
 
   return {

@@ -46,6 +46,7 @@ export const queue: readonly Scenario[] = [
       const stage = await setStage(environment, "report", { ttl: "1m" });
       const { namespace, journal } = stage;
       const labels = { [LEASE_LABEL]: "report" };
+      const annotations = { [ANNOTATION.maxWaiting]: "9" };
       const { spec } = job({ namespace, name: "any", journal, runsForSeconds: 1 });
       const cronJob = (name: string, on: { metadata?: object; jobTemplate?: object }) => ({
         apiVersion: "batch/v1",
@@ -55,8 +56,8 @@ export const queue: readonly Scenario[] = [
         spec: { schedule: "0 0 1 1 *", suspend: true, jobTemplate: { ...on.jobTemplate, spec } },
       });
       const items = [
-        cronJob("on-cron-job", { metadata: { labels } }),
-        cronJob("on-job-template", { jobTemplate: { metadata: { labels } } }),
+        cronJob("on-cron-job", { metadata: { labels, annotations } }),
+        cronJob("on-job-template", { jobTemplate: { metadata: { labels, annotations } } }),
         ...["first", "second"].map((name) => ({
           apiVersion: "batch/v1",
           kind: "Job",

@@ -29,7 +29,7 @@ function stepsAfter(seconds: number, spec: object) {
   }).map((step) => step.do);
 }
 
-describe("a client's request that waits", () => {
+describe("a request that waits until", () => {
   const waitUntil = "2026-01-01T00:00:30.000000Z";
 
   it("stays until its waitUntil and is dropped then", () => {
@@ -41,8 +41,8 @@ describe("a client's request that waits", () => {
     expect(stepsAfter(86_400, {})).toEqual([]);
   });
 
-  it("is a pod's business when it has a holderRef", () => {
+  it("is denied, so that its gate hears why, when it is a pod's", () => {
     const holderRef = { kind: "Pod", name: "a", uid: "u" };
-    expect(stepsAfter(31, { waitUntil, holderRef })).toEqual([]);
+    expect(stepsAfter(31, { waitUntil, holderRef })).toEqual(["deny"]);
   });
 });

@@ -204,11 +204,13 @@ test("a hold without the mark is not resumed by the gate, but asked for", async 
 test.each([
   ["TimedOut", EXIT.refused],
   ["HoldLost", EXIT.lost],
-])("denied with %s ends the gate with %i", async (reason, code) => {
-  const { server, lines } = await start();
+])("denied with %s ends the gate with %i, and the pod's status tells why", async (reason, code) => {
+  const { server, lines, context } = await start();
   server.play(PATH.acquire, stream([{ state: "denied", reason, message: "waited long enough" }]));
   expect(await run()).toBe(code);
-  expect(lines.at(-1)).toContain(`waited long enough (${reason})`);
+  const why = `klease ${LEASE} was not granted: waited long enough (${reason})`;
+  expect(lines.at(-1)).toBe(why);
+  expect(readFileSync(context.config.terminationLogPath, "utf8")).toBe(why);
 });
 
 test.each([400, 403])("an answer %i is final, and its message is logged", async (status) => {

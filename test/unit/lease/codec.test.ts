@@ -182,6 +182,7 @@ describe("reading", () => {
         priority: 0,
         ttl: "15s",
         waitUntil: microTime(NOW_MS + 1),
+        gateRun: "0a1b/1000",
       },
       status: { phase: "Tomorrow", fencingToken: 4 },
     });
@@ -192,6 +193,7 @@ describe("reading", () => {
       priority: 0,
       ttlMs: 15_000,
       waitUntilMs: NOW_MS + 1,
+      gateRun: "0a1b/1000",
     });
     expect(request.status).toEqual({ phase: "Pending", token: 4 });
     expect(microTime(NOW_MS)).toBe("2026-01-01T00:10:00.000000Z");

@@ -125,11 +125,7 @@ describe("findUnsupported", () => {
     findUnsupported({ annotations: { [`konductor.io/${name}`]: value } });
 
   it.each([
-    ["if-held", "skip", "allowed: wait"],
-    ["if-held", "fail", "allowed: wait"],
     ["gate", "job", "allowed: init, scheduling"],
-    ["max-waiting", "1", "leave the annotation out"],
-    ["wait-timeout", "5m", "leave the annotation out"],
     ["token-file", "/var/run/lease", "leave the annotation out"],
   ])("says plainly that %s: %s is not brought yet", (name, value, allowed) => {
     expect(find(name, value)).toBe(
@@ -140,6 +136,10 @@ describe("findUnsupported", () => {
 
   it.each([
     ["if-held", "wait"],
+    ["if-held", "fail"],
+    ["wait-timeout", "5m"],
+    ["if-held", "skip"],
+    ["max-waiting", "3"],
     ["gate", "init"],
     ["gate", "scheduling"],
     ["priority", "5"],

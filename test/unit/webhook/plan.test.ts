@@ -44,6 +44,24 @@ describe("planPod", () => {
       /^spec\.nodeName: Invalid value: "node-1": with konductor\.io\/gate "scheduling" no node may be named/,
     ],
     [
+      "a limit to waiting where nobody waits",
+      {},
+      marked({ "if-held": "fail", "wait-timeout": "5m" }),
+      /^metadata\.annotations\[konductor\.io\/wait-timeout\]: Invalid value: "5m": with konductor\.io\/if-held "fail" nobody waits/,
+    ],
+    [
+      "a limit to waiting that no gate keeps",
+      {},
+      marked({ gate: "scheduling", "wait-timeout": "5m" }),
+      /^metadata\.annotations\[konductor\.io\/wait-timeout\]: Invalid value: "5m": the gate that would fail does not run before/,
+    ],
+    [
+      "a failure that no gate shows",
+      {},
+      marked({ gate: "scheduling", "if-held": "fail" }),
+      /^metadata\.annotations\[konductor\.io\/if-held\]: Invalid value: "fail": the gate that would fail does not run before/,
+    ],
+    [
       "Windows by its os",
       { os: { name: "windows" } },
       marked(),

@@ -1,0 +1,56 @@
+import { hasCode } from "../shared/errors.ts";
+import { list, record } from "../shared/json.ts";
+import type { KubeClient } from "./api.ts";
+import { find } from "./find.ts";
+import { JOBS } from "./resources.ts";
+
+const OVER = ["SuccessCriteriaMet", "Complete", "FailureTarget", "Failed"];
+
+export interface JobRef {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** A Job's CronJob, by its uid; undefined where there is none, or no such Job. */
+export async function findCronJobUid(client: KubeClient, job: JobRef): Promise<string | undefined> {
+  const metadata = record(record(await readJob(client, job))["metadata"]);
+  const owner = list(metadata["ownerReferences"])
+    .map(record)
+    .find(({ kind }) => kind === "CronJob");
+  return typeof owner?.["uid"] === "string" ? owner["uid"] : undefined;
+}
+
+/**
+ * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet): it deletes the pods that there are, and
+ * writes Complete. The spec stays as it is. Resolves with false when the Job is over already, or gone.
+ */
+export async function completeJob(
+  client: KubeClient,
+  job: JobRef,
+  { reason, message, nowMs }: { reason: string; message: string; nowMs: number },
+): Promise<boolean> {
+  const found = record(await readJob(client, job));
+  const conditions = list(record(found["status"])["conditions"]).map(record);
+  const isOver = conditions.some(({ type, status }) => OVER.includes(String(type)) && status === "True");
+  if (isOver || found["metadata"] === undefined) return false;
+  const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+  const met = { type: "SuccessCriteriaMet", status: "True", reason, message };
+  const { resourceVersion } = record(found["metadata"]);
+  const patch = {
+    metadata: { uid: job.uid, resourceVersion },
+    status: { conditions: [...conditions, { ...met, lastProbeTime: time, lastTransitionTime: time }] },
+  };
+  try {
+    await client.patch(JOBS, job, patch, { type: "merge", subresource: "status" });
+    return true;
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return false;
+    throw error;
+  }
+}
+
+async function readJob(client: KubeClient, { namespace, name, uid }: JobRef): Promise<unknown> {
+  const found = await find(client, JOBS, { namespace, name }, (object) => object);
+  return record(record(found)["metadata"])["uid"] === uid ? found : undefined;
+}

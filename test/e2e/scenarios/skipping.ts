@@ -1,0 +1,158 @@
+/** Jobs that end without having run: `if-held: skip`, and `max-waiting` for the runs of one CronJob. */
+import { expect } from "vitest";
+import { EVENTS, JOBS } from "../../../src/kube/resources.ts";
+import { list, record, text } from "../../../src/shared/json.ts";
+import { ANNOTATION, LEASE_LABEL } from "../../../src/shared/names.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import type { Environment, Scenario } from "../environment.ts";
+import { overlaps } from "../journal.ts";
+import { readLease, readPods, waitForJobs } from "../observe.ts";
+import { setStage } from "../stage.ts";
+import { waitForEnded } from "../turns.ts";
+import { job, pod } from "../workload.ts";
+
+const CROWD = 20;
+const skips = { [ANNOTATION.ifHeld]: "skip" };
+
+/** Why each Job of the namespace is Complete, by its name; undefined while it is not. */
+async function completions(
+  { client }: Environment,
+  namespace: string,
+): Promise<Map<string, string | undefined>> {
+  const { items } = await client.list(JOBS, { namespace });
+  return new Map(
+    items.map(record).map((object) => {
+      const conditions = list(record(object["status"])["conditions"]).map(record);
+      const complete = conditions.find(({ type, status }) => type === "Complete" && status === "True");
+      return [text(record(object["metadata"])["name"]) ?? "", text(complete?.["reason"])];
+    }),
+  );
+}
+
+async function eventsOf({ client }: Environment, namespace: string, kind: string, reason: string) {
+  const { items } = await client.list(EVENTS, { namespace });
+  return items
+    .map(record)
+    .filter((event) => record(event["involvedObject"])["kind"] === kind && event["reason"] === reason);
+}
+
+export const skipping: readonly Scenario[] = [
+  {
+    name: `if-held: skip: of ${CROWD} Jobs created at once one runs, and the others are Complete without having used a node`,
+    async run(environment) {
+      const stage = await setStage(environment, "once", { ttl: "1m" });
+      const { namespace, journal } = stage;
+      const items = Array.from({ length: CROWD }, (_, index) =>
+        job({
+          namespace,
+          name: `run-${index}`,
+          lease: "once",
+          annotations: skips,
+          journal,
+          runsForSeconds: 8,
+        }),
+      );
+      await environment.kubectl.withObject({ apiVersion: "v1", kind: "List", items }, "create");
+      expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
+      const runs = await journal.runs();
+      expect(runs).toHaveLength(1);
+      const reasons = [...(await completions(environment, namespace)).values()];
+      expect(reasons.filter((reason) => reason === "LeaseHeld")).toHaveLength(CROWD - 1);
+      expect(await readPods(environment, namespace)).toHaveLength(1);
+      const { status } = await stage.atRest();
+      expect({ skipped: status.skipped, held: status.history.length }).toEqual({
+        skipped: CROWD - 1,
+        held: 1,
+      });
+      await waitFor({
+        what: "an event for every Job that was skipped",
+        withinMs: 30_000,
+        holds: async () => (await eventsOf(environment, namespace, "Job", "LeaseHeld")).length === CROWD - 1,
+      });
+    },
+  },
+  {
+    name: "if-held: skip: all pods of an Indexed Job with a successPolicy run one after the other, beside them a second Job is skipped",
+    async run(environment) {
+      const stage = await setStage(environment, "parts", { ttl: "1m" });
+      const { namespace, journal } = stage;
+      const indexed = {
+        completionMode: "Indexed",
+        completions: 3,
+        parallelism: 3,
+        successPolicy: { rules: [{ succeededIndexes: "0-2" }] },
+      };
+      const workload = { namespace, lease: "parts", annotations: skips, journal };
+      await environment.kubectl.withObject(
+        job({ ...workload, name: "first", runsForSeconds: 3 }, indexed),
+        "create",
+      );
+      await waitFor({
+        what: "a pod of the first Job to run",
+        withinMs: 60_000,
+        holds: async () => (await journal.runs()).length > 0,
+      });
+      await environment.kubectl.withObject(
+        job({ ...workload, name: "second", runsForSeconds: 1 }, indexed),
+        "create",
+      );
+      expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
+      const runs = await journal.runs();
+      expect(runs.map(({ by }) => by.replace(/-\d-.*/, ""))).toEqual(["first", "first", "first"]);
+      expect(overlaps(runs)).toEqual([]);
+      expect((await completions(environment, namespace)).get("second")).toBe("LeaseHeld");
+    },
+  },
+  {
+    name: "if-held: skip is refused for what is no Job, with a sentence",
+    async run(environment) {
+      const namespace = await environment.createNamespace();
+      const journal = environment.journal(`${namespace}-none`);
+      const bare = pod({ namespace, name: "bare", lease: "any", annotations: skips, journal });
+      await expect(environment.kubectl.withObject(bare, "create")).rejects.toThrow(
+        'metadata.annotations[konductor.io/if-held]: Invalid value: "skip": only the pods of a Job can be skipped',
+      );
+      const managed = job({ namespace, name: "managed", lease: "any", annotations: skips, journal });
+      const spec = { ...managed.spec, managedBy: "example.com/controller" };
+      await expect(environment.kubectl.withObject({ ...managed, spec }, "create")).rejects.toThrow(
+        'spec.managedBy: Invalid value: "example.com/controller"',
+      );
+    },
+  },
+  {
+    name: "max-waiting: of a CronJob with a hung run one run waits, and further ones are skipped with an event",
+    async run(environment) {
+      const { kubectl } = environment;
+      const stage = await setStage(environment, "hung", { ttl: "1m" });
+      const { namespace, journal } = stage;
+      const hung = await stage.apply("hung");
+      await stage.holds("hung");
+      const { spec } = job({ namespace, name: "any", journal, runsForSeconds: 0.5 });
+      const cronJob = {
+        apiVersion: "batch/v1",
+        kind: "CronJob",
+        metadata: { namespace, name: "report", labels: { [LEASE_LABEL]: "hung" } },
+        spec: { schedule: "0 0 1 1 *", suspend: true, jobTemplate: { spec } },
+      };
+      await kubectl.withObject(cronJob, "apply");
+      const start = (name: string) =>
+        kubectl("-n", namespace, "create", "job", name, "--from=cronjob/report");
+      await start("first");
+      await stage.lease("the first run to wait", ({ status }) => status.waiters === 1);
+      for (const name of ["second", "third"]) {
+        await start(name);
+        await waitFor({
+          what: `${name} to be skipped`,
+          withinMs: 60_000,
+          holds: async () => (await completions(environment, namespace)).get(name) === "LeaseHeld",
+        });
+      }
+      await environment.killContainer(hung, "main", "SIGTERM");
+      await waitForEnded(stage, 2);
+      expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
+      expect((await journal.runs()).map(({ by }) => by.replace(/-.*/, ""))).toEqual(["hung", "first"]);
+      expect((await readLease(environment, namespace, "hung")).status.skipped).toBe(2);
+      expect(await eventsOf(environment, namespace, "Lease", "Skipped")).toHaveLength(2);
+    },
+  },
+];
