@@ -23,9 +23,10 @@ const KUBECTL_COMPLETE = "kubectl_complete-koncli";
 
 const ending = new AbortController();
 // Once: who asks a second time is not made to wait.
-for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => ending.abort());
-// The reader of a pipe may have seen enough.
-process.stdout.on("error", () => process.exit());
+for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => ending.abort());
+// Whoever read may have seen enough; a hold, and the command under it, do not end because nobody reads.
+process.stdout.on("error", () => ending.abort());
+process.stderr.on("error", () => undefined);
 
 const io: CliIo = {
   clock: systemClock(),
@@ -35,6 +36,10 @@ const io: CliIo = {
   env: process.env,
   hostname: hostname(),
   signal: ending.signal,
+  onExit(cleanUp) {
+    process.on("exit", cleanUp);
+    return () => process.off("exit", cleanUp);
+  },
   onSignal(listener) {
     for (const name of PASSED_ON) process.on(name, listener);
     return () => {

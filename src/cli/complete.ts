@@ -21,10 +21,32 @@ interface Line {
  * from the cluster; where it cannot be asked there are none.
  */
 export async function complete(program: Command, words: readonly string[]): Promise<string[]> {
-  const last = words.at(-1) ?? "";
-  const line = readLine(program, words.slice(0, -1));
-  const candidates = await candidatesFor(line, last);
-  return candidates.filter((each) => each.startsWith(last)).sort();
+  const given = withValues(words);
+  const last = given.at(-1) ?? "";
+  const before = given.slice(0, -1);
+  if (before.includes("--")) return []; // of the command that koncli is to run it knows nothing
+  const line = readLine(program, before);
+  const [, name = "", value] = line.pending ? [] : (/^(--[^=]+)=(.*)$/s.exec(last) ?? []);
+  if (value === undefined) return matches(await candidatesFor(line, last), last);
+  const pending = flagOf(line.command, name);
+  const values = pending ? matches(await candidatesFor({ ...line, pending }, value), value) : [];
+  const isWhole = last === words.at(-1);
+  return isWhole ? values.map((each) => `${name}=${each}`) : values;
+}
+
+function matches(candidates: readonly string[], start: string): string[] {
+  return candidates.filter((each) => each.startsWith(start)).sort();
+}
+
+/** bash makes three words of `--flag=value`, and puts what it is told in the place of the last one. */
+function withValues(words: readonly string[]): string[] {
+  const given: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const follows = word === "=" || words[index - 1] === "=";
+    const flag = follows && given.at(-1)?.startsWith("--") ? given.pop() : undefined;
+    given.push(`${flag ?? ""}${word}`);
+  }
+  return given;
 }
 
 async function candidatesFor({ command, values, arguments: count, pending }: Line, last: string) {
@@ -52,7 +74,7 @@ function readLine(program: Command, words: readonly string[]): Line {
       pending = undefined;
     } else if (word.startsWith("-")) {
       const [name, value] = word.split("=", 2);
-      const flag = flagsOf(command).find(({ long, short }) => long === name || short === name);
+      const flag = flagOf(command, name);
       if (flag && value !== undefined) values.set(flag.long ?? "", value);
       else if (flag?.required) pending = flag;
     } else {
@@ -66,6 +88,10 @@ function readLine(program: Command, words: readonly string[]): Line {
 
 function flagsOf(command: Command): readonly Option[] {
   return [...command.options, ...(command.parent ? flagsOf(command.parent) : [])];
+}
+
+function flagOf(command: Command, name: string | undefined): Option | undefined {
+  return flagsOf(command).find(({ long, short }) => long === name || short === name);
 }
 
 async function names(resource: Resource, values: Line["values"]): Promise<string[]> {

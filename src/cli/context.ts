@@ -15,8 +15,10 @@ export interface CliIo {
   isTerminal: boolean;
   env: Readonly<Record<string, string | undefined>>;
   hostname: string;
-  /** Aborts at the first SIGINT or SIGTERM. */
+  /** Aborts at the first SIGINT, SIGTERM or SIGHUP, and when nobody reads stdout any more. */
   signal: AbortSignal;
+  /** Calls `cleanUp`, which must not wait for anything, when koncli ends, also by a fault of ours; returns what ends that. */
+  onExit(cleanUp: () => void): () => void;
   /** Hands signals for a child to `listener` instead; returns what ends that. While one listens, none of them ends or stops koncli. */
   onSignal(listener: (signal: NodeJS.Signals) => void): () => void;
 }

@@ -10,7 +10,7 @@ export interface ProcessOptions {
   /** Aborts when the process has to be gone after {@link graceMs}. */
   stop: AbortSignal;
   graceMs: number;
-  io: Pick<CliIo, "clock" | "err">;
+  io: Pick<CliIo, "clock" | "err" | "onExit">;
 }
 
 /** A command that runs. */
@@ -26,12 +26,14 @@ const NOT_FOUND = 127;
 
 /**
  * Runs a command in a process group of its own, with our input and output. On `stop` the whole group gets SIGTERM, and SIGKILL after the
- * grace period, or when the command itself has ended.
+ * grace period, or when the command itself has ended; SIGKILL at once if koncli ends before it. Throws the reason of a `stop` that has
+ * aborted already: then nothing is run.
  *
  * Limits: the group is also a session, so a shell in it has no job control; what the command puts into another group, or leaves
  * running when it ends by itself, is not stopped.
  */
 export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions): RunningProcess {
+  stop.throwIfAborted();
   const [file = "", ...args] = command;
   const child = spawn(file, args, { stdio: "inherit", env: { ...env }, detached: true });
   const { promise, resolve } = Promise.withResolvers<number>();
@@ -44,12 +46,12 @@ export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions):
     }
   }
 
+  const forget = io.onExit(() => signalGroup("SIGKILL"));
   let cancel = () => {};
   const end = (): void => {
     signalGroup("SIGTERM");
     cancel = io.clock.after(graceMs, () => signalGroup("SIGKILL"));
   };
-  if (stop.aborted) end();
   stop.addEventListener("abort", end, { once: true });
 
   child.once("error", (error: NodeJS.ErrnoException) => {
@@ -64,6 +66,7 @@ export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions):
   });
   const ended = promise.finally(() => {
     cancel();
+    forget();
     stop.removeEventListener("abort", end);
   });
   return { pass: signalGroup, ended };

@@ -1,6 +1,7 @@
 /** What koncli says and ends with when something does not work: one sentence, with what to do next, and 1 for no or 2 for trouble. */
 import { describeError, type ErrorCode, hasCode, KonductorError } from "../shared/errors.ts";
 import { record } from "../shared/json.ts";
+import { printable } from "./printable.ts";
 
 export const CLI_EXIT = { yes: 0, no: 1, trouble: 2 } as const;
 
@@ -21,17 +22,36 @@ export function exitCodeOf(error: unknown): number {
 
 const ADVICE: Partial<Record<ErrorCode, string>> = {
   Forbidden:
-    "ask for ClusterRole konductor-user in this namespace, or konductor-admin for other people's kleases and requests",
+    "ask for ClusterRole konductor-user (by a RoleBinding, or a ClusterRoleBinding for all namespaces), or konductor-admin for other " +
+    "people's kleases and requests",
   Unauthenticated: "check the user of the kubeconfig's context; its token may have expired",
   Unreachable: "check the server's address in the kubeconfig, and the network",
 };
 
 /** One sentence about `error`, without a full stop. */
 export function sentenceOf(error: unknown): string {
+  return printable(describe(error));
+}
+
+/** The same about a command line that commander does not understand: `message` is commander's. */
+export function usageSentence(message: string): string {
+  const [, complaint = message, guess] =
+    /^(?:error: )?(.*?)(?:\n\(Did you mean (.*)\?\))?$/s.exec(message) ?? [];
+  const sentence = complaint
+    .replace(/\.$/, "")
+    .replace(/(invalid|')\. (\S)/, (_, before, letter) => `${before}: ${letter.toLowerCase()}`);
+  if (guess !== undefined) return printable(`${sentence}; did you mean ${guess}?`);
+  const saysWhatIsAllowed = sentence.includes(" invalid");
+  return printable(saysWhatIsAllowed ? sentence : `${sentence}; koncli --help shows what there is`);
+}
+
+function describe(error: unknown): string {
   if (!(error instanceof KonductorError)) return describeError(error);
   if (error.code === "NotFound" && isUnknownResource(error.cause)) {
-    return "the cluster knows no kleases: an admin has to install konductor (kubectl apply -k deploy)";
+    return "konductor is not installed in this cluster: an admin has to install it (kubectl apply -k deploy)";
   }
+  // It says all; its cause is what a library made of it.
+  if (error.code === "NotReady") return error.message;
   const advice = ADVICE[error.code];
   return advice === undefined ? describeError(error) : `${describeError(error)}; ${advice}`;
 }

@@ -44,6 +44,30 @@ export function bool(value: string): boolean {
   return value === "true";
 }
 
+const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+const NAMESPACE = new RegExp(`^(?=.{1,63}$)${LABEL}$`);
+/** It is the value of a label, too. */
+const LEASE_NAME = new RegExp(`^(?=.{1,63}$)${LABEL}(\\.${LABEL})*$`);
+
+export function namespace(value: string): string {
+  if (!NAMESPACE.test(value)) {
+    throw new InvalidArgumentError(
+      'a name of lower-case letters, digits and "-" is allowed, with 63 characters at most',
+    );
+  }
+  return value;
+}
+
+/** The name of a klease. */
+export function leaseName(value: string): string {
+  if (!LEASE_NAME.test(value)) {
+    throw new InvalidArgumentError(
+      'a name of lower-case letters, digits, "-" and "." is allowed, with 63 characters at most',
+    );
+  }
+  return value;
+}
+
 const LONGEST_HOLDER = 253;
 
 /** The name of a holder. */

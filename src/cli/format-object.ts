@@ -1,14 +1,25 @@
 import { stringify } from "yaml";
+import { record } from "../shared/json.ts";
 import { GROUP } from "../shared/names.ts";
 
-/** An API object as `-o json` or `-o yaml` prints it. */
+/** An API object as `-o json` or `-o yaml` prints it: as kubectl does, without who manages which field. */
 export function formatObject(object: unknown, output: "json" | "yaml"): string {
-  return output === "json" ? `${JSON.stringify(object, null, 4)}\n` : stringify(object);
+  const shown = Array.isArray(object) ? object : withoutManagedFields(object);
+  return output === "json" ? `${JSON.stringify(shown, null, 4)}\n` : stringify(shown);
+}
+
+function withoutManagedFields(object: unknown): unknown {
+  const { metadata, ...rest } = record(object);
+  if (metadata === undefined) return object;
+  const { managedFields: _, ...shown } = record(metadata);
+  const { apiVersion, kind, ...others } = rest;
+  return { apiVersion, kind, metadata: shown, ...others };
 }
 
 /** Several of them, as kubectl wraps them. */
 export function formatList(items: readonly unknown[], output: "json" | "yaml"): string {
-  return formatObject({ apiVersion: "v1", kind: "List", metadata: {}, items }, output);
+  const list = { apiVersion: "v1", kind: "List", metadata: {}, items: items.map(withoutManagedFields) };
+  return formatObject(list, output);
 }
 
 /** An object's name as `-o name` prints it, which kubectl understands. */

@@ -1,7 +1,6 @@
 import { Command, CommanderError, Option } from "commander";
 import { type ClusterFlags, connect } from "../client/connect.ts";
 import { createServerClock } from "../client/server-clock.ts";
-import { createLogger } from "../shared/log.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
 import { registerAcquire } from "./commands/acquire.ts";
 import { registerCompletion } from "./commands/completion.ts";
@@ -17,7 +16,9 @@ import { registerStatus } from "./commands/status.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { complete } from "./complete.ts";
 import { type Action, type CliIo, OUTPUTS, type Output } from "./context.ts";
-import { CLI_EXIT, exitCodeOf, sentenceOf } from "./failure.ts";
+import { CLI_EXIT, exitCodeOf, sentenceOf, usageSentence } from "./failure.ts";
+import { leaseName, namespace } from "./flags.ts";
+import { createPlainLog } from "./plain-log.ts";
 
 /** What a shell calls to complete a line: see commands/completion.ts. */
 const COMPLETE = "__complete";
@@ -37,10 +38,14 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
     await program.parseAsync([...args], { from: "user" });
     return exitCode;
   } catch (error) {
-    // commander has printed its own messages; help and version end with 0.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? CLI_EXIT.yes : CLI_EXIT.trouble;
-    io.err(`error: ${sentenceOf(error)}\n`);
-    return exitCodeOf(error);
+    if (!(error instanceof CommanderError)) {
+      io.err(`error: ${sentenceOf(error)}\n`);
+      return exitCodeOf(error);
+    }
+    // Help and version end with 0; help in the place of a command that is missing says enough.
+    if (error.exitCode === 0) return CLI_EXIT.yes;
+    if (error.code !== "commander.help") io.err(`error: ${usageSentence(error.message)}\n`);
+    return CLI_EXIT.trouble;
   }
 }
 
@@ -49,7 +54,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
   const program = new Command("koncli")
     .description("Leases for scripts and people: one workload at a time on Kubernetes.")
     .version(VERSION_TEXT, "--version", "print the version")
-    .option("-n, --namespace <name>", "namespace (default: the kubeconfig's, or the pod's own)")
+    .option("-n, --namespace <name>", "namespace (default: the kubeconfig's, or the pod's own)", namespace)
     .option(
       "--kubeconfig <file>",
       "kubeconfig (default: $KUBECONFIG, ~/.kube/config, or the pod's service account)",
@@ -57,9 +62,9 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
     .option("--context <name>", "context of the kubeconfig")
     .addOption(new Option("-o, --output <format>", "output format").choices(OUTPUTS).default("text"))
     .option("-v, --verbose", "log every call of the API server to stderr", false)
-    .showHelpAfterError("(koncli --help shows what there is)")
     .exitOverride()
-    .configureOutput({ writeOut: io.out, writeErr: io.err });
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: io.out, writeErr: io.err, outputError: () => {} });
   const lease = program
     .command("lease")
     .description("acquire, hold, release and see kleases (leases.konductor.io)");
@@ -76,6 +81,9 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
     }
   };
   for (const register of COMMANDS) register(lease, run);
+  for (const argument of lease.commands.flatMap((each) => each.registeredArguments)) {
+    if (argument.name() === "name") argument.argParser(leaseName);
+  }
   registerCompletion(program, io);
   return program;
 }
@@ -98,6 +106,10 @@ const COMMANDS = [
 type Flags = ClusterFlags & { output: Output; verbose: boolean };
 
 /** Paths and answers, never a token or a body. */
-function callLog({ err }: CliIo) {
-  return createLogger({ level: "debug", destination: { write: err } });
+function callLog(io: CliIo) {
+  return createPlainLog(
+    io,
+    "debug",
+    ({ time, method, path, status }) => `${time} ${method} ${path}: HTTP ${status}`,
+  );
 }

@@ -14,7 +14,7 @@ export async function readLease(
   const object = await client.get(LEASES, { namespace, name }, undefined, options).catch((error: unknown) => {
     if (!hasCode(error, "NotFound") || record(error.cause)["kind"] !== "Status") throw error;
     const message = `there is no klease "${name}" in namespace ${namespace}; koncli lease list shows what there is`;
-    throw new KonductorError("NotFound", message, { cause: error });
+    throw new KonductorError("NotFound", message);
   });
   return { object, lease: parseLease(object) };
 }

@@ -8,6 +8,7 @@ import type { LeaseRequest } from "../lease/types.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import { formatAge } from "./age.ts";
 import type { CommandContext } from "./context.ts";
+import { printable } from "./printable.ts";
 
 /** What a person sees while koncli waits. */
 export interface WaitingLine {
@@ -20,9 +21,6 @@ const EVERY_MS = 1_000;
 /** Back to the line's begin, which is cleared; what is too long for the terminal is cut and not wrapped. */
 const CLEAR = "\r\u001b[2K";
 const [NO_WRAP, WRAP] = ["\u001b[?7l", "\u001b[?7h"];
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f-\u009f]+/g;
 
 /** On a terminal one line that is kept up to date, for which the queue is watched; elsewhere one line when waiting begins. */
 export function showWaiting(
@@ -77,7 +75,7 @@ export function showWaiting(
 function firstLine({ lease, request }: Waiting): string {
   const hold = lease?.status.hold;
   const who = hold ? `, which is held by ${describeHold(hold)}` : "";
-  return `waiting for klease ${request.spec.lease}${who}`.replaceAll(CONTROL, " ");
+  return printable(`waiting for klease ${request.spec.lease}${who}`);
 }
 
 /** "waiting for klease nightly: position 2 of 5, held by web-1 for 8m more, 24s left". */
@@ -96,5 +94,5 @@ export function describeWaiting(
       `held by ${hold.holder}${holdLeftMs > 0 ? ` for ${formatAge(holdLeftMs)} more unless renewed` : ""}`,
     Number.isFinite(leftMs) && `${formatAge(leftMs)} left`,
   ].filter((part) => typeof part === "string");
-  return `waiting for klease ${request.spec.lease}: ${parts.join(", ")}`.replaceAll(CONTROL, " ");
+  return printable(`waiting for klease ${request.spec.lease}: ${parts.join(", ")}`);
 }

@@ -6,8 +6,9 @@ import { type ClientContext, findLease, findRequest } from "./context.ts";
 import { awaitGrant, clientHold, lostAtOnce } from "./grant.ts";
 import type { ClientHold, Wish } from "./lease-client.ts";
 import { placeRequest } from "./place-request.ts";
-import { heldByAnother, nameInUse, noLease, timedOut, withdrawn } from "./sentences.ts";
+import { heldByAnother, isTimeout, nameInUse, noLease, timedOut, withdrawn } from "./sentences.ts";
 import { isLive } from "./standing.ts";
+import { isAbort } from "./within.ts";
 
 /** See {@link LeaseClient.acquire}. */
 export async function acquire(context: ClientContext, wish: Wish): Promise<ClientHold> {
@@ -15,7 +16,7 @@ export async function acquire(context: ClientContext, wish: Wish): Promise<Clien
   const endMs = clock.monotonicMs() + Math.max(0, wish.timeoutMs);
   const stop = wish.signal ?? new AbortController().signal;
   try {
-    const lease = await readLease(context, wish, stop);
+    const lease = await readPatiently(context, wish, { endMs, stop });
     wish.onLease?.(lease);
     const hold = await lookAtHolder(context, wish, lease);
     if (hold) return hold;
@@ -27,8 +28,23 @@ export async function acquire(context: ClientContext, wish: Wish): Promise<Clien
       if (clock.monotonicMs() >= endMs) throw timedOut(wish.lease, await findLease(context, wish.lease));
     }
   } catch (error) {
-    if (stop.aborted && error === stop.reason) throw withdrawn(wish.lease, "it was told to stop");
+    if (isAbort(error, stop)) throw withdrawn(wish.lease, "it was told to stop");
     throw error;
+  }
+}
+
+/** Who waits anyway has patience with a server that is slow. One that cannot be reached at all may be the wrong one, and is said at once. */
+async function readPatiently(
+  context: ClientContext,
+  wish: Wish,
+  { endMs, stop }: { endMs: number; stop: AbortSignal },
+): Promise<Lease> {
+  for (;;) {
+    try {
+      return await readLease(context, wish, stop);
+    } catch (error) {
+      if (!isTimeout(error) || context.clock.monotonicMs() >= endMs) throw error;
+    }
   }
 }
 

@@ -5,7 +5,7 @@ import type { Hold, Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
 import { type ClientContext, findLease, followLease } from "./context.ts";
-import { noLease } from "./sentences.ts";
+import { konductorDown, noLease } from "./sentences.ts";
 import { within } from "./within.ts";
 
 /** `free`: nobody held it. `over`: the hold has ended. `awaitingProof`: it ends when the holder's containers have. */
@@ -75,7 +75,7 @@ async function revoke(
       return { lease: patched, hold };
     } catch (error) {
       // A renewal came between.
-      if (!hasCode(error, "Conflict") || tries === TRIES) throw error;
+      if (!hasCode(error, "Conflict") || tries === TRIES) throw konductorDown(name, error);
     }
   }
 }

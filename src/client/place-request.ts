@@ -77,8 +77,10 @@ export async function placeRequest(
     try {
       return newPlace(await createLeaseRequest(client, { namespace, name, spec }));
     } catch (error) {
-      if (untilMs !== undefined) sentUntilMs.add(untilMs);
-      if (!hasCode(error, "AlreadyExists")) throw error;
+      if (!hasCode(error, "AlreadyExists")) {
+        if (untilMs !== undefined) sentUntilMs.add(untilMs);
+        throw error;
+      }
     }
     const found = await findRequest(context, name);
     if (!found) return undefined;

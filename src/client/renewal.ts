@@ -6,7 +6,7 @@ import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { type ClientContext, findLease } from "./context.ts";
 import type { Followed } from "./follow.ts";
-import { notRenewable } from "./sentences.ts";
+import { isTransient, notRenewable } from "./sentences.ts";
 import { isLive, lossOf } from "./standing.ts";
 import { within } from "./within.ts";
 
@@ -48,12 +48,21 @@ export async function renewHold(
     throw notRenewable(lease);
   }
 
+  async function read(renewTimeMs: number): Promise<Hold | undefined> {
+    try {
+      return judge(await findLease(context, lease, signal), renewTimeMs);
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+      return undefined;
+    }
+  }
+
   if (klease.objects) judge(klease.objects.get(lease), Number.POSITIVE_INFINITY);
   const { renewTimeMs, sentMs } = await sendRenewal(context, lease, hold, signal);
   for (;;) {
     const look = (objects: ReadonlyMap<string, Lease>) => judge(objects.get(lease), renewTimeMs);
     const seen = await within(context.clock, LOOK_EVERY_MS, signal, (until) => klease.until(look, until));
-    const renewed = seen ?? judge(await findLease(context, lease), renewTimeMs);
+    const renewed = seen ?? (await read(renewTimeMs));
     if (renewed) return { hold: renewed, sentMs };
   }
 }
@@ -84,7 +93,7 @@ async function sendRenewal(
     } catch (error) {
       if (hasCode(error, "NotFound", "Conflict"))
         throw new KonductorError("Lost", `klease ${lease} is lost: somebody has released it`);
-      if (!hasCode(error, "Unreachable", "TooManyRequests", "Internal")) throw error;
+      if (!isTransient(error)) throw error;
       await clock.sleep(Math.max(backoff(failures++), error.retryAfterMs ?? 0), signal);
     }
   }

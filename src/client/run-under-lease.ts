@@ -2,6 +2,7 @@
  * Work that runs only while it holds a klease: acquire, renew in the background, run, release. What `koncli lease exec` and `withLease`
  * promise, is promised here.
  */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { formatDuration } from "../lease/duration.ts";
 import { describeError, KonductorError } from "../shared/errors.ts";
 import { defaultGraceMs, longestGraceMs, reserveMs } from "./hold-timing.ts";
@@ -52,12 +53,19 @@ export async function runUnderLease<T>(
       return kept.expiresMs;
     },
   };
-  const [settled] = await Promise.allSettled([Promise.try(work, hold)]);
+  const [settled] = await Promise.allSettled([begin()]);
   const loss: unknown = signal.aborted ? signal.reason : undefined;
   await end(kept, loss ? undefined : onTrouble);
   if (loss) throw loss;
   if (settled.status === "rejected") throw settled.reason;
   return settled.value;
+
+  /** A process that stood still since it confirmed may be too late: its work is not begun. */
+  async function begin(): Promise<T> {
+    await nextTurn();
+    signal.throwIfAborted();
+    return work(hold);
+  }
 
   async function end({ release }: KeptHold, tell: RunOptions["onTrouble"]): Promise<void> {
     try {

@@ -99,6 +99,11 @@ export function isTransient(error: unknown): error is KonductorError {
   return hasCode(error, "Unreachable", "TooManyRequests", "Internal");
 }
 
+/** Whether the API server did not answer in time; it was not refused a connection. */
+export function isTimeout(error: unknown): boolean {
+  return hasCode(error, "Unreachable") && error.cause instanceof Error && error.cause.name === "TimeoutError";
+}
+
 /** `error`, or that konductor is down where the API server says that it could not ask konductor's webhook. */
 export function konductorDown(name: string, error: unknown): unknown {
   if (!hasCode(error, "Internal") || !error.message.includes("failed calling webhook")) return error;

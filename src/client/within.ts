@@ -1,4 +1,5 @@
 import type { Clock } from "../shared/clock.ts";
+import { KonductorError } from "../shared/errors.ts";
 
 /** What `action` resolves with; undefined when `ms` are over before, upon which its signal has aborted. `Infinity`: no limit. */
 export async function within<T>(
@@ -12,9 +13,14 @@ export async function within<T>(
   try {
     return await action(AbortSignal.any([signal, timer.signal]));
   } catch (error) {
-    if (timer.signal.aborted && error === timer.signal.reason) return undefined;
+    if (isAbort(error, timer.signal)) return undefined;
     throw error;
   } finally {
     cancel();
   }
+}
+
+/** Whether `error` came of `signal`; a sleep that was cut short says so in words of its own. */
+export function isAbort(error: unknown, { aborted, reason }: AbortSignal): boolean {
+  return aborted && (error === reason || !(error instanceof KonductorError));
 }

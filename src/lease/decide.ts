@@ -174,7 +174,9 @@ function judgeClient(situation: Situation, hold: Hold): Verdict {
   if (request?.terminating || situation.isRequestGone(hold.ref.uid)) return over("Released");
   if (!request) return step({ do: "look", at: hold.ref });
   if (hold.expired) return over("Expired");
-  if (request.spec.renewTimeMs !== hold.renewTimeMs) return step(renewClient(situation, hold, request));
+  // The webhook never lets it go back: an earlier one comes from a cache that is behind.
+  if ((request.spec.renewTimeMs ?? 0) > (hold.renewTimeMs ?? 0))
+    return step(renewClient(situation, hold, request));
   if (!hold.confirmed && request.spec.waitUntilMs !== undefined)
     return judgeUnconfirmed(situation, hold, false);
   return judgeSilence(situation, hold, Number.POSITIVE_INFINITY);

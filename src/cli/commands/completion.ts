@@ -14,7 +14,7 @@ _koncli() {
   candidates=("\${(@f)$(koncli __complete "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   compadd -a candidates
 }
-compdef _koncli koncli
+if [ "$funcstack[1]" = _koncli ]; then _koncli; else compdef _koncli koncli; fi
 `,
   fish: `function __koncli_complete
   set -l words (commandline --tokenize --cut-at-cursor --current-process) (commandline --current-token)

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { LEASES } from "../../kube/resources.ts";
 import type { CommandContext, RunAction } from "../context.ts";
 import { formatName } from "../format-object.ts";
+import { printable } from "../printable.ts";
 import { readLease } from "../read-lease.ts";
 
 /** `koncli lease delete NAME`. */
@@ -23,7 +24,7 @@ async function deleteLease(context: CommandContext, name: string): Promise<void>
   await cluster.client.delete(LEASES, { namespace, name }, { uid });
   if (status.hold) {
     io.err(
-      `warning: ${status.hold.holder} held klease ${name}; it loses it, and if others wait they are served when it has ended\n`,
+      `warning: ${printable(status.hold.holder)} held klease ${name}; it loses it, and if others wait they are served when it has ended\n`,
     );
   }
   print(output === "name" ? formatName("lease", name) : `klease ${name} deleted\n`);

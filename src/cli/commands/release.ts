@@ -28,16 +28,19 @@ export function registerRelease(lease: Command, run: RunAction): void {
       "\nExamples:\n  koncli lease release db-migration --holder $HOSTNAME\n  koncli lease release db-migration --force",
     )
     .action(async (name: string, flags: ReleaseFlags, command: Command) => {
+      requireSense(flags);
       await run(command, (context) => release(context, name, flags));
     });
 }
 
+function requireSense({ holder: who, force, now }: ReleaseFlags): void {
+  if (now && !force) throw new KonductorError("BadRequest", "--now is allowed with --force only");
+  if (!force || who === undefined) return;
+  const message = "--force takes a klease from whoever holds it: leave --holder out, or --force";
+  throw new KonductorError("BadRequest", message);
+}
+
 async function release(context: CommandContext, name: string, flags: ReleaseFlags): Promise<void> {
-  if (flags.now && !flags.force) throw new KonductorError("BadRequest", "--now is allowed with --force only");
-  if (flags.force && flags.holder !== undefined) {
-    const message = "--force takes a klease from whoever holds it: leave --holder out, or --force";
-    throw new KonductorError("BadRequest", message);
-  }
   const { io } = context;
   const client = leaseClientOf(context);
   const { signal } = io;

@@ -4,11 +4,11 @@ import { type Change, createReflector } from "../../kube/reflector.ts";
 import { LEASES } from "../../kube/resources.ts";
 import { isoTime, parseLease } from "../../lease/codec.ts";
 import type { Lease } from "../../lease/types.ts";
-import { parseJson, record } from "../../shared/json.ts";
-import { createLogger } from "../../shared/log.ts";
-import type { CliIo, CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../context.ts";
 import { phaseOf } from "../describe-lease.ts";
-import { formatName } from "../format-object.ts";
+import { formatName, formatObject } from "../format-object.ts";
+import { createPlainLog } from "../plain-log.ts";
+import { printable } from "../printable.ts";
 import { readLease } from "../read-lease.ts";
 
 /** `koncli lease watch [NAME]`: how kleases stand, and every change from then on, until it is interrupted. */
@@ -39,7 +39,7 @@ async function watchLeases(context: CommandContext, name: string | undefined): P
     namespace,
     parse: (object) => ({ ...parseLease(object), object }),
     clock: io.clock,
-    logger: troubleLog(io),
+    logger: createPlainLog(io, "warn", ({ msg, error }) => `warning: ${msg}: ${error}`),
   });
   reflector.subscribe((change) => {
     if (name === undefined || change.object.name === name) print(linesOf(context, change).join(""));
@@ -55,12 +55,13 @@ function linesOf(
   { output, server }: CommandContext,
   { type, object: lease, old }: Change<Watched>,
 ): string[] {
-  if (output === "json" || output === "yaml") return [`${JSON.stringify(lease.object)}\n`];
+  if (output === "json") return [`${JSON.stringify(lease.object)}\n`];
+  if (output === "yaml") return [`---\n${formatObject(lease.object, output)}`];
   if (output === "name") return [formatName("lease", lease.name)];
   const { hold, waiters } = lease.status;
   const what = type === "deleted" ? ["deleted"] : old ? changesOf(old, lease) : [`${waiters} waiting`];
   const state = [lease.name, phaseOf(lease), hold?.holder ?? "-", hold?.token ?? "-"];
-  return what.map((each) => `${[isoTime(server.nowMs()), ...state, each].join("  ")}\n`);
+  return what.map((each) => `${printable([isoTime(server.nowMs()), ...state, each].join("  "))}\n`);
 }
 
 function changesOf(old: Lease, lease: Lease): string[] {
@@ -75,13 +76,4 @@ function changesOf(old: Lease, lease: Lease): string[] {
   if (now.waiters !== before.waiters) reports.push(`${now.waiters} waiting`);
   if (lease.generation !== old.generation) reports.push("its spec was changed");
   return reports;
-}
-
-/** What the reflector has to say of a connection that broke, as a person reads it. */
-function troubleLog({ err }: CliIo) {
-  const write = (line: string) => {
-    const { msg, error } = record(parseJson(line));
-    err(`warning: ${msg}: ${error}\n`);
-  };
-  return createLogger({ level: "warn", destination: { write } });
 }
