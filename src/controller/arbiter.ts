@@ -13,10 +13,10 @@ import type { EventRecorder } from "../kube/events.ts";
 import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
 import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { deletePod } from "../kube/pod-deletion.ts";
-import { LEASES } from "../kube/resources.ts";
+import { LEASE_REQUESTS, LEASES } from "../kube/resources.ts";
 import { removeSchedulingGate } from "../kube/scheduling-gate.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
-import { parseLease } from "../lease/codec.ts";
+import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import { type Decision, decide, type Situation } from "../lease/decide.ts";
 import { isPast } from "../lease/evidence.ts";
 import { holdOf } from "../lease/hold.ts";
@@ -25,6 +25,8 @@ import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
+import { LruMap } from "../shared/lru-map.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
 import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
 import { dueAtMs, grantedStatus } from "./follow-ups.ts";
 import { queueGatedPods } from "./gated-pods.ts";
@@ -69,6 +71,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const lapseClock = createLapseClock(clock);
   const housekeeping = createHousekeeping({ ...options, lapseClock });
   const skips = createSkips(options);
+  /** By uid of Leases that were never granted, whose requests were read live. */
+  const listed = new LruMap<string, true>(10_000);
   const queue = createWorkQueue({ clock });
 
   let isLeading = false;
@@ -141,6 +145,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
 
   async function write(decision: Decision & { do: "write" }, { lease, requests }: Situation): Promise<void> {
     const { passOver, trace, status } = decision;
+    const isFirst = decision.granted !== undefined && lease.status.lastToken === undefined;
+    if (isFirst && !listed.get(lease.uid)) return listRequests(lease);
     if (passOver) await markRequest(passOver, { phase: "Pending", reason: NOT_CONFIRMED });
     if (trace && status.hold) await markRequest(trace, grantedStatus(trace, status.hold));
     const waiting = waitingInOrder(lease, requests).length - (decision.granted ? 1 : 0);
@@ -150,6 +156,15 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     waiterCount.written(keyOf(lease));
     logger.debug({ klease: keyOf(lease), why: decision.why }, "written");
     reporter.report(lease, written);
+  }
+
+  /** Before its first grant: a Lease of this name may have been deleted, and requests tell who was granted that one. */
+  async function listRequests({ namespace, name, uid }: Lease): Promise<void> {
+    const scope = { namespace, labelSelector: `${LEASE_LABEL}=${name}` };
+    const { items } = await client.list(LEASE_REQUESTS, scope, parseLeaseRequest);
+    for (const request of items) caches.requests.apply(request);
+    listed.set(uid, true);
+    queue.add(keyOf({ namespace, name }));
   }
 
   async function markRequest(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
@@ -224,6 +239,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       signal.throwIfAborted();
       holdClock.reset();
       lapseClock.reset();
+      listed.clear();
       isLeading = true;
       for (const lease of caches.leases.store.list()) queue.add(keyOf(lease));
       for (const { namespace, spec } of caches.requests.store.list()) queue.add(`${namespace}/${spec.lease}`);

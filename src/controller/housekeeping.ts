@@ -52,10 +52,9 @@ export function createHousekeeping({
   async function take(step: FollowUp, { lease }: Situation): Promise<void> {
     switch (step.do) {
       case "deny":
-        // The cache may show a holder who has just released.
-        if (await hasChanged(lease)) return;
-        return mark(step);
       case "mark":
+        // The cache may show a holder who has just released, or not show yet who was granted.
+        if (step.status.phase !== "Granted" && (await hasChanged(lease))) return;
         return mark(step);
       case "delete":
         return remove(step.request);
@@ -91,8 +90,9 @@ export function createHousekeeping({
     return live.resourceVersion !== lease.resourceVersion;
   }
 
+  /** As it was seen: a client may have been granted since. */
   async function remove(request: LeaseRequest): Promise<void> {
-    await deleteRequest(client, request);
+    await deleteRequest(client, request, { unchanged: true });
     gone.set(request.uid, true);
   }
 
@@ -124,6 +124,10 @@ export function createHousekeeping({
 
     async recreate(key, requests) {
       const [namespace = "", name = ""] = key.split("/");
+      if (requests.length === 0) return;
+      // The cache may not show it yet.
+      const live = await find(client, LEASES, { namespace, name }, parseLease);
+      if (live) return caches.leases.apply(live);
       for (const request of requests) {
         if (isOver(request)) await remove(request);
         else if (isTimedOut(request, clock.nowMs())) await mark({ request, status: TIMED_OUT });

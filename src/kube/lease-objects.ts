@@ -102,10 +102,17 @@ export function writeRequestStatus(
   );
 }
 
-/** Deletes this request, not another one that has come under its name. */
+/** Deletes this request, not another one that has come under its name; `unchanged`: only as it was read. */
 export async function deleteRequest(
   client: KubeClient,
-  { namespace, name, uid }: Pick<LeaseRequest, "namespace" | "name" | "uid">,
+  request: Pick<LeaseRequest, "namespace" | "name" | "uid"> & { resourceVersion?: string },
+  { unchanged = false }: { unchanged?: boolean } = {},
 ): Promise<void> {
-  await client.delete(LEASE_REQUESTS, { namespace, name }, { uid, propagationPolicy: "Background" });
+  const { namespace, name, uid, resourceVersion } = request;
+  const preconditions = { uid, ...(unchanged && { resourceVersion }) };
+  await client.delete(
+    LEASE_REQUESTS,
+    { namespace, name },
+    { ...preconditions, propagationPolicy: "Background" },
+  );
 }
