@@ -3,11 +3,10 @@ import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { list, record } from "../../src/shared/json.ts";
 import { buildPrograms, PROGRAMS } from "../../tools/build.ts";
 import { run } from "../cluster/command.ts";
 import { waitFor } from "../cluster/wait.ts";
-import { koncli } from "./koncli.ts";
+import { koncli, writeKubeconfig } from "./koncli.ts";
 import { kubectlOf } from "./kubectl.ts";
 
 const NAMESPACE = "koncli-access";
@@ -18,17 +17,8 @@ let dir: string;
 let token: string;
 
 /** A kubeconfig for the same cluster, with this user, and whatever `change` makes of the cluster. */
-async function kubeconfig(name: string, user: object, change: object = {}): Promise<string> {
-  const config = record(JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "-o", "json")));
-  const users = list(config["users"]).map((entry) => ({ name: record(entry)["name"], user }));
-  const clusters = list(config["clusters"]).map((entry) => {
-    const { name: clusterName, cluster: given } = record(entry);
-    return { name: clusterName, cluster: { ...record(given), ...change } };
-  });
-  const path = join(dir, name);
-  await writeFile(path, JSON.stringify({ ...config, users, clusters }));
-  return path;
-}
+const kubeconfig = (name: string, user: object, change: object = {}) =>
+  writeKubeconfig(kubectl, join(dir, name), { user, change });
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "konductor-koncli-"));
@@ -107,9 +97,20 @@ describe("koncli says what to do", () => {
       /^error: cannot create klease koncli-access\/other: /,
       "ask for ClusterRole konductor-user",
     );
+    const viewer = ["--kubeconfig", path];
+    for (const args of [
+      ["list"],
+      ["status", "report"],
+      ["queue", "report"],
+      ["history", "report"],
+      ["watch"],
+    ]) {
+      await fails([...viewer, "-n", "default", "lease", ...args], /^error: .*forbidden.*konductor-user/);
+    }
     await fails(
-      ["--kubeconfig", path, "-n", "default", "lease", "list"],
-      /^error: .*forbidden.*konductor-user/,
+      [...viewer, "-n", NAMESPACE, "lease", "delete", "report"],
+      "cannot delete klease koncli-access/report: ",
+      "konductor-admin",
     );
   });
   test("where the token is no good", async () => {
@@ -128,6 +129,12 @@ describe("koncli says what to do", () => {
       /^error: .*API server/,
     );
   });
+  test("where konductor is not installed", async () => {
+    // What an API server says of a resource that it does not know, it says of a path that it does not know.
+    const change = { server: `${cluster.apiServerUrl}/elsewhere` };
+    const elsewhere = await writeKubeconfig(kubectl, join(dir, "elsewhere"), { change });
+    await fails(["--kubeconfig", elsewhere, ...LIST], /^error: konductor is not installed in this cluster/);
+  });
   test("where there is no kubeconfig, or none that can be read", async () => {
     await fails(
       ["--kubeconfig", join(dir, "nowhere"), ...LIST],
@@ -145,7 +152,10 @@ describe("koncli says what to do", () => {
       interactiveMode: "Never",
     };
     const path = await kubeconfig("broken", { exec });
-    await fails(["--kubeconfig", path, ...LIST], /^error: cannot get the credentials/);
+    await fails(
+      ["--kubeconfig", path, ...LIST],
+      /^error: cannot get the credentials.*check the user of the kubeconfig/,
+    );
   });
 });
 
@@ -157,11 +167,20 @@ test.each([
   [["lease", "create", "x", "--ttl", "1m", "--priority", "1.5"], "a whole number"],
   [["lease", "create", "x", "--ttl", "1m", "--renewable=maybe"], "true or false"],
   [["lease", "create", "x", "--ttl", "1m", "--handover-policy", "Never"], "AfterExpiry, AfterTermination"],
+  [["lease", "create", "Report", "--ttl", "1m"], "lower-case"],
+  [["lease", "create", "x".repeat(64), "--ttl", "1m"], "63 characters"],
+  [["lease", "status", "a/b"], "lower-case"],
+  [["lease", "status", ""], "lower-case"],
+  [["lease", "watch", "-x-"], "unknown option"],
+  [["lease", "list", "-n", ""], "lower-case"],
+  [["lease", "list", "-n", "a.b"], "lower-case"],
+  [["lease", "list", "-n"], "argument missing"],
   [["lease", "list", "-o", "xml"], "text, wide, json, yaml, name"],
   [["lease", "list", "surplus"], "too many arguments"],
   [["lease", "status"], "missing required argument 'name'"],
-  [["lease", "stauts", "x"], "status"],
-  [["lease", "list", "--all-namespace"], "--all-namespaces"],
+  [["leas"], "did you mean lease?"],
+  [["lease", "stauts", "x"], "did you mean status?"],
+  [["lease", "list", "--all-namespace"], "did you mean --all-namespaces?"],
   [["completion", "tcsh"], "bash, zsh, fish"],
 ])("%j is refused before anything is sent", async (args, part) => {
   const { code, out, err } = await koncli(["--kubeconfig", "/nowhere", ...args]);
@@ -169,4 +188,5 @@ test.each([
   expect(err).toMatch(/^error: /);
   expect(err).toContain(part);
   expect(err).not.toContain("/nowhere");
+  expect(err.trimEnd().split("\n")).toHaveLength(1);
 });

@@ -85,7 +85,7 @@ test("trouble is one sentence on stderr, and exit code 2", async () => {
   });
   expect(await koncli("lease", "list", "-o", "xml")).toMatchObject({
     code: 2,
-    err: expect.stringContaining("Allowed choices are text, wide, json, yaml, name"),
+    err: expect.stringContaining("allowed choices are text, wide, json, yaml, name"),
   });
   expect(await koncli("--context", "other", "lease", "list")).toMatchObject({
     code: 2,
@@ -105,6 +105,11 @@ test("a shell completes commands, flags, their values, and kleases", async () =>
   expect(await complete("lease", "sta")).toEqual(["status"]);
   expect(await complete("lease", "list", "--all")).toEqual(["--all-namespaces"]);
   expect(await complete("lease", "list", "-o", "")).toEqual(["json", "name", "text", "wide", "yaml"]);
+  expect(await complete("lease", "list", "--output=j")).toEqual(["--output=json"]);
+  // As bash says the same.
+  expect(await complete("lease", "list", "--output", "=")).toHaveLength(5);
+  expect(await complete("lease", "list", "--output", "=", "j")).toEqual(["json"]);
+  expect(await complete("lease", "exec", "taken", "--", "ls", "--")).toEqual([]);
   expect(await complete("completion", "")).toEqual(["bash", "fish", "zsh"]);
   expect(await complete(...there, "-n", NAMESPACE, "lease", "status", "t")).toEqual(["taken"]);
   expect(await complete(...there, "lease", "status", "-n", "konc")).toContain(NAMESPACE);

@@ -1,0 +1,249 @@
+/** What koncli shows of holders, queues and histories, in every format, and what it creates and deletes. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { parse } from "yaml";
+import { createLease, writeLeaseStatus } from "../../src/kube/lease-objects.ts";
+import { LEASES, PODS } from "../../src/kube/resources.ts";
+import { parseLease } from "../../src/lease/codec.ts";
+import { parsePod } from "../../src/lease/pod.ts";
+import type { Hold, LeaseStatus } from "../../src/lease/types.ts";
+import { systemClock } from "../../src/shared/clock.ts";
+import { list, record } from "../../src/shared/json.ts";
+import { waitFor } from "../cluster/wait.ts";
+import { adminClient } from "../e2e/admin-client.ts";
+import { aHold } from "../unit/lease/samples.ts";
+import { koncli as runKoncli, writeKubeconfig } from "./koncli.ts";
+import { kubectlOf } from "./kubectl.ts";
+
+const NAMESPACE = "koncli-viewing";
+const DEPLOY = join(import.meta.dirname, "../../deploy");
+const cluster = inject("cluster");
+const client = adminClient(cluster);
+const kubectl = kubectlOf(cluster);
+let dir: string;
+let podUid: string;
+
+const koncli = (...args: string[]) =>
+  runKoncli(["--kubeconfig", cluster.kubeconfigPath, "-n", NAMESPACE, "lease", ...args]);
+const out = async (...args: string[]) => {
+  const { code, out: printed, err } = await koncli(...args);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+  return printed;
+};
+
+async function writeStatus(name: string, change: Partial<LeaseStatus>): Promise<void> {
+  const lease = await client.get(LEASES, { namespace: NAMESPACE, name }, parseLease);
+  await writeLeaseStatus(client, lease, { ...lease.status, ...change }, Date.now());
+}
+
+/** A hold of pod web-1 that began 30 s ago. */
+const hold = (change: Partial<Hold>) => {
+  const nowMs = Date.now();
+  return aHold({ holder: "web-1", acquiredMs: nowMs - 30_000, expiresMs: nowMs + 300_000, ...change });
+};
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "konductor-koncli-"));
+  for (const path of ["crds", "user-roles.yaml"]) await kubectl("apply", "-f", join(DEPLOY, path));
+  await kubectl("wait", "--for=condition=Established", "-f", join(DEPLOY, "crds"));
+  await kubectl("create", "namespace", NAMESPACE);
+  await waitFor({
+    what: "the new resources and the namespace's service account",
+    withinMs: 20_000,
+    holds: async () =>
+      (await kubectl("-n", NAMESPACE, "get", "klease,klr", "-o", "name")) === "" &&
+      (await kubectl("-n", NAMESPACE, "get", "serviceaccount", "default")) !== "",
+  });
+  const pod = {
+    metadata: { namespace: NAMESPACE, name: "web-1" },
+    spec: { containers: [{ name: "main", image: "none" }] },
+  };
+  podUid = (await client.create(PODS, pod, parsePod)).uid;
+  for (const name of ["report", "free"]) {
+    await createLease(client, { namespace: NAMESPACE, name, ttlMs: 600_000 });
+  }
+  const nowMs = Date.now();
+  await writeStatus("report", {
+    hold: hold({ ref: { kind: "Pod", name: "web-1", uid: podUid, node: "node-1" } }),
+    lastToken: 41,
+    history: [
+      past({ holder: "web-0", endedMs: nowMs - 60_000, reason: "Forced", by: "alice", token: 40 }),
+      past({ holder: "evil\n\u001b[2J", endedMs: nowMs - 600_000, reason: "Released", token: 39 }),
+    ],
+  });
+  await ask("a-late", "ci-1", { requestedAt: microTime(nowMs - 10_000) });
+  await ask("b-early", "ci-2", { requestedAt: microTime(nowMs - 300_000), requestedBy: "bob" });
+  await ask("first", "ci-3", { requestedAt: microTime(nowMs - 5_000), priority: 7 });
+  await ask("other", "ci-4", { lease: "free", requestedAt: microTime(nowMs) });
+});
+afterAll(async () => {
+  await kubectl("delete", "namespace", NAMESPACE, "--wait=false");
+  await client.close();
+  await rm(dir, { recursive: true, force: true });
+});
+
+const past = (change: Omit<LeaseStatus["history"][number], "acquiredMs">) => ({
+  acquiredMs: change.endedMs - 45_000,
+  ...change,
+});
+const microTime = (ms: number) => new Date(ms).toISOString().replace("Z", "000Z");
+
+async function ask(name: string, holder: string, spec: object): Promise<void> {
+  const metadata = { namespace: NAMESPACE, name };
+  const request = { apiVersion: "konductor.io/v1", kind: "LeaseRequest", metadata };
+  await kubectl.withObject({ ...request, spec: { lease: "report", holder, ...spec } }, "create");
+}
+
+const namesOf = (printed: unknown) =>
+  list(record(printed)["items"]).map((item) => record(record(item)["metadata"])["name"]);
+const cells = (table: string) =>
+  table
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.split(/ {3,}/));
+
+test("status says whether the holder's pod still runs, and who is next", async () => {
+  expect(await out("status", "report")).toMatch(/\nHolder: +web-1 \(pod Pending\)\n/);
+  expect(await out("status", "report")).toMatch(/\nWaiting: +3: ci-3, ci-2, ci-1\n/);
+  expect(await out("status", "report", "-o", "wide")).toMatch(
+    /^NAME.* NODE .*\nreport +Held +web-1 .* node-1 /,
+  );
+  expect(await out("status", "report", "-o", "name")).toBe("lease.konductor.io/report\n");
+  expect(JSON.parse(await out("status", "report", "-o", "json"))).toMatchObject({
+    kind: "Lease",
+    status: { holder: "web-1", fencingToken: 41 },
+  });
+  await writeStatus("free", {
+    hold: hold({ ref: { kind: "Pod", name: "web-1", uid: "another" } }),
+    lastToken: 41,
+  });
+  expect(await out("status", "free")).toMatch(/\nHolder: +web-1 \(pod is gone\)\n/);
+  await writeStatus("free", {
+    hold: hold({ ref: { kind: "Pod", name: "nobody", uid: podUid } }),
+    lastToken: 41,
+  });
+  expect(await out("status", "free")).toMatch(/\nHolder: +web-1 \(pod is gone\)\n/);
+});
+
+test("who may see kleases, but no pods, sees the status without the pod", async () => {
+  await kubectl("-n", NAMESPACE, "create", "serviceaccount", "viewer");
+  const binding = ["create", "rolebinding", "viewer", "--clusterrole=konductor-view"];
+  await kubectl("-n", NAMESPACE, ...binding, `--serviceaccount=${NAMESPACE}:viewer`);
+  const token = (await kubectl("-n", NAMESPACE, "create", "token", "viewer")).trim();
+  const path = await writeKubeconfig(kubectl, join(dir, "viewer"), { user: { token } });
+  const viewer = ["--kubeconfig", path, "-n", NAMESPACE, "-v", "lease", "status", "report"];
+  const shown = await runKoncli(viewer);
+  expect(shown.code).toBe(0);
+  expect(shown.out).toMatch(/\nHolder: +web-1\n/);
+  // What -v logs: every call, by its path and status, on a line of its own.
+  const calls = shown.err.trimEnd().split("\n");
+  expect(calls).toHaveLength(3);
+  for (const call of calls) expect(call).toMatch(/^\d{4}-\S+Z GET \/api\S+: HTTP (200|403)$/);
+  expect(shown.err).not.toContain(token);
+});
+
+test("ages are told by the server's clock, whatever the machine's says", async () => {
+  for (const hours of [-1, 1]) {
+    const clock = { ...systemClock(), nowMs: () => Date.now() + hours * 3_600_000 };
+    const args = ["--kubeconfig", cluster.kubeconfigPath, "-n", NAMESPACE, "lease"];
+    const status = await runKoncli([...args, "status", "report"], { clock });
+    expect(status.out).toMatch(/\nAcquired: .* \(([3-9]\d|1[01]\d)s ago\)\n/);
+    expect(status.out).toMatch(/\nExpires: .* \(in [2-5]m\)\n/);
+    expect((await runKoncli([...args, "queue", "report"], { clock })).out).toMatch(/ci-2 .* [5-9]m /);
+    expect((await runKoncli([...args, "list"], { clock })).out).toMatch(/\nreport .* \d+s\n/);
+  }
+});
+
+test("queue lists who waits for this klease, in the order in which they are served", async () => {
+  const [headings, ...rows] = cells(await out("queue", "report"));
+  expect(headings).toEqual(["POSITION", "HOLDER", "KIND", "PRIORITY", "WAITING FOR", "REQUESTED BY"]);
+  expect(rows.map((row) => row.slice(0, 4))).toEqual([
+    ["1", "ci-3", "Client", "7"],
+    ["2", "ci-2", "Client", "0"],
+    ["3", "ci-1", "Client", "0"],
+  ]);
+  expect(rows[1]?.slice(4)).toEqual([expect.stringMatching(/^[5-9]m$/), "bob"]);
+  expect(namesOf(JSON.parse(await out("queue", "report", "-o", "json")))).toEqual([
+    "first",
+    "b-early",
+    "a-late",
+  ]);
+  expect(namesOf(parse(await out("queue", "report", "-o", "yaml")))).toEqual(["first", "b-early", "a-late"]);
+  expect(await out("queue", "report", "-o", "name")).toMatch(/^leaserequest.konductor.io\/first\n/);
+  await out("create", "quiet", "--ttl", "1m");
+  expect(await out("queue", "quiet")).toBe("Nobody waits for klease quiet.\n");
+});
+
+test("history lists the holds that are over, each on one line", async () => {
+  const [headings, ...rows] = cells(await out("history", "report"));
+  expect(headings).toEqual(["HOLDER", "ACQUIRED", "HELD FOR", "ENDED", "REASON", "BY", "TOKEN"]);
+  expect(rows).toEqual([
+    [
+      "web-0",
+      expect.stringMatching(/^\d{4}-.*Z$/),
+      "45s",
+      expect.stringMatching(/ ago$/),
+      "Forced",
+      "alice",
+      "40",
+    ],
+    expect.arrayContaining([expect.stringMatching(/^evil +\[2J$/), "Released", "39"]),
+  ]);
+  for (const read of [
+    JSON.parse(await out("history", "report", "-o", "json")),
+    parse(await out("history", "report", "-o", "yaml")),
+  ]) {
+    expect(read).toMatchObject([{ holder: "web-0", by: "alice" }, { token: 39 }]);
+  }
+  expect(await out("history", "free")).toBe("No hold of klease free is over yet.\n");
+});
+
+test("list takes a selector, and refuses one that cannot be read", async () => {
+  await kubectl("-n", NAMESPACE, "label", "klease", "report", "team=a");
+  expect(await out("list", "-l", "team=a", "-o", "name")).toBe("lease.konductor.io/report\n");
+  expect(await koncli("list", "-l", "team=(")).toMatchObject({
+    code: 2,
+    out: "",
+    err: expect.stringMatching(/^error: cannot list klease in .*\n$/),
+  });
+});
+
+test("create makes what it was told to, and delete says whom it takes it from", async () => {
+  const flags = [
+    "--ttl",
+    "90s",
+    "--priority=-3",
+    "--renewable=false",
+    "--handover-policy",
+    "AfterTermination",
+  ];
+  expect(await out("create", "night", ...flags)).toBe("klease night created\n");
+  const { spec } = await client.get(LEASES, { namespace: NAMESPACE, name: "night" }, parseLease);
+  expect(spec).toEqual({
+    ttlMs: 90_000,
+    priority: -3,
+    renewable: false,
+    handoverPolicy: "AfterTermination",
+  });
+  expect(await koncli("create", "night", "--ttl", "1m")).toMatchObject({
+    code: 2,
+    out: "",
+    err: expect.stringMatching(/^error: cannot create klease koncli-viewing\/night: .*already exists.*\n$/),
+  });
+  expect(await out("create", "named", "--ttl", "1m", "-o", "name")).toBe("lease.konductor.io/named\n");
+  expect(parse(await out("create", "shown", "--ttl", "1m", "-o", "yaml"))).toMatchObject({ kind: "Lease" });
+
+  await writeStatus("night", { hold: hold({ token: 1 }), lastToken: 1 });
+  expect(await koncli("delete", "night")).toEqual({
+    code: 0,
+    out: "klease night deleted\n",
+    err: expect.stringMatching(/^warning: web-1 held klease night; it loses it/),
+  });
+  expect(await out("delete", "named", "-o", "name")).toBe("lease.konductor.io/named\n");
+  expect(await koncli("delete", "night")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('there is no klease "night"'),
+  });
+});
