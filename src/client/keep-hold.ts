@@ -112,7 +112,11 @@ export function renewInBackground(
   async function watchDeadline(): Promise<void> {
     await sleepUntil(clock, () => sentMs + ttlMs - reserveMs, over);
     const silentFor = formatDuration(Math.round((clock.monotonicMs() - sentMs) / 1_000) * 1_000);
-    const why = `it could not be renewed for ${silentFor}, and its ttl of ${formatDuration(ttlMs)} is about to end`;
+    const isRenewable = klease.objects?.get(name)?.spec.renewable ?? true;
+    const cannot = isRenewable
+      ? `could not be renewed for ${silentFor}`
+      : "is not renewable (spec.renewable is false)";
+    const why = `it ${cannot}, and its ttl of ${formatDuration(ttlMs)} is about to end`;
     lost.abort(new KonductorError("Lost", `klease ${name} is lost: ${why}`));
   }
 

@@ -193,7 +193,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     await skips.skip(situation);
     await housekeeping.follow(situation);
     // What was due is done by now; the watch wakes for a request that changed meanwhile.
-    const nextMs = Math.min(...requests.map(dueAtMs).filter((atMs) => atMs >= situation.nowMs));
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const atMs of requests.map(dueAtMs)) if (atMs >= situation.nowMs) nextMs = Math.min(nextMs, atMs);
     if (Number.isFinite(nextMs)) queue.addAfter(key, nextMs - situation.nowMs + 1);
     const { hold } = lease.status;
     const watched = hold && caches.pods.store.get(`${lease.namespace}/${hold.ref.name}`);

@@ -4,7 +4,7 @@
  */
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
-import { createLeaseRequest } from "../kube/lease-objects.ts";
+import { ensurePodRequest } from "../kube/lease-objects.ts";
 import { canUseGrant, isPastGate } from "../lease/pod.ts";
 import { requestOfPod } from "../lease/pod-request.ts";
 import { readSettings } from "../lease/settings.ts";
@@ -53,11 +53,11 @@ export async function queueGatedPods(
     const request = requestOfPod(pod, read.settings, { nowMs, requestedBy: accountName(systemNamespace) });
     const spec = { ...request.spec, ...(isTry && { waitUntilMs: nowMs }) };
     try {
-      const answer = await createLeaseRequest(client, { ...request, spec });
+      const answer = await ensurePodRequest(client, { ...request, spec });
       caches.requests.apply(answer);
       created.push(answer);
     } catch (error) {
-      // The watch has not shown it yet; a pod that is gone cannot own one.
+      // A pod that is gone cannot own one; somebody was faster.
       if (!hasCode(error, "AlreadyExists", "NotFound")) throw error;
     }
   }

@@ -1,7 +1,7 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
 import { find } from "../kube/find.ts";
-import { createLease, createLeaseRequest, deleteRequest, writeRequestStatus } from "../kube/lease-objects.ts";
+import { createLease, deleteRequest, ensurePodRequest, writeRequestStatus } from "../kube/lease-objects.ts";
 import { LEASE_REQUESTS, LEASES, NAMESPACES } from "../kube/resources.ts";
 import { DEFAULT_TTL_MS, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decide.ts";
@@ -61,7 +61,7 @@ export function createHousekeeping({
       case "putBack": {
         if (await isTerminating(lease.namespace)) return;
         const { kind, name, uid } = step.ref;
-        const created = await createLeaseRequest(client, {
+        const created = await ensurePodRequest(client, {
           namespace: lease.namespace,
           name: step.name,
           spec: {

@@ -5,6 +5,7 @@
 import { formatLeaseStatus, microTime, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import { formatDuration } from "../lease/duration.ts";
 import type { Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
+import { hasCode } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { KubeClient } from "./api.ts";
@@ -76,6 +77,22 @@ export function createLeaseRequest(
     },
     parseLeaseRequest,
   );
+}
+
+/**
+ * {@link createLeaseRequest} for a pod that may have one already, which is then resolved with. A foreign one under its name is
+ * replaced: it would keep the pod waiting.
+ */
+export async function ensurePodRequest(client: KubeClient, request: NewLeaseRequest): Promise<LeaseRequest> {
+  try {
+    return await createLeaseRequest(client, request);
+  } catch (error) {
+    if (!hasCode(error, "AlreadyExists")) throw error;
+    const found = await client.get(LEASE_REQUESTS, request, parseLeaseRequest);
+    if (found.spec.ref?.uid === request.spec.ref?.uid) return found;
+    await deleteRequest(client, found);
+    return createLeaseRequest(client, request);
+  }
 }
 
 /** Replaces a request's status if nobody has written it since. */

@@ -177,8 +177,7 @@ function judgeClient(situation: Situation, hold: Hold): Verdict {
   // The webhook never lets it go back: an earlier one comes from a cache that is behind.
   if ((request.spec.renewTimeMs ?? 0) > (hold.renewTimeMs ?? 0))
     return step(renewClient(situation, hold, request));
-  if (!hold.confirmed && request.spec.waitUntilMs !== undefined)
-    return judgeUnconfirmed(situation, hold, false);
+  if (!hold.confirmed) return judgeUnconfirmed(situation, hold, false);
   return judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
 }
 

@@ -45,10 +45,11 @@ const CREATED_WITHIN_MS = 1_000;
  * one second. Limit: an arbiter's clock that is wrong by more than what passes between the two.
  */
 export function nextToken(lease: Lease, requests: Iterable<LeaseRequest>, nowMs: number): number {
-  const known = [...requests].map(({ status }) => status.token ?? 0);
   const { createdMs, status } = lease;
   const first = Math.min(Math.max(nowMs, createdMs), createdMs + CREATED_WITHIN_MS);
-  return Math.max(status.lastToken ?? first - 1, ...known) + 1;
+  let highest = status.lastToken ?? first - 1;
+  for (const request of requests) highest = Math.max(highest, request.status.token ?? 0);
+  return highest + 1;
 }
 
 export interface Grant {
@@ -72,7 +73,8 @@ export function grantHold(
     expiresMs: nowMs + ttlMs,
     ttlMs,
     renewals: 0,
-    confirmed: false,
+    // A client that waits without end, as kubectl does, is not there to confirm.
+    confirmed: request.spec.ref === undefined && request.spec.waitUntilMs === undefined,
     expired: false,
     releasing: false,
     unreachable: false,

@@ -125,8 +125,8 @@ test("a hold is only its own claimant's, under its own token", () => {
 
 test("a grant leaves nothing of the hold before, and remembers whose it is", () => {
   const before = endHold(held({ releasing: true, revoked: "Forced", unreachable: true }), "Expired", NOW_MS);
-  const request = aRequest({ uid: "request-2", spec: { holder: "run-2" } });
   const ref = { kind: "Pod" as const, name: "run-2", uid: "pod-2" };
+  const request = aRequest({ uid: "request-2", spec: { holder: "run-2", ref } });
   const status = grantHold(before, { request, ref, token: 42, ttlMs: 30_000 }, NOW_MS);
   expect(status).toMatchObject({ lastToken: 42, lastRequest: "request-2" });
   expect(status.hold).toEqual({

@@ -1,0 +1,164 @@
+import { expect, test } from "vitest";
+import type { ClientContext } from "../../../src/client/context.ts";
+import type { Wish } from "../../../src/client/lease-client.ts";
+import { placeRequest, withdraw } from "../../../src/client/place-request.ts";
+import { createServerClock } from "../../../src/client/server-clock.ts";
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { LEASES, type Resource } from "../../../src/kube/resources.ts";
+import { parseLeaseRequest } from "../../../src/lease/codec.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { record } from "../../../src/shared/json.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { scriptedClient } from "./scripted-client.ts";
+
+const never = new AbortController().signal;
+const WAIT_MS = 60_000;
+
+type Fields = Record<string, unknown>;
+
+/** An API server that has one request at most, and one klease. */
+function aServer({ lease = {}, loseAnswers = 0 }: { lease?: Fields; loseAnswers?: number } = {}) {
+  const clock = turnedClock(Date.parse("2026-01-01T00:00:00Z"));
+  let stored: { metadata: Fields; spec: Fields; status: Fields } | undefined;
+  let created = 0;
+  const deleted: unknown[] = [];
+  const calls = {
+    async create(_: Resource, object: object, parse: (value: unknown) => unknown) {
+      if (stored) throw new KonductorError("AlreadyExists", "there is one");
+      const { metadata, spec } = record(object);
+      stored = {
+        metadata: { ...record(metadata), uid: `uid-${++created}`, resourceVersion: "1" },
+        spec: { ...record(spec), requestedBy: "alice" },
+        status: {},
+      };
+      if (created <= loseAnswers) throw new KonductorError("Unreachable", "the answer was lost");
+      return parse(stored);
+    },
+    async get(resource: Resource, _: object, parse: (value: unknown) => unknown) {
+      if (resource === LEASES)
+        return parse({ metadata: { name: "nightly" }, spec: { ttl: "1m" }, status: lease });
+      if (stored) return parse(stored);
+      throw new KonductorError("NotFound", "there is none", { cause: { kind: "Status" } });
+    },
+    async delete(_: Resource, __: object, { uid }: { uid?: string }) {
+      deleted.push(uid);
+      stored = undefined;
+    },
+    async patch(_: Resource, __: object, patch: unknown, ___: object, parse: (value: unknown) => unknown) {
+      if (stored) stored = { ...stored, spec: { ...stored.spec, ...record(record(patch)["spec"]) } };
+      return parse(stored);
+    },
+  };
+  const context: ClientContext = {
+    client: scriptedClient(calls as unknown as Partial<KubeClient>),
+    namespace: "ns",
+    clock,
+    server: createServerClock(clock),
+    user: async () => "alice",
+    random: () => 0,
+  };
+  const place = (wish: Partial<Wish> = {}) =>
+    placeRequest(
+      context,
+      { lease: "nightly", holder: "ci", join: false, timeoutMs: WAIT_MS, ...wish },
+      clock.monotonicMs() + (wish.timeoutMs ?? WAIT_MS),
+      never,
+    );
+  const change = (spec: Fields, status: Fields = {}) => {
+    if (stored) stored = { ...stored, spec: { ...stored.spec, ...spec }, status };
+  };
+  return { clock, context, place, change, deleted, request: () => stored && parseLeaseRequest(stored) };
+}
+
+test("a wait is told to the server's clock, with something to spare, and one try as what it is", async () => {
+  const { place, clock, request } = aServer();
+  const { request: placed, writtenUntilMs } = await place();
+  expect(placed.spec.waitUntilMs).toBe(clock.nowMs() + WAIT_MS + 5_000);
+  expect(writtenUntilMs).toBe(placed.spec.waitUntilMs);
+  expect(request()?.spec).toMatchObject({ lease: "nightly", holder: "ci" });
+  const once = aServer();
+  const { request: tried } = await once.place({ timeoutMs: 0 });
+  expect(tried.spec.waitUntilMs).toBe(tried.spec.requestedAtMs);
+});
+
+test("a request whose creation was not answered is known by its wait, and is no other process's", async () => {
+  const { place, clock, deleted } = aServer({ loseAnswers: 1 });
+  const placing = place();
+  await clock.waitedFor(100);
+  await clock.turn(1_000);
+  expect((await placing).request.uid).toBe("uid-1");
+  expect(deleted).toEqual([]);
+});
+
+test("one try whose creation was not answered is not repeated", async () => {
+  await expect(aServer({ loseAnswers: 1 }).place({ timeoutMs: 0 })).rejects.toMatchObject({
+    code: "Unreachable",
+  });
+});
+
+test("a request of the same name that waits is another process's, unless it is to be joined", async () => {
+  const { place, clock } = aServer();
+  await place({ timeoutMs: 1_000 });
+  await expect(place()).rejects.toMatchObject({
+    code: "Held",
+    message: expect.stringMatching(/is waited for/),
+  });
+  const joined = await place({ join: true });
+  expect(joined.request).toMatchObject({
+    uid: "uid-1",
+    spec: { waitUntilMs: clock.nowMs() + WAIT_MS + 5_000 },
+  });
+});
+
+test("one that joins for a shorter time leaves the longer wait alone, also when it ends", async () => {
+  const { place, context, deleted, request } = aServer();
+  const long = await place();
+  const short = await place({ join: true, timeoutMs: 1_000 });
+  expect(request()?.spec.waitUntilMs).toBe(long.writtenUntilMs);
+  await withdraw(context, short);
+  expect(deleted).toEqual([]);
+  await withdraw(context, long);
+  expect(deleted).toEqual(["uid-1"]);
+});
+
+test("another user's request of the same name is not joined", async () => {
+  const { place, change } = aServer();
+  await place();
+  change({ requestedBy: "bob" });
+  await expect(place({ join: true })).rejects.toMatchObject({
+    code: "Held",
+    message: expect.stringMatching(/by user bob already/),
+  });
+});
+
+test.each([
+  ["was denied", { phase: "Denied" }, {}],
+  ["had its hold", { phase: "Expired" }, {}],
+  ["had a hold that is over", { phase: "Granted", fencingToken: 7 }, { phase: "Available", fencingToken: 7 }],
+  ["was granted last", {}, { phase: "Available", fencingToken: 7, requestUID: "uid-1" }],
+])("a request that %s makes place for a new one", async (_, status, lease) => {
+  const { place, change, deleted } = aServer({ lease });
+  await place();
+  change({}, status);
+  expect((await place()).request.uid).toBe("uid-2");
+  expect(deleted).toEqual(["uid-1"]);
+});
+
+test("a hold that outlived its klease may be another process's", async () => {
+  const { place, change, deleted } = aServer({ lease: { phase: "Available" } });
+  await place();
+  change({}, { phase: "Granted", fencingToken: 7 });
+  await expect(place()).rejects.toMatchObject({
+    code: "Held",
+    message: expect.stringMatching(/is held under/),
+  });
+  expect(deleted).toEqual([]);
+  expect((await place({ join: true })).request.uid).toBe("uid-2");
+});
+
+test("a request that is not ours in spite of its name is replaced", async () => {
+  const { place, change } = aServer();
+  await place();
+  change({ holder: "somebody" });
+  expect((await place()).request.uid).toBe("uid-2");
+});

@@ -1,0 +1,141 @@
+/** What an admin's word does to a hold; each rule told once. */
+import { describe, expect, test } from "vitest";
+import { decide, type Situation } from "../../../src/lease/decide.ts";
+import type { PodEvidence } from "../../../src/lease/evidence.ts";
+import { renewHold } from "../../../src/lease/hold.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
+import type { ForcedRelease, Hold, Lease } from "../../../src/lease/types.ts";
+import { aHold, aRequest, held, NOW_MS } from "./samples.ts";
+import { createPod, nodeNameOf, statusOf } from "./world/pod.ts";
+
+const GATE_MS = NOW_MS - 120_000;
+const { token } = aHold();
+const truth = {
+  ...createPod(1, { selfFencing: true, restartPolicy: "Never" as const }),
+  token,
+  gate: "passed" as const,
+  gateFinishedMs: GATE_MS,
+  keeperStartedMs: GATE_MS,
+  mainStartedMs: GATE_MS,
+};
+
+const present = (change: Partial<PodView> = {}): PodEvidence => ({
+  is: "present",
+  pod: { ...statusOf({ ...truth, main: "running", keeper: "running" }), ...change },
+});
+const gone: PodEvidence = { is: "gone", isFinal: false, nodeOutOfService: false };
+
+function forcedLease(hold: Partial<Hold> = {}, word: Partial<ForcedRelease> = {}): Lease {
+  return { ...held(hold), forced: { token, by: "alice", now: false, ...word } };
+}
+
+function situation(change: Partial<Situation> = {}): Situation {
+  return {
+    lease: forcedLease(),
+    requests: [aRequest({ name: "waiter" })],
+    evidenceOf: () => present(),
+    isRequestGone: () => false,
+    isNodeReady: (node) => node === nodeNameOf(truth),
+    unrecordedHolders: 0,
+    timers: { heldForMs: 60_000, silentForMs: 0, expiredForMs: 0, endingForMs: 0 },
+    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
+    nowMs: NOW_MS,
+    ...change,
+  };
+}
+
+const past = { token, reason: "Forced", by: "alice", endedMs: NOW_MS };
+const takenAtItsWord = { do: "write", why: "Granted", status: { lastToken: token + 1, history: [past] } };
+
+describe("a pod that is seen running on a Ready node", () => {
+  test("is refused its renewals, which is said first", () => {
+    expect(decide(situation())).toMatchObject({
+      do: "write",
+      why: "Revoked",
+      status: { hold: { token, revoked: "Forced" } },
+    });
+    const renewal = { uid: aHold().ref.uid, token, countedTtlMs: 60_000, wantedTtlMs: 60_000, renew: true };
+    expect(renewHold(forcedLease(), renewal, NOW_MS)).toEqual({ ok: false, reason: "Revoked" });
+  });
+
+  test("is then deleted, also one that could fence itself, and its end is awaited", () => {
+    const lease = forcedLease({ revoked: "Forced" });
+    expect(decide(situation({ lease }))).toMatchObject({ do: "deletePod", ref: { uid: "pod-1" } });
+    const leaving = present({ deletionMs: NOW_MS });
+    expect(decide(situation({ lease, evidenceOf: () => leaving }))).toMatchObject({ do: "wait" });
+    const ended = present(statusOf({ ...truth, main: "ended", mainExit: 143, keeper: "ended" }));
+    expect(decide(situation({ lease, evidenceOf: () => ended }))).toMatchObject(takenAtItsWord);
+  });
+
+  test("that is silent as well expires, and is awaited as any other", () => {
+    const lease = forcedLease({ revoked: "Forced" });
+    const timers = { heldForMs: 99_000, silentForMs: 99_000, expiredForMs: 0, endingForMs: 9_000 };
+    const leaving = { lease, timers, evidenceOf: () => present({ deletionMs: NOW_MS }) };
+    expect(decide(situation(leaving))).toMatchObject({ do: "write", why: "Expiring" });
+    const expired = forcedLease({ revoked: "Forced", expired: true });
+    expect(decide(situation({ ...leaving, lease: expired }))).toMatchObject({ do: "wait" });
+  });
+});
+
+describe("the admin's word is taken at once", () => {
+  test.each<[string, Partial<Situation>]>([
+    ["where the pod is gone", { evidenceOf: () => gone }],
+    ["where its node is not Ready", { isNodeReady: () => false }],
+    ["where it is on no node", { evidenceOf: () => present({ node: undefined }) }],
+    ["where it has said so", { lease: forcedLease({}, { now: true }) }],
+    [
+      "after its deletion, where the node has died meanwhile",
+      {
+        lease: forcedLease({ revoked: "Forced" }),
+        evidenceOf: () => present({ deletionMs: NOW_MS }),
+        isNodeReady: () => false,
+      },
+    ],
+    [
+      "where nothing runs yet, since the grant is not confirmed",
+      { lease: forcedLease({ confirmed: false }) },
+    ],
+    [
+      "where nothing else would end it",
+      { lease: forcedLease({ expired: true, unreachable: true }), isNodeReady: () => false },
+    ],
+  ])("%s", (_, change) => {
+    expect(decide(situation(change))).toMatchObject(takenAtItsWord);
+  });
+
+  test("for a client, which nothing but itself can stop", () => {
+    const request = aRequest({ name: "own", status: { phase: "Granted", token } });
+    const ref = { kind: "LeaseRequest", name: "own", uid: request.uid } as const;
+    const requests = [request, aRequest({ name: "waiter" })];
+    const asking = { ...request, spec: { ...request.spec, renewTimeMs: NOW_MS } };
+    for (const own of [request, asking]) {
+      const change = { lease: forcedLease({ ref }), requests: [own, ...requests.slice(1)] };
+      expect(decide(situation(change))).toMatchObject(takenAtItsWord);
+    }
+    // Whether its request is still there makes no difference.
+    expect(decide(situation({ lease: forcedLease({ ref }), requests: [] }))).toMatchObject({
+      do: "write",
+      why: "Forced",
+      status: { history: [past] },
+    });
+  });
+
+  test("but of a pod that was never looked at", () => {
+    const { ref } = aHold();
+    expect(decide(situation({ evidenceOf: () => ({ is: "unknown" }) }))).toEqual({ do: "look", at: ref });
+  });
+});
+
+test("where proof comes first the history still says who took it", () => {
+  const ended = present(statusOf({ ...truth, main: "ended", mainExit: 0, keeper: "ended" }));
+  expect(decide(situation({ evidenceOf: () => ended, requests: [] }))).toMatchObject({
+    status: { history: [past] },
+  });
+});
+
+test("a word about an earlier hold forces nothing", () => {
+  const lease = forcedLease({}, { token: token - 1, now: true });
+  expect(decide(situation({ lease }))).toEqual({ do: "wait", forMs: 62_000 });
+  const renewal = { uid: aHold().ref.uid, token, countedTtlMs: 60_000, wantedTtlMs: 60_000, renew: true };
+  expect(renewHold(lease, renewal, NOW_MS)).toMatchObject({ ok: true });
+});
