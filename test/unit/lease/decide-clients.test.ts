@@ -137,7 +137,7 @@ describe("a confirmation", () => {
   const { renewTimeMs: _, ...silent } = own().spec;
   const { renewTimeMs: __, ...fresh } = ownHold({ confirmed: false, renewals: 0 });
   const unanswered = { ...own(), spec: silent };
-  const after = (silentForMs: number, request: LeaseRequest = unanswered) =>
+  const silentFor = (silentForMs: number, request: LeaseRequest = unanswered) =>
     situation({
       lease: leaseOf(fresh, { renewable: false }),
       requests: [request, waiter],
@@ -145,13 +145,13 @@ describe("a confirmation", () => {
     });
 
   test("is awaited for 10 s, then the next one is served", () => {
-    expect(decide(after(4_000))).toEqual({ do: "wait", forMs: 6_000 });
-    expect(decide(after(10_000))).toMatchObject(endedAs("NotConfirmed"));
+    expect(decide(silentFor(4_000))).toEqual({ do: "wait", forMs: 6_000 });
+    expect(decide(silentFor(10_000))).toMatchObject(endedAs("NotConfirmed"));
   });
 
   test("is allowed where renewals are not, and is no renewal", () => {
     const confirming = own({ renewTimeMs: NOW_MS });
-    expect(decide(after(4_000, confirming))).toMatchObject({
+    expect(decide(silentFor(4_000, confirming))).toMatchObject({
       why: "Renewed",
       trace: confirming,
       status: { hold: { confirmed: true, renewals: 0, expiresMs: NOW_MS + 60_000 } },
@@ -159,19 +159,18 @@ describe("a confirmation", () => {
   });
 
   test("that comes late counts, as long as the grant was not taken back", () => {
-    expect(decide(after(99_000, own({ renewTimeMs: NOW_MS })))).toMatchObject({
+    expect(decide(silentFor(99_000, own({ renewTimeMs: NOW_MS })))).toMatchObject({
       why: "Renewed",
       status: { hold: { confirmed: true } },
     });
   });
 
-  test("is not asked of a request without waitUntil, as kubectl applies it: silence ends its hold", () => {
-    const { waitUntilMs: _, ...spec } = silent;
-    const applied = { ...unanswered, spec };
-    expect(decide(after(10_000, applied))).toEqual({ do: "wait", forMs: 52_000 });
-    expect(decide(after(62_000, applied))).toMatchObject({
-      why: "Expiring",
-      status: { hold: { expired: true } },
+  test("is not asked of a request without waitUntil, as kubectl applies it: it has its hold with the grant", () => {
+    const applied = aRequest({ name: "applied" });
+    const free = aLease({ lastToken: 41 });
+    expect(decide(situation({ lease: free, requests: [applied] }))).toMatchObject({
+      granted: applied,
+      status: { hold: { confirmed: true, renewals: 0 } },
     });
   });
 
@@ -186,11 +185,11 @@ describe("a confirmation", () => {
 });
 
 describe("silence", () => {
-  const after = (silentForMs: number) => situation({ timers: { ...JUST_NOW, silentForMs } });
+  const silentFor = (silentForMs: number) => situation({ timers: { ...JUST_NOW, silentForMs } });
 
   test("ends a hold after its ttl and 2 s, and not before; that is said first", () => {
-    expect(decide(after(61_000))).toEqual({ do: "wait", forMs: 1_000 });
-    expect(decide(after(62_000))).toMatchObject({
+    expect(decide(silentFor(61_000))).toEqual({ do: "wait", forMs: 1_000 });
+    expect(decide(silentFor(62_000))).toMatchObject({
       why: "Expiring",
       status: { hold: { token: 41, expired: true } },
     });

@@ -23,6 +23,11 @@ const present = (change: Partial<PodView> = {}): PodEvidence => ({
   is: "present",
   pod: { ...statusOf({ ...truth, main: "running", keeper: "running" }), ...change },
 });
+function unbound(): PodEvidence {
+  const { node: _, ...pod } = statusOf({ ...truth, main: "waiting", keeper: "waiting" });
+  return { is: "present", pod };
+}
+
 const gone: PodEvidence = { is: "gone", isFinal: false, nodeOutOfService: false };
 
 function forcedLease(hold: Partial<Hold> = {}, word: Partial<ForcedRelease> = {}): Lease {
@@ -81,7 +86,7 @@ describe("the admin's word is taken at once", () => {
   test.each<[string, Partial<Situation>]>([
     ["where the pod is gone", { evidenceOf: () => gone }],
     ["where its node is not Ready", { isNodeReady: () => false }],
-    ["where it is on no node", { evidenceOf: () => present({ node: undefined }) }],
+    ["where it is on no node", { evidenceOf: unbound }],
     ["where it has said so", { lease: forcedLease({}, { now: true }) }],
     [
       "after its deletion, where the node has died meanwhile",
