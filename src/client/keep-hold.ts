@@ -93,6 +93,8 @@ export function renewInBackground(
   const over = AbortSignal.any([ended, lost.signal]);
   let { ttlMs, expiresMs, sentMs } = { ...hold, sentMs: hold.sentMs };
   let saidAtMs = Number.NEGATIVE_INFINITY;
+  /** When the first of the tries began of which nobody knows what came of them: the hold counts from there, if from any of them. */
+  let unknownSinceMs: number | undefined;
 
   function say(error: unknown): void {
     if (clock.monotonicMs() - saidAtMs < SAY_TROUBLE_MS) return;
@@ -125,14 +127,17 @@ export function renewInBackground(
     const everyMs = renewEveryMs(ttlMs, random());
     const isRenewable = klease.objects?.get(name)?.spec.renewable ?? true;
     if (!isRenewable) return { dueMs: clock.monotonicMs() + everyMs, failures: 0 };
+    const beganMs = clock.monotonicMs();
     try {
       const renewed = await within(clock, Math.min(ttlMs / 6, LONGEST_ATTEMPT_MS), over, renew);
       if (!renewed) throw new KonductorError("NotReady", "konductor does not answer");
-      sentMs = renewed.sentMs;
+      sentMs = Math.max(sentMs, unknownSinceMs ?? renewed.sentMs);
+      unknownSinceMs = undefined;
       ({ ttlMs, expiresMs } = renewed.hold);
       return { dueMs: sentMs + everyMs, failures: 0 };
     } catch (error) {
       if (over.aborted) throw error;
+      unknownSinceMs ??= beganMs;
       if (hasCode(error, "Lost", "Revoked")) lost.abort(error);
       else if (!hasCode(error, "NotRenewable")) say(error);
       const delayMs = hasCode(error, "NotRenewable") ? everyMs : backoff(failures);

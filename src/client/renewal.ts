@@ -75,8 +75,9 @@ async function sendRenewal(
   signal: AbortSignal,
 ): Promise<{ renewTimeMs: number; sentMs: number }> {
   const backoff = exponentialBackoff({ ...RETRY, random });
+  // Of the first: an attempt whose answer was lost may be the one that konductor has taken into account.
+  const sentMs = clock.monotonicMs();
   for (let failures = 0; ; ) {
-    const sentMs = clock.monotonicMs();
     // konductor puts a time of its own there, which never ends like this one: so this always changes it.
     const renewTime = isoTime(server.nowMs()).replace("Z", "001Z");
     const patch = { metadata: { uid: ref.uid }, spec: { renewTime } };

@@ -118,6 +118,21 @@ test("the deadline counts from the sending of what was answered, however late th
   expect(kept.signal.aborted).toBe(true);
 });
 
+test("after a try of which nothing was heard the deadline counts from that one: konductor may have taken it, and refused the next", async () => {
+  let tries = 0;
+  const { kept, clock, sentAtMs } = keep(async () => {
+    if (++tries === 2) return {};
+    if (tries === 1) await clock.sleep(4_000);
+    return unreachable();
+  });
+  await clock.turn(27_900);
+  expect(sentAtMs[0]).toBe(10_000);
+  expect(sentAtMs[1]).toBeGreaterThan(14_000);
+  expect(kept.signal.aborted).toBe(false);
+  await clock.turn(200);
+  expect(kept.signal.aborted).toBe(true);
+});
+
 test("a longer ttl moves the deadline with the renewal that brings it", async () => {
   let calls = 0;
   const { kept, clock } = keep(() => (++calls > 1 ? unreachable() : Promise.resolve({ ttlMs: 90_000 })));
