@@ -12,7 +12,7 @@ RUN mkdir -p /image/etc /image/konductor /image/usr/bin \
  && install -d -m 1777 /image/tmp \
  && cp /usr/local/bin/node /image/usr/bin/node \
  && ldd /usr/local/bin/node | grep -o '/[^ ]*' | while read -r library; do install -D "$library" "/image$library"; done \
- && cp dist/*.js /image/konductor/ \
+ && cp dist/konductor.js dist/gate.js dist/koncli.js /image/konductor/ \
  && sed -i '1s|.*|#!/usr/bin/node|' /image/konductor/*.js \
  && echo '{"type":"module"}' > /image/konductor/package.json \
  && ln -s /konductor/koncli.js /image/usr/bin/koncli \

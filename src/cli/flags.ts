@@ -1,6 +1,7 @@
 /** Values of flags, read once. What is wrong is refused before anything is sent, in one sentence. */
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../lease/duration.ts";
+import { isLeaseName } from "../lease/naming.ts";
 import { hasCode } from "../shared/errors.ts";
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -44,10 +45,7 @@ export function bool(value: string): boolean {
   return value === "true";
 }
 
-const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
-const NAMESPACE = new RegExp(`^(?=.{1,63}$)${LABEL}$`);
-/** It is the value of a label, too. */
-const LEASE_NAME = new RegExp(`^(?=.{1,63}$)${LABEL}(\\.${LABEL})*$`);
+const NAMESPACE = /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 export function namespace(value: string): string {
   if (!NAMESPACE.test(value)) {
@@ -60,7 +58,7 @@ export function namespace(value: string): string {
 
 /** The name of a klease. */
 export function leaseName(value: string): string {
-  if (!LEASE_NAME.test(value)) {
+  if (!isLeaseName(value)) {
     throw new InvalidArgumentError(
       'a name of lower-case letters, digits, "-" and "." is allowed, with 63 characters at most',
     );

@@ -145,11 +145,15 @@ async function confirm(
 ): Promise<ClientHold | undefined> {
   if (hold.confirmed || place.request.spec.waitUntilMs === undefined) return clientHold(wish, hold);
   const action = (until: AbortSignal) => renewHold(context, { lease: wish.lease, hold }, klease, until);
+  const sinceMs = context.clock.monotonicMs();
   try {
     const renewed = await within(context.clock, ANSWER_WITHIN_MS, signal, action);
     if (renewed) return clientHold(wish, renewed.hold, renewed.sentMs);
   } catch (error) {
     if (hasCode(error, "Lost", "Revoked")) return undefined;
+    // It was sent twice, as the first answer was lost. The first has confirmed the hold; the second would have renewed it.
+    const { hold: own } = (hasCode(error, "NotRenewable") && klease.objects?.get(wish.lease)?.status) || {};
+    if (own?.confirmed && own.token === hold.token) return clientHold(wish, own, sinceMs);
     throw error;
   }
   throw unanswered(wish.lease, ANSWER_WITHIN_MS, "so its grant was given back");

@@ -54,6 +54,7 @@ export function createTransport({ kubeConfig, userAgent, clock, logger }: Transp
   ) {
     const { dispatcher, headers } = await credentials.session();
     signal.throwIfAborted();
+    const sentMs = clock.monotonicMs();
     const response = await dispatcher.request({
       origin,
       path: `${prefix}${call.path}`,
@@ -69,7 +70,12 @@ export function createTransport({ kubeConfig, userAgent, clock, logger }: Transp
       ...timeouts,
     });
     logger?.debug(
-      { method: call.method, path: call.path, status: response.statusCode },
+      {
+        method: call.method,
+        path: call.path,
+        status: response.statusCode,
+        tookMs: Math.round(clock.monotonicMs() - sentMs),
+      },
       "API server answered",
     );
     return response;

@@ -126,6 +126,9 @@ export function decide(situation: Situation): Decision {
   const verdict = hold.ref.kind === "LeaseRequest" ? judgeClient(situation, hold) : judgePod(situation, hold);
   if (verdict.is === "step") return verdict.step;
   const { reason } = verdict;
+  // Its request does not show the grant yet. Were it retired now, the hold would next be taken for released.
+  if (situation.requests.some((request) => isWaiting(request) && request.uid === hold.ref.uid))
+    return endOnly(situation, reason);
   const next = serveNext(situation, endHold(lease, reason, situation.nowMs), verdict.passOver);
   if (next.do === "write") return { ...next, ...(verdict.passOver && { passOver: verdict.passOver }) };
   if (next.do !== "wait") return next;
@@ -134,6 +137,8 @@ export function decide(situation: Situation): Decision {
     return { do: "wait", forMs: EXPIRED_SHOWN_MS - shownForMs };
   return endOnly(situation, reason, verdict.passOver);
 }
+
+type Write = Extract<Decision, { do: "write" }>;
 
 /** Whether a hold goes on (with the step to take meanwhile) or is over. */
 type Verdict = { is: "step"; step: Decision } | { is: "over"; reason: EndReason; passOver?: LeaseRequest };
@@ -175,14 +180,17 @@ function judgeClient(situation: Situation, hold: Hold): Verdict {
   if (!request) return step({ do: "look", at: hold.ref });
   if (hold.expired) return over("Expired");
   // The webhook never lets it go back: an earlier one comes from a cache that is behind.
-  if ((request.spec.renewTimeMs ?? 0) > (hold.renewTimeMs ?? 0))
-    return step(renewClient(situation, hold, request));
+  if ((request.spec.renewTimeMs ?? 0) > (hold.renewTimeMs ?? 0)) {
+    const answer = renewClient(situation, hold, request);
+    // However fast refusals are asked for, they do not keep it from expiring.
+    if (answer.why === "Renewed" || silenceLeftMs(situation, hold) > 0) return step(answer);
+  }
   if (!hold.confirmed) return judgeUnconfirmed(situation, hold, false);
   return judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
 }
 
 /** Its client has asked for a renewal, or confirms the grant. A refusal is an answer too, and renews nothing. */
-function renewClient({ lease, nowMs }: Situation, hold: Hold, request: LeaseRequest): Decision {
+function renewClient({ lease, nowMs }: Situation, hold: Hold, request: LeaseRequest): Write {
   const { renewTimeMs } = request.spec;
   const renewal = {
     uid: hold.ref.uid,
@@ -253,10 +261,13 @@ function judgeUnscheduled(situation: Situation, hold: Hold, pod: PodView): Verdi
 }
 
 function judgeSilence(situation: Situation, hold: Hold, otherwiseInMs: number): Verdict {
-  const leftMs = hold.ttlMs + EXPIRY_ALLOWANCE_MS - situation.timers.silentForMs;
+  const leftMs = silenceLeftMs(situation, hold);
   if (leftMs <= 0) return step(change(situation, { expired: true }, "Expiring"));
   return step({ do: "wait", forMs: Math.min(leftMs, otherwiseInMs) });
 }
+
+const silenceLeftMs = ({ timers }: Situation, { ttlMs }: Hold) =>
+  ttlMs + EXPIRY_ALLOWANCE_MS - timers.silentForMs;
 
 /** Silent for too long, said so in the status, and not proved to have ended. */
 function judgeExpired(situation: Situation, hold: Hold, evidence: PodEvidence): Verdict {

@@ -5,6 +5,15 @@ import type { ClaimantRef } from "./types.ts";
 const MAX_NAME_LENGTH = 253;
 const DIGEST_LENGTH = 10;
 
+const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
+const SUBDOMAIN = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
+const MAX_LABEL_VALUE_LENGTH = 63;
+
+/** Whether a Lease may be called so, as the CRD has it: a DNS-1123 subdomain that is the value of a label, too. */
+export function isLeaseName(name: string): boolean {
+  return name.length <= MAX_LABEL_VALUE_LENGTH && SUBDOMAIN.test(name);
+}
+
 /**
  * The name of a claimant's LeaseRequest: the same claimant asking for the same Lease again finds its own object, and two
  * claimants can only meet under one name by a collision of 40 bits, which the caller sees since the claimant differs.

@@ -29,7 +29,11 @@ export function systemClock(): Clock {
       return () => clearTimeout(timer);
     },
     async sleep(delayMs, signal) {
-      await sleep(Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
+      try {
+        await sleep(Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS), undefined, signal ? { signal } : {});
+      } catch (error) {
+        throw signal?.aborted ? signal.reason : error;
+      }
     },
   };
 }

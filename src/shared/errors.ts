@@ -63,5 +63,9 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // A cause that is no error (the Status of an API server's answer) stands in the message already.
   const cause = error.cause instanceof Error ? `: ${describeError(error.cause)}` : "";
-  return `${error.message}${cause}`;
+  // What undici throws when it reached none of a name's addresses has no words of its own.
+  const message =
+    error.message ||
+    (error instanceof AggregateError ? error.errors.map(describeError).join("; ") : error.name);
+  return `${message}${cause}`;
 }

@@ -1,4 +1,5 @@
 /** The requests of gate and keeper, parsed once. Each parser throws a Refusal `BadRequest` that names the field. */
+import { isLeaseName } from "../../lease/naming.ts";
 import { isGateRun } from "../../shared/gate-run.ts";
 import { integer, record, text } from "../../shared/json.ts";
 import { Refusal } from "../refusal.ts";
@@ -28,8 +29,6 @@ export interface ReleaseRequest extends HoldRequest {
   sincePreStopMs?: number;
 }
 
-/** A Lease's name, as the CRD has it; it is also a label value, hence the length. */
-const LEASE_NAME = /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const SHORTEST_TTL_MS = 1_000;
 const LONGEST_TTL_MS = 365 * 24 * 3_600_000;
 
@@ -76,7 +75,7 @@ function gateRun(body: unknown): { gateRun?: string } {
 
 function leaseName(value: unknown): string {
   const name = text(value);
-  if (name === undefined || !LEASE_NAME.test(name)) {
+  if (name === undefined || !isLeaseName(name)) {
     throw new Refusal("BadRequest", "lease: the name of a klease is required");
   }
   return name;

@@ -101,7 +101,7 @@ export const scheduling: readonly Scenario[] = [
       const stage = await setStage(environment, "withdrawn", { ttl: "1m" });
       const { namespace } = stage;
       const first = await stage.apply("first");
-      await stage.holds("first");
+      await stage.runs("first", 1);
       await stage.apply("gone", { annotations: unscheduled });
       await stage.waits("gone");
       await kubectl("-n", namespace, "delete", "pod", "gone");

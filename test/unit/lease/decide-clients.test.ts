@@ -115,6 +115,12 @@ describe("a renewal", () => {
     });
   });
 
+  test("that is refused does not keep a silent hold from expiring", () => {
+    const lease = leaseOf(ownHold(), { renewable: false });
+    const timers = { ...JUST_NOW, heldForMs: 62_000, silentForMs: 62_000 };
+    expect(decide(situation({ lease, requests: [asking], timers }))).toMatchObject({ why: "Expiring" });
+  });
+
   test("cannot revive an expired hold", () => {
     const lease = leaseOf(ownHold({ expired: true }));
     expect(decide(situation({ lease, requests: [asking, waiter] }))).toMatchObject(endedAs("Expired"));
@@ -131,6 +137,17 @@ describe("a renewal", () => {
       status: { hold: { ttlMs, expiresMs: NOW_MS + ttlMs } },
     });
   });
+});
+
+test("a hold whose request does not show its grant yet ends for its own reason, before that request is retired", () => {
+  const pending: LeaseRequest = { ...own(), status: { phase: "Pending" } };
+  const lease = leaseOf(ownHold({ expired: true }));
+  const requests = [pending, waiter];
+  const ended = decide(situation({ lease, requests }));
+  expect(ended).toMatchObject({ do: "write", why: "Expired", status: { history: [{ token: 41 }] } });
+  if (ended.do !== "write") throw new Error("nothing was written");
+  const next = decide(situation({ lease: { ...lease, status: ended.status }, requests }));
+  expect(next).toEqual({ do: "retire", request: pending });
 });
 
 describe("a confirmation", () => {

@@ -1,0 +1,139 @@
+/** What follows from a Lease's status for the requests of clients. */
+import { describe, expect, test } from "vitest";
+import { deletableAtMs, type FollowUpInput, followUps } from "../../../src/controller/follow-ups.ts";
+import type { EndReason, Hold, Lease, LeaseRequest, RequestPhase } from "../../../src/lease/types.ts";
+import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
+
+const TOKEN = aHold().token;
+const KEPT_MS = 60_000;
+const WAITS = { waitUntilMs: NOW_MS + 30_000 };
+const ONCE = { requestedAtMs: NOW_MS - 1_000, waitUntilMs: NOW_MS - 1_000 };
+const GRANTED = { phase: "Granted", token: TOKEN, holdTtlMs: 60_000 } as const;
+
+function heldBy({ name, uid }: LeaseRequest, change: Partial<Hold> = {}): Lease {
+  return aLease({ hold: aHold({ ref: { kind: "LeaseRequest", name, uid }, ...change }), lastToken: TOKEN });
+}
+
+function follow(lease: Lease, request: LeaseRequest, change: Partial<FollowUpInput> = {}) {
+  const evidenceOf = () => ({ is: "unknown" }) as const;
+  return followUps({
+    lease,
+    requests: [request],
+    evidenceOf,
+    hasLapsed: () => false,
+    nowMs: NOW_MS,
+    ...change,
+  });
+}
+
+describe("the request under which a client holds", () => {
+  const own = aRequest({ name: "own", spec: WAITS });
+
+  test("tells of the hold: token and ttl", () => {
+    expect(follow(heldBy(own), own)).toEqual([{ do: "mark", request: own, status: GRANTED }]);
+  });
+
+  test("is left alone once it does", () => {
+    expect(follow(heldBy(own), { ...own, status: GRANTED })).toEqual([]);
+  });
+
+  test("follows the hold's ttl", () => {
+    const request = { ...own, status: GRANTED };
+    expect(follow(heldBy(own, { ttlMs: 90_000 }), request)).toEqual([
+      { do: "mark", request, status: { ...GRANTED, holdTtlMs: 90_000 } },
+    ]);
+  });
+
+  test("is granted, though one try was denied in the same moment", () => {
+    const denied: LeaseRequest = { ...own, status: { phase: "Denied", reason: "Held", expiresMs: NOW_MS } };
+    expect(follow(heldBy(own), denied)).toMatchObject([{ do: "mark", status: GRANTED }]);
+  });
+
+  test("is not put back when it is gone: that is a release", () => {
+    expect(follow(heldBy(own), own, { requests: [] })).toEqual([]);
+  });
+});
+
+describe("one try", () => {
+  const once = aRequest({ name: "once", spec: ONCE });
+
+  test("that was not granted is denied, which can be read for a minute", () => {
+    const status = { phase: "Denied", reason: "Held", expiresMs: NOW_MS + KEPT_MS };
+    const denial = [{ do: "deny", request: once, status }];
+    expect(follow(heldBy(aRequest({ name: "other" })), once)).toEqual(denial);
+    // Nobody holds it, but holds of a deleted klease have to be waited for.
+    expect(follow(aLease(), once)).toEqual(denial);
+  });
+
+  test("is not dropped unanswered because its waitUntil has passed", () => {
+    expect(follow(aLease(), once, { nowMs: NOW_MS + 999_000 })).toMatchObject([{ do: "deny" }]);
+  });
+
+  test("that leaves is left alone", () => {
+    expect(follow(aLease(), { ...once, terminating: true })).toEqual([]);
+  });
+});
+
+describe("a request whose hold is over", () => {
+  const request = aRequest({ name: "past", status: GRANTED });
+  const past = (reason: EndReason, token = TOKEN) => ({
+    ...{ holder: "ci", acquiredMs: NOW_MS - 9_000, endedMs: NOW_MS },
+    ...{ reason, token },
+  });
+
+  test.each<EndReason>(["Expired", "Forced", "NotConfirmed"])("says why, from the history: %s", (reason) => {
+    const history = [past("Released", TOKEN + 1), past(reason)];
+    const lease = aLease({ lastToken: TOKEN + 1, history });
+    const status = { ...GRANTED, phase: "Expired", reason, expiresMs: NOW_MS + KEPT_MS };
+    expect(follow(lease, request)).toEqual([{ do: "mark", request, status }]);
+  });
+
+  test("says Expired where the history has forgotten", () => {
+    const lease = aLease({ lastToken: TOKEN + 20, history: [past("Forced", TOKEN + 20)] });
+    expect(follow(lease, request)).toMatchObject([{ status: { phase: "Expired", reason: "Expired" } }]);
+  });
+
+  test("but recorded by a deleted klease counts until it has lapsed", () => {
+    expect(follow(aLease(), request)).toEqual([]);
+    expect(follow(aLease(), request, { hasLapsed: () => true })).toMatchObject([
+      { do: "mark", status: { phase: "Expired", reason: "Expired" } },
+    ]);
+  });
+});
+
+describe("a request at rest is deleted", () => {
+  const at = (phase: RequestPhase, expiresMs?: number) =>
+    aRequest({ name: "r", spec: WAITS, status: { phase, ...(expiresMs !== undefined && { expiresMs }) } });
+  const isDeleted = (request: LeaseRequest, nowMs: number) =>
+    follow(aLease({ lastToken: TOKEN }), request, { nowMs }).some((step) => step.do === "delete");
+
+  test.each<[string, LeaseRequest, number]>([
+    ["denied, after its minute", at("Denied", NOW_MS + KEPT_MS), NOW_MS + KEPT_MS],
+    ["over, after its minute", at("Expired", NOW_MS + KEPT_MS), NOW_MS + KEPT_MS],
+    ["waiting, after its waitUntil", at("Pending"), WAITS.waitUntilMs],
+  ])("%s, and not before", (_, request, atMs) => {
+    expect(deletableAtMs(request)).toBe(atMs);
+    expect([isDeleted(request, atMs), isDeleted(request, atMs + 1)]).toEqual([false, true]);
+  });
+
+  test("at once where nobody says for how long it is kept", () => {
+    expect(isDeleted(at("Denied"), NOW_MS)).toBe(true);
+  });
+
+  test.each<[string, LeaseRequest, number]>([
+    [
+      "one try, a minute after it was made: without a klease nobody tries",
+      aRequest({ spec: ONCE }),
+      ONCE.requestedAtMs + KEPT_MS,
+    ],
+    ["never, where it waits without end", aRequest(), Number.POSITIVE_INFINITY],
+    ["never, where it is granted", at("Granted"), Number.POSITIVE_INFINITY],
+    [
+      "never, where it is a pod's",
+      { ...at("Denied", NOW_MS), spec: { ...aRequest().spec, ref: aHold().ref } },
+      Number.POSITIVE_INFINITY,
+    ],
+  ])("%s", (_, request, atMs) => {
+    expect(deletableAtMs(request)).toBe(atMs);
+  });
+});

@@ -1,0 +1,267 @@
+/** What housekeeping asks the API server before it acts, and how its writes are guarded: the caches may be behind. */
+import { describe, expect, test } from "vitest";
+import { createHousekeeping } from "../../../src/controller/housekeeping.ts";
+import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
+import { formatLeaseStatus } from "../../../src/lease/codec.ts";
+import type { Situation } from "../../../src/lease/decide.ts";
+import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
+import { fedReflector } from "./fed-reflector.ts";
+import { type Call, recordedClient } from "./recorded-client.ts";
+
+const KEY = "ns/nightly";
+const TTL_MS = 30_000;
+const LAPSES_MS = TTL_MS + 2_000;
+
+const json = (lease: Lease) => ({
+  metadata: {
+    namespace: lease.namespace,
+    name: lease.name,
+    uid: lease.uid,
+    resourceVersion: lease.resourceVersion,
+  },
+  spec: { ttl: `${lease.spec.ttlMs}ms` },
+  status: formatLeaseStatus(lease, lease.status, NOW_MS),
+});
+
+const named = (name: string, change: Parameters<typeof aRequest>[0] = {}) => aRequest({ name, ...change });
+const granted = named("granted", { status: { phase: "Granted", token: 41, holdTtlMs: TTL_MS } });
+const once = named("once", { spec: { requestedAtMs: NOW_MS, waitUntilMs: NOW_MS } });
+const late = named("late", { spec: { requestedAtMs: NOW_MS - 9_000, waitUntilMs: NOW_MS - 1_000 } });
+
+interface Stage {
+  /** How the klease stands. */
+  live?: Lease | undefined;
+  createMissingLeases?: boolean;
+  /** Throws for what is refused. */
+  refuse?: (call: Call) => void;
+  isNamespaceTerminating?: boolean;
+}
+
+function stage({ live, createMissingLeases = true, refuse, isNamespaceTerminating = false }: Stage = {}) {
+  const clock = turnedClock(NOW_MS);
+  const applied: Lease[] = [];
+  const { client, calls } = recordedClient((call) => {
+    refuse?.(call);
+    switch (call.what) {
+      case "get leases":
+        if (live) return json(live);
+        throw new KonductorError("NotFound", "there is no such klease");
+      case "get namespaces":
+        return { metadata: isNamespaceTerminating ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {} };
+      default:
+        return call.sent;
+    }
+  });
+  const leases = fedReflector<Lease>();
+  leases.subscribe(({ object }) => applied.push(object));
+  const requests = fedReflector<LeaseRequest>();
+  const lapseClock = createLapseClock(clock);
+  const caches = { leases, requests };
+  const housekeeping = createHousekeeping({ client, caches, lapseClock, clock, createMissingLeases });
+  const deleted = () => calls.filter(({ what }) => what === "delete leaserequests").map(({ sent }) => sent);
+  return { clock, housekeeping, applied, calls, deleted, asked: () => calls.map(({ what }) => what) };
+}
+
+function situation(lease: Lease, ...requests: LeaseRequest[]): Situation {
+  return {
+    lease,
+    requests,
+    evidenceOf: () => ({ is: "unknown" }),
+    isRequestGone: () => false,
+    isNodeReady: () => true,
+    unrecordedHolders: 0,
+    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 },
+    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
+    nowMs: NOW_MS,
+  };
+}
+
+const at = ({ name }: LeaseRequest) => ({ namespace: "ns", name });
+
+describe("beside a klease", () => {
+  const lease = aLease({ lastToken: 50 });
+  const newer = { ...lease, resourceVersion: "8" };
+
+  test("a request goes only as it was seen: it may have been granted since", async () => {
+    const { housekeeping, calls } = stage({ live: lease });
+    await housekeeping.follow(situation(lease, late));
+    expect(calls).toMatchObject([
+      {
+        what: "delete leaserequests",
+        sent: at(late),
+        options: { uid: late.uid, resourceVersion: late.resourceVersion },
+      },
+    ]);
+    expect(housekeeping.isRequestGone(late.uid)).toBe(true);
+  });
+
+  test.each([
+    ["denied", once, { phase: "Denied", reason: "Held" }],
+    ["over", granted, { phase: "Expired", reason: "Expired" }],
+  ])("a request is said to be %s after a live look, guarded by its version", async (_, request, status) => {
+    const { housekeeping, calls } = stage({ live: lease });
+    await housekeeping.follow(situation(lease, request));
+    expect(calls).toMatchObject([
+      { what: "get leases" },
+      {
+        what: "replaceStatus leaserequests",
+        sent: { metadata: { uid: request.uid, resourceVersion: "3" }, status },
+      },
+    ]);
+  });
+
+  test.each([once, granted])("but not where the klease has changed: %o", async (request) => {
+    const { housekeeping, asked, applied } = stage({ live: newer });
+    await housekeeping.follow(situation(lease, request));
+    expect(asked()).toEqual(["get leases"]);
+    expect(applied).toMatchObject([{ resourceVersion: "8" }]);
+  });
+
+  test("who holds is told without another look", async () => {
+    const hold = aHold({ ref: { kind: "LeaseRequest", ...late } });
+    const held = aLease({ hold, lastToken: hold.token });
+    const { housekeeping, asked } = stage({ live: newer });
+    await housekeeping.follow(situation(held, late));
+    expect(asked()).toEqual(["replaceStatus leaserequests"]);
+  });
+
+  test.each(["Conflict", "NotFound"] as const)(
+    "somebody was faster (%s): the other steps are taken",
+    async (code) => {
+      const refuse = ({ sent }: Call) => {
+        if (JSON.stringify(sent).includes(late.name)) throw new KonductorError(code, "somebody was faster");
+      };
+      const other = { ...late, name: "other", uid: "uid-of-other" };
+      const { housekeeping, deleted } = stage({ live: lease, refuse });
+      await housekeeping.follow(situation(lease, late, other));
+      expect(deleted()).toEqual([at(late), at(other)]);
+      expect([late, other].map(({ uid }) => housekeeping.isRequestGone(uid))).toEqual([false, true]);
+    },
+  );
+
+  test("a failure is not hidden", async () => {
+    const refuse = () => {
+      throw new KonductorError("Unreachable", "no API server");
+    };
+    const { housekeeping } = stage({ refuse });
+    await expect(housekeeping.follow(situation(lease, late))).rejects.toMatchObject({ code: "Unreachable" });
+  });
+
+  test("a request is gone where a live look finds none, or another one of its name", async () => {
+    const found = (uid: string) => (call: Call) => ({
+      metadata: { ...at(granted), uid, resourceVersion: "9" },
+      call,
+    });
+    for (const [uid, isGone] of [
+      [granted.uid, false],
+      ["of another", true],
+    ] as const) {
+      const { client } = recordedClient(found(uid));
+      const clock = turnedClock(NOW_MS);
+      const caches = { leases: fedReflector<Lease>(), requests: fedReflector<LeaseRequest>() };
+      const lapseClock = createLapseClock(clock);
+      const housekeeping = createHousekeeping({
+        client,
+        caches,
+        lapseClock,
+        clock,
+        createMissingLeases: true,
+      });
+      await housekeeping.lookForRequest("ns", { kind: "LeaseRequest", ...granted });
+      expect(housekeeping.isRequestGone(granted.uid)).toBe(isGone);
+    }
+  });
+});
+
+describe("where the cache shows no klease", () => {
+  test("nothing is done if there is one", async () => {
+    const live = aLease();
+    const { housekeeping, asked, applied, clock } = stage({ live });
+    await housekeeping.recreate(KEY, [granted, late]);
+    await clock.turn(LAPSES_MS);
+    await housekeeping.recreate(KEY, [granted, late]);
+    expect(asked()).toEqual(["get leases", "get leases"]);
+    expect(applied).toMatchObject([{ uid: live.uid }]);
+  });
+
+  test("a granted request is dropped when its hold has lapsed, guarded by its version", async () => {
+    const { housekeeping, calls, deleted, clock } = stage();
+    await housekeeping.recreate(KEY, [granted]);
+    await clock.turn(LAPSES_MS - 1);
+    await housekeeping.recreate(KEY, [granted]);
+    expect(deleted()).toEqual([]);
+    await clock.turn(1);
+    await housekeeping.recreate(KEY, [granted]);
+    expect(calls.at(-1)).toMatchObject({
+      sent: at(granted),
+      options: { uid: granted.uid, resourceVersion: "3" },
+    });
+  });
+
+  const expiresMs = NOW_MS + 60_000;
+  const denied = named("denied", { status: { phase: "Denied", reason: "Held", expiresMs } });
+  const over = named("over", { status: { phase: "Expired", reason: "Released", expiresMs } });
+
+  test.each([
+    ["what was denied, after its minute", denied, 60_000],
+    ["what is over, after its minute", over, 60_000],
+    ["one try that nobody could answer, after a minute", once, 60_000],
+    ["who waits no longer", named("waits", { spec: { waitUntilMs: NOW_MS + 5_000 } }), 5_000],
+  ])("%s is dropped", async (_, request, afterMs) => {
+    const { housekeeping, deleted, clock } = stage({ createMissingLeases: false });
+    await clock.turn(afterMs);
+    await housekeeping.recreate(KEY, [request]);
+    expect(deleted()).toEqual([]);
+    await clock.turn(1);
+    await housekeeping.recreate(KEY, [request]);
+    expect(deleted()).toEqual([at(request)]);
+  });
+
+  test("a request that leaves by itself, and a pod's, are left alone", async () => {
+    const { housekeeping, deleted, clock } = stage({ createMissingLeases: false });
+    const ref = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
+    await clock.turn(999_000);
+    await housekeeping.recreate(KEY, [
+      { ...denied, terminating: true },
+      { ...denied, spec: { ...denied.spec, ref } },
+    ]);
+    expect(deleted()).toEqual([]);
+  });
+
+  test("it is created again for the first who waits, with the ttl that was asked for", async () => {
+    const { housekeeping, calls, applied } = stage();
+    await housekeeping.recreate(KEY, [denied, late, named("waits", { spec: { ttlMs: 90_000 } })]);
+    expect(calls.at(-1)).toMatchObject({
+      what: "create leases",
+      sent: { metadata: { namespace: "ns", name: "nightly" }, spec: { ttl: "1m30s" } },
+    });
+    expect(applied).toMatchObject([{ name: "nightly", spec: { ttlMs: 90_000 } }]);
+  });
+
+  test("that somebody else was first to create it is success", async () => {
+    const refuse = ({ what }: Call) => {
+      if (what === "create leases") throw new KonductorError("AlreadyExists", "there is one");
+    };
+    await expect(stage({ refuse }).housekeeping.recreate(KEY, [aRequest()])).resolves.toBeUndefined();
+  });
+
+  test.each<[string, Stage, LeaseRequest[]]>([
+    ["nobody waits", {}, [denied, over, granted]],
+    ["whoever waits does so no longer", {}, [late]],
+    ["the flag forbids it", { createMissingLeases: false }, [aRequest()]],
+    ["the namespace is terminating", { isNamespaceTerminating: true }, [aRequest()]],
+  ])("it stays away where %s", async (_, options, requests) => {
+    const { housekeeping, asked } = stage(options);
+    await housekeeping.recreate(KEY, requests);
+    expect(asked()).not.toContain("create leases");
+  });
+
+  test("nothing is asked where nobody ever asked for it", async () => {
+    const { housekeeping, asked } = stage();
+    await housekeeping.recreate(KEY, []);
+    expect(asked()).toEqual([]);
+  });
+});

@@ -1,0 +1,45 @@
+/** Which clients may run under a hold that a deleted klease recorded. Pods' holds are told of in world/arbiter.ts and integration tests. */
+import { expect, test } from "vitest";
+import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
+import { countUnrecorded } from "../../../src/controller/unrecorded-holders.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { noPods } from "../lease/client-world/no-pods.ts";
+import { aLease, aRequest } from "../lease/samples.ts";
+
+const granted = aRequest({ name: "a", status: { phase: "Granted", token: 41, holdTtlMs: 30_000 } });
+
+function counting() {
+  const clock = turnedClock();
+  const lapseClock = createLapseClock(clock);
+  const evidenceOf = () => ({ is: "unknown" }) as const;
+  const count = (requests: Parameters<typeof countUnrecorded>[1], lease = aLease()) =>
+    countUnrecorded(lease, requests, { caches: { pods: noPods }, evidenceOf, lapseClock });
+  return { clock, count };
+}
+
+test("a granted client counts until its ttl has passed once more", async () => {
+  const { clock, count } = counting();
+  expect(count([granted])).toBe(1);
+  await clock.turn(31_999);
+  expect(count([granted])).toBe(1);
+  await clock.turn(1);
+  expect(count([granted])).toBe(0);
+});
+
+test("each client counts once", () => {
+  const { count } = counting();
+  expect(count([granted, { ...granted, name: "b", uid: "uid-of-b" }])).toBe(2);
+});
+
+test.each([
+  ["one that releases", [{ ...granted, terminating: true }]],
+  ["one that waits", [aRequest()]],
+  ["one whose hold is known to be over", [aRequest({ status: { phase: "Expired", token: 41 } })]],
+  ["nobody", []],
+])("%s does not count", (_, requests) => {
+  expect(counting().count(requests)).toBe(0);
+});
+
+test("a klease that was granted before records its holds itself", () => {
+  expect(counting().count([granted], aLease({ lastToken: 41 }))).toBe(0);
+});
