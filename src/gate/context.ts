@@ -3,6 +3,7 @@ import type { BootClock } from "./boot-clock.ts";
 import type { Client } from "./client.ts";
 import type { GateConfig } from "./config.ts";
 import type { HoldFile } from "./hold-file.ts";
+import type { LeaseFiles } from "./lease-files.ts";
 import type { Log } from "./log.ts";
 import type { PrestopFile } from "./prestop-file.ts";
 import type { Route } from "./route.ts";
@@ -19,6 +20,7 @@ export interface Context {
   route: Route;
   holdFile: HoldFile;
   prestopFile: PrestopFile;
+  leaseFiles: LeaseFiles;
   /** Source of jitter in [0, 1). */
   random: () => number;
 }

@@ -2,7 +2,7 @@
  * The gate: waits until the pod holds its lease.
  *
  * It promises to end with {@link EXIT.done} only after a renewal of the granted hold was answered and its deadline, counted
- * from the sending of that renewal, was stored for the keeper. It never resumes a hold that a keeper marked as lost: that main
+ * from the sending of that renewal, was stored for the keeper, and shown to main where that wants it. It never resumes a hold that a keeper marked as lost: that main
  * has ended is told to the server with `lostToken`, and the pod queues again or, where it may not rerun, ends with
  * {@link EXIT.lost}. It waits for ever: limits on waiting are the server's to enforce, by `denied`.
  */
@@ -20,7 +20,9 @@ const REPORT_LOST_MS = 10_000;
 
 /** Resolves with the exit code of the gate; rejects with the signal's reason when it is told to stop. */
 export async function runGate(context: Context, signal?: AbortSignal): Promise<number> {
-  const { config, log, holdFile, route, clock, random } = context;
+  const { config, log, holdFile, leaseFiles, route, clock, random } = context;
+  // What an earlier run of the pod left.
+  leaseFiles.hide();
   const stored = holdFile.read(config.lease);
   if (stored) route.learn(stored);
   let lostToken = stored?.state === "lost" ? stored.token : undefined;
@@ -82,7 +84,7 @@ async function confirm(
   gateRun: string,
   signal?: AbortSignal,
 ): Promise<"held" | "lost" | Denied> {
-  const { config, clock, bootMs, log, client, holdFile, route, random } = context;
+  const { config, clock, bootMs, log, client, holdFile, leaseFiles, route, random } = context;
   const { token, ttlMs } = grant;
   const backoff = exponentialBackoff({ firstMs: 50, maxMs: 1_000, random });
   const { trouble } = troubleLog(log, clock.monotonicMs, SAY_TROUBLE_MS);
@@ -97,6 +99,7 @@ async function confirm(
       // A machine that slept in between has a hold that may be over already: confirm again.
       if (bootMs() >= deadline) continue;
       holdFile.write({ lease: config.lease, token, ttlMs, deadline, state: "held", ...route.learnt() });
+      leaseFiles.show({ token, deadline });
       // By it the arbiter tells this run's containers from an earlier one's. Without it main's end is proved by the pod's terminal
       // phase alone, a little later: no reason to keep the pod waiting.
       leaveMessage(context, passMessage(token));

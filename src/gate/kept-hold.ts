@@ -3,7 +3,7 @@ import type { Renewed } from "./answers.ts";
 import type { Context } from "./context.ts";
 import type { StoredHold } from "./hold-file.ts";
 
-/** The hold as the keeper knows it, stored at every change so that a restarted keeper knows it too. */
+/** The hold as the keeper knows it, stored at every change so that a restarted keeper, and main where it wants that, know it too. */
 export interface KeptHold {
   readonly token: number;
   /** The ttl of the last answer. */
@@ -17,16 +17,20 @@ export interface KeptHold {
   lose(): void;
 }
 
-export function keptHold({ holdFile, route, log }: Context, stored: StoredHold): KeptHold {
+export function keptHold({ holdFile, leaseFiles, route, log }: Context, stored: StoredHold): KeptHold {
   let hold = stored;
-  const store = (changes: Partial<StoredHold>): void => {
-    hold = { ...hold, ...changes };
+  /** What fails here ends no hold: a restarted keeper, or main, would only know an earlier deadline. */
+  const attempt = (write: () => void): void => {
     try {
-      holdFile.write(hold);
+      write();
     } catch (error) {
-      // The hold goes on: a restarted keeper would only know an earlier deadline.
       log.info(`the state of klease ${hold.lease} could not be stored: ${describeError(error)}`);
     }
+  };
+  const store = (changes: Partial<StoredHold>): void => {
+    hold = { ...hold, ...changes };
+    attempt(() => holdFile.write(hold));
+    attempt(() => (hold.state === "held" ? leaseFiles.show(hold) : leaseFiles.hide()));
   };
   return {
     token: stored.token,

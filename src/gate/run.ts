@@ -9,6 +9,7 @@ import type { Context } from "./context.ts";
 import { runGate } from "./gate.ts";
 import { holdFile } from "./hold-file.ts";
 import { runKeeper, type Termination } from "./keeper.ts";
+import { leaseFiles } from "./lease-files.ts";
 import type { Log } from "./log.ts";
 import { prestopFile } from "./prestop-file.ts";
 import { createRoute } from "./route.ts";
@@ -52,7 +53,11 @@ export async function runCommand({
     connectMs: CONNECT_MS,
     silenceMs: SILENCE_MS,
   });
-  const files = { holdFile: holdFile(config.stateDir), prestopFile: prestopFile(config.stateDir) };
+  const files = {
+    holdFile: holdFile(config.stateDir),
+    prestopFile: prestopFile(config.stateDir),
+    leaseFiles: leaseFiles({ dir: config.leaseDir, nowMs: clock.nowMs, bootMs }),
+  };
   const boot = bootId();
   const context: Context = {
     config,

@@ -13,6 +13,7 @@ import {
 } from "../shared/names.ts";
 import { DEFAULT_TTL_MS } from "./codec.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
+import { isLeaseName } from "./naming.ts";
 import { closest } from "./spelling.ts";
 
 const IF_HELD = ["wait", "skip", "fail"] as const;
@@ -65,14 +66,11 @@ export const MIN_POD_TTL_MS = 15_000;
 export const DEFAULT_START_TIMEOUT_MS = 600_000;
 const INT32_MAX = 2 ** 31 - 1;
 
-/** Names of API objects (RFC 1123 subdomain); a label's value may hold more, and is at most 63 characters long. */
-const OBJECT_NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const ABSOLUTE_PATH = /^(\/[^/:\0]+)+\/?$/;
 
 /** What a later version brings: read, so that a typing error is found, but refused rather than ignored. */
 const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
   [ANNOTATION.gate]: ["init", "scheduling"],
-  [ANNOTATION.tokenFile]: [],
 };
 
 /** Reads label and annotations; `path` is where they stand in the object that the user wrote. */
@@ -103,7 +101,7 @@ export function podTtlMs({ ttlMs }: Pick<Settings, "ttlMs">, leaseTtlMs: number 
 
 function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path: string): Settings {
   const lease = labels[LEASE_LABEL] ?? "";
-  if (!OBJECT_NAME.test(lease)) {
+  if (!isLeaseName(lease)) {
     const rule = 'lower case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends';
     fail(`${path}.labels[${LEASE_LABEL}]: Invalid value: ${quoted(lease)}: ${rule}`);
   }
@@ -183,7 +181,8 @@ function integerFrom(text: string, least: number): number | undefined {
 }
 
 function pathFrom(text: string): string | undefined {
-  return ABSOLUTE_PATH.test(text) && !text.split("/").includes("..") ? text : undefined;
+  const isPlain = ABSOLUTE_PATH.test(text) && !text.split("/").some((part) => part === "." || part === "..");
+  return isPlain ? text.replace(/\/$/, "") : undefined;
 }
 
 function invalid(path: string, name: string, value: string, rule: string): string {

@@ -36,6 +36,8 @@ export const GATE_CONTAINER = "konductor-gate";
 export const KEEPER_CONTAINER = "konductor-keeper";
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
+/** What the user's containers read of the hold, where they ask for it. */
+export const LEASE_VOLUME = "konductor-lease";
 
 /** Keeps a pod from being scheduled until it holds its Lease. */
 export const SCHEDULING_GATE = `${GROUP}/lease`;
@@ -46,6 +48,9 @@ export const TOKEN_AUDIENCE = GROUP;
 export const TOKEN_DIR = "/var/run/secrets/konductor.io";
 export const TOKEN_PATH = `${TOKEN_DIR}/token`;
 export const STATE_DIR = "/run/konductor";
+/** Where they find what the user's containers read, and the names of its files. */
+export const LEASE_DIR = "/run/konductor-lease";
+export const LEASE_FILES = { token: "token", expires: "expires" } as const;
 
 /** Environment of the injected containers. */
 export const ENV = {
@@ -62,6 +67,8 @@ export const ENV = {
   /** Where the token and the shared state are, if not at {@link TOKEN_PATH} and {@link STATE_DIR}: for nodes without containers. */
   tokenPath: "KONDUCTOR_TOKEN_PATH",
   stateDir: "KONDUCTOR_STATE_DIR",
+  /** Where {@link LEASE_VOLUME} is; unset where the user's containers do not read it. */
+  leaseDir: "KONDUCTOR_LEASE_DIR",
   /** Where the container's termination message goes, if not to the kubelet's default path. */
   terminationLog: "KONDUCTOR_TERMINATION_LOG",
 } as const;

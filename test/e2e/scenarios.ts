@@ -2,6 +2,7 @@ import type { Scenario } from "./environment.ts";
 import { ending } from "./scenarios/ending.ts";
 import { fencing } from "./scenarios/fencing.ts";
 import { foreignHands } from "./scenarios/foreign-hands.ts";
+import { limitedWaiting } from "./scenarios/limited-waiting.ts";
 import { nodeFaults } from "./scenarios/node-faults.ts";
 import { outages } from "./scenarios/outages.ts";
 import { queue } from "./scenarios/queue.ts";
@@ -11,6 +12,7 @@ import { scheduling } from "./scenarios/scheduling.ts";
 import { scripts } from "./scenarios/scripts.ts";
 import { skipping } from "./scenarios/skipping.ts";
 import { specChanges } from "./scenarios/spec-changes.ts";
+import { tokenFile } from "./scenarios/token-file.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
 
 /** Every scenario there is. What they asked of the API server is looked at last. */
@@ -24,6 +26,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...foreignHands,
   ...scheduling,
   ...skipping,
+  ...limitedWaiting,
+  ...tokenFile,
   ...scripts,
   ...specChanges,
   ...outages,

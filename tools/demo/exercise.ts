@@ -23,7 +23,7 @@ export interface ExerciseOptions {
   image?: string | undefined;
 }
 
-/** Every example in `dir`. Throws at a file that the demo cannot run. */
+/** Every example that is a file of `dir` itself; what needs more than a cluster has stands in a folder. Throws at a file that the demo cannot run. */
 export async function readExercises(dir: string, options: ExerciseOptions): Promise<Exercise[]> {
   const files = (await readdir(dir)).filter((file) => file.endsWith(".yaml")).sort();
   return Promise.all(

@@ -1,5 +1,5 @@
 /**
- * The two containers and two volumes that konductor puts into a pod. Every field that the API server would fill with something
+ * The containers and volumes that konductor puts into a pod. Every field that the API server would fill with something
  * else than we want is set, so that a second pass over the stored form finds nothing to do.
  *
  * The token's file is readable to both whatever the pod's securityContext says (pkg/volume/projected and FsUserFrom in
@@ -12,6 +12,8 @@ import {
   EXIT,
   GATE_CONTAINER,
   KEEPER_CONTAINER,
+  LEASE_DIR,
+  LEASE_VOLUME,
   STATE_DIR,
   STATE_VOLUME,
   TOKEN_AUDIENCE,
@@ -41,12 +43,16 @@ export interface ContainerPlan {
   /** Whether a fenced pod may queue again. */
   rerun: boolean;
   onLost: string;
+  /** Whether the user's containers read token and expiry. */
+  showsLease: boolean;
   resources: Resources;
 }
 
 const PROGRAM = ["node", "/konductor/gate.js"];
 const NOBODY = 65_532;
 const WORLD_READABLE = 0o644;
+/** Written at every renewal; outlives containers, not the pod. */
+const IN_MEMORY = { medium: "Memory", sizeLimit: "1Mi" } as const;
 
 /** Gate and keeper, in their order. */
 export function ownContainers(plan: ContainerPlan, injection: Injection): [Container, Container] {
@@ -68,6 +74,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
     volumeMounts: [
       { name: TOKEN_VOLUME, mountPath: TOKEN_DIR, readOnly: true },
       { name: STATE_VOLUME, mountPath: STATE_DIR },
+      ...(plan.showsLease ? [{ name: LEASE_VOLUME, mountPath: LEASE_DIR }] : []),
     ],
     // Why a gate failed shows in `kubectl describe pod`.
     terminationMessagePolicy: "FallbackToLogsOnError",
@@ -87,7 +94,8 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
 /** KEP-5532: when the keeper exits with this code, the kubelet stops every other container and reruns the pod in place. */
 const FENCE = { action: "RestartAllContainers", exitCodes: { operator: "In", values: [EXIT.fenced] } };
 
-export function ownVolumes(): Volume[] {
+/** `showsLease`: with the one that the user's containers read. */
+export function ownVolumes(showsLease: boolean): Volume[] {
   const token = {
     audience: TOKEN_AUDIENCE,
     path: TOKEN_PATH.slice(TOKEN_DIR.length + 1),
@@ -98,12 +106,13 @@ export function ownVolumes(): Volume[] {
       name: TOKEN_VOLUME,
       projected: { sources: [{ serviceAccountToken: token }], defaultMode: WORLD_READABLE },
     },
-    { name: STATE_VOLUME, emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+    { name: STATE_VOLUME, emptyDir: IN_MEMORY },
+    ...(showsLease ? [{ name: LEASE_VOLUME, emptyDir: IN_MEMORY }] : []),
   ];
 }
 
 function environment(
-  { lease, selfFencing, stopMs, rerun, onLost }: ContainerPlan,
+  { lease, selfFencing, stopMs, rerun, onLost, showsLease }: ContainerPlan,
   { url, host, ca }: Injection,
 ) {
   const values = {
@@ -115,6 +124,7 @@ function environment(
     [ENV.stopMs]: String(stopMs),
     [ENV.rerun]: String(rerun),
     [ENV.onLost]: onLost,
+    ...(showsLease && { [ENV.leaseDir]: LEASE_DIR }),
   };
   return Object.entries(values).map(([name, value]) => ({ name, value }));
 }

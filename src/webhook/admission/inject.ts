@@ -1,7 +1,11 @@
-/** Puts gate, keeper and their volumes into a pod, and leaves every container of the user as it is. */
+/**
+ * Puts gate, keeper and their volumes into a pod, and leaves every container of the user as it is, but for the mount of a volume that
+ * `token-file` asks for.
+ */
 import { waitsUnscheduled } from "../../lease/settings.ts";
 import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
 import { type Injection, isOwnContainer, ownContainers, ownVolumes } from "./containers.ts";
+import { withLeaseMount } from "./lease-volume.ts";
 import { countLeadingMesh } from "./mesh.ts";
 import type { Container, PodTemplate } from "./objects.ts";
 import type { PodPlan } from "./plan.ts";
@@ -22,6 +26,7 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
       stopMs: plan.stopMs,
       rerun: spec.restartPolicy !== "Never",
       onLost: plan.settings.onLost,
+      showsLease: plan.settings.tokenFile !== undefined,
       resources: ownResources(spec, [...spec.containers, ...init]),
     },
     injection,
@@ -32,7 +37,9 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
     ),
   );
   const place = countLeadingMesh(init);
-  const volumes = ownVolumes();
+  const { tokenFile } = plan.settings;
+  const users = (list: readonly Container[]) =>
+    list.map((container) => (tokenFile ? withLeaseMount(container, tokenFile) : container));
   return {
     ...pod,
     metadata: {
@@ -41,8 +48,9 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
     },
     spec: {
       ...spec,
-      initContainers: init.toSpliced(place, 0, ...containers),
-      volumes: mergeBy("name", spec.volumes ?? [], volumes),
+      initContainers: [...init.slice(0, place), ...containers, ...users(init.slice(place))],
+      containers: users(spec.containers),
+      volumes: mergeBy("name", spec.volumes ?? [], ownVolumes(tokenFile !== undefined)),
       ...(waitsUnscheduled(plan.settings) && {
         schedulingGates: mergeBy("name", spec.schedulingGates ?? [], [{ name: SCHEDULING_GATE }]),
       }),

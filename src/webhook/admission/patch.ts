@@ -1,5 +1,6 @@
 /** The difference between two versions of an object as a JSON patch (RFC 6902). */
 import jsonPatch, { type Operation } from "fast-json-patch";
+import { isOwnContainer } from "./containers.ts";
 import type { PodTemplate } from "./objects.ts";
 
 export type Patch = Operation[];
@@ -10,24 +11,25 @@ export function diff(before: object, after: object): Patch {
 
 /**
  * {@link diff} for pods. A comparison by index would rewrite every init container behind an inserted one; this one takes out and
- * puts in whole containers, so that no value of the user's passes through our hands.
+ * puts in our own whole, so that no value of the user's passes through our hands.
  */
 export function diffPod(before: PodTemplate, after: PodTemplate): Patch {
   const old = before.spec.initContainers ?? [];
   const wanted = after.spec.initContainers ?? [];
   if (old.length === 0 || isSameOrder(old, wanted)) return diff(before, after);
-  const kept = wanted.filter((container) => old.includes(container));
   const removals = old.flatMap(
     (container, index): Patch =>
-      kept.includes(container) ? [] : [{ op: "remove", path: `/spec/initContainers/${index}` }],
+      isOwnContainer(container) ? [{ op: "remove", path: `/spec/initContainers/${index}` }] : [],
   );
   const additions = wanted.flatMap(
     (container, index): Patch =>
-      kept.includes(container)
-        ? []
-        : [{ op: "add", path: `/spec/initContainers/${index}`, value: container }],
+      isOwnContainer(container)
+        ? [{ op: "add", path: `/spec/initContainers/${index}`, value: container }]
+        : [],
   );
-  const rest = diff(before, { ...after, spec: { ...after.spec, initContainers: old } });
+  const users = old.filter((container) => !isOwnContainer(container));
+  const placed = wanted.map((container) => (isOwnContainer(container) ? container : users.shift()));
+  const rest = diff({ ...before, spec: { ...before.spec, initContainers: placed } }, after);
   return [...removals.reverse(), ...additions, ...rest];
 }
 

@@ -14,6 +14,7 @@ import { hasPostStart, stopMs } from "../../lease/stop.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext } from "./context.ts";
+import { refuseTakenPath } from "./lease-volume.ts";
 import type { Metadata, PodSpec, PodTemplate } from "./objects.ts";
 import { type Path, refuseIdleLimit, refuseImpossible, refuseNamespace, refuseNodeName } from "./refusals.ts";
 
@@ -38,6 +39,7 @@ export function planPod(
   refuseImpossible(metadata, spec, path);
   refuseNodeName(settings, spec, path);
   refuseIdleLimit(settings, metadata, path);
+  refuseTakenPath(settings, spec, path);
   const stop = stopMs(spec);
   const lease = context.leases.get(namespace, settings.lease);
   const ttlMs = podTtlMs(settings, lease?.ttlMs);

@@ -6,12 +6,15 @@ import {
   GATE_CONTAINER,
   KEEPER_CONTAINER,
   LEASE_LABEL,
+  LEASE_VOLUME,
   STATE_VOLUME,
   TOKEN_VOLUME,
 } from "../../shared/names.ts";
 import { isOwnContainer } from "./containers.ts";
 import type { AdmissionContext } from "./context.ts";
 import type { Metadata, PodSpec } from "./objects.ts";
+
+const OWN_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, LEASE_VOLUME];
 
 /** The kubelet's mark on the API server's copy of a static pod. */
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
@@ -126,6 +129,6 @@ export function refuseImpossible(metadata: Metadata | undefined, spec: PodSpec, 
     }
   }
   for (const [index, { name }] of (isInjected ? [] : (spec.volumes ?? [])).entries()) {
-    if (name === TOKEN_VOLUME || name === STATE_VOLUME) refuse(`spec.volumes[${index}].name`, name, reserved);
+    if (OWN_VOLUMES.includes(name)) refuse(`spec.volumes[${index}].name`, name, reserved);
   }
 }

@@ -24,7 +24,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../../../src/kube/client.ts";
 import { type Clock, systemClock } from "../../../src/shared/clock.ts";
 import type { Logger } from "../../../src/shared/log.ts";
-import { ENV, STATE_VOLUME, TOKEN_PATH, TOKEN_VOLUME } from "../../../src/shared/names.ts";
+import { ENV, LEASE_VOLUME, STATE_VOLUME, TOKEN_PATH, TOKEN_VOLUME } from "../../../src/shared/names.ts";
 import { startLogServer } from "./log-server.ts";
 import { nodeApi } from "./node-api.ts";
 import { registerNode } from "./node-object.ts";
@@ -104,6 +104,7 @@ export async function startProcessNode(options: ProcessNodeOptions): Promise<Pro
       ...options.konductorEnv,
     }),
     [STATE_VOLUME]: (path) => ({ [ENV.stateDir]: path }),
+    [LEASE_VOLUME]: (path) => ({ [ENV.leaseDir]: path }),
   };
   const api = nodeApi(kube);
   let addresses = 0;

@@ -13,7 +13,6 @@ import type { Hold, Lease, LeaseRequest, LeaseStatus } from "../../../src/lease/
 import { hasCode } from "../../../src/shared/errors.ts";
 import { record, text } from "../../../src/shared/json.ts";
 import {
-  type ANNOTATION,
   GATE_CONTAINER,
   KEEPER_CONTAINER,
   LEASE_LABEL,
@@ -33,7 +32,8 @@ const CONTAINER = { image: "none" };
 export interface PodOptions {
   /** undefined: no label. */
   lease?: string | undefined;
-  annotations?: Partial<Record<keyof typeof ANNOTATION, string>>;
+  /** Named without their prefix. */
+  annotations?: Readonly<Record<string, string>>;
   restartPolicy?: "Never" | "OnFailure";
 }
 

@@ -9,7 +9,7 @@ const dir = join(import.meta.dirname, "../../../examples");
 const namespace = "konductor-demo";
 
 async function sources() {
-  const files = await readdir(dir);
+  const files = (await readdir(dir)).filter((file) => file.endsWith(".yaml"));
   return Promise.all(files.map(async (file) => ({ file, source: await readFile(join(dir, file), "utf8") })));
 }
 

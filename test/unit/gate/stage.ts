@@ -5,6 +5,7 @@ import { createClient } from "../../../src/gate/client.ts";
 import type { GateConfig } from "../../../src/gate/config.ts";
 import type { Context } from "../../../src/gate/context.ts";
 import { holdFile, type StoredHold } from "../../../src/gate/hold-file.ts";
+import { leaseFiles } from "../../../src/gate/lease-files.ts";
 import { prestopFile } from "../../../src/gate/prestop-file.ts";
 import { createRoute } from "../../../src/gate/route.ts";
 import { httpsTransport } from "../../../src/gate/transport.ts";
@@ -50,6 +51,7 @@ export async function openStage(certificate: Certificate, changes: Partial<GateC
     onLost: "terminate",
     tokenPath,
     stateDir,
+    leaseDir: undefined,
     terminationLogPath: join(stateDir, "termination-log"),
     ...changes,
   };
@@ -74,6 +76,7 @@ export async function openStage(certificate: Certificate, changes: Partial<GateC
     route,
     holdFile: holdFile(stateDir),
     prestopFile: prestopFile(stateDir),
+    leaseFiles: leaseFiles({ dir: config.leaseDir, nowMs: clock.nowMs, bootMs: clock.monotonicMs }),
     random: () => 0.5,
   };
   const controller = new AbortController();

@@ -76,6 +76,7 @@ describe("readSettings", () => {
     ["max-waiting", "-1", "a whole number from 0 to 2147483647 is allowed"],
     ["token-file", "lease", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/../etc", 'an absolute path such as "/var/run/lease" is allowed'],
+    ["token-file", "/a/./etc", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/", 'an absolute path such as "/var/run/lease" is allowed'],
     ["tll", "10m", "konductor knows no such annotation; did you mean konductor.io/ttl?"],
     ["if-hold", "wait", "konductor knows no such annotation; did you mean konductor.io/if-held?"],
@@ -107,6 +108,12 @@ describe("readSettings", () => {
     expect(read({}, { "konductor.io/lease": lease })).toMatchObject({ lease });
   });
 
+  it("takes a path with a slash at its end for the same", () => {
+    expect(read({ "konductor.io/token-file": "/var/run/lease/" })).toMatchObject({
+      tokenFile: "/var/run/lease",
+    });
+  });
+
   it("points out an annotation that was written as a label", () => {
     expect(read({}, { ...LABELS, "konductor.io/ttl": "10m" })).toBe(
       'metadata.labels[konductor.io/ttl]: Invalid value: "10m": konductor knows no such label; it belongs into the annotations',
@@ -124,15 +131,15 @@ describe("findUnsupported", () => {
   const find = (name: string, value: string) =>
     findUnsupported({ annotations: { [`konductor.io/${name}`]: value } });
 
-  it.each([
-    ["gate", "job", "allowed: init, scheduling"],
-    ["token-file", "/var/run/lease", "leave the annotation out"],
-  ])("says plainly that %s: %s is not brought yet", (name, value, allowed) => {
-    expect(find(name, value)).toBe(
-      `metadata.annotations[konductor.io/${name}]: Invalid value: ${JSON.stringify(value)}: ` +
-        `is not supported by this version of konductor; ${allowed}`,
-    );
-  });
+  it.each([["gate", "job", "allowed: init, scheduling"]])(
+    "says plainly that %s: %s is not brought yet",
+    (name, value, allowed) => {
+      expect(find(name, value)).toBe(
+        `metadata.annotations[konductor.io/${name}]: Invalid value: ${JSON.stringify(value)}: ` +
+          `is not supported by this version of konductor; ${allowed}`,
+      );
+    },
+  );
 
   it.each([
     ["if-held", "wait"],
@@ -148,6 +155,7 @@ describe("findUnsupported", () => {
     ["max-hold", "1h"],
     ["start-timeout", "1m"],
     ["on-lost", "continue"],
+    ["token-file", "/var/run/lease"],
   ])("has nothing against %s: %s", (name, value) => {
     expect(find(name, value)).toBeUndefined();
   });

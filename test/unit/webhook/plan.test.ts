@@ -97,6 +97,12 @@ describe("planPod", () => {
       marked(),
       /^spec\.volumes\[1\]\.name: Invalid value: "konductor-state"/,
     ],
+    [
+      "a volume with the name of what token-file mounts",
+      { volumes: [{ name: "konductor-lease" }] },
+      marked(),
+      /^spec\.volumes\[0\]\.name: Invalid value: "konductor-lease"/,
+    ],
   ])("refuses %s in one sentence", (_name, spec, metadata, sentence) => {
     expect(() => planPod(podWith(spec, metadata), NAMESPACE, contextWith())).toThrow(sentence);
   });

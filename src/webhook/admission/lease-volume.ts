@@ -1,0 +1,81 @@
+/**
+ * The volume in which gate and keeper leave token and expiry for the user's containers (`token-file`). Its mount is the one thing that
+ * is ever put into these.
+ */
+import { posix } from "node:path";
+import type { Settings } from "../../lease/settings.ts";
+import { KonductorError } from "../../shared/errors.ts";
+import { text } from "../../shared/json.ts";
+import { ANNOTATION, LEASE_VOLUME } from "../../shared/names.ts";
+import { isOwnContainer } from "./containers.ts";
+import { countLeadingMesh } from "./mesh.ts";
+import type { Container, PodSpec, Volume } from "./objects.ts";
+import type { Path } from "./refusals.ts";
+
+/** Volumes that the kubelet mounts read-only, whatever their mount says. */
+const READ_ONLY_KINDS = ["configMap", "secret", "downwardAPI", "projected"];
+
+type Mount = Record<string, unknown>;
+
+/** `container` with the mount. One that has it stays the same object. */
+export function withLeaseMount(container: Container, mountPath: string): Container {
+  const mounts = container.volumeMounts ?? [];
+  if (mounts.some((mount) => isOurs(mount, mountPath))) return container;
+  return { ...container, volumeMounts: [...mounts, { name: LEASE_VOLUME, mountPath, readOnly: true }] };
+}
+
+/** @throws KonductorError `Invalid` where something of the user's is mounted that leaves no place for the files. */
+export function refuseTakenPath({ tokenFile }: Settings, spec: PodSpec, path: Path): void {
+  if (tokenFile === undefined) return;
+  for (const [field, { volumeMounts = [] }] of userContainers(spec)) {
+    for (const [index, mount] of volumeMounts.entries()) {
+      if (isOurs(mount, tokenFile)) continue;
+      const rule = obstacle(mount, tokenFile, spec.volumes ?? []);
+      if (!rule) continue;
+      throw new KonductorError(
+        "Invalid",
+        `${path}spec.${field}.volumeMounts[${index}].mountPath: Invalid value: ${JSON.stringify(mount["mountPath"])}: ${rule}`,
+      );
+    }
+  }
+}
+
+/** Those that run after the gate, each with its field. */
+function userContainers({ initContainers = [], containers }: PodSpec): [string, Container][] {
+  const init = initContainers.filter((container) => !isOwnContainer(container));
+  const afterGate = new Set(init.slice(countLeadingMesh(init)));
+  return [
+    ...initContainers
+      .map((container, index): [string, Container] => [`initContainers[${index}]`, container])
+      .filter(([, container]) => afterGate.has(container)),
+    ...containers.map((container, index): [string, Container] => [`containers[${index}]`, container]),
+  ];
+}
+
+function isOurs(mount: Mount, mountPath: string): boolean {
+  return mount["name"] === LEASE_VOLUME && mount["readOnly"] === true && placeOf(mount) === mountPath;
+}
+
+function obstacle(mount: Mount, tokenFile: string, volumes: readonly Volume[]): string | undefined {
+  const place = placeOf(mount);
+  if (isWithin(place, tokenFile)) {
+    return `${ANNOTATION.tokenFile} puts its files into ${tokenFile}; any path outside of it is allowed`;
+  }
+  if (isWithin(tokenFile, place) && isReadOnly(mount, volumes)) {
+    return `it is read-only, so that ${ANNOTATION.tokenFile} ${tokenFile} cannot be mounted in it; name a path outside of it there`;
+  }
+  return undefined;
+}
+
+function isReadOnly(mount: Mount, volumes: readonly Volume[]): boolean {
+  const volume = volumes.find(({ name }) => name === mount["name"]);
+  return mount["readOnly"] === true || READ_ONLY_KINDS.some((kind) => volume?.[kind] !== undefined);
+}
+
+function placeOf({ mountPath }: Mount): string {
+  return posix.resolve("/", text(mountPath) ?? "");
+}
+
+function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder === "/" ? "/" : `${folder}/`);
+}
