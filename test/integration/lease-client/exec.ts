@@ -1,0 +1,209 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { waitFor } from "../../cluster/wait.ts";
+import type { Fixture } from "./fixture.ts";
+
+export function execTests(fixture: () => Fixture): void {
+  describe("exec", () => {
+    let dir: string;
+    let files = 0;
+    beforeAll(async () => {
+      dir = await mkdtemp(join(tmpdir(), "konductor-exec-"));
+    });
+    afterAll(() => rm(dir, { recursive: true }));
+
+    /** A file to which a command writes what it has to say. */
+    const newFile = () => join(dir, `file-${++files}`);
+    const read = (path: string) => readFile(path, "utf8").catch(() => "");
+    const written = (path: string, text: string) =>
+      waitFor({
+        what: `"${text}" in ${path}`,
+        withinMs: 30_000,
+        everyMs: 20,
+        holds: async () => (await read(path)).includes(text),
+      });
+    /** A shell command that shows every 20 ms, in milliseconds since the epoch, that it still runs. */
+    const beat = (path: string) => `while :; do date +%s%3N >> ${path}; sleep 0.02; done`;
+    async function lastBeatMs(path: string): Promise<number> {
+      const times = (await read(path)).trim().split("\n").map(Number);
+      return Math.max(...times);
+    }
+
+    test("passes token, expiry, output and exit code through, and releases", async () => {
+      const { newLease, lease, requests, start } = fixture();
+      const name = await newLease();
+      const tokens: number[] = [];
+      for (const code of [0, 7]) {
+        const script = `echo $KONDUCTOR_TOKEN $KONDUCTOR_EXPIRES $HOME; exit ${code}`;
+        const run = start("lease", "exec", name, "--", "sh", "-c", script);
+        expect(await run.ended).toBe(code);
+        expect(run.err).toBe("");
+        const [token = "", expires = "", home] = run.out.trim().split(" ");
+        tokens.push(Number(token));
+        expect(Math.abs(Date.parse(expires) - Date.now() - 60_000)).toBeLessThan(10_000);
+        expect(home).toBe(process.env["HOME"]);
+        const { status } = await lease(name);
+        expect(status.hold).toBeUndefined();
+        expect(status.history[0]).toMatchObject({ reason: "Released", token: Number(token) });
+        expect(await requests(name)).toEqual([]);
+      }
+      expect(tokens[1]).toBeGreaterThan(tokens[0] ?? 0);
+    });
+
+    test("ends as a shell does for a command that a signal ended, or that cannot be run", async () => {
+      const { newLease, start } = fixture();
+      const name = await newLease();
+      expect(await start("lease", "exec", name, "--", "sh", "-c", "kill -9 $$").ended).toBe(137);
+      const missing = start("lease", "exec", name, "--", "/no/such/command");
+      expect(await missing.ended).toBe(127);
+      expect(missing.err).toBe("error: cannot run /no/such/command: there is no such command\n");
+      expect(await start("lease", "exec", name, "--", dir).ended).toBe(126);
+    });
+
+    test("hands signals to the command, and goes on holding until that has ended", async () => {
+      const { newLease, lease, start } = fixture();
+      const name = await newLease();
+      const path = newFile();
+      const traps = ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2"]
+        .map((signal) => `trap 'echo ${signal} >> ${path}' ${signal}`)
+        .join("; ");
+      const script = `${traps}; echo ready > ${path}; until grep -q USR2 ${path}; do sleep 0.05; done; exit 3`;
+      const run = start("lease", "exec", name, "--", "bash", "-c", script);
+      await written(path, "ready");
+      for (const signal of ["INT", "TERM", "HUP", "QUIT", "USR1"]) {
+        run.child.kill(`SIG${signal}` as NodeJS.Signals);
+        await written(path, signal);
+      }
+      expect((await lease(name)).status.hold).toBeDefined();
+      run.child.kill("SIGUSR2");
+      expect(await run.ended).toBe(3);
+      expect((await lease(name)).status.hold).toBeUndefined();
+    });
+
+    test("runs nothing where the klease is held, or the command or the grace period is wrong", async () => {
+      const { koncli, newLease, requests } = fixture();
+      const name = await newLease();
+      const path = newFile();
+      const touch = ["--", "touch", path];
+      const tooLong = await koncli("lease", "exec", name, "--ttl", "20s", "--grace", "15s", ...touch);
+      expect(tooLong).toMatchObject({
+        code: 2,
+        err: expect.stringMatching(/--grace.* ttl 20s .* at most 8s /),
+      });
+      const forThis = await koncli("lease", "exec", name, "--grace", "45s", ...touch);
+      expect(forThis).toMatchObject({ code: 2, err: expect.stringMatching(/too long for the ttl 1m/) });
+      const undashed = await koncli("lease", "exec", name, "touch", path);
+      expect(undashed).toMatchObject({ code: 2, err: expect.stringMatching(/"--" has to stand before/) });
+      expect(await requests(name)).toEqual([]);
+      await koncli("lease", "acquire", name, "--holder", "one");
+      expect(await koncli("lease", "exec", name, ...touch)).toMatchObject({
+        code: 1,
+        err: expect.stringMatching(/is held by one since/),
+      });
+      // Its own name does not help: two would run at once.
+      expect(await koncli("lease", "exec", name, "--holder", "one", ...touch)).toMatchObject({ code: 1 });
+      expect(await read(path)).toBe("");
+    });
+
+    test("renews for as long as the command runs", async () => {
+      const { newLease, start, until } = fixture();
+      const name = await newLease({ ttl: "15s" });
+      const path = newFile();
+      const run = start(
+        "lease",
+        "exec",
+        name,
+        "--grace",
+        "1s",
+        "--",
+        "sh",
+        "-c",
+        `until [ -e ${path} ]; do sleep 0.05; done`,
+      );
+      const { status } = await until(
+        name,
+        "to be renewed",
+        // Beyond the ttl of the grant.
+        (lease) => (lease.status.hold?.renewals ?? 0) >= 3,
+        90_000,
+      );
+      expect(status.history).toEqual([]);
+      // Without a name of its own, another one on this host waits like anybody.
+      expect(await start("lease", "exec", name, "--wait", "--timeout", "1s", "--", "true").ended).toBe(1);
+      await writeFile(path, "");
+      expect(await run.ended).toBe(0);
+      expect(run.err).toBe("");
+    });
+
+    test("stops the command, and all that it has started, when an admin takes the klease", async () => {
+      const { koncliAs, newLease, start } = fixture();
+      const name = await newLease();
+      const [path, child] = [newFile(), newFile()];
+      const script = `trap 'echo TERM >> ${path}; exit 0' TERM; (trap '' TERM; ${beat(child)}) & echo ready > ${path}; wait`;
+      const run = start("lease", "exec", name, "--grace", "1s", "--", "bash", "-c", script);
+      await written(path, "ready");
+      await waitFor({
+        what: "the child to beat",
+        withinMs: 10_000,
+        holds: async () => (await read(child)) !== "",
+      });
+      expect(await koncliAs("admin", "lease", "release", name, "--force")).toMatchObject({ code: 0 });
+      expect(await run.ended).toBe(1);
+      expect(run.err).toMatch(/^error: klease .* was taken away by .*; acquire it again to go on\n$/);
+      expect(await read(path)).toContain("TERM");
+      const endedMs = await lastBeatMs(child);
+      await waitFor({
+        what: "time to pass without a beat",
+        withinMs: 10_000,
+        holds: async () => Date.now() - endedMs > 500,
+      });
+      expect(await lastBeatMs(child)).toBe(endedMs);
+    });
+
+    test("stops the command before the ttl is over when nobody renews any more", async () => {
+      const { environment, newLease, start, until } = fixture();
+      const name = await newLease({ ttl: "15s" });
+      const path = newFile();
+      // SIGTERM does not impress it.
+      const run = start(
+        "lease",
+        "exec",
+        name,
+        "--grace",
+        "1s",
+        "--",
+        "bash",
+        "-c",
+        `trap '' TERM; ${beat(path)}`,
+      );
+      await until(name, "to be renewed", ({ status }) => (status.hold?.renewals ?? 0) >= 1);
+      await environment.konductor.stop();
+      try {
+        const { hold } = (await fixture().lease(name)).status;
+        expect(await run.ended).toBe(1);
+        expect(run.err).toMatch(
+          /error: klease .* is lost: it could not be renewed for \d+s, and its ttl of 15s/,
+        );
+        // Nobody can be granted before its expiry, which counts from when konductor saw the last renewal.
+        expect(await lastBeatMs(path)).toBeLessThan(hold?.expiresMs ?? 0);
+      } finally {
+        await environment.konductor.start();
+      }
+      await until(name, "to be free", ({ status }) => status.hold === undefined);
+    });
+
+    test("does not renew what is not renewable, and stops in time", async () => {
+      const { newLease, start, lease } = fixture();
+      const name = await newLease({ ttl: "6s", renewable: false });
+      const path = newFile();
+      const run = start("lease", "exec", name, "--", "bash", "-c", beat(path));
+      await waitFor({ what: "a beat", withinMs: 20_000, holds: async () => (await read(path)) !== "" });
+      const { hold } = (await lease(name)).status;
+      expect(await run.ended).toBe(1);
+      expect(run.err).toMatch(/^error: klease .* is lost: it is not renewable/);
+      expect(await lastBeatMs(path)).toBeLessThan(hold?.expiresMs ?? 0);
+    });
+  });
+}

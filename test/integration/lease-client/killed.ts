@@ -1,0 +1,53 @@
+import { describe, expect, test } from "vitest";
+import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decide.ts";
+import { type Fixture, waits } from "./fixture.ts";
+
+/** Processes start meanwhile. */
+const SLOW_MACHINE_MS = 5_000;
+
+export function killedTests(fixture: () => Fixture): void {
+  describe("killed by SIGKILL", () => {
+    test("while it holds: the klease is free after its ttl, and not before", async () => {
+      const { newLease, start, until } = fixture();
+      const name = await newLease({ ttl: "4s" });
+      const command = ["sh", "-c", "echo $$; exec sleep 60"];
+      const holder = start("lease", "exec", name, "--holder", "one", "--", ...command);
+      await until(name, "to be held", ({ status }) => status.hold?.confirmed === true);
+      const waiter = start("lease", "acquire", name, "--holder", "two", "--wait", "--timeout", "60s");
+      await waits(fixture(), waiter, name, "two");
+      holder.child.kill("SIGKILL");
+      const killedMs = Date.now();
+      const { hold } = (await fixture().lease(name)).status;
+      expect(await waiter.ended).toBe(0);
+      // As the docs say, nobody has stopped the command.
+      process.kill(Number(holder.out), "SIGKILL");
+      const { status } = await fixture().lease(name);
+      const past = status.history.find(({ token }) => token === hold?.token);
+      expect(past).toMatchObject({ holder: "one", reason: "Expired" });
+      expect(past?.endedMs).toBeGreaterThanOrEqual(hold?.expiresMs ?? 0);
+      expect(status.hold?.acquiredMs).toBeLessThan(killedMs + 4_000 + EXPIRY_ALLOWANCE_MS + SLOW_MACHINE_MS);
+    });
+
+    test("while it waits: it blocks nobody for more than 10 s", async () => {
+      const { koncli, newLease, start, lease } = fixture();
+      const name = await newLease();
+      await koncli("lease", "acquire", name, "--holder", "one");
+      const flags = ["--wait", "--timeout", "10m"];
+      const dead = start("lease", "acquire", name, "--holder", "dead", "--priority", "9", ...flags);
+      await waits(fixture(), dead, name, "dead");
+      const waiter = start("lease", "acquire", name, "--holder", "two", ...flags);
+      await waits(fixture(), waiter, name, "two");
+      dead.child.kill("SIGKILL");
+      await dead.ended;
+      const freeMs = Date.now();
+      await koncli("lease", "release", name, "--holder", "one");
+      expect(await waiter.ended).toBe(0);
+      expect(Date.now() - freeMs).toBeLessThan(CONFIRM_WITHIN_MS + SLOW_MACHINE_MS);
+      const { history } = (await lease(name)).status;
+      expect(history.map(({ holder, reason }) => [holder, reason])).toEqual([
+        ["dead", "NotConfirmed"],
+        ["one", "Released"],
+      ]);
+    });
+  });
+}
