@@ -36,7 +36,7 @@ export async function runKeeper(context: Context, termination: Termination): Pro
   log.info(`this pod is asked to stop: releasing klease ${config.lease}`);
   const termMs = termination.atMs() ?? bootMs();
   const beganMs = prestopFile.read(termMs);
-  await releaseHold(context, hold.token, beganMs === undefined ? undefined : termMs - beganMs);
+  await releaseHold(context, hold, beganMs === undefined ? undefined : termMs - beganMs);
   return EXIT.done;
 }
 

@@ -247,6 +247,20 @@ test("a release that is not answered is sent again for 25 s; the keeper then end
   expect(context.holdFile.read(LEASE)?.state).toBe("held");
 });
 
+test("the release of a hold that was lost is tried for 5 s, since the kubelet proves main's end when the keeper has ended", async () => {
+  const { server, clock, hold } = await start({ fencing: false });
+  hold({ deadline: clock.monotonicMs() - 1, state: "lost" });
+  server.play(PATH.renew, silent);
+  server.play(PATH.release, silent);
+  const { exit, ended } = run();
+  stage.terminate();
+  await server.received(PATH.release);
+  await clock.turn(4_900);
+  expect(ended()).toBe(false);
+  await clock.turn(100);
+  expect(await exit).toBe(EXIT.done);
+});
+
 test.each([
   [200, { released: false }],
   [409, { reason: "NotHolder" }],
