@@ -2,10 +2,13 @@ import { stringify } from "yaml";
 import { record } from "../shared/json.ts";
 import { GROUP } from "../shared/names.ts";
 
+/** As kubectl does, times are quoted: readers of YAML 1.1 would make dates of them. */
+const YAML = { compat: "yaml-1.1" } as const;
+
 /** An API object as `-o json` or `-o yaml` prints it: as kubectl does, without who manages which field. */
 export function formatObject(object: unknown, output: "json" | "yaml"): string {
   const shown = Array.isArray(object) ? object : withoutManagedFields(object);
-  return output === "json" ? `${JSON.stringify(shown, null, 4)}\n` : stringify(shown);
+  return output === "json" ? `${JSON.stringify(shown, null, 4)}\n` : stringify(shown, YAML);
 }
 
 function withoutManagedFields(object: unknown): unknown {

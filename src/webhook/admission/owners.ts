@@ -6,6 +6,7 @@ import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
 import { marksOf, propagate, withdraw, withRecord } from "./propagation.ts";
 import { refuseSkip } from "./refusals.ts";
+import { warnRollout } from "./rollout.ts";
 
 const TEMPLATE = "spec.template.";
 const JOB_TEMPLATE = "spec.jobTemplate.spec.template.";
@@ -102,8 +103,10 @@ export function warnOwner(
   context: AdmissionContext,
 ): string[] {
   const { template } = owner.spec;
-  if (isLabelled(template)) refuseSkip(template.metadata, TEMPLATE, undefined);
-  if (isLabelled(template)) return planPod(template, namespace, context, TEMPLATE).warnings;
+  if (isLabelled(template)) {
+    refuseSkip(template.metadata, TEMPLATE, undefined);
+    return [...planPod(template, namespace, context, TEMPLATE).warnings, ...warnRollout(kind, owner)];
+  }
   if (!isLabelled(owner)) return [];
   const place = `${TEMPLATE}metadata.labels[${LEASE_LABEL}]`;
   return [`metadata.labels[${LEASE_LABEL}] has no effect on a ${kind}: put it on its pods, ${place}`];

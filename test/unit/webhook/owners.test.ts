@@ -228,7 +228,13 @@ describe("warnOwner", () => {
   });
 
   it("has nothing to say where the pods carry it", () => {
-    expect(warn(marked(), marked())).toEqual([]);
+    const owner = ownerWith(marked(), marked(), { strategy: { type: "Recreate" } });
+    expect(warnOwner("Deployment", owner, NAMESPACE, CONTEXT)).toEqual([]);
+    expect(warn({}, {})).toEqual([]);
+  });
+
+  it("says that a rolling update of pods that carry it cannot end", () => {
+    expect(warn({}, marked())).toEqual([expect.stringMatching(/^spec\.strategy: .* Recreate/)]);
     expect(warn({}, {})).toEqual([]);
   });
 
