@@ -1,6 +1,11 @@
 /** Many who want one klease at once, each a process of its own. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { follow } from "../../src/client/follow.ts";
+import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
+import { parseLease } from "../../src/lease/codec.ts";
+import { systemClock } from "../../src/shared/clock.ts";
+import { record } from "../../src/shared/json.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { koncli } from "./koncli.ts";
 import { callsByUser } from "./lease-client/audit.ts";
@@ -94,3 +99,95 @@ test(
   },
   TIMEOUT_MS,
 );
+
+const WAITERS = 1_000;
+const PRIORITIES = 5;
+const LATE = 20;
+const CREATED_AT_ONCE = 20;
+
+test(
+  `${WAITERS} requests are served by priority, then by age; who comes later overtakes by a higher priority only`,
+  async () => {
+    const { environment, namespace, newLease, lease } = fixture;
+    const { client } = environment;
+    const name = await newLease({ ttl: "1h" });
+    const create = (holder: string, priority: number) =>
+      client.create(LEASE_REQUESTS, {
+        metadata: { namespace, name: holder },
+        spec: { lease: name, holder, priority },
+      });
+    const createAll = async (count: number, prefix: string, priorityOf: (index: number) => number) => {
+      for (let begin = 0; begin < count; begin += CREATED_AT_ONCE) {
+        const some = Array.from(
+          { length: Math.min(CREATED_AT_ONCE, count - begin) },
+          (_, offset) => begin + offset,
+        );
+        await Promise.all(some.map((index) => create(`${prefix}-${index}`, priorityOf(index))));
+      }
+    };
+    const queue = async () => {
+      const { items } = await client.list(LEASE_REQUESTS, { namespace });
+      return items
+        .map(record)
+        .map(({ spec }) => record(spec))
+        .filter((spec) => spec["lease"] === name);
+    };
+
+    await create("holder", 0);
+    await fixture.until(name, "to be held", ({ status }) => status.hold !== undefined);
+    await createAll(WAITERS, "waiter", (index) => (index * 7) % PRIORITIES);
+    const early = await queue();
+
+    const scope = new AbortController();
+    const { signal } = scope;
+    const klease = follow({
+      ...{ client, namespace, signal, clock: systemClock(), random: Math.random },
+      ...{ resource: LEASES, selector: { name }, parse: parseLease },
+    });
+    const served: string[] = [];
+    let token = 0;
+    let late: Record<string, unknown>[] = [];
+    const beganMs = performance.now();
+    while (served.length <= WAITERS + 2 * LATE) {
+      const hold = await klease.until((objects) => {
+        const found = objects.get(name)?.status.hold;
+        return found && found.token > token ? found : undefined;
+      }, signal);
+      served.push(hold.holder);
+      token = hold.token;
+      if (served.length === WAITERS / 2) {
+        await createAll(LATE, "urgent", () => PRIORITIES);
+        await createAll(LATE, "patient", () => 0);
+        late = (await queue()).filter(({ holder }) => /^(urgent|patient)/.test(String(holder)));
+      }
+      await client.delete(LEASE_REQUESTS, { namespace, name: hold.ref.name });
+    }
+    const tookMs = performance.now() - beganMs;
+    scope.abort();
+    process.stderr.write(
+      `${served.length} requests served one after the other: ${(tookMs / served.length).toFixed(1)} ms each\n`,
+    );
+
+    const inOrder = (specs: Record<string, unknown>[]) =>
+      specs.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1)).map(({ holder }) => holder);
+    const isUrgent = (holder: unknown) => String(holder).startsWith("urgent");
+    expect(served.filter((holder) => !isUrgent(holder))).toEqual([
+      "holder",
+      ...inOrder([...early, ...late].filter(({ holder }) => holder !== "holder" && !isUrgent(holder))),
+    ]);
+    expect(served.slice(WAITERS / 2, WAITERS / 2 + LATE)).toEqual(
+      inOrder(late.filter(({ holder }) => isUrgent(holder))),
+    );
+    expect(await queue()).toEqual([]);
+    expect((await fixture.until(name, "to be free", ({ status }) => !status.hold)).status.waiters ?? 0).toBe(
+      0,
+    );
+    expect((await lease(name)).status.hold).toBeUndefined();
+  },
+  TIMEOUT_MS,
+);
+
+/** Sorts as they have to be served. */
+function rank({ priority, requestedAt, holder }: Record<string, unknown>): string {
+  return `${PRIORITIES - Number(priority)} ${requestedAt} ${holder}`;
+}
