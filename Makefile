@@ -2,10 +2,10 @@
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build image test lint types unit integration demo cluster clean
+.PHONY: help build image test lint types unit integration test-life demo chaos cluster clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
 build: $(INSTALLED) ## dist/konductor.js, dist/gate.js, dist/koncli.js
 	@npm run --silent build
 image: $(INSTALLED) ## dist/image.tar, an OCI archive, without a container engine
@@ -20,8 +20,12 @@ unit: $(INSTALLED) ## tests that need nothing but Node
 	@npm run --silent test:unit
 integration: $(INSTALLED) ## tests against a real API server
 	@npm run --silent test:integration
+test-life: $(INSTALLED) ## every way in which a hold ends, on a kubelet, with bounds and measured times
+	@npm run --silent test:life
 demo: $(INSTALLED) ## two examples on a cluster of their own, with a timeline; GUARD=off, CLUSTER=current
 	@npm run --silent demo
+chaos: $(INSTALLED) ## faults at random on a kubelet, and proof that no two ran; SECONDS=60, SEED=1, GUARD=off
+	@npm run --silent chaos
 cluster: $(INSTALLED) ## a real Kubernetes to try things by hand
 	@npm run --silent cluster
 clean: ## remove what was built

@@ -19,6 +19,10 @@ export interface KubeletNode {
   kill(name: NodeProcessName): Promise<void>;
   /** Starts a killed process again and returns when it answers. */
   start(name: NodeProcessName): Promise<void>;
+  /** SIGSTOP: the process keeps its connections and does nothing; containers run on. */
+  pause(name: NodeProcessName): void;
+  /** SIGCONT. */
+  resume(name: NodeProcessName): void;
   /** Ends the kubelet (SIGKILL): its containers run on and the node turns NotReady after `node-monitor-grace-period`. */
   stopKubelet(): Promise<void>;
   /** Starts the kubelet again and returns when its healthz answers. */
@@ -28,7 +32,9 @@ export interface KubeletNode {
    * Traffic between a hostNetwork pod and the node itself cannot be cut.
    */
   partition(cut: Partition): Promise<void>;
-  /** Takes back every `partition`. */
+  /** Drops every packet between the kubelet and the API server until `heal()`; pods and containers go on. */
+  cutKubelet(): Promise<void>;
+  /** Takes back every cut. */
   heal(): Promise<void>;
 }
 

@@ -7,8 +7,9 @@ import { run } from "./command.ts";
 import type { StartedControlPlane } from "./control-plane.ts";
 import { writeTestImages } from "./image/test-images.ts";
 import type { KubeletNode, NodeProcessName } from "./kubelet-node-api.ts";
+import { KUBELET_API_SERVER_ADDRESS } from "./network/addresses.ts";
 import type { NodeNetwork } from "./network/namespace.ts";
-import { cut, healAll } from "./network/partition.ts";
+import { cut, cutKubelet, healAll } from "./network/partition.ts";
 import { cniConfig, containerdConfig, kubeletConfig, nodePaths } from "./node-config.ts";
 import { managedProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
@@ -112,9 +113,12 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
     },
     kill: (name) => processes[name].kill(),
     start: (name) => processes[name].start(),
+    pause: (name) => processes[name].pause(),
+    resume: (name) => processes[name].resume(),
     stopKubelet: () => processes.kubelet.kill(),
     startKubelet: () => processes.kubelet.start(),
     partition: (partition) => cut(network, partition),
+    cutKubelet: () => cutKubelet(network),
     heal: () => healAll(network),
   };
 }
@@ -135,13 +139,16 @@ async function writeConfiguration({ binaries, controlPlane, network }: KubeletNo
     healthzPort: KUBELET_HEALTHZ_PORT,
     clientCaFile: join(pki.dir, "ca.crt"),
   });
+  const kubeletUrl = new URL(controlPlane.apiServerUrl);
+  kubeletUrl.hostname = KUBELET_API_SERVER_ADDRESS;
   return {
     containerd: await write("containerd.toml", containerdConfig(binaries, paths)),
     kubelet: await write("kubelet.yaml", stringify(kubelet)),
-    kubeletKubeconfig: await pki.kubeconfig("kubelet", {
-      commonName: `system:node:${NODE_NAME}`,
-      organization: "system:nodes",
-    }),
+    kubeletKubeconfig: await pki.kubeconfig(
+      "kubelet",
+      { commonName: `system:node:${NODE_NAME}`, organization: "system:nodes" },
+      kubeletUrl.origin,
+    ),
     proxyKubeconfig: await pki.kubeconfig("kube-proxy", { commonName: "system:kube-proxy" }),
   };
 }

@@ -3,14 +3,15 @@ import { join } from "node:path";
 import { type Authority, newAuthority, newKey, type Pair, type Subject } from "./certificates.ts";
 import { writeKubeconfig } from "./kubeconfig.ts";
 import { API_SERVER_CLUSTER_IP } from "./kubelet-node-api.ts";
+import { KUBELET_API_SERVER_ADDRESS } from "./network/addresses.ts";
 
 /** A cluster's authority and the files that its processes read. */
 export interface Pki {
   readonly dir: string;
   readonly authority: Authority;
   readonly admin: Pair;
-  /** Writes `NAME.kubeconfig` for a new certificate and returns its path. */
-  kubeconfig(name: string, subject: Subject): Promise<string>;
+  /** Writes `NAME.kubeconfig` for a new certificate and returns its path. `url`: by which it reaches the API server, if not by its own. */
+  kubeconfig(name: string, subject: Subject, url?: string): Promise<string>;
 }
 
 export interface PkiOptions {
@@ -41,6 +42,7 @@ export async function newPki({ dir, address, apiServerUrl }: PkiOptions): Promis
       address,
       "127.0.0.1",
       API_SERVER_CLUSTER_IP,
+      KUBELET_API_SERVER_ADDRESS,
       "localhost",
       "kubernetes",
       "kubernetes.default.svc",
@@ -62,10 +64,10 @@ export async function newPki({ dir, address, apiServerUrl }: PkiOptions): Promis
     dir: pkiDir,
     authority,
     admin,
-    async kubeconfig(name, subject) {
+    async kubeconfig(name, subject, url = apiServerUrl) {
       const path = join(dir, `${name}.kubeconfig`);
       const user = await authority.issue(subject);
-      await writeKubeconfig({ path, url: apiServerUrl, caPem: authority.certificatePem, user });
+      await writeKubeconfig({ path, url, caPem: authority.certificatePem, user });
       return path;
     },
   };

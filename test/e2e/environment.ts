@@ -1,7 +1,9 @@
 import type { KubeClient } from "../../src/kube/api.ts";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Kubectl } from "../integration/kubectl.ts";
+import type { Figure } from "./figures.ts";
 import type { Journal } from "./journal.ts";
+import type { Row } from "./rows.ts";
 
 export type NodeKind = "kubelet" | "process";
 
@@ -14,6 +16,8 @@ export interface PodName {
 export interface Konductor {
   /** Ends the elected replica with SIGKILL and resolves when it is dead; whatever runs it starts it again. */
   killArbiter(): Promise<void>;
+  /** Stops the elected replica with SIGSTOP; resolves with what lets it go on. */
+  pauseArbiter(): Promise<() => Promise<void>>;
   /** Stops every replica (SIGKILL) and keeps them stopped. */
   stop(): Promise<void>;
   /** Starts them again and resolves when they are ready. */
@@ -38,12 +42,16 @@ export interface Environment {
   createNamespace(): Promise<string>;
   /** Where workloads of one Lease write what they do; outside the cluster, so that it outlives pods. */
   journal(lease: string): Journal;
+  /** Makes a time known that was measured; `expectWithin` checks it as well. */
+  report(figure: Figure): void;
   stop(): Promise<void>;
 }
 
 /** One thing that has to be true on every node, or on a kubelet only. */
 export interface Scenario {
   name: string;
+  /** Of the table that `make test-life` prints. */
+  row?: Row;
   /** Why the process node cannot show it. */
   needsKubelet?: string;
   /** Nothing runs beside it: it changes what others rely on (kills the arbiter, stops the API server), or measures a time. */

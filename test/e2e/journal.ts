@@ -4,17 +4,21 @@
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { defined } from "../../src/shared/json.ts";
 
 export interface Entry {
   atMs: number;
   event: string;
   /** The pod's name. */
   by: string;
+  /** The fencing token under which it ran, where it was told how to find it out. */
+  token?: number;
 }
 
 /** From the first to the last sign of life of one main process. */
 export interface Run {
   by: string;
+  token?: number;
   fromMs: number;
   toMs: number;
   /** Whether it said that it ended. */
@@ -40,20 +44,27 @@ function parse(text: string): Entry[] {
     .split("\n")
     .filter((line) => line !== "")
     .map((line) => {
-      const [uptimeSeconds, event = "", by = ""] = line.split(" ");
-      return { atMs: Number(uptimeSeconds) * 1_000, event, by };
+      const [uptimeSeconds, event = "", by = "", token] = line.split(" ");
+      return {
+        atMs: Number(uptimeSeconds) * 1_000,
+        event,
+        by,
+        ...defined({ token: token ? Number(token) : undefined }),
+      };
     });
 }
 
 function runsOf(entries: readonly Entry[]): Run[] {
   const runs: Run[] = [];
   const current = new Map<string, Run>();
-  for (const { atMs, event, by } of entries) {
-    let run = current.get(by);
+  for (const { atMs, event, by, token } of entries) {
+    // A pod may run again under another hold, and an earlier main must not be taken for the later one.
+    const key = `${by} ${token}`;
+    let run = current.get(key);
     if (event === "start" || !run) {
-      run = { by, fromMs: atMs, toMs: atMs, ended: false };
+      run = { by, fromMs: atMs, toMs: atMs, ended: false, ...defined({ token }) };
       runs.push(run);
-      current.set(by, run);
+      current.set(key, run);
     }
     run.toMs = Math.max(run.toMs, atMs);
     if (event === "end") run.ended = true;
@@ -62,10 +73,10 @@ function runsOf(entries: readonly Entry[]): Run[] {
 }
 
 /** Pairs of runs that were alive at the same time. Signs of life come each 100 ms, so a shorter overlap can hide. */
-export function overlaps(runs: readonly Run[]): [Run, Run][] {
+export function overlaps<T extends Run>(runs: readonly T[]): [T, T][] {
   const sorted = runs.toSorted((a, b) => a.fromMs - b.fromMs);
-  const found: [Run, Run][] = [];
-  let latest: Run | undefined;
+  const found: [T, T][] = [];
+  let latest: T | undefined;
   for (const run of sorted) {
     if (latest && run.fromMs < latest.toMs) found.push([latest, run]);
     if (!latest || run.toMs > latest.toMs) latest = run;
@@ -73,7 +84,7 @@ export function overlaps(runs: readonly Run[]): [Run, Run][] {
   return found;
 }
 
-/** The shell function `j EVENT`: one short append, which the kernel does not interleave with another. */
+/** The shell function `j EVENT`: one short append, which the kernel does not interleave with another. It knows `$token`, if that is set. */
 export function journalFunction(path: string): string {
-  return `j() { read -r t _ < /proc/uptime; echo "$t $1 $HOSTNAME" >> ${path}; }`;
+  return `j() { read -r t _ < /proc/uptime; echo "$t $1 $HOSTNAME\${token:+ $token}" >> ${path}; }`;
 }

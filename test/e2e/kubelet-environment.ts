@@ -9,6 +9,7 @@ import { waitFor } from "../cluster/wait.ts";
 import { kubectlOf } from "../integration/kubectl.ts";
 import { adminClient } from "./admin-client.ts";
 import type { Environment, PodName } from "./environment.ts";
+import { figureLog } from "./figures.ts";
 import { openJournal } from "./journal.ts";
 import { writeKoncliImage } from "./koncli-image.ts";
 import { createNamespace } from "./namespace.ts";
@@ -18,8 +19,10 @@ const root = join(import.meta.dirname, "../..");
 const REPLICAS = 2;
 /** Of the Deployment's containers. */
 const SECURE_PORT = 8443;
+const STATUS_WITHIN_MS = 10_000;
 
 export interface KubeletEnvironmentOptions {
+  /** KONDUCTOR_FIGURES is read from it: a file for what scenarios measure. */
   env: Readonly<Record<string, string | undefined>>;
   /** Where progress goes. */
   stream: { isTTY?: boolean; write(text: string): unknown };
@@ -41,16 +44,33 @@ export async function startKubeletEnvironment({
   const journalDir = join(cluster.dir, "journal");
   let namespaces = 0;
 
+  /** A container's status comes a moment after its first sign of life. */
   async function containerId({ namespace, name }: PodName, container: string): Promise<string> {
-    const status = record(record(await client.get(PODS, { namespace, name }))["status"]);
-    const all = [...list(status["initContainerStatuses"]), ...list(status["containerStatuses"])].map(record);
-    const found = text(all.find((each) => each["name"] === container)?.["containerID"]);
-    if (!found) throw new Error(`container ${container} of pod ${namespace}/${name} has not run`);
-    return found.replace("containerd://", "");
+    let found: string | undefined;
+    await waitFor({
+      what: `container ${container} of pod ${namespace}/${name} to have a status`,
+      withinMs: STATUS_WITHIN_MS,
+      async holds() {
+        const status = record(record(await client.get(PODS, { namespace, name }))["status"]);
+        const all = [...list(status["initContainerStatuses"]), ...list(status["containerStatuses"])];
+        found = text(all.map(record).find((each) => each["name"] === container)?.["containerID"]);
+        return found !== undefined;
+      },
+    });
+    return (found ?? "").replace("containerd://", "");
   }
 
   async function killContainer(pod: PodName, container: string, signal: NodeJS.Signals): Promise<void> {
     await node?.signalContainer(await containerId(pod, container), signal);
+  }
+
+  async function arbiter(): Promise<PodName> {
+    const election = record(
+      await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
+    );
+    const name = text(record(election["spec"])["holderIdentity"]);
+    if (!name) throw new Error("nobody is elected");
+    return { namespace: SYSTEM_NAMESPACE, name };
   }
 
   async function scale(replicas: number): Promise<void> {
@@ -96,13 +116,11 @@ export async function startKubeletEnvironment({
     kubectl,
     killContainer,
     konductor: {
-      async killArbiter() {
-        const election = record(
-          await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
-        );
-        const name = text(record(election["spec"])["holderIdentity"]);
-        if (!name) throw new Error("nobody is elected");
-        await killContainer({ namespace: SYSTEM_NAMESPACE, name }, "konductor", "SIGKILL");
+      killArbiter: async () => killContainer(await arbiter(), "konductor", "SIGKILL"),
+      async pauseArbiter() {
+        const id = await containerId(await arbiter(), "konductor");
+        await node.signalContainer(id, "SIGSTOP");
+        return () => node.signalContainer(id, "SIGCONT");
       },
       async stop() {
         await scale(0);
@@ -141,6 +159,7 @@ export async function startKubeletEnvironment({
       return name;
     },
     journal: (lease) => openJournal(journalDir, lease),
+    report: figureLog({ node: "kubelet", stream, path: env["KONDUCTOR_FIGURES"] }),
     async stop() {
       await client.close();
       await cluster.stop();

@@ -14,6 +14,7 @@ import { type Kubectl, kubectlOf } from "../integration/kubectl.ts";
 import { adminClient } from "./admin-client.ts";
 import { startBalancer } from "./balancer.ts";
 import type { Environment } from "./environment.ts";
+import { figureLog } from "./figures.ts";
 import { openJournal } from "./journal.ts";
 import { createNamespace } from "./namespace.ts";
 import { createReplica, type Replica } from "./replica.ts";
@@ -21,6 +22,7 @@ import { createReplica, type Replica } from "./replica.ts";
 const root = join(import.meta.dirname, "../..");
 
 export interface ProcessEnvironmentOptions {
+  /** KONDUCTOR_FIGURES is read from it: a file for what scenarios measure. */
   env: Readonly<Record<string, string | undefined>>;
   /** Where progress goes. */
   stream: { isTTY?: boolean; write(text: string): unknown };
@@ -60,6 +62,16 @@ export async function startProcessEnvironment({
     await client.close();
     await cluster.stop();
   }
+  async function elected(): Promise<Replica> {
+    const election = record(
+      await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
+    );
+    const holder = text(record(election["spec"])["holderIdentity"]);
+    const arbiter = replicas.find(({ identity }) => identity === holder);
+    if (!arbiter) throw new Error(`nobody of us is elected, but ${holder}`);
+    return arbiter;
+  }
+
   const start = async () => void (await Promise.all(replicas.map((replica) => replica.start())));
 
   try {
@@ -103,15 +115,15 @@ export async function startProcessEnvironment({
     kubectl,
     konductor: {
       async killArbiter() {
-        const election = record(
-          await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
-        );
-        const holder = text(record(election["spec"])["holderIdentity"]);
-        const arbiter = replicas.find(({ identity }) => identity === holder);
-        if (!arbiter) throw new Error(`nobody of us is elected, but ${holder}`);
+        const arbiter = await elected();
         await arbiter.kill();
         // As a kubelet would.
         void arbiter.start();
+      },
+      async pauseArbiter() {
+        const arbiter = await elected();
+        arbiter.signal("SIGSTOP");
+        return async () => arbiter.signal("SIGCONT");
       },
       stop: async () => void (await Promise.all(replicas.map((replica) => replica.kill()))),
       start,
@@ -125,6 +137,7 @@ export async function startProcessEnvironment({
       return name;
     },
     journal: (lease) => openJournal(journalDir, lease),
+    report: figureLog({ node: "process", stream, path: env["KONDUCTOR_FIGURES"] }),
     stop,
   };
 }

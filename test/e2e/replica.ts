@@ -10,6 +10,7 @@ export interface Replica {
   start(): Promise<void>;
   /** SIGKILL; resolves when it is dead. */
   kill(): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
   log(): Promise<string>;
 }
 
@@ -57,6 +58,7 @@ export function createReplica({
       child.kill("SIGKILL");
       await exited;
     },
+    signal: (signal) => void child?.kill(signal),
     log: () => readFile(logPath, "utf8").catch(() => ""),
   };
 }

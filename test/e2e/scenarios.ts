@@ -1,10 +1,19 @@
 import type { Scenario } from "./environment.ts";
+import { arbiters } from "./scenarios/arbiters.ts";
 import { ending } from "./scenarios/ending.ts";
 import { fencing } from "./scenarios/fencing.ts";
 import { foreignHands } from "./scenarios/foreign-hands.ts";
+import { jobFeatures } from "./scenarios/job-features.ts";
+import { keeperTroubles } from "./scenarios/keeper-troubles.ts";
+import { kubernetesEnds } from "./scenarios/kubernetes-ends.ts";
 import { limitedWaiting } from "./scenarios/limited-waiting.ts";
+import { longOutages } from "./scenarios/long-outages.ts";
+import { lostNodes } from "./scenarios/lost-nodes.ts";
+import { mainEnds } from "./scenarios/main-ends.ts";
+import { neverStarts } from "./scenarios/never-starts.ts";
 import { nodeFaults } from "./scenarios/node-faults.ts";
 import { outages } from "./scenarios/outages.ts";
+import { partitions } from "./scenarios/partitions.ts";
 import { queue } from "./scenarios/queue.ts";
 import { refusals } from "./scenarios/refusals.ts";
 import { rights } from "./scenarios/rights.ts";
@@ -12,6 +21,7 @@ import { scheduling } from "./scenarios/scheduling.ts";
 import { scripts } from "./scenarios/scripts.ts";
 import { skipping } from "./scenarios/skipping.ts";
 import { specChanges } from "./scenarios/spec-changes.ts";
+import { successors } from "./scenarios/successors.ts";
 import { tokenFile } from "./scenarios/token-file.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
 
@@ -19,7 +29,13 @@ import { turnTaking } from "./scenarios/turn-taking.ts";
 export const SCENARIOS: readonly Scenario[] = [
   ...turnTaking,
   ...ending,
+  ...mainEnds,
+  ...kubernetesEnds,
   ...fencing,
+  ...partitions,
+  ...keeperTroubles,
+  ...neverStarts,
+  ...successors,
   ...nodeFaults,
   ...queue,
   ...refusals,
@@ -27,9 +43,13 @@ export const SCENARIOS: readonly Scenario[] = [
   ...scheduling,
   ...skipping,
   ...limitedWaiting,
+  ...jobFeatures,
   ...tokenFile,
   ...scripts,
   ...specChanges,
   ...outages,
+  ...longOutages,
+  ...arbiters,
+  ...lostNodes,
   ...rights,
 ];

@@ -35,6 +35,7 @@ function define(scenario: Scenario, node: Environment["node"], environment: () =
         `--- konductor, after "${name}" failed\n${await environment().konductor.logs().catch(String)}\n`,
       );
     });
-    await run(environment());
+    const shared = environment();
+    await run({ ...shared, report: (figure) => shared.report({ ...figure, scenario: name }) });
   });
 }

@@ -16,6 +16,8 @@ export interface Workload {
   exitCode?: number;
   /** The first run of each pod ends with 1 instead. */
   failsAtFirst?: boolean;
+  /** A shell command that sets `token` to the fencing token, for the journal. */
+  readToken?: string;
   /** What main does with SIGTERM: ends at once, takes so many seconds, or never ends. */
   onTerm?: "end" | "ignore" | { afterSeconds: number };
   restartPolicy?: "Never" | "OnFailure" | "Always";
@@ -28,7 +30,7 @@ export interface Workload {
 
 /** A shell program that leaves a sign of life each 100 ms and does with TERM as it is told. */
 export function mainScript(workload: Workload): string {
-  const { journal, runsForSeconds, exitCode = 0, failsAtFirst = false, onTerm = "end" } = workload;
+  const { journal, runsForSeconds, exitCode = 0, failsAtFirst = false, readToken, onTerm = "end" } = workload;
   const hasRun = `${journal.path}.$HOSTNAME.ran`;
   const onTermScript =
     onTerm === "end"
@@ -39,6 +41,7 @@ export function mainScript(workload: Workload): string {
   const turns = runsForSeconds === undefined ? "true" : `[ $n -lt ${Math.round(runsForSeconds * 10)} ]`;
   return [
     journalFunction(journal.path),
+    ...(readToken ? [readToken] : []),
     `trap '${onTermScript}' TERM`,
     "j start",
     `n=0; while ${turns}; do j beat; sleep 0.1 & wait $!; n=$((n+1)); done`,

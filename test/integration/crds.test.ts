@@ -194,6 +194,7 @@ describe("LeaseRequest", () => {
     ttl: "5m",
     requestedAt: "2026-01-01T00:00:00.123456Z",
     requestedBy: "alice",
+    gateRun: "0a1b/1000",
   };
 
   test.each([
@@ -224,6 +225,7 @@ describe("LeaseRequest", () => {
       ttl: "6m",
       requestedAt: "2026-01-01T00:00:00.123457Z",
       requestedBy: "bob",
+      gateRun: "0a1b/2000",
     };
     for (const [field, value] of Object.entries(changes)) {
       await expect(patch("klr/whole", { spec: { [field]: value } })).rejects.toThrow("must not change");

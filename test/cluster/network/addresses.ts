@@ -10,6 +10,9 @@ export interface ClusterAddresses {
   readonly podSubnet: string;
 }
 
+/** By which a kubelet alone reaches the API server, so that it can be cut off from it. Means the node itself, inside of its namespace. */
+export const KUBELET_API_SERVER_ADDRESS = "198.18.0.1";
+
 export const SERVICE_SUBNET = "198.19.0.0/16";
 
 /** Addresses of the cluster in a slot (0 to 63): a /30 for the pair and a /24 for pods, so that the host reaches both. */

@@ -1,7 +1,7 @@
 import { run } from "../command.ts";
 import { networkNamespace } from "../state/clean-up.ts";
 import type { ClusterRecord } from "../state/record.ts";
-import { type ClusterAddresses, clusterAddresses } from "./addresses.ts";
+import { type ClusterAddresses, clusterAddresses, KUBELET_API_SERVER_ADDRESS } from "./addresses.ts";
 
 export interface NodeNetwork {
   readonly addresses: ClusterAddresses;
@@ -28,6 +28,12 @@ export async function createNetwork(record: ClusterRecord): Promise<NodeNetwork>
   // The kubelet and kube-proxy want a default route; the host forwards nothing for us, so it ends there.
   await inside("ip", "route", "add", "default", "via", addresses.host);
   await inside("sysctl", "-qw", "net.ipv4.ip_forward=1");
+  await inside(
+    "nft",
+    `add table ip konductor_kubelet
+    add chain ip konductor_kubelet output { type nat hook output priority -110; }
+    add rule ip konductor_kubelet output ip daddr ${KUBELET_API_SERVER_ADDRESS} dnat to ${addresses.node}`,
+  );
   await ip("route", "replace", addresses.podSubnet, "via", addresses.node);
   return { addresses, enter };
 }

@@ -1,9 +1,10 @@
 /**
- * Cuts pods off with nftables inside the node's namespace. Every pod hangs on a point-to-point link (CNI plugin ptp), so that all
+ * Cuts pods, and the kubelet, off with nftables inside the node's namespace. Every pod hangs on a point-to-point link (CNI plugin ptp), so that all
  * of its traffic, to other pods too, is routed and passes these hooks.
  */
 import { run } from "../command.ts";
 import type { Partition } from "../kubelet-node-api.ts";
+import { KUBELET_API_SERVER_ADDRESS } from "./addresses.ts";
 import type { NodeNetwork } from "./namespace.ts";
 
 const TABLE = "konductor_partition";
@@ -14,9 +15,17 @@ const CHAINS = ["forward", "input", "output"]
   .join("\n");
 
 export async function cut(network: NodeNetwork, { podIp, peerIp }: Partition): Promise<void> {
-  const pod = podIp ?? network.addresses.podSubnet;
+  await drop(network, matches(podIp ?? network.addresses.podSubnet, peerIp));
+}
+
+/** Cuts the kubelet off from the API server. Both run on the node, so what tells them apart is the address that the kubelet calls. */
+export async function cutKubelet(network: NodeNetwork): Promise<void> {
+  await drop(network, [`ct original ip daddr ${KUBELET_API_SERVER_ADDRESS}`]);
+}
+
+async function drop(network: NodeNetwork, packets: readonly string[]): Promise<void> {
   const rules = ["forward", "input", "output"].flatMap((chain) =>
-    matches(pod, peerIp).map((match) => `add rule ip ${TABLE} ${chain} ${match} drop`),
+    packets.map((match) => `add rule ip ${TABLE} ${chain} ${match} drop`),
   );
   await nft(network, [`add table ip ${TABLE}`, CHAINS, ...rules].join("\n"));
 }

@@ -65,6 +65,7 @@ export const foreignHands: readonly Scenario[] = [
   },
   {
     name: "a klease that is deleted while it is held: its holder ends before the next one runs",
+    row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const { client } = environment;
       const stage = await setStage(environment, "deleted", { ttl: "30s" });

@@ -7,12 +7,12 @@ import type { NodeProcessName } from "../../cluster/cluster.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { bootMs, toBootMs } from "../boot-time.ts";
 import type { Environment, PodName, Scenario } from "../environment.ts";
+import { HANDED_ON_WITHIN_MS } from "../handover.ts";
 import { overlaps } from "../journal.ts";
 import { type Stage, setStage } from "../stage.ts";
 import type { Workload } from "../workload.ts";
 
 const SHORT = { ttl: "15s" };
-const SERVED_WITHIN_MS = 5_000;
 const CONFIRM_WITHIN_MS = 10_000;
 /** A waiting gate pauses 5 s at most between two tries, each of which may take 3 s for either address. */
 const RECONNECTED_WITHIN_MS = 11_000;
@@ -21,6 +21,7 @@ const OUTAGE_MS = 20_000;
 export const nodeFaults: readonly Scenario[] = [
   {
     name: "a keeper killed with -9 comes back and renews the same hold",
+    row: "main, keeper, kubelet or containerd restarted",
     async run(environment) {
       const stage = await setStage(environment, "kept", SHORT);
       const hold = await begin(stage);
@@ -32,6 +33,7 @@ export const nodeFaults: readonly Scenario[] = [
   },
   {
     name: "a main that fails and restarts in place keeps its hold",
+    row: "main, keeper, kubelet or containerd restarted",
     async run(environment) {
       const stage = await setStage(environment, "retried", SHORT);
       const hold = await begin(stage, { restartPolicy: "OnFailure", failsAtFirst: true, runsForSeconds: 3 });
@@ -46,6 +48,7 @@ export const nodeFaults: readonly Scenario[] = [
   },
   {
     name: `a konductor that is away for ${OUTAGE_MS / 1000} s costs nobody a hold of 1m`,
+    row: "konductor, API server or etcd away",
     alone: true,
     timeoutMs: 180_000,
     async run(environment) {
@@ -65,6 +68,7 @@ export const nodeFaults: readonly Scenario[] = [
   ...(["kubelet", "containerd"] as const satisfies NodeProcessName[]).map(
     (name): Scenario => ({
       name: `a ${name} that is killed and started again costs nobody a hold`,
+      row: "main, keeper, kubelet or containerd restarted",
       needsKubelet: `the process node has no ${name}`,
       alone: true,
       async run(environment) {
@@ -78,6 +82,7 @@ export const nodeFaults: readonly Scenario[] = [
   ),
   {
     name: "a pod whose sandbox is killed gives its hold up after main, and queues again",
+    row: "sandbox re-created",
     needsKubelet: "the process node has no sandboxes",
     async run(environment) {
       const stage = await setStage(environment, "sandboxed", { ttl: "1m" });
@@ -99,6 +104,7 @@ export const nodeFaults: readonly Scenario[] = [
   },
   {
     name: "a gate killed with -9 while it waits: a pod that may restart keeps its place, one that may not is passed",
+    row: "gate killed, gate silent, pod deleted while it waits",
     async run(environment) {
       const stage = await setStage(environment, "waiting", SHORT);
       await begin(stage, {}, { restartPolicy: "OnFailure" });
@@ -135,6 +141,7 @@ export const nodeFaults: readonly Scenario[] = [
   ).map(
     ({ policy, outcome, order, ran }): Scenario => ({
       name: `a gate killed with -9 after its grant, restartPolicy ${policy}: ${outcome}`,
+      row: "gate killed, gate silent, pod deleted while it waits",
       async run(environment) {
         const stage = await setStage(environment, "granted", SHORT);
         await begin(stage, {}, { restartPolicy: policy });
@@ -149,12 +156,13 @@ export const nodeFaults: readonly Scenario[] = [
         const { status } = await stage.atRest();
         expect(status.history.map(({ holder }) => holder)).toEqual(order);
         // Where the killed one may not run again, two handovers lie between the runs.
-        expect(await servedOneAfterTheOther(stage, 2 * SERVED_WITHIN_MS)).toEqual(ran);
+        expect(await servedOneAfterTheOther(stage, 2 * HANDED_ON_WITHIN_MS)).toEqual(ran);
       },
     }),
   ),
   {
     name: "a gate that does not answer its grant is passed over, and served when it asks again",
+    row: "gate killed, gate silent, pod deleted while it waits",
     async run(environment) {
       const stage = await setStage(environment, "frozen", SHORT);
       await begin(stage);
@@ -163,7 +171,7 @@ export const nodeFaults: readonly Scenario[] = [
       await stage.waits("last");
       await environment.killContainer(next, GATE_CONTAINER, "SIGSTOP");
       await stop(environment, stage, "old");
-      const { acquiredMs } = await stage.holds("last", CONFIRM_WITHIN_MS + 2 * SERVED_WITHIN_MS);
+      const { acquiredMs } = await stage.holds("last", CONFIRM_WITHIN_MS + 2 * HANDED_ON_WITHIN_MS);
       await environment.killContainer(next, GATE_CONTAINER, "SIGCONT");
       const { status } = await stage.atRest();
       const served = status.history.map(({ holder }) => holder);
@@ -175,6 +183,7 @@ export const nodeFaults: readonly Scenario[] = [
   },
   {
     name: "a pod that is deleted while it waits leaves the queue, and the one behind it is served",
+    row: "gate killed, gate silent, pod deleted while it waits",
     async run(environment) {
       const stage = await setStage(environment, "left", SHORT);
       await begin(stage);
@@ -234,7 +243,7 @@ async function goesOn(
     ["next", token + 1],
     ["old", token],
   ]);
-  await servedOneAfterTheOther(stage, SERVED_WITHIN_MS + nextTakesMs);
+  await servedOneAfterTheOther(stage, HANDED_ON_WITHIN_MS + nextTakesMs);
 }
 
 async function stop({ kubectl }: Environment, { namespace }: Stage, name: string): Promise<void> {
@@ -242,7 +251,7 @@ async function stop({ kubectl }: Environment, { namespace }: Stage, name: string
 }
 
 /** Checks that every main that ran began soon after the one before it had ended, and not earlier; resolves with their order. */
-async function servedOneAfterTheOther({ journal }: Stage, withinMs = SERVED_WITHIN_MS): Promise<string[]> {
+async function servedOneAfterTheOther({ journal }: Stage, withinMs = HANDED_ON_WITHIN_MS): Promise<string[]> {
   const runs = await journal.runs();
   expect(overlaps(runs)).toEqual([]);
   for (const [index, { fromMs }] of runs.slice(1).entries()) {

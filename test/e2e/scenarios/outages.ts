@@ -17,6 +17,7 @@ const CONTROLLERS_BACK_WITHIN_MS = 180_000;
 export const outages: readonly Scenario[] = [
   {
     name: "an API server that is gone for a minute ends no hold of 5m, and everybody gets a turn",
+    row: "konductor, API server or etcd away",
     alone: true,
     timeoutMs: 420_000,
     async run(environment) {
@@ -30,6 +31,7 @@ export const outages: readonly Scenario[] = [
   },
   {
     name: "an etcd that stands still for 20 s ends no hold of 5m, and everybody gets a turn",
+    row: "konductor, API server or etcd away",
     alone: true,
     timeoutMs: 240_000,
     async run(environment) {

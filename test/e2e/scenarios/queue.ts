@@ -14,6 +14,7 @@ const CROWD = 50;
 export const queue: readonly Scenario[] = [
   {
     name: `kill -9 of the arbiter, then of every replica, in the middle of ${CROWD} queued pods: no overlap, nobody forgotten`,
+    row: "arbiter killed, two arbiters at once",
     alone: true,
     timeoutMs: 480_000,
     async run(environment) {

@@ -81,6 +81,7 @@ export const scheduling: readonly Scenario[] = [
   },
   {
     name: "gate: scheduling: after start-timeout the next is served, though the pod has found no node",
+    row: "main never starts",
     async run(environment) {
       const stage = await setStage(environment, "nowhere", { ttl: "1m" });
       const annotations = { ...unscheduled, [ANNOTATION.startTimeout]: "4s" };

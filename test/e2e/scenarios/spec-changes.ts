@@ -18,6 +18,7 @@ function patchLease(environment: Environment, { namespace }: Stage, name: string
 export const specChanges: readonly Scenario[] = [
   {
     name: "a forced release of a holder that runs: its pod is deleted, and the next one runs when main has ended",
+    row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const stage = await setStage(environment, "taken", { ttl: "5m" });
       const { namespace } = stage;
@@ -48,6 +49,7 @@ export const specChanges: readonly Scenario[] = [
   },
   {
     name: "a forced release of a holder that has vanished is believed at once, though its klease waits for proof",
+    row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const spec = { ttl: "5m", handoverPolicy: "AfterTermination" };
       const stage = await setStage(environment, "gone", spec);
@@ -66,6 +68,7 @@ export const specChanges: readonly Scenario[] = [
   },
   {
     name: "a ttl that changes reaches the pod that holds: longer at its next renewal, shorter at the one after it",
+    row: "Lease deleted or changed while held, forced release",
     timeoutMs: 180_000,
     async run(environment) {
       const stage = await setStage(environment, "stretched", { ttl: "15s" });
@@ -85,6 +88,7 @@ export const specChanges: readonly Scenario[] = [
   },
   {
     name: "a klease that becomes not renewable ends the running hold, and main before the next one's",
+    row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const stage = await setStage(environment, "frozen", { ttl: "15s" });
       await stage.apply("holder");

@@ -1,0 +1,70 @@
+/** More than one replica that takes itself for the arbiter. */
+import { expect } from "vitest";
+import { ELECTION_LEASES } from "../../../src/kube/resources.ts";
+import { CONFIRM_WITHIN_MS } from "../../../src/lease/decide.ts";
+import { record } from "../../../src/shared/json.ts";
+import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import type { Environment, Scenario } from "../environment.ts";
+import { expectWithin } from "../figures.ts";
+import { HANDED_ON_WITHIN_MS } from "../handover.ts";
+import { waitForJobs } from "../observe.ts";
+import { setStage } from "../stage.ts";
+import { expectTurns, waitForEnded, waitForQueue } from "../turns.ts";
+import { job } from "../workload.ts";
+
+const CROWD = 12;
+const PAUSES = 2;
+const ELECTED_WITHIN_MS = 8_000;
+
+export const arbiters: readonly Scenario[] = [
+  {
+    name: "an arbiter that stands still until another is elected, and then goes on, grants nothing twice and forgets nobody",
+    row: "arbiter killed, two arbiters at once",
+    alone: true,
+    timeoutMs: 240_000,
+    async run(environment) {
+      const { kubectl, konductor } = environment;
+      const stage = await setStage(environment, "crowd", { ttl: "1m" });
+      const { namespace, journal } = stage;
+      const first = await stage.apply("first");
+      await stage.runs("first", 1);
+      const items = Array.from({ length: CROWD }, (_, index) =>
+        job({ namespace, name: `run-${index}`, lease: "crowd", journal, runsForSeconds: 0.5 }),
+      );
+      await kubectl.withObject({ apiVersion: "v1", kind: "List", items }, "create");
+      await waitForQueue(environment, stage, CROWD);
+      await environment.killContainer(first, "main", "SIGTERM");
+
+      for (let pause = 1; pause <= PAUSES; pause++) {
+        await waitForEnded(stage, pause * 3);
+        const paused = await elected(environment);
+        const goOn = await konductor.pauseArbiter();
+        try {
+          await waitFor({
+            what: "another arbiter to be elected",
+            withinMs: 30_000,
+            holds: async () => (await elected(environment)) !== paused,
+          });
+        } finally {
+          await goOn();
+        }
+      }
+      expect(await waitForJobs(environment, namespace, 180_000)).toEqual({ failed: [] });
+      await expectTurns(environment, stage, CROWD + 1);
+      await stage.atRest();
+      const runs = (await journal.runs()).toSorted((a, b) => a.fromMs - b.fromMs);
+      const idleMs = runs.slice(1).map(({ fromMs }, index) => fromMs - (runs[index]?.toMs ?? Number.NaN));
+      expectWithin(environment, {
+        what: "two arbiters at once: longest time without a main while pods waited",
+        measuredMs: Math.max(...idleMs),
+        boundMs: ELECTED_WITHIN_MS + CONFIRM_WITHIN_MS + HANDED_ON_WITHIN_MS,
+      });
+    },
+  },
+];
+
+async function elected({ client }: Environment): Promise<unknown> {
+  const ref = { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE };
+  return record(record(await client.get(ELECTION_LEASES, ref))["spec"])["holderIdentity"];
+}
