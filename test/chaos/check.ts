@@ -1,0 +1,175 @@
+/**
+ * Judges a history. It proves, as far as both witnesses saw, that
+ * - no two mains of one klease ran at once, those that were killed included, and none was granted while another main lived;
+ * - every main ran under a hold of its own pod, and no hold was given twice;
+ * - tokens rose with every grant, and none went unseen;
+ * - every Job completed, its mains having run to their end, or failed after a fault that may have been the cause.
+ *
+ * Limits: signs of life come each 100 ms, so that a shorter overlap can hide; what a klease's status said between two versions
+ * that were seen is known from its history, which has the last 10 holds.
+ */
+import { overlaps } from "../e2e/journal.ts";
+import { type Grant, grantsOf } from "./grants.ts";
+import type { FaultRecord, History, JobRecord, WorkloadRun } from "./history.ts";
+import { type Idleness, longestIdleness } from "./idleness.ts";
+
+export type Rule = "overlap" | "early grant" | "no hold" | "token" | "liveness";
+
+export interface Violation {
+  rule: Rule;
+  lease: string;
+  sentence: string;
+}
+
+export interface Verdict {
+  violations: readonly Violation[];
+  holds: readonly Grant[];
+  mains: number;
+  completedJobs: number;
+  /** After a fault that may have been the cause. */
+  failedJobs: number;
+  /** undefined: nobody ever waited in vain. */
+  idleness: Idleness | undefined;
+}
+
+/** Journals and the wall clock, by which grants are stamped, are read in steps of up to 10 ms each. */
+const CLOCK_SLACK_MS = 50;
+/** So long after a fault is healed Jobs may still fail by it: a pod that was fenced waits for its turn to say so. */
+const EFFECT_LASTS_MS = 60_000;
+
+export function checkHistory(history: History): Verdict {
+  const leases = new Set([...history.runs, ...history.sightings].map(({ lease }) => lease));
+  const violations: Violation[] = [];
+  const holds: Grant[] = [];
+  for (const lease of leases) {
+    const of = <T extends { lease: string }>(all: readonly T[]) => all.filter((each) => each.lease === lease);
+    const grants = grantsOf(of(history.sightings));
+    const runs = of(history.runs)
+      .map((run) => withToken(run, grants))
+      .toSorted((a, b) => a.fromMs - b.fromMs);
+    holds.push(...grants);
+    const say = (rule: Rule) => (sentence: string) => violations.push({ rule, lease, sentence });
+    findOverlaps(runs).forEach(say("overlap"));
+    findBadTokens(grants).forEach(say("token"));
+    findUnheld(runs, grants).forEach(say("no hold"));
+    findEarlyGrants(runs, grants).forEach(say("early grant"));
+  }
+  const judged = history.jobs.map((job) => ({ job, sentence: findNeglect(job, history) }));
+  for (const { job, sentence } of judged) {
+    if (sentence) violations.push({ rule: "liveness", lease: job.lease, sentence });
+  }
+  for (const { lease, holder } of history.leftovers)
+    violations.push({
+      rule: "liveness",
+      lease,
+      sentence: `${holder} still holds it, and nobody works any more`,
+    });
+  const ended = (result: JobRecord["result"]) =>
+    judged.filter(({ job, sentence }) => !sentence && job.result === result).length;
+  return {
+    violations,
+    holds,
+    mains: history.runs.length,
+    completedJobs: ended("Complete"),
+    failedJobs: ended("Failed"),
+    idleness: longestIdleness(history),
+  };
+}
+
+/**
+ * A keeper that fences takes the token away before the kubelet stops main, and a main that is restarted in place in between finds
+ * none: it counts under the hold that its pod still has.
+ */
+function withToken(run: WorkloadRun, grants: readonly Grant[]): WorkloadRun {
+  if (run.token !== undefined) return run;
+  const own = grants.findLast(({ holder, acquiredMs }) => holder === run.by && acquiredMs <= run.fromMs);
+  const isOver = own?.endedMs !== undefined && own.endedMs < run.fromMs;
+  return own && !isOver ? { ...run, token: own.token } : run;
+}
+
+function findOverlaps(runs: readonly WorkloadRun[]): string[] {
+  return overlaps(runs).map(([a, b]) => {
+    const togetherMs = Math.min(a.toMs, b.toMs) - Math.max(a.fromMs, b.fromMs);
+    return `${nameOf(a)} and ${nameOf(b)} ran together for ${Math.round(togetherMs)} ms from ${at(b.fromMs)} on`;
+  });
+}
+
+function findBadTokens(grants: readonly Grant[]): string[] {
+  return grants.flatMap((grant, index) => {
+    const before = grants[index - 1];
+    if (!before) return [];
+    const { token, holder, acquiredMs } = grant;
+    if (token === before.token)
+      return [
+        `token ${token} was given to ${before.holder} at ${at(before.acquiredMs)} and to ${holder} at ${at(acquiredMs)}`,
+      ];
+    if (acquiredMs < before.acquiredMs)
+      return [
+        `${holder} got token ${token} at ${at(acquiredMs)}, before ${before.holder} got ${before.token} at ${at(before.acquiredMs)}`,
+      ];
+    if (before.endedMs !== undefined && acquiredMs < before.endedMs)
+      return [
+        `${holder} was granted token ${token} at ${at(acquiredMs)}, before the hold of ${before.holder} (${before.token}) ended at ${at(before.endedMs)}`,
+      ];
+    // Each grant adds one: whoever was granted in between was not seen.
+    if (token > before.token + 1)
+      return [`nobody was seen to get the tokens between ${before.token} and ${token}`];
+    return [];
+  });
+}
+
+function findUnheld(runs: readonly WorkloadRun[], grants: readonly Grant[]): string[] {
+  return runs.flatMap((run) => {
+    if (run.token === undefined) return [`${nameOf(run)} ran from ${at(run.fromMs)} on without a hold`];
+    const grant = grants.find(({ token, holder }) => token === run.token && holder === run.by);
+    if (!grant) return [`${nameOf(run)} ran from ${at(run.fromMs)} on, and was never granted that token`];
+    if (run.fromMs < grant.acquiredMs - CLOCK_SLACK_MS)
+      return [
+        `${nameOf(run)} ran from ${at(run.fromMs)} on, before it was granted that token at ${at(grant.acquiredMs)}`,
+      ];
+    return [];
+  });
+}
+
+function findEarlyGrants(runs: readonly WorkloadRun[], grants: readonly Grant[]): string[] {
+  return runs.flatMap((run) => {
+    const next = grants.find(({ token }) => run.token !== undefined && token > run.token);
+    if (!next || run.toMs <= next.acquiredMs + CLOCK_SLACK_MS) return [];
+    return [
+      `${next.holder} was granted token ${next.token} at ${at(next.acquiredMs)}, while ${nameOf(run)} lived until ${at(run.toMs)}`,
+    ];
+  });
+}
+
+/** Why a Job shows that somebody was forgotten, or undefined. */
+function findNeglect(job: JobRecord, { runs, faults }: History): string | undefined {
+  const { name, completions, result } = job;
+  if (result === undefined) return `Job ${name} never came to its end`;
+  if (result === "Failed")
+    return faults.some((fault) => mayHaveFailed(fault, job))
+      ? undefined
+      : `Job ${name} failed, and no fault had hit it`;
+  const ended = new Set(runs.filter(({ by, ended }) => ended && isPodOf(by, job)).map(({ by }) => by));
+  return ended.size < completions
+    ? `Job ${name} is Complete, and ${ended.size} of its ${completions} mains ran to their end`
+    : undefined;
+}
+
+function mayHaveFailed({ pods, fromMs, toMs }: FaultRecord, job: JobRecord): boolean {
+  if (pods) return pods.some((pod) => isPodOf(pod, job));
+  return fromMs <= (job.endedMs ?? Number.POSITIVE_INFINITY) && toMs + EFFECT_LASTS_MS >= job.createdMs;
+}
+
+/** The Job controller adds five characters. */
+function isPodOf(pod: string, { name }: JobRecord): boolean {
+  return pod.startsWith(`${name}-`) && pod.length === name.length + 6;
+}
+
+function nameOf({ by, token }: WorkloadRun): string {
+  return token === undefined ? by : `${by} (token ${token})`;
+}
+
+/** Seconds since boot, as the journals have them. */
+function at(ms: number): string {
+  return (ms / 1_000).toFixed(2);
+}

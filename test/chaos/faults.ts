@@ -1,0 +1,110 @@
+/**
+ * What can go wrong, and what may not go wrong at the same time. A run may only do what docs/guarantees.md covers; each exclusion names
+ * the row of its table "Not covered" that it keeps to. Rows that no fault here comes near to are in workloads.ts.
+ */
+
+/** Where it strikes. Of each group but the pods there is one fault at a time. */
+export type Group = "control plane" | "konductor" | "network" | "pod" | "node";
+
+export interface FaultKind {
+  name: string;
+  group: Group;
+  /** How long until it is healed; without it there is nothing to heal. */
+  lastsMs?: readonly [least: number, most: number];
+  /** While it lasts, the kubelet cannot tell the API server what it sees. */
+  cutsNodeOff?: boolean;
+  /** How much more often than others. */
+  weight?: number;
+}
+
+/** Beyond the longest ttl. */
+const LONG_MS = 32_000;
+/** Beyond the shortest ttl. */
+const BEYOND_TTL_MS = 18_000;
+/** A node is NotReady after 50 s, and konductor's pods on it are then no endpoints any more. */
+const KUBELET_AWAY_MS = 25_000;
+/** The kubelet calls a node NotReady 30 s after its runtime is gone. */
+const RUNTIME_AWAY_MS = 18_000;
+/**
+ * Row "a node so short of CPU that the keeper does not run for seconds": a keeper that stands still fences late. Up to here
+ * it is covered, by the allowance of 2 s that is added to each ttl.
+ */
+const KEEPER_STANDS_MS = 1_000;
+
+const KINDS = [
+  { name: "kill -9 of kube-apiserver", group: "control plane", lastsMs: [1_000, LONG_MS], cutsNodeOff: true },
+  { name: "kill -9 of etcd", group: "control plane", lastsMs: [1_000, LONG_MS], cutsNodeOff: true },
+  { name: "pause of kube-apiserver", group: "control plane", lastsMs: [1_000, LONG_MS], cutsNodeOff: true },
+  { name: "pause of etcd", group: "control plane", lastsMs: [1_000, LONG_MS], cutsNodeOff: true },
+  { name: "slow kube-apiserver", group: "control plane", lastsMs: [4_000, BEYOND_TTL_MS] },
+  { name: "kill -9 of kube-controller-manager", group: "control plane", lastsMs: [500, 10_000] },
+  { name: "kill -9 of kube-scheduler", group: "control plane", lastsMs: [500, 10_000] },
+
+  { name: "kill -9 of a replica", group: "konductor", weight: 2 },
+  { name: "kill -9 of the arbiter", group: "konductor", weight: 2 },
+  { name: "kill -9 of every replica", group: "konductor" },
+  { name: "pause of a replica", group: "konductor", lastsMs: [1_000, LONG_MS] },
+  { name: "pause of the arbiter", group: "konductor", lastsMs: [1_000, LONG_MS], weight: 2 },
+
+  { name: "partition of a holder from konductor", group: "network", lastsMs: [2_000, LONG_MS], weight: 2 },
+  { name: "partition of every holder from konductor", group: "network", lastsMs: [2_000, LONG_MS] },
+  { name: "partition of all pods", group: "network", lastsMs: [2_000, BEYOND_TTL_MS] },
+  {
+    name: "partition of the kubelet from the API server",
+    group: "network",
+    lastsMs: [2_000, KUBELET_AWAY_MS],
+    cutsNodeOff: true,
+  },
+  {
+    name: "partition of the holders from konductor and of the kubelet from the API server",
+    group: "network",
+    lastsMs: [2_000, KUBELET_AWAY_MS],
+    cutsNodeOff: true,
+    weight: 2,
+  },
+
+  { name: "kill -9 of a gate", group: "pod", weight: 3 },
+  { name: "kill -9 of a main", group: "pod", weight: 3 },
+  { name: "kill -9 of a keeper", group: "pod", weight: 3 },
+  { name: "kill -9 of a sandbox", group: "pod" },
+  { name: "deletion of a holder", group: "pod" },
+  { name: "pause of a keeper", group: "pod", lastsMs: [200, KEEPER_STANDS_MS], weight: 2 },
+  // `handoverPolicy: AfterTermination` covers it for any length.
+  { name: "pause of a keeper under AfterTermination", group: "pod", lastsMs: [2_000, LONG_MS] },
+
+  { name: "kill -9 of the kubelet", group: "node", lastsMs: [500, KUBELET_AWAY_MS] },
+  { name: "pause of the kubelet", group: "node", lastsMs: [1_000, KUBELET_AWAY_MS] },
+  { name: "kill -9 of containerd", group: "node", lastsMs: [500, RUNTIME_AWAY_MS] },
+  { name: "pause of containerd", group: "node", lastsMs: [1_000, RUNTIME_AWAY_MS] },
+] as const satisfies readonly FaultKind[];
+
+export type FaultName = (typeof KINDS)[number]["name"];
+
+export const FAULTS: readonly (FaultKind & { name: FaultName })[] = KINDS;
+
+const KEEPER_CRASH: FaultName = "kill -9 of a keeper";
+
+/** What may happen to pods while their kubelet or its runtime is away. */
+const BESIDE_NODE_FAULTS: readonly string[] = ["kill -9 of a gate", "kill -9 of a main"];
+const KUBELET_FAULTS: readonly string[] = ["kill -9 of the kubelet", "pause of the kubelet"];
+
+/**
+ * Whether everything must be well when it begins, and again before the next round. Row "a kubelet that is dead while its containers
+ * run, or was restarted while cut off": no keeper may have a reason to fence meanwhile.
+ */
+export function needsCalm({ group }: FaultKind): boolean {
+  return group === "node";
+}
+
+export function goTogether(one: FaultKind, other: FaultKind): boolean {
+  if (one.group === other.group && one.group !== "pod") return false;
+  return isAllowedBeside(one, other) && isAllowedBeside(other, one);
+}
+
+function isAllowedBeside(one: FaultKind, other: FaultKind): boolean {
+  // The same row: a kubelet that is away can only be told by what does not stop renewals. Containers are killed through containerd.
+  if (one.group === "node")
+    return KUBELET_FAULTS.includes(one.name) && BESIDE_NODE_FAULTS.includes(other.name);
+  // Row "a keeper that crashes while its node is cut off".
+  return !(one.name === KEEPER_CRASH && other.cutsNodeOff);
+}

@@ -1,0 +1,108 @@
+/**
+ * Who takes turns. Rows of "Not covered" in docs/guarantees.md that no workload here has: `on-lost: continue`; AfterExpiry for pods
+ * that cannot fence; ephemeral containers; koncli; forced releases; kleases that are deleted.
+ */
+import { ANNOTATION, API_VERSION, LEASE_FILES } from "../../src/shared/names.ts";
+import type { Journal } from "../e2e/journal.ts";
+import { job } from "../e2e/workload.ts";
+import type { Random } from "./random.ts";
+
+export interface LeasePlan {
+  name: string;
+  /** Without a spec konductor creates it. */
+  spec?: { ttl: string; handoverPolicy?: string };
+}
+
+export const LEASE_PLANS: readonly LeasePlan[] = [
+  { name: "backup", spec: { ttl: "15s" } },
+  { name: "import", spec: { ttl: "20s" } },
+  { name: "report", spec: { ttl: "30s" } },
+  { name: "ledger", spec: { ttl: "15s", handoverPolicy: "AfterTermination" } },
+  { name: "billing", spec: { ttl: "20s", handoverPolicy: "AfterTermination" } },
+  { name: "unnamed" },
+];
+const CREATED_TTL = "15s";
+const LANES_OF_EACH = 4;
+
+export function leaseObjects(namespace: string): object[] {
+  return LEASE_PLANS.flatMap(({ name, spec }) =>
+    spec ? [{ apiVersion: API_VERSION, kind: "Lease", metadata: { namespace, name }, spec }] : [],
+  );
+}
+
+/** One workload that is created again whenever it has ended. */
+export interface Lane {
+  name: string;
+  lease: LeasePlan;
+  completions: number;
+  runsForSeconds: number;
+  restartPolicy: "Never" | "OnFailure";
+  onTerm: "end" | "ignore" | { afterSeconds: number };
+  failsAtFirst: boolean;
+  priority?: number;
+  graceSeconds: number;
+  /** Until its first Job: two dozen pods that start at once take every CPU. */
+  startsAfterMs: number;
+  /** Between its Jobs. */
+  pauseMs: number;
+}
+
+export function planLanes(random: Random): Lane[] {
+  return LEASE_PLANS.flatMap((lease) =>
+    Array.from({ length: LANES_OF_EACH }, (_, index): Lane => {
+      const restartPolicy = random.pick(["Never", "OnFailure"] as const);
+      return {
+        name: `${lease.name}-${index + 1}`,
+        lease,
+        completions: random.percent(25) ? 2 : 1,
+        // One long one for each klease, so that faults meet holders.
+        runsForSeconds: index === 0 ? random.between(15, 30) : random.between(20, 80) / 10,
+        restartPolicy,
+        onTerm: random.pick(["end", "ignore", { afterSeconds: 2 }] as const),
+        failsAtFirst: restartPolicy === "OnFailure" && random.percent(25),
+        ...(random.percent(40) && { priority: random.between(1, 10) }),
+        graceSeconds: random.between(1, 12),
+        startsAfterMs: index === 0 ? 0 : random.between(5_000, 25_000),
+        pauseMs: random.between(1_000, 12_000),
+      };
+    }),
+  );
+}
+
+export interface LaneJob {
+  namespace: string;
+  journal: Journal;
+  /** How often the lane has had its turn before. */
+  generation: number;
+  /** Off: nothing is labelled. */
+  guard: boolean;
+}
+
+const LEASE_DIR = "/lease";
+const KEPT_FOR_SECONDS = 120;
+/** A pod that is fenced or killed costs a try; where it may restart in place, everybody gets to its end. */
+const TRIES = 1_000;
+
+export function laneJob(lane: Lane, { namespace, journal, generation, guard }: LaneJob) {
+  const { name, lease, completions, restartPolicy, priority } = lane;
+  const annotations = {
+    [ANNOTATION.tokenFile]: LEASE_DIR,
+    ...(!lease.spec && { [ANNOTATION.ttl]: CREATED_TTL }),
+    ...(priority !== undefined && { [ANNOTATION.priority]: String(priority) }),
+  };
+  const { lease: _, priority: __, ...main } = lane;
+  const labelled = {
+    lease: lease.name,
+    annotations,
+    readToken: `read -r token < ${LEASE_DIR}/${LEASE_FILES.token}`,
+  };
+  return job(
+    { ...main, name: `${name}-${generation}`, namespace, journal, ...(guard && labelled) },
+    {
+      completions,
+      parallelism: completions,
+      backoffLimit: restartPolicy === "OnFailure" ? TRIES : 0,
+      ttlSecondsAfterFinished: KEPT_FOR_SECONDS,
+    },
+  );
+}

@@ -1,0 +1,230 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { checkHistory, type Rule } from "../../chaos/check.ts";
+import type { History } from "../../chaos/history.ts";
+import { historyOf, LEASE, TURN, turns } from "./samples.ts";
+
+/** The rules that a history breaks, each once. */
+function broken(history: History): Rule[] {
+  return [...new Set(checkHistory(history).violations.map(({ rule }) => rule))];
+}
+
+/** `history` with each of `part` changed. */
+function change<Part extends "runs" | "sightings" | "jobs">(
+  history: History,
+  part: Part,
+  changed: (item: History[Part][number], index: number) => History[Part][number] | undefined,
+): History {
+  const items: readonly History[Part][number][] = history[part];
+  return { ...history, [part]: items.flatMap((item, index) => changed(item, index) ?? []) };
+}
+
+const three = historyOf([TURN, TURN, TURN]);
+const [first, second] = three.runs;
+if (!first || !second) throw new Error("there are no runs");
+
+test("turns that follow each other, mains restarted in place, and several kleases break no rule", () => {
+  fc.assert(
+    fc.property(turns, turns, (one, other) => {
+      const [a, b] = [historyOf(one), historyOf(other, "backup")];
+      const both = {
+        ...a,
+        sightings: [...a.sightings, ...b.sightings],
+        runs: [...a.runs, ...b.runs],
+        jobs: a.jobs,
+      };
+      const verdict = checkHistory(both);
+      expect(verdict.violations).toEqual([]);
+      expect(verdict.holds).toHaveLength(one.length + other.length);
+      expect(verdict.completedJobs).toBe(one.length);
+    }),
+  );
+});
+
+test("of sightings in any order, seen however often, the same holds are put together", () => {
+  fc.assert(
+    fc.property(turns, fc.infiniteStream(fc.nat()), (some, numbers) => {
+      const history = historyOf(some);
+      const twice = [...history.sightings, ...history.sightings];
+      const keyed = twice.map((sighting) => ({ sighting, key: numbers.next().value ?? 0 }));
+      const shuffled = keyed.toSorted((a, b) => a.key - b.key).map(({ sighting }) => sighting);
+      const { holds } = checkHistory({ ...history, sightings: shuffled });
+      expect(holds).toEqual(checkHistory(history).holds);
+    }),
+  );
+});
+
+describe("two mains at once", () => {
+  test("are found wherever one outlives its hold into the next one's main", () => {
+    fc.assert(
+      fc.property(turns, fc.nat(), fc.integer({ min: 1, max: 60_000 }), (some, at, longerMs) => {
+        const history = historyOf(some);
+        const index = at % (some.length - 1);
+        const next = history.runs.find(({ by }) => by === `job-${index + 1}-abcde`);
+        const late = change(history, "runs", (run) =>
+          run.by === `job-${index}-abcde` && run.ended
+            ? { ...run, toMs: (next?.fromMs ?? Number.NaN) + longerMs }
+            : run,
+        );
+        expect(broken(late)).toContain("overlap");
+      }),
+    );
+  });
+
+  test("are found where one was killed, and named with their tokens and the time", () => {
+    const killed = change(three, "runs", (run) =>
+      run === first ? { ...run, toMs: second.fromMs + 250, ended: false } : run,
+    );
+    expect(checkHistory(killed).violations.find(({ rule }) => rule === "overlap")).toEqual({
+      rule: "overlap",
+      lease: LEASE,
+      sentence: "job-0-abcde (token 1000) and job-1-abcde (token 1001) ran together for 250 ms from 3.50 on",
+    });
+  });
+
+  test("are found in one pod, where its earlier main still lives under another hold", () => {
+    const same = change(historyOf([TURN, TURN]), "runs", (run, index) => ({
+      ...run,
+      by: "job-0-abcde",
+      toMs: run.toMs + (index === 0 ? 2_000 : 0),
+    }));
+    expect(broken(same)).toContain("overlap");
+  });
+
+  test("are found with the guard off, where nobody holds anything", () => {
+    fc.assert(
+      fc.property(turns, (some) => {
+        const history = change({ ...historyOf(some), sightings: [], waits: [] }, "runs", (run) => ({
+          lease: run.lease,
+          by: run.by,
+          fromMs: 0,
+          toMs: run.toMs - run.fromMs,
+          ended: run.ended,
+        }));
+        expect(broken(history)).toEqual(["overlap", "no hold"]);
+      }),
+    );
+  });
+
+  test("are not found in runs of different kleases", () => {
+    const other = historyOf([TURN], "backup");
+    expect(
+      broken({
+        ...three,
+        runs: [...three.runs, ...other.runs],
+        sightings: [...three.sightings, ...other.sightings],
+      }),
+    ).toEqual([]);
+  });
+});
+
+describe("a grant while another main lives", () => {
+  const grantMs = second.fromMs - TURN.startsAfterMs;
+
+  test("is found although the next main had not begun", () => {
+    const late = change(three, "runs", (run) => (run === first ? { ...run, toMs: grantMs + 300 } : run));
+    expect(broken(late)).toEqual(["early grant"]);
+  });
+
+  test("is not found within the clocks' steps", () => {
+    const late = change(three, "runs", (run) => (run === first ? { ...run, toMs: grantMs + 20 } : run));
+    expect(broken(late)).toEqual([]);
+  });
+});
+
+describe("a main without a hold of its own", () => {
+  const { token: _, ...again } = first;
+  const tokenless = { ...again, fromMs: first.toMs + 100, toMs: first.toMs + 200 };
+
+  test("is not one that finds no token, but whose pod still holds", () => {
+    expect(broken({ ...three, runs: [...three.runs, tokenless] })).toEqual([]);
+  });
+
+  test("counts under the hold of its pod where it lives too long", () => {
+    const late = { ...tokenless, toMs: second.fromMs - 100 };
+    expect(broken({ ...three, runs: [...three.runs, late] })).toEqual(["early grant"]);
+  });
+
+  test("is found where the hold of its pod was over", () => {
+    const after = { ...tokenless, fromMs: first.toMs + TURN.releasedAfterMs + 10 };
+    expect(broken({ ...three, runs: [...three.runs, after] })).toContain("no hold");
+  });
+
+  test.for<[string, (run: History["runs"][number]) => History["runs"][number]]>([
+    ["a token that nobody was granted", (run) => ({ ...run, token: 7 })],
+    ["the token of another pod", (run) => ({ ...run, token: 1_001 })],
+    ["a start before its grant", (run) => ({ ...run, fromMs: run.fromMs - TURN.startsAfterMs - 90 })],
+  ])("is found: %s", ([, changed]) => {
+    expect(broken(change(three, "runs", (run) => (run === first ? changed(run) : run)))).toContain("no hold");
+  });
+});
+
+describe("tokens", () => {
+  test("one that is given twice is found", () => {
+    const given = change(three, "sightings", (each) =>
+      each.token === 1_001 ? { ...each, token: 1_000 } : each,
+    );
+    expect(broken(given)).toContain("token");
+  });
+
+  test("a later grant with a lower token is found", () => {
+    const fallen = change(three, "sightings", (each) =>
+      each.token === 1_002 ? { ...each, token: 999 } : each,
+    );
+    expect(broken(fallen)).toContain("token");
+  });
+
+  test("a grant before the hold before it had ended is found", () => {
+    const early = change(three, "sightings", (each) =>
+      each.token === 1_001 ? { ...each, acquiredMs: each.acquiredMs - 150 } : each,
+    );
+    expect(broken(early)).toContain("token");
+  });
+
+  test("a grant that nobody saw is found", () => {
+    const unseen = change(three, "sightings", (each) => (each.token === 1_001 ? undefined : each));
+    expect(broken(unseen)).toContain("token");
+  });
+});
+
+describe("liveness", () => {
+  const job = (changed: Partial<History["jobs"][number]>) =>
+    change(three, "jobs", (each, index) => (index === 1 ? { ...each, ...changed } : each));
+  const failed = job({ result: "Failed" });
+
+  test("a Job that never ended is found", () => {
+    const { violations } = checkHistory(change(three, "jobs", ({ result: _, endedMs: __, ...each }) => each));
+    expect(violations).toHaveLength(3);
+    expect(violations[0]?.sentence).toBe("Job job-0 never came to its end");
+  });
+
+  test("a Job that is Complete although no main of its ran to the end is found", () => {
+    expect(broken(job({ completions: 2 }))).toEqual(["liveness"]);
+    expect(broken(change(three, "runs", (run) => (run === second ? { ...run, ended: false } : run)))).toEqual(
+      ["liveness"],
+    );
+  });
+
+  test("a Job that failed by itself is found", () => {
+    expect(broken(failed)).toEqual(["liveness"]);
+  });
+
+  test("a Job may fail by a fault that was aimed at its pod, or at everybody while it was there", () => {
+    const fault = { kind: "kill -9 of a main", fromMs: 1_000, toMs: 1_000 };
+    const verdict = checkHistory({ ...failed, faults: [{ ...fault, pods: ["job-1-abcde"] }] });
+    expect(verdict).toMatchObject({ violations: [], completedJobs: 2, failedJobs: 1 });
+    expect(broken({ ...failed, faults: [fault] })).toEqual([]);
+  });
+
+  test.for([
+    { kind: "kill -9 of a main", fromMs: 1_000, toMs: 1_000, pods: ["job-2-abcde", "job-11-abcde"] },
+    { kind: "kill -9 of etcd", fromMs: 900_000, toMs: 905_000 },
+    { kind: "kill -9 of etcd", fromMs: -900_000, toMs: -895_000 },
+  ])("a fault elsewhere, or at another time, excuses nothing: %o", (fault) => {
+    expect(broken({ ...failed, faults: [fault] })).toEqual(["liveness"]);
+  });
+
+  test("a klease that is held when nobody works any more is found", () => {
+    expect(broken({ ...three, leftovers: [{ lease: LEASE, holder: "job-2-abcde" }] })).toEqual(["liveness"]);
+  });
+});

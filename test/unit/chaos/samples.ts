@@ -1,0 +1,60 @@
+/** Histories as a run without a fault leaves them. */
+import fc from "fast-check";
+import type { History } from "../../chaos/history.ts";
+
+export const LEASE = "report";
+const FIRST_TOKEN = 1_000;
+
+/** What one pod of a Job does; milliseconds. */
+export interface Turn {
+  /** From the end of the hold before it, and from the grant to main's start. */
+  gapMs: number;
+  startsAfterMs: number;
+  /** More than one: main is restarted in place. */
+  mains: readonly number[];
+  /** From main's end to that of the hold. */
+  releasedAfterMs: number;
+}
+
+export const TURN: Turn = { gapMs: 100, startsAfterMs: 500, mains: [2_000], releasedAfterMs: 300 };
+
+/** Turns of one klease, one after the other; everybody has waited from the beginning. */
+export function historyOf(turns: readonly Turn[], lease = LEASE): History {
+  const history = { sightings: [], waits: [], runs: [], jobs: [], faults: [], leftovers: [], starvedMs: 0 };
+  const { sightings, waits, runs, jobs }: Writable = history;
+  let nowMs = 0;
+  for (const [index, { gapMs, startsAfterMs, mains, releasedAfterMs }] of turns.entries()) {
+    const name = `job-${index}`;
+    const holder = `${name}-abcde`;
+    const token = FIRST_TOKEN + index;
+    nowMs += gapMs;
+    const acquiredMs = nowMs;
+    waits.push({ lease, holder, fromMs: 0, toMs: acquiredMs });
+    nowMs += startsAfterMs;
+    for (const [run, lastsMs] of mains.entries()) {
+      const ended = run === mains.length - 1;
+      runs.push({ lease, by: holder, token, fromMs: nowMs, toMs: nowMs + lastsMs, ended });
+      nowMs += lastsMs + (ended ? 0 : 1_000);
+    }
+    nowMs += releasedAfterMs;
+    sightings.push({ lease, token, holder, acquiredMs });
+    sightings.push({ lease, token, holder, acquiredMs, endedMs: nowMs, reason: "Released" });
+    jobs.push({ name, lease, completions: 1, createdMs: 0, endedMs: nowMs, result: "Complete" });
+  }
+  return history;
+}
+
+type Writable = { [Part in "sightings" | "waits" | "runs" | "jobs"]: History[Part][number][] };
+
+const ms = (min: number, max: number) => fc.integer({ min, max });
+
+/** At least two turns. */
+export const turns: fc.Arbitrary<Turn[]> = fc.array(
+  fc.record({
+    gapMs: ms(0, 20_000),
+    startsAfterMs: ms(0, 2_000),
+    mains: fc.array(ms(100, 30_000), { minLength: 1, maxLength: 3 }),
+    releasedAfterMs: ms(0, 2_000),
+  }),
+  { minLength: 2, maxLength: 12 },
+);
