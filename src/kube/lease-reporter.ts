@@ -42,11 +42,11 @@ export function createLeaseReporter({
       for (const report of reportsOf(before, after)) tell(after, report);
     },
     holderDeleted(lease, { name }) {
-      tell(lease, {
-        type: "Warning",
-        reason: "HolderDeleted",
-        message: `deleted pod ${name}: it no longer holds this klease and cannot stop its containers itself`,
-      });
+      const why =
+        lease.status.hold?.revoked === "Forced"
+          ? "this klease was released by force"
+          : "it no longer holds this klease and cannot stop its containers itself";
+      tell(lease, { type: "Warning", reason: "HolderDeleted", message: `deleted pod ${name}: ${why}` });
     },
   };
 }

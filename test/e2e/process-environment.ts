@@ -26,6 +26,8 @@ export interface ProcessEnvironmentOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Where progress goes. */
   stream: { isTTY?: boolean; write(text: string): unknown };
+  /** By how much the time of day of each replica is wrong. */
+  clockOffsetsMs?: readonly [first: number, second: number];
 }
 
 /**
@@ -35,6 +37,7 @@ export interface ProcessEnvironmentOptions {
 export async function startProcessEnvironment({
   env,
   stream,
+  clockOffsetsMs = [0, 0],
 }: ProcessEnvironmentOptions): Promise<Environment> {
   await run(process.execPath, [join(root, "tools/build.ts")]);
   const cluster = await startCluster({ node: "none", name: "process cluster", env, log: streamLog(stream) });
@@ -88,6 +91,7 @@ export async function startProcessEnvironment({
           identity: `replica-${index}`,
           programPath: join(root, "dist/konductor.js"),
           healthPort,
+          clockOffsetMs: clockOffsetsMs[index - 1] ?? 0,
           logPath: join(cluster.dir, "log", `replica-${index}.log`),
           flags: [
             `--kubeconfig=${kubeconfigPath}`,

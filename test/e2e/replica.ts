@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { waitFor } from "../cluster/wait.ts";
 
 /** One `konductor serve` as a local process. */
@@ -21,7 +22,11 @@ export interface ReplicaOptions {
   flags: readonly string[];
   healthPort: number;
   logPath: string;
+  /** By how much its time of day is wrong. */
+  clockOffsetMs: number;
 }
+
+const SHIFTED_CLOCK = join(import.meta.dirname, "shifted-clock.ts");
 
 export function createReplica({
   identity,
@@ -29,15 +34,18 @@ export function createReplica({
   flags,
   healthPort,
   logPath,
+  clockOffsetMs,
 }: ReplicaOptions): Replica {
   let child: ChildProcess | undefined;
   return {
     identity,
     async start() {
       const log = createWriteStream(logPath, { flags: "a" });
-      const started = spawn(process.execPath, [programPath, "serve", `--identity=${identity}`, ...flags], {
+      const shifted = clockOffsetMs === 0 ? [] : [`--import=${SHIFTED_CLOCK}`];
+      const args = [...shifted, programPath, "serve", `--identity=${identity}`, ...flags];
+      const started = spawn(process.execPath, args, {
         stdio: ["ignore", "pipe", "pipe"],
-        env: {},
+        env: { CLOCK_OFFSET_MS: String(clockOffsetMs) },
       });
       started.stdout.pipe(log, { end: false });
       started.stderr.pipe(log, { end: false });

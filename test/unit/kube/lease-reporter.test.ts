@@ -130,11 +130,14 @@ test("everything is told about the klease that was written", () => {
   const events = { record: (event: unknown) => void told.push(event) };
   const reporter = createLeaseReporter({ events, logger: createLogger({ level: "silent" }) });
   reporter.report(aLease(), grantedNext(aLease()));
-  reporter.holderDeleted(aLease(), { name: "run-1", uid: "pod-1" });
+  const pod = { name: "run-1", uid: "pod-1" };
+  reporter.holderDeleted(aLease(), pod);
+  reporter.holderDeleted(aLease({ hold: aHold({ revoked: "Forced" }) }), pod);
   const { namespace, name, uid } = aLease();
   const object = { apiVersion: "konductor.io/v1", kind: "Lease", namespace, name, uid };
   expect(told).toMatchObject([
     { object, reason: "Granted", type: "Normal" },
-    { object, reason: "HolderDeleted", type: "Warning" },
+    { object, reason: "HolderDeleted", type: "Warning", message: expect.stringContaining("cannot stop") },
+    { object, reason: "HolderDeleted", message: "deleted pod run-1: this klease was released by force" },
   ]);
 });
