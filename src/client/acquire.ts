@@ -53,7 +53,7 @@ async function readLease(context: ClientContext, wish: Wish, stop: AbortSignal):
   const { lease: name, create, ttlMs = DEFAULT_TTL_MS } = wish;
   const found = await findLease(context, name, stop);
   if (found) return found;
-  if (!create) throw noLease(name, namespace);
+  if (!create) throw noLease(name, namespace, ", and --create makes it when it is acquired");
   try {
     return await createLease(client, { namespace, name, ttlMs });
   } catch (error) {

@@ -16,11 +16,10 @@ function wholeSeconds(ms: number): string {
   return isoTime(ms).replace(/\.\d+Z$/, "Z");
 }
 
-export function noLease(name: string, namespace: string): KonductorError {
+export function noLease(name: string, namespace: string, otherwise = ""): KonductorError {
   return new KonductorError(
     "NotFound",
-    `there is no klease "${name}" in namespace ${namespace}; koncli lease list shows what there is, and --create makes it when it ` +
-      "is acquired",
+    `there is no klease "${name}" in namespace ${namespace}; koncli lease list shows what there is${otherwise}`,
   );
 }
 
