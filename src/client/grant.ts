@@ -152,7 +152,7 @@ async function confirm(
   } catch (error) {
     if (hasCode(error, "Lost", "Revoked")) return undefined;
     // It was sent twice, as the first answer was lost. The first has confirmed the hold; the second would have renewed it.
-    const { hold: own } = (hasCode(error, "NotRenewable") && klease.objects?.get(wish.lease)?.status) || {};
+    const own = hasCode(error, "NotRenewable") ? klease.objects?.get(wish.lease)?.status.hold : undefined;
     if (own?.confirmed && own.token === hold.token) return clientHold(wish, own, sinceMs);
     throw error;
   }

@@ -2,9 +2,9 @@
  * The gate: waits until the pod holds its lease.
  *
  * It promises to end with {@link EXIT.done} only after a renewal of the granted hold was answered and its deadline, counted
- * from the sending of that renewal, was stored for the keeper, and shown to main where that wants it. It never resumes a hold that a keeper marked as lost: that main
- * has ended is told to the server with `lostToken`, and the pod queues again or, where it may not rerun, ends with
- * {@link EXIT.lost}. It waits for ever: limits on waiting are the server's to enforce, by `denied`.
+ * from the sending of that renewal, was stored for the keeper, and shown to main where that wants it. It never resumes a hold
+ * that a keeper marked as lost: that main has ended is told to the server with `lostToken`, and the pod queues again or, where it
+ * may not rerun, ends with {@link EXIT.lost}. It waits for ever: limits on waiting are the server's to enforce, by `denied`.
  */
 import { writeFileSync } from "node:fs";
 import { exponentialBackoff } from "../shared/backoff.ts";

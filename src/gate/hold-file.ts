@@ -1,6 +1,7 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { countOf, parseObject, wordOf, wordsOf } from "./json.ts";
+import { replaceFile } from "./replace-file.ts";
 
 /** What gate and keeper remember of the pod's hold, in a volume that outlives containers but not the pod. */
 export interface StoredHold {
@@ -37,11 +38,7 @@ export function holdFile(stateDir: string): HoldFile {
         return undefined;
       }
     },
-    // No fsync: the volume is memory, and what a crash of the machine loses is made again by the gate.
-    write(hold) {
-      writeFileSync(`${path}.tmp`, JSON.stringify(hold), { mode: 0o600 });
-      renameSync(`${path}.tmp`, path);
-    },
+    write: (hold) => replaceFile(path, JSON.stringify(hold), 0o600),
   };
 }
 

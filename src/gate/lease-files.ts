@@ -5,11 +5,12 @@
  * token and goes after it, so that a token is never there without one. The token changes only while no container of the
  * user runs. Nobody but gate and keeper can write here, and everybody can read, whatever user the containers run as.
  */
-import { chmodSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { LEASE_FILES } from "../shared/names.ts";
 import type { BootClock } from "./boot-clock.ts";
 import type { StoredHold } from "./hold-file.ts";
+import { replaceFile } from "./replace-file.ts";
 
 export interface LeaseFiles {
   /** Shows this hold. Throws if it cannot. */
@@ -33,8 +34,8 @@ export function leaseFiles({ dir, nowMs, bootMs }: LeaseFilesOptions): LeaseFile
   const [token, expires] = [join(dir, LEASE_FILES.token), join(dir, LEASE_FILES.expires)];
   return {
     show(hold) {
-      replace(expires, timeOf(nowMs() + hold.deadline - bootMs()));
-      replace(token, String(hold.token));
+      replaceFile(expires, timeOf(nowMs() + hold.deadline - bootMs()), WORLD_READABLE);
+      replaceFile(token, String(hold.token), WORLD_READABLE);
     },
     hide() {
       for (const path of [token, expires]) rmSync(path, { force: true });
@@ -45,12 +46,4 @@ export function leaseFiles({ dir, nowMs, bootMs }: LeaseFilesOptions): LeaseFile
 /** RFC 3339 in whole seconds, rounded down: a form that every `date` reads. */
 function timeOf(ms: number): string {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
-}
-
-function replace(path: string, content: string): void {
-  const next = `${path}.new`;
-  writeFileSync(next, content);
-  // Whatever the umask is.
-  chmodSync(next, WORLD_READABLE);
-  renameSync(next, path);
 }

@@ -6,6 +6,7 @@
  * Exit codes: 0 nothing was violated, 1 something was or the run cannot say, 130 ended by a signal.
  */
 import { describeError } from "../../src/shared/errors.ts";
+import { runUntilSignalled } from "../../tools/signals.ts";
 import { startKubeletEnvironment } from "../e2e/kubelet-environment.ts";
 import { type Outcome, runChaos } from "./chaos.ts";
 import { keepEvidence } from "./evidence.ts";
@@ -14,7 +15,6 @@ import { formatPlan, planChaos } from "./plan.ts";
 import { formatReport } from "./report.ts";
 
 const { stdout, stderr } = process;
-const INTERRUPTED = 130;
 
 async function main(signal: AbortSignal): Promise<number> {
   const {
@@ -57,17 +57,4 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
-const ending = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  // npm passes on a Ctrl-C that we got already: the second one means nothing.
-  process.on(name, () => {
-    if (!ending.signal.aborted) stderr.write("\nending everything that was started\n");
-    ending.abort(new Error("interrupted"));
-  });
-}
-try {
-  process.exitCode = await main(ending.signal);
-} catch (error) {
-  if (error !== ending.signal.reason) stderr.write(`${describeError(error)}\n`);
-  process.exitCode = ending.signal.aborted ? INTERRUPTED : 1;
-}
+await runUntilSignalled(process, main);

@@ -1,6 +1,6 @@
 /** One pod holds, another one waits behind it: how most holds end in scenarios. */
 import { expect } from "vitest";
-import type { Hold } from "../../src/lease/types.ts";
+import type { Hold, Lease } from "../../src/lease/types.ts";
 import { toBootMs } from "./boot-time.ts";
 import { overlaps, type Run } from "./journal.ts";
 import type { Stage } from "./stage.ts";
@@ -26,6 +26,16 @@ export async function holdBefore(
   await stage.apply("next", { runsForSeconds: 1, ...next });
   await stage.waits("next");
   return hold;
+}
+
+/** Resolves with the hold of a pod whose main runs, which is another one than that of `past`. */
+export async function activeHold(stage: Stage, past?: Hold): Promise<Hold> {
+  const isActive = ({ status: { hold } }: Lease) =>
+    hold?.confirmed === true && hold.ref.uid !== past?.ref.uid;
+  const { status } = await stage.lease("a pod to be active", isActive);
+  if (!status.hold) throw new Error("the klease was read as held, and is not");
+  await stage.runs(status.hold.holder, 1);
+  return status.hold;
 }
 
 /**

@@ -1,13 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { ELECTION_LEASES, PODS } from "../../src/kube/resources.ts";
+import { PODS } from "../../src/kube/resources.ts";
 import { list, record, text } from "../../src/shared/json.ts";
-import { ELECTION_LEASE, LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import { startCluster, streamLog } from "../cluster/cluster.ts";
 import { run } from "../cluster/command.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { kubectlOf } from "../integration/kubectl.ts";
 import { adminClient } from "./admin-client.ts";
+import { readElected } from "./election.ts";
 import type { Environment, PodName } from "./environment.ts";
 import { figureLog } from "./figures.ts";
 import { openJournal } from "./journal.ts";
@@ -65,12 +66,7 @@ export async function startKubeletEnvironment({
   }
 
   async function arbiter(): Promise<PodName> {
-    const election = record(
-      await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
-    );
-    const name = text(record(election["spec"])["holderIdentity"]);
-    if (!name) throw new Error("nobody is elected");
-    return { namespace: SYSTEM_NAMESPACE, name };
+    return { namespace: SYSTEM_NAMESPACE, name: await readElected({ client }) };
   }
 
   async function scale(replicas: number): Promise<void> {

@@ -2,10 +2,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
-import { ELECTION_LEASES } from "../../src/kube/resources.ts";
 import { list, record, text } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
-import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import { packageVersion } from "../../tools/build.ts";
 import { startCluster, streamLog } from "../cluster/cluster.ts";
 import { run } from "../cluster/command.ts";
@@ -13,6 +12,7 @@ import { startProcessNode } from "../cluster/process-node/process-node.ts";
 import { type Kubectl, kubectlOf } from "../integration/kubectl.ts";
 import { adminClient } from "./admin-client.ts";
 import { startBalancer } from "./balancer.ts";
+import { readElected } from "./election.ts";
 import type { Environment } from "./environment.ts";
 import { figureLog } from "./figures.ts";
 import { openJournal } from "./journal.ts";
@@ -66,10 +66,7 @@ export async function startProcessEnvironment({
     await cluster.stop();
   }
   async function elected(): Promise<Replica> {
-    const election = record(
-      await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
-    );
-    const holder = text(record(election["spec"])["holderIdentity"]);
+    const holder = await readElected({ client });
     const arbiter = replicas.find(({ identity }) => identity === holder);
     if (!arbiter) throw new Error(`nobody of us is elected, but ${holder}`);
     return arbiter;

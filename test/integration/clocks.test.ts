@@ -1,9 +1,6 @@
 /** Replicas whose clocks disagree by two hours. */
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { ELECTION_LEASES } from "../../src/kube/resources.ts";
-import { record } from "../../src/shared/json.ts";
-import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
-import { waitFor } from "../cluster/wait.ts";
+import { overtakeArbiter } from "../e2e/election.ts";
 import type { Environment } from "../e2e/environment.ts";
 import { holdBefore } from "../e2e/handover.ts";
 import { overlaps } from "../e2e/journal.ts";
@@ -35,11 +32,6 @@ async function takesTurns(stage: Stage): Promise<void> {
   expect(overlaps(runs)).toEqual([]);
 }
 
-async function elected(): Promise<unknown> {
-  const ref = { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE };
-  return record(record(await environment.client.get(ELECTION_LEASES, ref))["spec"])["holderIdentity"];
-}
-
 test("a hold is renewed by whichever of them, outlives a change of the arbiter, and the next main starts when its own has ended", async () => {
   const stage = await setStage(environment, "clocks", { ttl: `${TTL_MS / 1_000}s` });
   const { token } = await holdBefore(stage);
@@ -49,17 +41,7 @@ test("a hold is renewed by whichever of them, outlives a change of the arbiter, 
       ({ status: { hold } }) => hold?.token === token && hold.renewals >= count,
     );
   for (const after of [RENEWALS, 2 * RENEWALS]) {
-    const before = await elected();
-    const goOn = await environment.konductor.pauseArbiter();
-    try {
-      await waitFor({
-        what: "the other replica to be elected",
-        withinMs: 30_000,
-        holds: async () => (await elected()) !== before,
-      });
-    } finally {
-      await goOn();
-    }
+    await overtakeArbiter(environment);
     await renewedBy(after);
   }
   expect(await stage.journal.runs()).toMatchObject([{ by: "old" }]);

@@ -6,8 +6,8 @@
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeError } from "../../src/shared/errors.ts";
 import { packageVersion } from "../build.ts";
+import { INTERRUPTED, runUntilSignalled } from "../signals.ts";
 import { enterCurrentCluster } from "./current-cluster.ts";
 import { runDemo } from "./demo.ts";
 import { readExercises } from "./exercise.ts";
@@ -17,7 +17,6 @@ import { DEMO_NAMESPACE, type Place } from "./place.ts";
 
 const root = join(import.meta.dirname, "../..");
 const { stdin, stdout, stderr } = process;
-const INTERRUPTED = 130;
 /** Long enough for what is being started to notice the signal, or to be there and to be stopped in order. */
 const START_ENDS_WITHIN_MS = 20_000;
 
@@ -72,17 +71,4 @@ async function main(signal: AbortSignal): Promise<number> {
   }
 }
 
-const ending = new AbortController();
-for (const name of ["SIGINT", "SIGTERM"] as const) {
-  // npm passes on a Ctrl-C that we got already: the second one means nothing.
-  process.on(name, () => {
-    if (!ending.signal.aborted) stderr.write("\nending everything that was started\n");
-    ending.abort(new Error("interrupted"));
-  });
-}
-try {
-  process.exitCode = await main(ending.signal);
-} catch (error) {
-  if (error !== ending.signal.reason) stderr.write(`${describeError(error)}\n`);
-  process.exitCode = ending.signal.aborted ? INTERRUPTED : 1;
-}
+await runUntilSignalled(process, main);

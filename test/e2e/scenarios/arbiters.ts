@@ -1,11 +1,8 @@
 /** More than one replica that takes itself for the arbiter. */
 import { expect } from "vitest";
-import { ELECTION_LEASES } from "../../../src/kube/resources.ts";
 import { CONFIRM_WITHIN_MS } from "../../../src/lease/decide.ts";
-import { record } from "../../../src/shared/json.ts";
-import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
-import { waitFor } from "../../cluster/wait.ts";
-import type { Environment, Scenario } from "../environment.ts";
+import { overtakeArbiter } from "../election.ts";
+import type { Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
 import { HANDED_ON_WITHIN_MS } from "../handover.ts";
 import { waitForJobs } from "../observe.ts";
@@ -24,7 +21,7 @@ export const arbiters: readonly Scenario[] = [
     alone: true,
     timeoutMs: 240_000,
     async run(environment) {
-      const { kubectl, konductor } = environment;
+      const { kubectl } = environment;
       const stage = await setStage(environment, "crowd", { ttl: "1m" });
       const { namespace, journal } = stage;
       const first = await stage.apply("first");
@@ -38,17 +35,7 @@ export const arbiters: readonly Scenario[] = [
 
       for (let pause = 1; pause <= PAUSES; pause++) {
         await waitForEnded(stage, pause * 3);
-        const paused = await elected(environment);
-        const goOn = await konductor.pauseArbiter();
-        try {
-          await waitFor({
-            what: "another arbiter to be elected",
-            withinMs: 30_000,
-            holds: async () => (await elected(environment)) !== paused,
-          });
-        } finally {
-          await goOn();
-        }
+        await overtakeArbiter(environment);
       }
       expect(await waitForJobs(environment, namespace, 180_000)).toEqual({ failed: [] });
       await expectTurns(environment, stage, CROWD + 1);
@@ -63,8 +50,3 @@ export const arbiters: readonly Scenario[] = [
     },
   },
 ];
-
-async function elected({ client }: Environment): Promise<unknown> {
-  const ref = { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE };
-  return record(record(await client.get(ELECTION_LEASES, ref))["spec"])["holderIdentity"];
-}

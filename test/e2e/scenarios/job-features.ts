@@ -5,9 +5,10 @@ import { list, record, text } from "../../../src/shared/json.ts";
 import { ANNOTATION, EXIT } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Scenario } from "../environment.ts";
+import { activeHold } from "../handover.ts";
 import { overlaps } from "../journal.ts";
 import { readPods, waitForJobs } from "../observe.ts";
-import { type Stage, setStage } from "../stage.ts";
+import { setStage } from "../stage.ts";
 import { job } from "../workload.ts";
 
 export const jobFeatures: readonly Scenario[] = [
@@ -35,18 +36,14 @@ export const jobFeatures: readonly Scenario[] = [
         ),
         "create",
       );
-      const first = await running(stage);
+      const { holder: first } = await activeHold(stage);
       await stage.apply("next", { runsForSeconds: 3 });
       await stage.waits("next");
       await suspend(true);
+      const next = await stage.holds("next");
       await stage.runs("next", 1);
       await suspend(false);
-      const { status } = await stage.lease(
-        "the resumed Job to hold",
-        ({ status: { hold } }) => hold?.confirmed === true && hold.holder !== "next" && hold.holder !== first,
-      );
-      const resumed = status.hold?.holder ?? "";
-      await stage.runs(resumed, 1);
+      const { holder: resumed } = await activeHold(stage, next);
       await suspend(true);
       await stage.atRest();
       const runs = await journal.runs();
@@ -93,7 +90,7 @@ export const jobFeatures: readonly Scenario[] = [
           "create",
         );
       await create("runs");
-      const first = await running(stage);
+      const { holder: first } = await activeHold(stage);
       await create("skipped");
       await waitFor({
         what: "both Jobs to be deleted",
@@ -111,11 +108,3 @@ export const jobFeatures: readonly Scenario[] = [
     },
   },
 ];
-
-/** Resolves with the name of the pod that holds when its main runs. */
-async function running(stage: Stage): Promise<string> {
-  const { status } = await stage.lease("a pod to hold", ({ status: { hold } }) => hold?.confirmed === true);
-  const { holder = "" } = status.hold ?? {};
-  await stage.runs(holder, 1);
-  return holder;
-}

@@ -1,10 +1,9 @@
 /** Controllers that put a new pod in the old one's place, and pods that stand by. */
 import { expect } from "vitest";
-import type { Hold, Lease } from "../../../src/lease/types.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Environment, Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
-import { HANDED_ON_WITHIN_MS } from "../handover.ts";
+import { activeHold, HANDED_ON_WITHIN_MS } from "../handover.ts";
 import { overlaps } from "../journal.ts";
 import { readPods } from "../observe.ts";
 import { type Stage, setStage } from "../stage.ts";
@@ -30,9 +29,9 @@ export const successors: readonly Scenario[] = [
       async run(environment) {
         const stage = await setStage(environment, "web", { ttl: "1m" });
         await deploy(environment, stage, kind, spec);
-        const first = await active(stage);
+        const first = await activeHold(stage);
         await deletePod(environment, stage, first.holder);
-        const second = await active(stage, first);
+        const second = await activeHold(stage, first);
         expect(second.token).toBeGreaterThan(first.token);
         if (kind === "StatefulSet") expect([first.holder, second.holder]).toEqual(["web-0", "web-0"]);
         const after = (await stage.runs(second.holder, kind === "StatefulSet" ? 2 : 1)).at(-1);
@@ -54,10 +53,10 @@ export const successors: readonly Scenario[] = [
     async run(environment) {
       const stage = await setStage(environment, "web", { ttl: "1m" });
       await deploy(environment, stage, "Deployment", { replicas: 2 });
-      const first = await active(stage);
+      const first = await activeHold(stage);
       await waitForQueue(environment, stage, 1);
       await deletePod(environment, stage, first.holder);
-      const second = await active(stage, first);
+      const second = await activeHold(stage, first);
       expect(second.token).toBe(first.token + 1);
       const [after] = await stage.runs(second.holder, 1);
       const [ended] = await stage.runs(first.holder, 1);
@@ -87,12 +86,12 @@ export const successors: readonly Scenario[] = [
       async run(environment) {
         const stage = await setStage(environment, "web", { ttl: "1m" });
         await deploy(environment, stage, "Deployment", { replicas: 2, strategy });
-        const first = await active(stage);
+        const first = await activeHold(stage);
         await waitForQueue(environment, stage, 1);
         const patch = { spec: { template: { metadata: { annotations: { version: "2" } } } } };
         const target = ["-n", stage.namespace, "deployment/web"];
         await environment.kubectl("patch", ...target, "-p", JSON.stringify(patch));
-        const second = await active(stage, first);
+        const second = await activeHold(stage, first);
         await waitForQueue(environment, stage, 1);
         expect(versionOf(second.holder)).not.toBe(versionOf(first.holder));
         await waitFor({
@@ -138,16 +137,6 @@ async function deploy(
     },
     "create",
   );
-}
-
-/** Resolves with the hold of a pod whose main runs, which is another one than that of `past`. */
-async function active(stage: Stage, past?: Hold): Promise<Hold> {
-  const isActive = ({ status: { hold } }: Lease) =>
-    hold?.confirmed === true && hold.ref.uid !== past?.ref.uid;
-  const { status } = await stage.lease("a pod to be active", isActive);
-  if (!status.hold) throw new Error("the klease was read as held, and is not");
-  await stage.runs(status.hold.holder, 1);
-  return status.hold;
 }
 
 async function deletePod({ kubectl }: Environment, { namespace }: Stage, name: string): Promise<void> {

@@ -1,0 +1,29 @@
+/** Ctrl-C and SIGTERM for programs that have much to end in order. */
+import { describeError } from "../src/shared/errors.ts";
+
+/** Exit code of a program that a signal has ended. */
+export const INTERRUPTED = 130;
+
+/**
+ * Runs `main`, whose signal aborts with SIGINT or SIGTERM, and leaves the exit code of `program`: what `main` resolves with, 1 and a
+ * sentence when it fails, 130 when it was ended by a signal.
+ */
+export async function runUntilSignalled(
+  program: Pick<NodeJS.Process, "on" | "stderr" | "exitCode">,
+  main: (signal: AbortSignal) => Promise<number>,
+): Promise<void> {
+  const ending = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    // npm passes on a Ctrl-C that we got already: the second one means nothing.
+    program.on(name, () => {
+      if (!ending.signal.aborted) program.stderr.write("\nending everything that was started\n");
+      ending.abort(new Error("interrupted"));
+    });
+  }
+  try {
+    program.exitCode = await main(ending.signal);
+  } catch (error) {
+    if (error !== ending.signal.reason) program.stderr.write(`${describeError(error)}\n`);
+    program.exitCode = ending.signal.aborted ? INTERRUPTED : 1;
+  }
+}
