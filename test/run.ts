@@ -32,16 +32,19 @@ const BASICS: readonly Stage[] = [
   { name: "types", command: ["tsc", "--noEmit"] },
   { name: "unit", project: "unit" },
 ];
-/** Side by side, since they mostly wait for clusters: each lane takes its stages one after the other. */
-const LANES: readonly (readonly Stage[])[] = [
-  [
-    { name: "integration", project: "integration" },
-    { name: "scenarios", project: "scenarios-process", node: "process node" },
-  ],
-  // As root a kubelet that cannot be started is a failure; without root there can be none.
-  isRoot ? [{ name: "scenarios", project: "scenarios-kubelet", node: "kubelet" }] : [],
+/** Side by side, since they mostly wait for clusters. */
+const TOGETHER: readonly Stage[] = [
+  { name: "integration", project: "integration" },
+  { name: "scenarios", project: "scenarios-process", node: "process node" },
 ];
-const STAGES = [...BASICS, ...LANES.flat()];
+/**
+ * With the machine to itself: its bounds are about a kubelet that gets its share of the CPU. As root a kubelet that cannot be started is a
+ * failure; without root there can be none.
+ */
+const ALONE: readonly Stage[] = isRoot
+  ? [{ name: "scenarios", project: "scenarios-kubelet", node: "kubelet" }]
+  : [];
+const STAGES = [...BASICS, ...TOGETHER, ...ALONE];
 
 function titleOf({ name, node }: Stage): string {
   return node ? `${name} on the ${node}` : name;
@@ -57,7 +60,7 @@ function run(command: readonly string[], prefix: string): Promise<number> {
   });
 }
 
-/** Lanes write at the same time: every line says whose it is. */
+/** Stages write at the same time: every line says whose it is. */
 function pass(stream: Readable, prefix: string): void {
   createInterface(stream).on("line", (line) => process.stdout.write(`${prefix}${line}\n`));
 }
@@ -91,7 +94,7 @@ async function runStage(stage: Stage, dir: string): Promise<Done> {
   return { stage, counts, seconds: Math.round((performance.now() - startedMs) / 1_000) };
 }
 
-async function runLane(stages: readonly Stage[], dir: string): Promise<Done[]> {
+async function runInTurn(stages: readonly Stage[], dir: string): Promise<Done[]> {
   const done: Done[] = [];
   for (const stage of stages) done.push(await runStage(stage, dir));
   return done;
@@ -115,10 +118,11 @@ async function main(wanted: readonly string[]): Promise<number> {
   }
   const isWanted = ({ name }: Stage) => wanted.length === 0 || wanted.includes(name);
   const dir = await mkdtemp(join(tmpdir(), "konductor-test-"));
-  const basics = await runLane(BASICS.filter(isWanted), dir);
-  const lanes = await Promise.all(LANES.map((lane) => runLane(lane.filter(isWanted), dir)));
+  const basics = await runInTurn(BASICS.filter(isWanted), dir);
+  const together = await Promise.all(TOGETHER.filter(isWanted).map((stage) => runStage(stage, dir)));
+  const alone = await runInTurn(ALONE.filter(isWanted), dir);
   await rm(dir, { recursive: true, force: true });
-  const done = [...basics, ...lanes.flat()];
+  const done = [...basics, ...together, ...alone];
   const total = (key: keyof Counts) => done.reduce((sum, { counts }) => sum + counts[key], 0);
   process.stdout.write(`\n${done.map(summary).join("\n")}\n`);
   if (!isRoot)
