@@ -17,11 +17,12 @@ import { LEASE_REQUESTS, LEASES } from "../kube/resources.ts";
 import { removeSchedulingGate } from "../kube/scheduling-gate.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
-import { type Decision, decide, type Situation } from "../lease/decide.ts";
+import { decide } from "../lease/decide.ts";
+import type { Decision, Situation } from "../lease/decision.ts";
 import { isPast } from "../lease/evidence.ts";
-import { holdOf } from "../lease/hold.ts";
+import { holdOf, podsOf } from "../lease/hold.ts";
 import { NOT_CONFIRMED, waitingInOrder } from "../lease/order.ts";
-import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { type HolderRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
@@ -37,6 +38,7 @@ import { readSituation } from "./situation.ts";
 import { createSkips } from "./skips.ts";
 import { deleteUnrecorded } from "./unrecorded-holders.ts";
 import { createWaiterCount } from "./waiter-count.ts";
+import { createWaitingJobs } from "./waiting-jobs.ts";
 
 const WORKERS = 8;
 /** After a look at a pod or request: at once, and still no busy loop if it shows nothing. */
@@ -71,6 +73,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const lapseClock = createLapseClock(clock);
   const housekeeping = createHousekeeping({ ...options, lapseClock });
   const skips = createSkips(options);
+  const waitingJobs = createWaitingJobs(options);
   /** By uid of Leases that were never granted, whose requests were read live. */
   const listed = new LruMap<string, true>(10_000);
   const queue = createWorkQueue({ clock });
@@ -91,6 +94,9 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   caches.pods.subscribe(({ object, old }) => {
     for (const { namespace, lease } of [object, old ?? object]) if (lease) wake(`${namespace}/${lease}`);
   });
+  caches.jobs.subscribe(({ object }) => {
+    if (object.lease) wake(`${object.namespace}/${object.lease}`);
+  });
   caches.nodes.subscribe(({ object }) => {
     for (const lease of caches.leases.store.byIndex(BY_NODE, object.name)) wake(keyOf(lease));
   });
@@ -100,7 +106,12 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     const known = caches.requests.store
       .byIndex(BY_LEASE, key)
       .filter(({ uid }) => !housekeeping.isRequestGone(uid));
-    const requests = [...known, ...(await queueGatedPods(options, lease, { key, requests: known }))];
+    const asked = { key, requests: known };
+    const [ofPods, ofJobs] = [
+      await queueGatedPods(options, lease, asked),
+      await waitingJobs.queue(lease, asked),
+    ];
+    const requests = [...known, ...ofPods, ...ofJobs];
     if (!lease) {
       if (requests.some((request) => !request.spec.ref || Number.isFinite(dueAtMs(request))))
         queue.addAfter(key, LEFT_OVER_LOOK_EVERY_MS);
@@ -108,7 +119,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     }
     const { hold } = lease.status;
     // What follows an expiry rests on whether the keeper runs: a watch that is stuck must not vouch for it.
-    if (hold?.expired && hold.ref.kind === "Pod") await evidence.look(lease.namespace, hold.ref);
+    if (hold?.expired) for (const pod of podsOf(hold)) await evidence.look(lease.namespace, pod);
     const sources = { caches, evidence, housekeeping, holdClock, lapseClock, clock };
     const situation = readSituation({ lease, requests, ...sources });
     const decision = decide(situation);
@@ -135,6 +146,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
         queue.addAfter(key, decision.forMs);
         await removeSchedulingGate(client, { namespace: lease.namespace, ...decision.ref });
         return;
+      case "resume":
+      case "suspend":
+        queue.addAfter(key, decision.forMs);
+        return waitingJobs.steer(decision.do, lease, decision.ref);
       case "deletePod":
         queue.addAfter(key, decision.forMs);
         return deleteHolder(lease, decision.ref);
@@ -197,12 +212,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     for (const atMs of requests.map(dueAtMs)) if (atMs >= situation.nowMs) nextMs = Math.min(nextMs, atMs);
     if (Number.isFinite(nextMs)) queue.addAfter(key, nextMs - situation.nowMs + 1);
     const { hold } = lease.status;
-    const watched = hold && caches.pods.store.get(`${lease.namespace}/${hold.ref.name}`);
-    // A pod whose label was changed by hand wakes another Lease.
-    const isWatched = watched?.uid === hold?.ref.uid && watched?.lease === lease.name;
-    if (hold?.ref.kind === "Pod" && !isWatched && !isPast(situation.evidenceOf(hold.ref))) {
-      queue.addAfter(key, STRAY_FRESH_MS);
-    }
+    const isStray = (ref: HolderRef) => !isWatched(lease, ref) && !isPast(situation.evidenceOf(ref));
+    if (hold && [hold.ref, ...podsOf(hold)].some(isStray)) queue.addAfter(key, STRAY_FRESH_MS);
     const waiters = waitingInOrder(lease, requests).length;
     const isNews = lease.status.observedGeneration !== lease.generation;
     if (waiters === lease.status.waiters && !isNews) return;
@@ -210,6 +221,13 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     if (dueInMs > 0 && !isNews) return queue.addAfter(key, dueInMs);
     caches.leases.apply(await writeLeaseStatus(client, lease, { ...lease.status, waiters }, clock.nowMs()));
     waiterCount.written(key);
+  }
+
+  /** One whose label was changed by hand wakes another Lease. */
+  function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
+    if (kind === "LeaseRequest") return true;
+    const watched = (kind === "Job" ? caches.jobs : caches.pods).store.get(`${lease.namespace}/${name}`);
+    return watched?.uid === uid && watched.lease === lease.name;
   }
 
   /** A refused or failed step is not repeated: the Lease is read again, and decided again. */
@@ -244,6 +262,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       isLeading = true;
       for (const lease of caches.leases.store.list()) queue.add(keyOf(lease));
       for (const { namespace, spec } of caches.requests.store.list()) queue.add(`${namespace}/${spec.lease}`);
+      for (const { namespace, lease } of caches.jobs.store.list())
+        if (lease) queue.add(`${namespace}/${lease}`);
       logger.info({ kleases: caches.leases.store.size }, "arbitrating");
       await queue
         .run(WORKERS, (key) => handle(key, signal), signal)

@@ -1,8 +1,11 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
 import { find } from "../kube/find.ts";
+import type { JobRef } from "../kube/job-completion.ts";
+import { findJob } from "../kube/job-suspension.ts";
 import { PODS } from "../kube/resources.ts";
-import type { PodEvidence } from "../lease/evidence.ts";
+import type { Evidence } from "../lease/evidence.ts";
+import type { JobView } from "../lease/job.ts";
 import { type PodView, parsePod } from "../lease/pod.ts";
 import type { HolderRef } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -19,22 +22,22 @@ interface Missing {
   /** Whether `last` came with the deletion itself, or something was only found missing afterwards. */
   isFinal: boolean;
   /** What a live GET told, and when. */
-  looked?: { pod?: PodView; atMs: number };
+  looked?: { pod?: PodView; job?: JobView; atMs: number };
 }
 
 /**
- * What is known of claimants' pods. That a pod is gone is concluded from a live GET only: leaving the cache may mean that it lost
+ * What is known of claimants: pods and Jobs. That a pod is gone is concluded from a live GET only: leaving the cache may mean that it lost
  * our label, or that the watch missed something.
  */
 export interface EvidenceStore {
-  evidenceOf(namespace: string, ref: HolderRef): PodEvidence;
-  /** Asks the API server for the pod; the answer shows in `evidenceOf`. */
+  evidenceOf(namespace: string, ref: HolderRef): Evidence;
+  /** Asks the API server for the claimant; the answer shows in `evidenceOf`. */
   look(namespace: string, ref: HolderRef): Promise<void>;
 }
 
 export interface EvidenceStoreOptions {
   client: KubeClient;
-  caches: Pick<Caches, "pods" | "nodes">;
+  caches: Pick<Caches, "pods" | "jobs" | "nodes">;
   clock: Clock;
 }
 
@@ -52,17 +55,26 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
     return node !== undefined && caches.nodes.store.get(node)?.outOfService === true;
   }
 
+  async function lookForJob(ref: JobRef): Promise<void> {
+    const job = await findJob(client, ref);
+    if (job?.lease !== undefined) caches.jobs.apply(job);
+    const atMs = clock.monotonicMs();
+    missing.set(ref.uid, { isFinal: false, looked: job ? { job, atMs } : { atMs } });
+  }
+
   return {
     evidenceOf(namespace, ref) {
-      const cached = caches.pods.store.get(`${namespace}/${ref.name}`);
+      const key = `${namespace}/${ref.name}`;
+      const job = ref.kind === "Job" ? caches.jobs.store.get(key) : undefined;
+      if (job?.uid === ref.uid) return { is: "job", job };
+      const cached = caches.pods.store.get(key);
       if (cached?.uid === ref.uid) return { is: "present", pod: cached };
       const known = missing.get(ref.uid);
       if (!known?.looked) return { is: "unknown" };
-      const { pod, atMs } = known.looked;
-      if (pod) {
-        const isFresh = clock.monotonicMs() - atMs < STRAY_FRESH_MS;
-        return isFresh ? { is: "present", pod } : { is: "unknown" };
-      }
+      const { pod, job: found, atMs } = known.looked;
+      if ((pod || found) && clock.monotonicMs() - atMs >= STRAY_FRESH_MS) return { is: "unknown" };
+      if (found) return { is: "job", job: found };
+      if (pod) return { is: "present", pod };
       const { last, isFinal } = known;
       const nodeOutOfService = isOutOfService(ref.node ?? last?.node);
       return last
@@ -71,6 +83,7 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
     },
 
     async look(namespace, ref) {
+      if (ref.kind === "Job") return lookForJob({ namespace, ...ref });
       const pod = await getPod(client, namespace, ref);
       if (pod?.lease !== undefined) caches.pods.apply(pod);
       const atMs = clock.monotonicMs();

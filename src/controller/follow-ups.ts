@@ -3,7 +3,7 @@
  * nothing more urgent. Each follow-up may be lost or happen twice.
  */
 import { isDeepStrictEqual } from "node:util";
-import { isPast, isProven, type PodEvidence } from "../lease/evidence.ts";
+import { type Evidence, isPast, isProven, mayStartPods } from "../lease/evidence.ts";
 import { requestName } from "../lease/naming.ts";
 import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs } from "../lease/order.ts";
 import type { Hold, HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
@@ -14,13 +14,13 @@ export type FollowUp =
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
   /** It had its hold, its claimant can never use one, or is a client that no longer waits. */
   | { do: "delete"; request: LeaseRequest }
-  /** A pod's hold does not end because its request went away. */
+  /** A pod's or Job's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
 
 export interface FollowUpInput {
   lease: Lease;
   requests: readonly LeaseRequest[];
-  evidenceOf(ref: HolderRef): PodEvidence;
+  evidenceOf(ref: HolderRef): Evidence;
   /** Whether a client's hold that a deleted Lease recorded is over by now, whatever its client does. */
   hasLapsed(request: LeaseRequest): boolean;
   nowMs: number;
@@ -36,6 +36,7 @@ const ANSWER_KEPT_MS = 60_000;
 function mayRun({ lease, evidenceOf, hasLapsed }: FollowUpInput, request: LeaseRequest): boolean {
   if (lease.status.lastToken !== undefined) return false;
   const { ref } = request.spec;
+  if (ref?.kind === "Job") return mayStartPods(evidenceOf(ref)) || !hasLapsed(request);
   return ref ? !isProven(evidenceOf(ref), request.status.token ?? Number.NaN) : !hasLapsed(request);
 }
 
@@ -77,7 +78,7 @@ export function followUps(input: FollowUpInput): FollowUp[] {
     .map((request) => (isHolder(request) ? followGrant(lease, request) : followOther(input, request)))
     .filter((step) => step !== undefined);
   const hasHolder = requests.some((request) => !request.terminating && isHolder(request));
-  if (hold?.ref.kind === "Pod" && !hasHolder && !isPast(evidenceOf(hold.ref))) {
+  if (hold && hold.ref.kind !== "LeaseRequest" && !hasHolder && !isPast(evidenceOf(hold.ref))) {
     const name = requestName(lease.name, hold.ref);
     steps.push({ do: "putBack", name, ref: hold.ref, holder: hold.holder });
   }
@@ -93,9 +94,9 @@ function followGrant({ status: { hold } }: Lease, request: LeaseRequest): Follow
     : { do: "mark", request, status };
 }
 
-/** How the request under which `hold` was granted shows it. Of a client's hold that outlives its Lease nothing else tells. */
+/** How the request under which `hold` was granted shows it. Of a hold that no pod has nothing else tells, if it outlives its Lease. */
 export function grantedStatus({ spec: { ref } }: LeaseRequest, hold: Hold): LeaseRequest["status"] {
-  return { phase: "Granted", token: hold.token, ...(!ref && { holdTtlMs: hold.ttlMs }) };
+  return { phase: "Granted", token: hold.token, ...(ref?.kind !== "Pod" && { holdTtlMs: hold.ttlMs }) };
 }
 
 function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | undefined {

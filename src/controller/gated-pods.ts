@@ -4,9 +4,9 @@
  */
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
-import { ensurePodRequest } from "../kube/lease-objects.ts";
+import { ensureClaimantRequest } from "../kube/lease-objects.ts";
+import { requestOf } from "../lease/claimant-request.ts";
 import { canUseGrant, isPastGate } from "../lease/pod.ts";
-import { requestOfPod } from "../lease/pod-request.ts";
 import { readSettings } from "../lease/settings.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -50,10 +50,13 @@ export async function queueGatedPods(
     if (isTry && triedJobs.has(pod.job?.uid)) continue;
     triedJobs.add(pod.job?.uid);
     const nowMs = clock.nowMs();
-    const request = requestOfPod(pod, read.settings, { nowMs, requestedBy: accountName(systemNamespace) });
+    const request = requestOf("Pod", pod, read.settings, {
+      nowMs,
+      requestedBy: accountName(systemNamespace),
+    });
     const spec = { ...request.spec, ...(isTry && { waitUntilMs: nowMs }) };
     try {
-      const answer = await ensurePodRequest(client, { ...request, spec });
+      const answer = await ensureClaimantRequest(client, { ...request, spec });
       caches.requests.apply(answer);
       created.push(answer);
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { HoldTimers } from "../lease/decide.ts";
+import type { HoldTimers } from "../lease/decision.ts";
 import type { Hold, Lease } from "../lease/types.ts";
 import { keyOf } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -10,6 +10,14 @@ interface Seen {
   renewedSinceMs: number;
   expiredSinceMs?: number;
   endingSinceMs?: number;
+  idleSinceMs?: number;
+}
+
+export interface HolderState {
+  /** All of them are being deleted, terminal or gone. */
+  isEnding: boolean;
+  /** None of them is at work. */
+  isIdle: boolean;
 }
 
 /**
@@ -20,8 +28,8 @@ interface Seen {
 export interface HoldClock {
   /** Notes what `lease` shows; call it for every version as it is seen. */
   observe(lease: Lease): void;
-  /** Notes whether the holder's pod is being deleted, terminal or gone. */
-  observeEnding(lease: Lease, isEnding: boolean): void;
+  /** Notes how those stand who may run under the hold. */
+  observeHolder(lease: Lease, holder: HolderState): void;
   timers(lease: Lease): HoldTimers;
   /** Forgets a deleted Lease. */
   forget(key: string): void;
@@ -57,11 +65,13 @@ export function createHoldClock(clock: Clock): HoldClock {
 
   return {
     observe: (lease) => void observe(lease),
-    observeEnding(lease, isEnding) {
+    observeHolder(lease, { isEnding, isIdle }) {
       const entry = observe(lease);
       if (!entry) return;
       if (isEnding) entry.endingSinceMs ??= clock.monotonicMs();
       else delete entry.endingSinceMs;
+      if (isIdle) entry.idleSinceMs ??= clock.monotonicMs();
+      else delete entry.idleSinceMs;
     },
     timers(lease) {
       const entry = observe(lease);
@@ -72,6 +82,7 @@ export function createHoldClock(clock: Clock): HoldClock {
         silentForMs: since(entry?.renewedSinceMs),
         expiredForMs: since(entry?.expiredSinceMs),
         endingForMs: since(entry?.endingSinceMs),
+        idleForMs: since(entry?.idleSinceMs),
       };
     },
     forget: (key) => void seen.delete(key),

@@ -1,10 +1,15 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
 import { find } from "../kube/find.ts";
-import { createLease, deleteRequest, ensurePodRequest, writeRequestStatus } from "../kube/lease-objects.ts";
+import {
+  createLease,
+  deleteRequest,
+  ensureClaimantRequest,
+  writeRequestStatus,
+} from "../kube/lease-objects.ts";
 import { LEASE_REQUESTS, LEASES, NAMESPACES } from "../kube/resources.ts";
 import { DEFAULT_TTL_MS, parseLease, parseLeaseRequest } from "../lease/codec.ts";
-import type { Situation } from "../lease/decide.ts";
+import type { Situation } from "../lease/decision.ts";
 import { isWaiting } from "../lease/order.ts";
 import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -61,7 +66,7 @@ export function createHousekeeping({
       case "putBack": {
         if (await isTerminating(lease.namespace)) return;
         const { kind, name, uid } = step.ref;
-        const created = await ensurePodRequest(client, {
+        const created = await ensureClaimantRequest(client, {
           namespace: lease.namespace,
           name: step.name,
           spec: {

@@ -1,4 +1,4 @@
-import { EXPIRY_ALLOWANCE_MS } from "../lease/decide.ts";
+import { EXPIRY_ALLOWANCE_MS } from "../lease/decision.ts";
 import type { LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";

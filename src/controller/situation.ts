@@ -1,13 +1,15 @@
 import type { Caches } from "../kube/caches.ts";
-import type { HolderWishes, Situation } from "../lease/decide.ts";
-import { isPast, lastSeen } from "../lease/evidence.ts";
-import type { PodView } from "../lease/pod.ts";
+import type { HolderWishes, Situation } from "../lease/decision.ts";
+import { isPast, isProven, lastSeen } from "../lease/evidence.ts";
+import type { JobView } from "../lease/job.ts";
+import { membersOf } from "../lease/judge-job.ts";
+import { hasStarted, type PodView } from "../lease/pod.ts";
 import { DEFAULT_START_TIMEOUT_MS, readSettings } from "../lease/settings.ts";
-import type { Lease, LeaseRequest } from "../lease/types.ts";
+import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { EvidenceStore } from "./evidence-store.ts";
-import type { HoldClock } from "./hold-clock.ts";
+import type { HoldClock, HolderState } from "./hold-clock.ts";
 import type { Housekeeping } from "./housekeeping.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import { countUnrecorded } from "./unrecorded-holders.ts";
@@ -28,11 +30,8 @@ export function readSituation(sources: SituationSources): Situation {
   const { lease, requests, caches, evidence, housekeeping, holdClock, lapseClock, clock } = sources;
   const { hold } = lease.status;
   const evidenceOf: Situation["evidenceOf"] = (ref) => evidence.evidenceOf(lease.namespace, ref);
-  const holder = hold?.ref.kind === "Pod" ? evidenceOf(hold.ref) : undefined;
-  if (holder) {
-    const isEnding = lastSeen(holder)?.deletionMs !== undefined || isPast(holder);
-    holdClock.observeEnding(lease, isEnding);
-  }
+  const holder = hold && hold.ref.kind !== "LeaseRequest" ? evidenceOf(hold.ref) : undefined;
+  if (hold && holder) holdClock.observeHolder(lease, stateOf(hold, evidenceOf));
   return {
     lease,
     requests,
@@ -41,14 +40,27 @@ export function readSituation(sources: SituationSources): Situation {
     isNodeReady: (node) => caches.nodes.store.get(node)?.ready === true,
     unrecordedHolders: countUnrecorded(lease, requests, { caches, evidenceOf, lapseClock }),
     timers: holdClock.timers(lease),
-    wishes: wishesOf(holder && lastSeen(holder)),
+    wishes: wishesOf(holder?.is === "job" ? holder.job : holder && lastSeen(holder)),
     nowMs: clock.nowMs(),
   };
 }
 
-function wishesOf(pod: PodView | undefined): HolderWishes {
+function stateOf(hold: Hold, evidenceOf: Situation["evidenceOf"]): HolderState {
+  const known = hold.pods
+    ? membersOf({ evidenceOf }, hold).map(({ evidence }) => evidence)
+    : [evidenceOf(hold.ref)];
+  const running = known.filter((evidence) => !isProven(evidence, hold.token));
+  const isStarted = (pod: PodView | undefined) => pod !== undefined && hasStarted(pod, hold.token);
+  return {
+    isEnding: running.every((known) => lastSeen(known)?.deletionMs !== undefined || isPast(known)),
+    isIdle: !running.some((known) => isStarted(lastSeen(known))),
+  };
+}
+
+function wishesOf(claimant: PodView | JobView | undefined): HolderWishes {
   const settings =
-    pod && readSettings({ labels: { [LEASE_LABEL]: pod.lease ?? "" }, annotations: pod.annotations });
+    claimant &&
+    readSettings({ labels: { [LEASE_LABEL]: claimant.lease ?? "" }, annotations: claimant.annotations });
   return settings?.ok
     ? {
         startTimeoutMs: settings.settings.startTimeoutMs,

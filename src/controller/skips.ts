@@ -13,10 +13,11 @@ import { completeJob, findCronJobUid, type JobRef } from "../kube/job-completion
 import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
-import type { Situation } from "../lease/decide.ts";
-import { lastSeen } from "../lease/evidence.ts";
+import type { Situation } from "../lease/decision.ts";
+import { isEligible, lastSeen } from "../lease/evidence.ts";
+import { hasBeenResumed, type JobView } from "../lease/job.ts";
 import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED } from "../lease/order.ts";
-import { canUseGrant, isPastGate, type PodView } from "../lease/pod.ts";
+import { isPastGate, type PodView } from "../lease/pod.ts";
 import { readSettings, type Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -33,7 +34,6 @@ export interface SkipsOptions {
 /** One who waits for a Lease on behalf of a Job. */
 interface Candidate {
   request: LeaseRequest;
-  pod: PodView;
   job: JobRef;
   settings: Settings;
 }
@@ -74,7 +74,10 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
 
   /** Whether a pod of the Job holds or has held: its others just wait. */
   function hasHeld(lease: Lease, jobUid: string): boolean {
-    return siblings(lease, jobUid).some((pod) => isPastGate(pod) || pod.uid === lease.status.hold?.ref.uid);
+    const holderUid = lease.status.hold?.ref.uid;
+    return (
+      jobUid === holderUid || siblings(lease, jobUid).some((pod) => isPastGate(pod) || pod.uid === holderUid)
+    );
   }
 
   function siblings(lease: Lease, jobUid: string): PodView[] {
@@ -142,10 +145,19 @@ function isToBeSkipped({ request, settings }: Candidate): boolean {
 }
 
 function candidateOf(request: LeaseRequest, evidenceOf: Situation["evidenceOf"]): Candidate | undefined {
-  const { ref } = request.spec;
-  const pod = ref && lastSeen(evidenceOf(ref));
-  if (!pod?.job || !canUseGrant(pod)) return undefined;
-  const read = readSettings({ labels: { [LEASE_LABEL]: pod.lease ?? "" }, annotations: pod.annotations });
-  if (!read.ok) return undefined;
-  return { request, pod, job: { namespace: pod.namespace, ...pod.job }, settings: read.settings };
+  const { lease, ref } = request.spec;
+  const known = ref && evidenceOf(ref);
+  if (!known || !isEligible(known)) return undefined;
+  const found = known.is === "job" ? wholeJob(known.job) : podsJob(lastSeen(known));
+  const read = found && readSettings({ labels: { [LEASE_LABEL]: lease }, annotations: found.annotations });
+  return found && read?.ok ? { request, job: found.job, settings: read.settings } : undefined;
+}
+
+function wholeJob(job: JobView) {
+  // Once it has held it may have begun something.
+  return hasBeenResumed(job) ? undefined : { job, annotations: job.annotations };
+}
+
+function podsJob(pod: PodView | undefined) {
+  return pod?.job && { job: { namespace: pod.namespace, ...pod.job }, annotations: pod.annotations };
 }

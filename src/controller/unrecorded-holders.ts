@@ -1,7 +1,7 @@
 /**
  * Holds of a deleted Lease. A Lease that was never granted may have had a predecessor of its name: whoever may still run under that
  * one is waited for. Keepers that can fence learn from their next renewal that they hold nothing; the other pods are deleted. A
- * client that does not release has its ttl once more.
+ * client that does not release has its ttl once more, and so have pods that a Job had and that are gone.
  */
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
@@ -9,8 +9,8 @@ import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
-import type { Situation } from "../lease/decide.ts";
-import { isProven, lastSeen } from "../lease/evidence.ts";
+import type { Situation } from "../lease/decision.ts";
+import { isProven, lastSeen, mayStartPods } from "../lease/evidence.ts";
 import { mayRunUnrecorded, type PodView } from "../lease/pod.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { ANNOTATION, passedToken } from "../shared/names.ts";
@@ -39,6 +39,11 @@ export function countUnrecorded(
       continue;
     }
     const known = evidenceOf(spec.ref);
+    if (spec.ref.kind === "Job") {
+      // Its pods that are there are counted by themselves.
+      if (mayStartPods(known) || !lapseClock.hasLapsed(request, lease.spec.ttlMs)) uids.add(uid);
+      continue;
+    }
     // The request knows the newest hold; a pod's status may still be about an earlier run.
     const token = status.token ?? passedToken(lastSeen(known)?.gate?.message) ?? Number.NaN;
     if (!isProven(known, token)) uids.add(spec.ref.uid);

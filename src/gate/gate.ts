@@ -102,7 +102,7 @@ async function confirm(
       leaseFiles.show({ token, deadline });
       // By it the arbiter tells this run's containers from an earlier one's. Without it main's end is proved by the pod's terminal
       // phase alone, a little later: no reason to keep the pod waiting.
-      leaveMessage(context, passMessage(token));
+      leaveMessage(context, passMessage(token, gateRun));
       log.info(`klease ${config.lease} acquired with fencing token ${token}`);
       return "held";
     } catch (error) {

@@ -1,4 +1,5 @@
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
+import { type JobView, parseJob } from "../lease/job.ts";
 import { type PodView, parsePod } from "../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -7,7 +8,7 @@ import { LEASE_LABEL } from "../shared/names.ts";
 import type { KubeClient } from "./api.ts";
 import { type NodeView, parseNode } from "./node-view.ts";
 import { createReflector, type Reflector } from "./reflector.ts";
-import { LEASE_REQUESTS, LEASES, NODES, PODS } from "./resources.ts";
+import { JOBS, LEASE_REQUESTS, LEASES, NODES, PODS } from "./resources.ts";
 
 /** What every replica knows of the cluster, so that any of them can become the arbiter at once. */
 export interface Caches {
@@ -15,12 +16,14 @@ export interface Caches {
   requests: Reflector<LeaseRequest>;
   /** Pods that carry our label. */
   pods: Reflector<PodView>;
+  /** Jobs that carry our label. */
+  jobs: Reflector<JobView>;
   nodes: Reflector<NodeView>;
 }
 
-/** Index of requests and pods: `namespace/lease`. */
+/** Index of requests, pods and Jobs: `namespace/lease`. */
 export const BY_LEASE = "lease";
-/** Index of leases: the node of the holder. */
+/** Index of leases: the nodes of those who may run under the hold. */
 export const BY_NODE = "node";
 
 export function createCaches(deps: { client: KubeClient; clock: Clock; logger: Logger }): Caches {
@@ -29,7 +32,9 @@ export function createCaches(deps: { client: KubeClient; clock: Clock; logger: L
       ...deps,
       resource: LEASES,
       parse: parseLease,
-      indexers: { [BY_NODE]: ({ status }) => status.hold?.ref.node },
+      indexers: {
+        [BY_NODE]: ({ status: { hold } }) => [hold?.ref, ...(hold?.pods ?? [])].map((ref) => ref?.node),
+      },
     }),
     requests: createReflector({
       ...deps,
@@ -44,10 +49,17 @@ export function createCaches(deps: { client: KubeClient; clock: Clock; logger: L
       parse: parsePod,
       indexers: { [BY_LEASE]: ({ namespace, lease }) => lease && `${namespace}/${lease}` },
     }),
+    jobs: createReflector({
+      ...deps,
+      resource: JOBS,
+      selector: LEASE_LABEL,
+      parse: parseJob,
+      indexers: { [BY_LEASE]: ({ namespace, lease }) => lease && `${namespace}/${lease}` },
+    }),
     nodes: createReflector({ ...deps, resource: NODES, parse: parseNode }),
   };
 }
 
-export function allCaches({ leases, requests, pods, nodes }: Caches) {
-  return [leases, requests, pods, nodes];
+export function allCaches({ leases, requests, pods, jobs, nodes }: Caches) {
+  return [leases, requests, pods, jobs, nodes];
 }

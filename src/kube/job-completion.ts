@@ -23,7 +23,7 @@ export async function findCronJobUid(client: KubeClient, job: JobRef): Promise<s
 
 /**
  * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet): it deletes the pods that there are, and
- * writes Complete. The spec stays as it is. Resolves with false when the Job is over already, or gone.
+ * writes Complete, of a suspended Job when it is resumed. The spec stays as it is. Resolves with false when the Job is over already, or gone.
  */
 export async function completeJob(
   client: KubeClient,

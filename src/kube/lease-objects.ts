@@ -4,12 +4,12 @@
  */
 import { formatLeaseStatus, microTime, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import { formatDuration } from "../lease/duration.ts";
-import type { Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
+import type { ClaimantRef, Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { KubeClient } from "./api.ts";
-import { LEASE_REQUESTS, LEASES } from "./resources.ts";
+import { apiVersion, JOBS, LEASE_REQUESTS, LEASES, PODS } from "./resources.ts";
 
 /** Writes `status` if nobody has written since `lease` was read. */
 export function writeLeaseStatus(
@@ -44,7 +44,7 @@ export interface NewLeaseRequest {
   spec: LeaseRequest["spec"];
 }
 
-/** Creates a request; a pod's is owned by its pod, so that it goes with it. */
+/** Creates a request; a pod's or Job's is owned by it, so that it goes with it. */
 export function createLeaseRequest(
   client: KubeClient,
   { namespace, name, spec }: NewLeaseRequest,
@@ -57,8 +57,8 @@ export function createLeaseRequest(
         namespace,
         name,
         labels: { [LEASE_LABEL]: lease },
-        ...(ref?.kind === "Pod" && {
-          ownerReferences: [{ apiVersion: "v1", kind: ref.kind, name: ref.name, uid: ref.uid }],
+        ...(ref && {
+          ownerReferences: [{ apiVersion: ownerVersion(ref), kind: ref.kind, name: ref.name, uid: ref.uid }],
         }),
       },
       spec: {
@@ -79,11 +79,18 @@ export function createLeaseRequest(
   );
 }
 
+function ownerVersion({ kind }: ClaimantRef): string {
+  return apiVersion(kind === "Job" ? JOBS : PODS);
+}
+
 /**
- * {@link createLeaseRequest} for a pod that may have one already, which is then resolved with. A foreign one under its name is
- * replaced: it would keep the pod waiting.
+ * {@link createLeaseRequest} for a pod or Job that may have one already, which is then resolved with. A foreign one under its name is
+ * replaced: it would keep the claimant waiting.
  */
-export async function ensurePodRequest(client: KubeClient, request: NewLeaseRequest): Promise<LeaseRequest> {
+export async function ensureClaimantRequest(
+  client: KubeClient,
+  request: NewLeaseRequest,
+): Promise<LeaseRequest> {
   try {
     return await createLeaseRequest(client, request);
   } catch (error) {

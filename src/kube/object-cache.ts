@@ -8,7 +8,13 @@
  *
  * Limits: `apply` does not know the selector, so only apply what matches it; an object that stops matching looks deleted.
  */
-import { createObjectStore, keyOf, type ObjectStore, type StoredObject } from "./object-store.ts";
+import {
+  createObjectStore,
+  type Indexers,
+  keyOf,
+  type ObjectStore,
+  type StoredObject,
+} from "./object-store.ts";
 
 /** What happened to an object. */
 export interface Change<T> {
@@ -40,7 +46,7 @@ export interface ObjectCache<T extends StoredObject> {
 }
 
 export interface ObjectCacheOptions<T> {
-  indexers?: Readonly<Record<string, (object: T) => string | undefined>> | undefined;
+  indexers?: Indexers<T> | undefined;
   notify: CacheListener<T>;
 }
 

@@ -6,6 +6,11 @@ export interface StoredObject {
   resourceVersion: string;
 }
 
+/** By the name of each index, under which values it knows an object. */
+export type Indexers<T> = Readonly<
+  Record<string, (object: T) => string | undefined | readonly (string | undefined)[]>
+>;
+
 /** Objects by their key and by indexes, to be read. What it returns is shared: never change it. */
 export interface ObjectStore<T> {
   readonly size: number;
@@ -25,9 +30,7 @@ export function keyOf({ namespace, name }: Pick<StoredObject, "namespace" | "nam
   return namespace ? `${namespace}/${name}` : name;
 }
 
-export function createObjectStore<T extends StoredObject>(
-  indexers: Readonly<Record<string, (object: T) => string | undefined>>,
-): WritableStore<T> {
+export function createObjectStore<T extends StoredObject>(indexers: Indexers<T>): WritableStore<T> {
   const objects = new Map<string, T>();
   const indexes = Object.entries(indexers).map(([name, indexer]) => ({
     name,
@@ -37,16 +40,16 @@ export function createObjectStore<T extends StoredObject>(
 
   function unindex(key: string, object: T): void {
     for (const { indexer, keys } of indexes) {
-      const value = indexer(object);
-      const bucket = value === undefined ? undefined : keys.get(value);
-      if (value !== undefined && bucket?.delete(key) && bucket.size === 0) keys.delete(value);
+      for (const value of valuesOf(indexer(object))) {
+        const bucket = keys.get(value);
+        if (bucket?.delete(key) && bucket.size === 0) keys.delete(value);
+      }
     }
   }
 
   function index(key: string, object: T): void {
     for (const { indexer, keys } of indexes) {
-      const value = indexer(object);
-      if (value !== undefined) keys.set(value, (keys.get(value) ?? new Set()).add(key));
+      for (const value of valuesOf(indexer(object))) keys.set(value, (keys.get(value) ?? new Set()).add(key));
     }
   }
 
@@ -75,4 +78,8 @@ export function createObjectStore<T extends StoredObject>(
       unindex(key, old);
     },
   };
+}
+
+function valuesOf(indexed: ReturnType<Indexers<never>[string]>): string[] {
+  return [indexed].flat().filter((value) => value !== undefined);
 }

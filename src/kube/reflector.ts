@@ -23,7 +23,7 @@ import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { KubeClient, ObjectList, Parse } from "./api.ts";
 import { type CacheListener, type Change, createObjectCache } from "./object-cache.ts";
-import { keyOf, type ObjectStore, type StoredObject } from "./object-store.ts";
+import { type Indexers, keyOf, type ObjectStore, type StoredObject } from "./object-store.ts";
 import type { Resource } from "./resources.ts";
 
 export type { CacheListener, Change } from "./object-cache.ts";
@@ -37,7 +37,7 @@ export interface ReflectorOptions<T> {
   selector?: string;
   parse: Parse<T>;
   /** See {@link ObjectStore.byIndex}. */
-  indexers?: Readonly<Record<string, (object: T) => string | undefined>>;
+  indexers?: Indexers<T>;
   clock: Clock;
   logger: Logger;
   random?: () => number;

@@ -8,6 +8,7 @@ import type {
   EndReason,
   ForcedRelease,
   Hold,
+  HolderPod,
   HolderRef,
   Lease,
   LeaseRequest,
@@ -108,6 +109,7 @@ function parseHold(status: Record<string, unknown>, conditions: readonly Conditi
     unreachable: isTrue("HolderUnreachable") !== undefined,
     ...defined({ gateRun: text(status["gateRun"]), renewTimeMs: timeMs(status["renewTime"]) }),
     ...(isRevokeReason(revoked) && { revoked }),
+    ...(ref.kind === "Job" && { pods: list(status["holderPods"]).map(parseHolderPod).filter(isThere) }),
   };
 }
 
@@ -142,6 +144,21 @@ function parseHolderRef(ref: Record<string, unknown>): HolderRef | undefined {
   );
 }
 
+function parseHolderPod(value: unknown): HolderPod | undefined {
+  const pod = record(value);
+  const ref = parseHolderRef({ ...pod, kind: "Pod" });
+  return (
+    ref && {
+      ...ref,
+      kind: "Pod",
+      releasing: flag(pod["releasing"]) ?? false,
+      ...defined({ gateRun: text(pod["gateRun"]) }),
+    }
+  );
+}
+
+const isThere = <T>(value: T | undefined): value is T => value !== undefined;
+
 function parseCondition(value: unknown): Condition {
   const condition = record(value);
   return {
@@ -161,6 +178,8 @@ const END_REASONS: readonly EndReason[] = [
   "Fenced",
   "Restarted",
   "Forced",
+  "Suspended",
+  "NotStarted",
 ];
 
 function parsePastHold(value: unknown): PastHold {
@@ -183,6 +202,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
     ...(hold && {
       holder: hold.holder,
       holderRef: hold.ref,
+      ...(hold.pods && { holderPods: hold.pods.map(({ kind: _, ...pod }) => pod) }),
       acquired: isoTime(hold.acquiredMs),
       expires: isoTime(hold.expiresMs),
       renewals: hold.renewals,

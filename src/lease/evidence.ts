@@ -1,19 +1,21 @@
-import { canUseGrant, isGuarded, type PodView, provesMainEnded } from "./pod.ts";
+import { canUseJob, isJobOver, type JobView } from "./job.ts";
+import { canUseGrant, isGuarded, type PodView, provesMainEnded, sinceRun } from "./pod.ts";
 
 /**
- * What is known of a claimant's pod.
- * - `present`: the last version seen by LIST or WATCH.
- * - `gone`: a live GET found no pod of this uid; `last` is the last version ever seen, if any, and `isFinal` says whether it was the
+ * What is known of a claimant, which is a pod or a Job.
+ * - `present`, `job`: the last version seen by LIST or WATCH.
+ * - `gone`: a live GET found none of this uid; `last` is the last version ever seen, if any, and `isFinal` says whether it was the
  *   one that the server deleted (a relist only shows that something is missing).
  * - `unknown`: neither seen nor asked for.
  */
-export type PodEvidence =
+export type Evidence =
   | { is: "present"; pod: PodView }
+  | { is: "job"; job: JobView }
   | { is: "gone"; last?: PodView; isFinal: boolean; nodeOutOfService: boolean }
   | { is: "unknown" };
 
 /** Whether main, as it ran under hold `token`, has provably ended. */
-export function isProven(evidence: PodEvidence, token: number): boolean {
+export function isProven(evidence: Evidence, token: number): boolean {
   switch (evidence.is) {
     case "present":
       return provesMainEnded(evidence.pod, token, false);
@@ -23,28 +25,49 @@ export function isProven(evidence: PodEvidence, token: number): boolean {
         evidence.nodeOutOfService ||
         (evidence.last !== undefined && provesMainEnded(evidence.last, token, evidence.isFinal))
       );
+    // What a Job has started is in its pods.
+    case "job":
     case "unknown":
       return false;
   }
 }
 
 /** Whether a grant could be of use: unknown is no, since the next look will tell. */
-export function isEligible(evidence: PodEvidence): boolean {
-  return evidence.is === "present" && canUseGrant(evidence.pod);
+export function isEligible(evidence: Evidence): boolean {
+  return (
+    (evidence.is === "present" && canUseGrant(evidence.pod)) ||
+    (evidence.is === "job" && canUseJob(evidence.job))
+  );
 }
 
 /** Whether it is certain that no grant can be of use any more. */
-export function isPast(evidence: PodEvidence): boolean {
-  return evidence.is === "gone" || (evidence.is === "present" && !canUseGrant(evidence.pod));
+export function isPast(evidence: Evidence): boolean {
+  return evidence.is !== "unknown" && !isEligible(evidence);
 }
 
-/** The last version seen, if any. */
-export function lastSeen(evidence: PodEvidence): PodView | undefined {
+/** What is known of the pod, without what is about another run of its gate. */
+export function sinceGateRun(evidence: Evidence, gateRun: string | undefined): Evidence {
+  if (evidence.is === "present") return { ...evidence, pod: sinceRun(evidence.pod, gateRun) };
+  return evidence.is === "gone" && evidence.last
+    ? { ...evidence, last: sinceRun(evidence.last, gateRun) }
+    : evidence;
+}
+
+/** Whether the Job, if it is one, may make pods. */
+export function mayStartPods(evidence: Evidence): boolean {
+  return (
+    evidence.is === "unknown" ||
+    (evidence.is === "job" && !evidence.job.suspended && !isJobOver(evidence.job))
+  );
+}
+
+/** The last version of the pod that was seen, if any. */
+export function lastSeen(evidence: Evidence): PodView | undefined {
   return evidence.is === "present" ? evidence.pod : evidence.is === "gone" ? evidence.last : undefined;
 }
 
 /** Whether a keeper that could stop main was there when the pod was last seen. */
-export function wasGuarded(evidence: PodEvidence): boolean {
+export function wasGuarded(evidence: Evidence): boolean {
   const pod = lastSeen(evidence);
   return pod !== undefined && isGuarded(pod);
 }

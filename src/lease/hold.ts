@@ -10,6 +10,7 @@ import type {
   EndReason,
   ForcedRelease,
   Hold,
+  HolderPod,
   HolderRef,
   Lease,
   LeaseRequest,
@@ -79,11 +80,12 @@ export function grantHold(
     releasing: false,
     unreachable: false,
     ...defined({ renewTimeMs: request.spec.renewTimeMs }),
+    ...(ref.kind === "Job" && { pods: [] }),
   };
   return { ...status, hold, lastToken: token, lastRequest: request.uid };
 }
 
-/** Who speaks for a hold. Both must be the hold's own. */
+/** Who speaks for a hold: its holder, or a pod that shares its Job's. Both must be the hold's own. */
 export interface HoldClaim {
   uid: string;
   token: number;
@@ -92,7 +94,42 @@ export interface HoldClaim {
 /** The hold of `lease` if it is the claim's. */
 export function holdOf(lease: Lease | undefined, { uid, token }: HoldClaim): Hold | undefined {
   const hold = lease?.status.hold;
-  return hold?.ref.uid === uid && hold.token === token ? hold : undefined;
+  if (hold?.token !== token) return undefined;
+  return hold.ref.uid === uid || memberOf(hold, uid) ? hold : undefined;
+}
+
+/** Every pod that may be running under it; none where a client holds. */
+export function podsOf({ ref, pods }: Hold): readonly HolderRef[] {
+  return ref.kind === "Pod" ? [ref] : (pods ?? []);
+}
+
+/** The pod of this uid, if it may be running under the hold of its Job. */
+export function memberOf({ pods = [] }: Hold, uid: string): HolderPod | undefined {
+  return pods.find((pod) => pod.uid === uid);
+}
+
+/** The hold of `lease` if it is this Job's, and pods of it may be let through. */
+export function openHoldOf(lease: Lease | undefined, job: { uid: string } | undefined): Hold | undefined {
+  const hold = lease?.status.hold;
+  if (!lease || !job || hold?.ref.kind !== "Job" || hold.ref.uid !== job.uid) return undefined;
+  return hold.expired || hold.revoked || forcedRelease(lease, hold) ? undefined : hold;
+}
+
+function othersThan({ pods = [] }: Hold, podUid: string): readonly HolderPod[] {
+  return pods.filter(({ uid }) => uid !== podUid);
+}
+
+/** The status once nothing of this pod may be running any more. Its Job's hold goes on. */
+export function removeMember(status: LeaseStatus, podUid: string): LeaseStatus {
+  return status.hold ? changeHold(status, { pods: othersThan(status.hold, podUid) }) : status;
+}
+
+/** The status once this pod's keeper was asked to stop. */
+export function markReleasing(status: LeaseStatus, podUid: string): LeaseStatus {
+  const { hold } = status;
+  const member = hold && memberOf(hold, podUid);
+  if (!member) return changeHold(status, { releasing: true });
+  return changeHold(status, { pods: [...othersThan(hold, podUid), { ...member, releasing: true }] });
 }
 
 /** The admin's word that this hold is over, if it was given. */
@@ -103,18 +140,24 @@ export function forcedRelease(
   return forced?.token === token ? forced : undefined;
 }
 
-export interface Renewal extends HoldClaim {
+/** How far a pod's annotations let its hold be renewed. */
+export interface HoldLimits {
+  /** Whether beyond the confirmation. */
+  renew: boolean;
+  maxHoldMs?: number;
+}
+
+export interface Renewal extends HoldClaim, HoldLimits {
   /** What its holder counts with until it is answered. */
   countedTtlMs: number;
   /** What a new hold would get. The holder learns of a shorter one by the answer, and the hold gets it with the renewal after that. */
   wantedTtlMs: number;
-  /** Whether the pod's annotations allow renewals beyond the confirmation. */
-  renew: boolean;
-  maxHoldMs?: number;
   /** There when a gate confirms. */
   gateRun?: string;
   /** The node that the pod runs on: of one that was granted before it was scheduled nobody knew it. */
   node?: string;
+  /** There when a pod renews or confirms the hold of its Job; `job` is missing where it has lost its owner. */
+  shared?: { job?: { uid: string } | undefined; pod: Omit<HolderPod, "gateRun" | "releasing"> };
 }
 
 export type RenewalRefusal = "NotHolder" | "Revoked" | "NotStarted" | "MaxHold" | "NotRenewable";
@@ -128,33 +171,65 @@ export type RenewalResult =
  * somebody else may be about to start.
  */
 export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): RenewalResult {
-  const hold = holdOf(lease, renewal);
+  const hold = holdOf(lease, renewal) ?? joinedHold(lease, renewal);
   if (!hold || hold.expired) return { ok: false, reason: "NotHolder" };
   if (hold.revoked === "NotStarted") return { ok: false, reason: "NotStarted" };
   if (hold.revoked || forcedRelease(lease, hold)) return { ok: false, reason: "Revoked" };
   // The answer to a confirmation may be lost: its gate sends it again.
+  const confirmedRun = renewal.shared ? memberOf(hold, renewal.uid)?.gateRun : hold.gateRun;
   const isConfirmation =
     !hold.confirmed ||
-    (hold.renewals === 0 && renewal.gateRun !== undefined && renewal.gateRun === hold.gateRun);
-  if (!isConfirmation) {
-    if (!lease.spec.renewable || !renewal.renew) return { ok: false, reason: "NotRenewable" };
-    if (renewal.maxHoldMs !== undefined && nowMs - hold.acquiredMs >= renewal.maxHoldMs) {
-      return { ok: false, reason: "MaxHold" };
-    }
-  }
-  const ttlMs = Math.max(renewal.countedTtlMs, renewal.wantedTtlMs);
+    (hold.renewals === 0 && renewal.gateRun !== undefined && renewal.gateRun === confirmedRun);
+  const limit = isConfirmation ? undefined : limitOf(lease, hold, renewal, nowMs);
+  if (limit) return { ok: false, reason: limit };
+  // Each pod of a Job counts with what it was told last.
+  const othersTtlMs = renewal.shared ? hold.ttlMs : 0;
+  const ttlMs = Math.max(renewal.countedTtlMs, renewal.wantedTtlMs, othersTtlMs);
   const renewed: Hold = {
     ...hold,
     ttlMs,
     expiresMs: nowMs + ttlMs,
     renewals: isConfirmation ? hold.renewals : hold.renewals + 1,
     confirmed: true,
-    ref: { ...hold.ref, ...defined({ node: hold.ref.node ?? renewal.node }) },
-    ...defined({ gateRun: renewal.gateRun ?? hold.gateRun }),
     // Only a keeper that runs renews.
-    releasing: false,
+    ...(renewal.shared ? memberChange(hold, renewal, renewal.shared.pod) : holderChange(hold, renewal)),
   };
   return { ok: true, status: { ...lease.status, hold: renewed }, hold: renewed };
+}
+
+/** Why a hold may not go on any longer than it was promised; undefined where it may. */
+function limitOf(
+  { spec }: Pick<Lease, "spec">,
+  hold: Hold,
+  { renew, maxHoldMs }: HoldLimits,
+  nowMs: number,
+): "NotRenewable" | "MaxHold" | undefined {
+  if (!spec.renewable || !renew) return "NotRenewable";
+  return maxHoldMs !== undefined && nowMs - hold.acquiredMs >= maxHoldMs ? "MaxHold" : undefined;
+}
+
+/** Whether one more pod of the Job may run under `hold`, or one may again. It renews the hold, unless it is the first. */
+export function mayJoin(lease: Lease, hold: Hold, limits: HoldLimits, nowMs: number): boolean {
+  return !hold.confirmed || limitOf(lease, hold, limits, nowMs) === undefined;
+}
+
+function holderChange(hold: Hold, { node, gateRun }: Renewal): Partial<Hold> {
+  return {
+    ref: { ...hold.ref, ...defined({ node: hold.ref.node ?? node }) },
+    ...defined({ gateRun: gateRun ?? hold.gateRun }),
+    releasing: false,
+  };
+}
+
+function memberChange(hold: Hold, { gateRun }: Renewal, pod: Omit<HolderPod, "releasing">): Partial<Hold> {
+  const run = defined({ gateRun: gateRun ?? memberOf(hold, pod.uid)?.gateRun });
+  return { pods: [...othersThan(hold, pod.uid), { ...pod, ...run, releasing: false }] };
+}
+
+/** A pod of the Job that holds may join the hold by its gate's confirmation alone. */
+function joinedHold(lease: Lease, { token, gateRun, shared }: Renewal): Hold | undefined {
+  const hold = openHoldOf(lease, shared?.job);
+  return gateRun !== undefined && hold?.token === token ? hold : undefined;
 }
 
 /** A holder renews each third of its ttl, or each half of it: beyond this share something is wrong. */
@@ -199,7 +274,11 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
 }
 
 /** The TTL a new hold gets: what its claimant asked for, else the Lease's, but never too short for a pod to be stopped in. */
-export function holdTtlMs(lease: Lease, askedMs: number | undefined, pod: PodView | undefined): number {
+export function holdTtlMs(
+  lease: Lease,
+  askedMs: number | undefined,
+  pod: Pick<PodView, "selfFencing" | "stopMs"> | undefined,
+): number {
   const wantedMs = askedMs ?? lease.spec.ttlMs;
   const leastMs = pod ? Math.max(MIN_POD_TTL_MS, pod.selfFencing ? 2 * pod.stopMs : 0) : 0;
   return Math.ceil(Math.max(wantedMs, leastMs));
@@ -209,7 +288,16 @@ export function holdTtlMs(lease: Lease, askedMs: number | undefined, pod: PodVie
 export function holderRefOf(request: LeaseRequest, pod: PodView | undefined): HolderRef {
   const { ref } = request.spec;
   if (!ref) return { kind: "LeaseRequest", name: request.name, uid: request.uid };
-  if (!pod) return ref;
-  const { node, graceSeconds, selfFencing } = pod;
-  return { ...ref, ...defined({ node }), graceSeconds, selfFencing };
+  return pod ? { ...podRefOf(pod), ...ref } : ref;
+}
+
+/** What must be known of a pod that may run main even when its object is gone. */
+export function podRefOf({
+  name,
+  uid,
+  node,
+  graceSeconds,
+  selfFencing,
+}: PodView): HolderRef & { kind: "Pod" } {
+  return { kind: "Pod", name, uid, ...defined({ node }), graceSeconds, selfFencing };
 }

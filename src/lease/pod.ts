@@ -14,10 +14,11 @@ import {
   GROUP,
   KEEPER_CONTAINER,
   LEASE_LABEL,
+  passedRun,
   passedToken,
-  passMessage,
   SCHEDULING_GATE,
 } from "../shared/names.ts";
+import type { ClaimantRef } from "./types.ts";
 
 export type ContainerState = "waiting" | "running" | "terminated";
 
@@ -190,6 +191,26 @@ export function isUnscheduled({ gated, annotations, gate }: PodView): boolean {
   return gated || (isLate && gate?.startedMs === undefined);
 }
 
+/** Whether it runs under the hold of its Job. */
+export function waitsForJob({ annotations }: Pick<PodView, "annotations">): boolean {
+  return annotations[ANNOTATION.gate] === "job";
+}
+
+/** Under whose hold it runs: its own, or that of its Job, which it may have lost. */
+export function claimantOf(pod: PodView): ClaimantRef | undefined {
+  const { name, uid, job } = pod;
+  if (!waitsForJob(pod)) return { kind: "Pod", name, uid };
+  return job && { kind: "Job", ...job };
+}
+
+/** The pod, with what its status says of another run of its gate than `gateRun` left out. */
+export function sinceRun(pod: PodView, gateRun: string | undefined): PodView {
+  const { gate } = pod;
+  if (!gate || (gateRun !== undefined && passedRun(gate.message) === gateRun)) return pod;
+  const { message: _, ...others } = gate;
+  return { ...pod, gate: others };
+}
+
 /** Whether a grant could still be of use to it. */
 export function canUseGrant(pod: PodView): boolean {
   return pod.deletionMs === undefined && !isTerminal(pod);
@@ -231,8 +252,8 @@ function hasEndedForGood(container: ContainerView, pod: PodView, token: number):
 function ranUnder(container: ContainerView, pod: PodView, token: number): boolean {
   return (
     isPastGate(pod) &&
-    pod.gate?.message === passMessage(token) &&
-    pod.gate.finishedMs !== undefined &&
+    passedToken(pod.gate?.message) === token &&
+    pod.gate?.finishedMs !== undefined &&
     container.startedMs !== undefined &&
     container.startedMs >= pod.gate.finishedMs
   );
@@ -253,7 +274,7 @@ export function hasEverStarted(pod: PodView): boolean {
  * that keeps no termination messages) at any time.
  */
 export function hasStarted(pod: PodView, token: number): boolean {
-  return pod.gate?.message === passMessage(token) ? hasMainStarted(pod, token) : hasEverStarted(pod);
+  return passedToken(pod.gate?.message) === token ? hasMainStarted(pod, token) : hasEverStarted(pod);
 }
 
 /** Whether main is seen running. That it is not seen proves nothing. */
@@ -284,8 +305,8 @@ const KEEPER_STARTS_WITHIN_MS = 5_000;
  */
 export function hasKeptSinceGate({ keeper, gate }: PodView, token: number): boolean {
   return (
-    gate?.message === passMessage(token) &&
-    gate.finishedMs !== undefined &&
+    passedToken(gate?.message) === token &&
+    gate?.finishedMs !== undefined &&
     keeper?.startedMs !== undefined &&
     keeper.startedMs <= gate.finishedMs + KEEPER_STARTS_WITHIN_MS
   );

@@ -10,6 +10,8 @@ import {
   INJECTED_ANNOTATION,
   LEASE_LABEL,
   PROPAGATED_ANNOTATION,
+  RESUMED_ANNOTATION,
+  SUSPENDED_ANNOTATION,
 } from "../shared/names.ts";
 import { DEFAULT_TTL_MS } from "./codec.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
@@ -47,9 +49,9 @@ export interface Settings {
   tokenFile?: string;
 }
 
-/** Whether a pod waits before it is scheduled. A Job that may be skipped must not have begun anything. */
+/** Whether a pod waits before it is scheduled. A Job that may be skipped must not have begun anything; one that waits as a whole has no pods. */
 export function waitsUnscheduled({ gate, ifHeld }: Pick<Settings, "gate" | "ifHeld">): boolean {
-  return gate === "scheduling" || ifHeld === "skip";
+  return gate === "scheduling" || (gate === "init" && ifHeld === "skip");
 }
 
 /** Where the settings stand: an object's metadata. */
@@ -68,11 +70,6 @@ const INT32_MAX = 2 ** 31 - 1;
 
 const ABSOLUTE_PATH = /^(\/[^/:\0]+)+\/?$/;
 
-/** What a later version brings: read, so that a typing error is found, but refused rather than ignored. */
-const SUPPORTED: Readonly<Record<string, readonly string[]>> = {
-  [ANNOTATION.gate]: ["init", "scheduling"],
-};
-
 /** Reads label and annotations; `path` is where they stand in the object that the user wrote. */
 export function readSettings(source: SettingsSource, path = "metadata"): SettingsResult {
   try {
@@ -81,17 +78,6 @@ export function readSettings(source: SettingsSource, path = "metadata"): Setting
     if (hasCode(error, "Invalid")) return { ok: false, problem: error.message };
     throw error;
   }
-}
-
-/** A sentence about the first annotation, rightly written, that this version does not bring yet. */
-export function findUnsupported({ annotations = {} }: SettingsSource, path = "metadata"): string | undefined {
-  for (const [name, supported] of Object.entries(SUPPORTED)) {
-    const value = annotations[name];
-    if (value === undefined || supported.includes(value)) continue;
-    const allowed = supported.length > 0 ? `allowed: ${supported.join(", ")}` : "leave the annotation out";
-    return invalid(path, name, value, `is not supported by this version of konductor; ${allowed}`);
-  }
-  return undefined;
 }
 
 /** The ttl of a pod's hold, given the ttl of its Lease (undefined: it has to be created). */
@@ -142,6 +128,8 @@ function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path
   };
 }
 
+const WRITTEN_BY_US = [INJECTED_ANNOTATION, PROPAGATED_ANNOTATION, SUSPENDED_ANNOTATION, RESUMED_ANNOTATION];
+
 /** A misspelt annotation, or one written as a label, would otherwise be ignored without a word. */
 function refuseUnknown(
   labels: SettingsSource["labels"] & {},
@@ -151,7 +139,7 @@ function refuseUnknown(
   const known: string[] = Object.values(ANNOTATION);
   for (const name of Object.keys(annotations)) {
     if (!name.startsWith(`${GROUP}/`) || known.includes(name)) continue;
-    if (name === INJECTED_ANNOTATION || name === PROPAGATED_ANNOTATION) continue;
+    if (WRITTEN_BY_US.includes(name)) continue;
     const guess = closest(name, known);
     const hint = guess ? `did you mean ${guess}?` : `allowed: ${known.join(", ")}`;
     fail(invalid(path, name, annotations[name] ?? "", `konductor knows no such annotation; ${hint}`));

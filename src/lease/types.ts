@@ -22,6 +22,15 @@ export interface HolderRef extends ClaimantRef {
   selfFencing?: boolean;
 }
 
+/** A pod that shares the hold of its Job: it was let through, and nothing has proved yet that its main has ended. */
+export interface HolderPod extends HolderRef {
+  kind: "Pod";
+  /** The run of its gate that let it through: see src/shared/gate-run.ts. */
+  gateRun?: string;
+  /** Its keeper was asked to stop, so that it cannot fence any more. */
+  releasing: boolean;
+}
+
 /** Why renewals of a live hold are refused from now on. */
 export type RevokeReason = "NotStarted" | "Forced";
 
@@ -30,6 +39,8 @@ export interface Hold {
   /** What people see: the pod's name, or what a client called itself. */
   holder: string;
   ref: HolderRef;
+  /** Of a hold that a Job has: every pod that may be running under it. */
+  pods?: readonly HolderPod[];
   token: number;
   acquiredMs: number;
   /** For people. The arbiter measures silence on its own clock. */
@@ -52,7 +63,10 @@ export interface Hold {
   unreachable: boolean;
 }
 
-/** How a hold ended; kept in the Lease's history. Terminated: main was proved to have ended. Restarted: its gate ran again. */
+/**
+ * How a hold ended; kept in the Lease's history. Terminated: main was proved to have ended. Restarted: its gate ran again. Suspended: its
+ * Job was. NotStarted: no pod of its Job was at work in time.
+ */
 export type EndReason =
   | "Released"
   | "Terminated"
@@ -60,7 +74,9 @@ export type EndReason =
   | "NotConfirmed"
   | "Fenced"
   | "Restarted"
-  | "Forced";
+  | "Forced"
+  | "Suspended"
+  | "NotStarted";
 
 export interface PastHold {
   holder: string;

@@ -29,6 +29,10 @@ export const ANNOTATION = {
 export const INJECTED_ANNOTATION = `${GROUP}/injected`;
 /** Lists the labels and annotations that we put into a CronJob's template, so that they can be withdrawn again. */
 export const PROPAGATED_ANNOTATION = `${GROUP}/propagated`;
+/** On a Job that waits as a whole: konductor has suspended it. One without it was suspended by somebody else. */
+export const SUSPENDED_ANNOTATION = `${GROUP}/suspended`;
+/** On a Job that waits as a whole: the token under which konductor let it run last. */
+export const RESUMED_ANNOTATION = `${GROUP}/resumed`;
 /** On a Lease: an admin has taken it from its holder. Written by our admission webhook only. */
 export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release`;
 
@@ -75,16 +79,23 @@ export const ENV = {
 
 export const TERMINATION_LOG_PATH = "/dev/termination-log";
 
-/** What a gate that lets its pod through writes as its termination message: it ties the pod's status to one hold. */
-export function passMessage(token: number): string {
-  return `acquired ${token}`;
+/** What a gate that lets its pod through writes as its termination message: it ties the pod's status to one hold, and to one run of the gate. */
+export function passMessage(token: number, gateRun?: string): string {
+  return gateRun === undefined ? `acquired ${token}` : `acquired ${token} in ${gateRun}`;
 }
 
 /** The token in a gate's termination message; undefined where it let nobody through. */
 export function passedToken(message: string | undefined): number | undefined {
-  const digits = message?.match(/^acquired (\d+)$/)?.[1];
+  const digits = message?.match(PASSED)?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
+
+/** The run of the gate in its termination message. */
+export function passedRun(message: string | undefined): string | undefined {
+  return message?.match(PASSED)?.[2];
+}
+
+const PASSED = /^acquired (\d+)(?: in (\S+))?$/;
 
 /** konductor's own objects. */
 export const SYSTEM_NAMESPACE = "konductor-system";

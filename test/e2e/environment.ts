@@ -56,7 +56,7 @@ export interface Scenario {
   needsKubelet?: string;
   /** Nothing runs beside it: it changes what others rely on (kills the arbiter, stops the API server), or measures a time. */
   alone?: boolean;
-  /** Asserts a bound in milliseconds, which a machine that is busy with the other lane may miss: it has three tries. */
+  /** Asserts a bound in milliseconds, which a busy machine may miss: it has three tries. */
   isMeasured?: boolean;
   timeoutMs?: number;
   run(environment: Environment): Promise<void>;

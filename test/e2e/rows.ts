@@ -15,6 +15,7 @@ export const ROWS = [
   "konductor, API server or etcd away",
   "arbiter killed, two arbiters at once",
   "Lease deleted or changed while held, forced release",
+  "a Job holds as a whole",
   "successors: StatefulSet, DaemonSet, active/passive pair",
 ] as const;
 

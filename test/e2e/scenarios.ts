@@ -24,6 +24,7 @@ import { specChanges } from "./scenarios/spec-changes.ts";
 import { successors } from "./scenarios/successors.ts";
 import { tokenFile } from "./scenarios/token-file.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
+import { wholeJobs } from "./scenarios/whole-jobs.ts";
 
 /** Every scenario there is. What they asked of the API server is looked at last. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -44,6 +45,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...skipping,
   ...limitedWaiting,
   ...jobFeatures,
+  ...wholeJobs,
   ...tokenFile,
   ...scripts,
   ...specChanges,

@@ -1,4 +1,5 @@
 /** Our admission on loopback, and the project's own webhook configuration made to call it there. */
+
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fastify } from "fastify";
@@ -6,6 +7,7 @@ import { parse } from "yaml";
 import { systemClock } from "../../src/shared/clock.ts";
 import { list, record } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
+import { accountName } from "../../src/shared/names.ts";
 import { createAuthority, issueServingCertificate } from "../../src/tls/authority.ts";
 import type { AdmissionContext } from "../../src/webhook/admission/context.ts";
 import { admissionPlugin } from "../../src/webhook/admission/plugin.ts";
@@ -30,6 +32,7 @@ export const CONTEXT: AdmissionContext = {
     ca: "-----BEGIN CERTIFICATE-----\n",
     version: "test",
   }),
+  account: accountName("konductor-system"),
   systemNamespaces: ["kube-system", "konductor-system"],
   createMissingLeases: true,
   clock: systemClock(),

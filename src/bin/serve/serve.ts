@@ -9,7 +9,7 @@ import { createLeaseReporter } from "../../kube/lease-reporter.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { describeError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
-import { ELECTION_LEASE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
+import { accountName, ELECTION_LEASE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
 import { VERSION_TEXT } from "../../shared/version.ts";
 import { patchCaBundle } from "../../tls/ca-bundle.ts";
 import { ensureServingCertificate, type ServingCertificate } from "../../tls/serving-certificate.ts";
@@ -89,6 +89,7 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
         ca: certificate.caBundlePem,
         version: VERSION_TEXT,
       }),
+      account: accountName(namespace),
       systemNamespaces: ["kube-system", namespace],
       createMissingLeases: config.createMissingLeases,
       clock,

@@ -10,6 +10,8 @@ export interface AdmissionContext {
   leases: { get: (namespace: string, name: string) => { ttlMs: number } | undefined };
   /** What is injected now: the CA and the address change over a server's life. */
   injection: () => Injection;
+  /** konductor's own user name. */
+  account: string;
   /** Namespaces in which the label is refused. */
   systemNamespaces: readonly string[];
   /** Whether a Lease that does not exist is created when the first pod asks for it. */

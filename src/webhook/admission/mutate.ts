@@ -14,7 +14,7 @@ import { isCronJob, isPodTemplate, isRecord, isTemplateOwner, type Metadata } fr
 import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
 import { planPod } from "./plan.ts";
-import { refuseSkip } from "./refusals.ts";
+import { refuseJobGate, refuseSkip } from "./refusals.ts";
 import {
   type AdmissionRequest,
   type AdmissionResponse,
@@ -23,6 +23,7 @@ import {
   errored,
   patched,
 } from "./review.ts";
+import { isWholeJob, updateWholeJob } from "./whole-job.ts";
 
 interface Verdict {
   patch: Patch;
@@ -82,10 +83,16 @@ function judgePod(
 ): Verdict {
   if (!isPodTemplate(object)) throw malformed(kind);
   if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
-  refuseSkip(object.metadata, "", isOfJob(object.metadata) ? {} : undefined);
+  const job = isOfJob(object.metadata) ? {} : undefined;
+  refuseSkip(object.metadata, "", job);
   const plan = planPod(object, namespace, context);
+  refuseJobGate(plan.settings, "", job);
   const patch = diffPod(object, injectPod(object, plan, context.injection()));
   return { patch, warnings: plan.warnings };
+}
+
+function isByUs({ username }: AdmissionRequest, { account }: AdmissionContext): boolean {
+  return username === account;
 }
 
 function isOfJob(metadata: Metadata | undefined): boolean {
@@ -98,7 +105,9 @@ function judgeJob(object: unknown, request: AdmissionRequest, context: Admission
   if (!isTemplateOwner(object)) throw malformed(request.kind);
   if (request.operation === "UPDATE") {
     const old = isTemplateOwner(request.oldObject) ? request.oldObject : undefined;
-    return { patch: [], warnings: warnJob(object, old) };
+    const updated =
+      old && !isByUs(request, context) && isWholeJob(object) ? updateWholeJob(object, old) : object;
+    return { patch: diff(object, updated), warnings: warnJob(object, old) };
   }
   const outcome = createJob(object, request.namespace, context);
   return { patch: diff(object, outcome.object), warnings: outcome.warnings };

@@ -61,7 +61,12 @@ export interface PodTemplate {
 export interface TemplateOwner {
   [field: string]: unknown;
   metadata?: Metadata;
-  spec: { [field: string]: unknown; template: PodTemplate; activeDeadlineSeconds?: number };
+  spec: {
+    [field: string]: unknown;
+    template: PodTemplate;
+    activeDeadlineSeconds?: number;
+    suspend?: boolean;
+  };
 }
 
 export interface CronJob {
@@ -77,6 +82,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 const isString: Check = (value) => typeof value === "string";
+const isBoolean: Check = (value) => typeof value === "boolean";
 const isNumber: Check = (value) => typeof value === "number";
 const optional =
   (check: Check): Check =>
@@ -136,7 +142,11 @@ const podTemplate = shape({
 });
 const templateOwner = shape({
   metadata,
-  spec: shape({ template: podTemplate, activeDeadlineSeconds: optional(isNumber) }),
+  spec: shape({
+    template: podTemplate,
+    activeDeadlineSeconds: optional(isNumber),
+    suspend: optional(isBoolean),
+  }),
 });
 const cronJob = shape({ metadata, spec: shape({ jobTemplate: templateOwner }) });
 

@@ -1,12 +1,14 @@
 /** Objects that make pods: the label goes down where that can work, and a warning names the right place where it cannot. */
+import { integer, text } from "../../shared/json.ts";
 import { LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
 import { isAppliedServerSide, isWrittenByUser } from "./authorship.ts";
 import type { AdmissionContext, Outcome } from "./context.ts";
 import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
 import { marksOf, propagate, withdraw, withRecord } from "./propagation.ts";
-import { refuseSkip } from "./refusals.ts";
+import { type JobWishes, type Path, refuseJobGate, refuseSkip } from "./refusals.ts";
 import { warnRollout } from "./rollout.ts";
+import { isWholeJob, suspended } from "./whole-job.ts";
 
 const TEMPLATE = "spec.template.";
 const JOB_TEMPLATE = "spec.jobTemplate.spec.template.";
@@ -19,14 +21,15 @@ export function createJob(
 ): Outcome<TemplateOwner> {
   if (isLabelled(job)) requireSettings(job.metadata, "metadata");
   const { template } = propagate(marksOf(job.metadata), job.spec.template, TEMPLATE);
-  if (isLabelled(template)) refuseSkip(template.metadata, TEMPLATE, jobOf(job));
+  if (isLabelled(template)) refuseJobWishes(template, TEMPLATE, jobOf(job));
   const warnings = isLabelled(template)
     ? [
         ...planPod(template, namespace, context, TEMPLATE).warnings,
         ...deadlineWarning(template.metadata, job.spec.activeDeadlineSeconds, "spec"),
       ]
     : [];
-  return { object: { ...job, spec: { ...job.spec, template } }, warnings };
+  const created = { ...job, spec: { ...job.spec, template } };
+  return { object: isWholeJob(created) ? suspended(created) : created, warnings };
 }
 
 /** A Job that exists keeps the template it was created with: it is told so where its label says something else. */
@@ -62,7 +65,7 @@ export function mutateCronJob(
     isWrittenByUser(cronJob.metadata, map, name),
   );
   const { template, added } = propagate(marksOf(cronJob.metadata), own, JOB_TEMPLATE);
-  if (isLabelled(template)) refuseSkip(template.metadata, JOB_TEMPLATE, jobOf(jobTemplate));
+  if (isLabelled(template)) refuseJobWishes(template, JOB_TEMPLATE, jobOf(jobTemplate));
   const warnings = isLabelled(template)
     ? [
         ...planPod(template, namespace, context, JOB_TEMPLATE).warnings,
@@ -78,8 +81,14 @@ export function mutateCronJob(
   return { object: { ...cronJob, ...(metadata && { metadata }), spec }, warnings };
 }
 
-function jobOf({ spec: { managedBy } }: TemplateOwner): { managedBy?: string | undefined } {
-  return { managedBy: typeof managedBy === "string" ? managedBy : undefined };
+function jobOf({ spec: { managedBy, parallelism } }: TemplateOwner): JobWishes {
+  return { managedBy: text(managedBy), parallelism: integer(parallelism) };
+}
+
+/** What of the wishes in a template only Jobs can have, and not all of them. */
+function refuseJobWishes(template: PodTemplate, path: Path, job: JobWishes | undefined): void {
+  refuseSkip(template.metadata, path, job);
+  refuseJobGate(requireSettings(template.metadata, `${path}metadata`), path, job);
 }
 
 function recordOn(cronJob: CronJob | undefined): string | undefined {
@@ -104,7 +113,7 @@ export function warnOwner(
 ): string[] {
   const { template } = owner.spec;
   if (isLabelled(template)) {
-    refuseSkip(template.metadata, TEMPLATE, undefined);
+    refuseJobWishes(template, TEMPLATE, undefined);
     return [...planPod(template, namespace, context, TEMPLATE).warnings, ...warnRollout(kind, owner)];
   }
   if (!isLabelled(owner)) return [];

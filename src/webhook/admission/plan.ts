@@ -3,13 +3,7 @@
  * whether it can fence itself. Whatever cannot work is refused here, while somebody is looking.
  */
 import { formatDuration } from "../../lease/duration.ts";
-import {
-  findUnsupported,
-  MIN_POD_TTL_MS,
-  podTtlMs,
-  readSettings,
-  type Settings,
-} from "../../lease/settings.ts";
+import { MIN_POD_TTL_MS, podTtlMs, readSettings, type Settings } from "../../lease/settings.ts";
 import { hasPostStart, stopMs } from "../../lease/stop.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION } from "../../shared/names.ts";
@@ -59,12 +53,10 @@ export function planPod(
   };
 }
 
-/** The settings on `metadata`, as far as this version brings them. */
+/** The settings on `metadata`. */
 export function requireSettings(metadata: Metadata | undefined, path: string): Settings {
   const result = readSettings(metadata ?? {}, path);
   if (!result.ok) throw new KonductorError("Invalid", result.problem);
-  const unsupported = findUnsupported(metadata ?? {}, path);
-  if (unsupported) throw new KonductorError("Invalid", unsupported);
   return result.settings;
 }
 

@@ -19,6 +19,12 @@ const OWN_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, LEASE_VOLUME];
 /** The kubelet's mark on the API server's copy of a static pod. */
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
 
+/** What of a Job decides whether it can be skipped, or wait as a whole. */
+export interface JobWishes {
+  managedBy?: string | undefined;
+  parallelism?: number | undefined;
+}
+
 /** Where a template stands in the object that the user wrote: "" for a pod, else e.g. "spec.template.". */
 export type Path = string;
 
@@ -50,11 +56,7 @@ export function refuseNodeName(settings: Settings, { nodeName }: PodSpec, path: 
  * Only a Job can end without having run.
  * @throws KonductorError `Invalid` for anything else that is to be skipped, and for a Job that Kubernetes does not end itself.
  */
-export function refuseSkip(
-  metadata: Metadata | undefined,
-  path: Path,
-  job: { managedBy?: string | undefined } | undefined,
-): void {
+export function refuseSkip(metadata: Metadata | undefined, path: Path, job: JobWishes | undefined): void {
   const value = metadata?.annotations?.[ANNOTATION.ifHeld];
   if (value !== "skip") return;
   const refuse = (field: string, wrong: string, rule: string) => {
@@ -75,6 +77,58 @@ export function refuseSkip(
 }
 
 const KUBERNETES_JOB_CONTROLLER = "kubernetes.io/job-controller";
+
+/** Of more pods the list of those that may run would not fit into the klease. */
+const MAX_PARALLELISM = 500;
+
+/**
+ * With `gate: job` it is the Job that waits.
+ * @throws KonductorError `Invalid` for what is no Job, for one that Kubernetes does not suspend itself, for more pods than one hold can
+ * keep count of, and for wishes that only a pod which waits by itself can have.
+ */
+export function refuseJobGate(
+  { gate, onLost, renew }: Settings,
+  path: Path,
+  job: JobWishes | undefined,
+): void {
+  if (gate !== "job") return;
+  const refuse = (field: string, wrong: unknown, rule: string) => {
+    throw new KonductorError("Invalid", `${field}: Invalid value: ${JSON.stringify(wrong)}: ${rule}`);
+  };
+  const annotation = (name: string) => `${path}metadata.annotations[${name}]`;
+  const withGate = `with ${ANNOTATION.gate} "job"`;
+  if (!job) {
+    refuse(
+      annotation(ANNOTATION.gate),
+      gate,
+      "only a Job can wait as a whole; init or scheduling is allowed",
+    );
+  }
+  const { managedBy = KUBERNETES_JOB_CONTROLLER, parallelism = 1 } = job ?? {};
+  if (managedBy !== KUBERNETES_JOB_CONTROLLER) {
+    refuse("spec.managedBy", managedBy, `${withGate} only Kubernetes' own Job controller is allowed`);
+  }
+  refuseParallelism(parallelism);
+  if (onLost !== "terminate") {
+    refuse(annotation(ANNOTATION.onLost), onLost, `${withGate} only terminate is allowed`);
+  }
+  if (!renew) {
+    refuse(
+      annotation(ANNOTATION.renew),
+      "false",
+      `${withGate} only true is allowed, since every pod that starts renews the hold`,
+    );
+  }
+}
+
+/** @throws KonductorError `Invalid` for more pods than the hold of a Job can keep count of. */
+export function refuseParallelism(parallelism: number): void {
+  if (parallelism <= MAX_PARALLELISM) return;
+  throw new KonductorError(
+    "Invalid",
+    `spec.parallelism: Invalid value: ${parallelism}: with ${ANNOTATION.gate} "job" at most ${MAX_PARALLELISM} is allowed`,
+  );
+}
 
 /** @throws KonductorError `Invalid` for a limit to waiting that has no gate to keep it, or nothing to limit. */
 export function refuseIdleLimit(

@@ -1,9 +1,10 @@
 import type { FastifyReply } from "fastify";
-import type { PodView } from "../../lease/pod.ts";
+import { type PodView, waitsForJob } from "../../lease/pod.ts";
 import { keyOf } from "../../lease/types.ts";
 import { grantedLine, HOLD_LOST } from "./answers.ts";
 import { settingsOf } from "./caller.ts";
 import { MISSING } from "./denial.ts";
+import { joinJobHold, waitForJob } from "./job-hold.ts";
 import { ensureLease } from "./lease-creation.ts";
 import { openLineStream } from "./line-stream.ts";
 import type { AcquireRequest } from "./messages.ts";
@@ -41,6 +42,15 @@ export async function acquire(
     return openLineStream(reply.raw, options.clock);
   }
 
+  if (waitsForJob(pod)) {
+    const hold = await joinJobHold(options, pod, gateRun);
+    if (lostToken !== undefined && pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
+    if (hold) return answerOnce(grantedLine(hold, options.trust()));
+    if (streams.isDraining()) return answerOnce({ state: "reconnect" });
+    const stream = openStream();
+    const sendAway = waitForJob({ options, waiters, queue, pod, stream });
+    return streams.add(pod.uid, { stream, sendAway });
+  }
   if (lostToken !== undefined) {
     await endLostHold(options, pod, lostToken);
     if (pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);

@@ -1,4 +1,4 @@
-import { changeHold, holdOf } from "../../lease/hold.ts";
+import { holdOf, markReleasing, memberOf } from "../../lease/hold.ts";
 import type { HoldRequest } from "./messages.ts";
 import type { GateApiOptions } from "./options.ts";
 import { updateLease } from "./update-lease.ts";
@@ -12,7 +12,7 @@ export async function announce(
   await updateLease(options, { namespace, name }, (lease) => {
     const hold = holdOf(lease, { uid, token });
     if (!lease || !hold) return { answer: undefined, needsLive: true };
-    if (hold.releasing || !hold.confirmed) return { answer: undefined };
-    return { answer: undefined, write: changeHold(lease.status, { releasing: true }) };
+    if ((memberOf(hold, uid) ?? hold).releasing || !hold.confirmed) return { answer: undefined };
+    return { answer: undefined, write: markReleasing(lease.status, uid) };
   });
 }

@@ -1,11 +1,11 @@
 import { find } from "../../kube/find.ts";
 import { createLeaseRequest, deleteRequest, writeRequestStatus } from "../../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
+import { requestOf } from "../../lease/claimant-request.ts";
 import { parseLeaseRequest } from "../../lease/codec.ts";
 import { requestName } from "../../lease/naming.ts";
 import { isDenied, isSkipped, isWaiting } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
-import { requestOfPod } from "../../lease/pod-request.ts";
 import type { Settings } from "../../lease/settings.ts";
 import type { LeaseRequest } from "../../lease/types.ts";
 import { keyOf } from "../../lease/types.ts";
@@ -32,7 +32,10 @@ export async function ensureRequest(
   const name = requestName(settings.lease, { kind: "Pod", uid: pod.uid });
   const requestedBy = accountName(systemNamespace);
   const create = () =>
-    createLeaseRequest(client, requestOfPod(pod, settings, { nowMs: clock.nowMs(), requestedBy, gateRun }));
+    createLeaseRequest(
+      client,
+      requestOf("Pod", pod, settings, { nowMs: clock.nowMs(), requestedBy, gateRun }),
+    );
   const isOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === pod.uid && spec.lease === settings.lease;
   const isUsable = (request: LeaseRequest) =>
     isOwn(request) && isWaiting(request) && !isSpent(options, request);

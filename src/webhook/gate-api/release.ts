@@ -3,9 +3,9 @@
  * main still lives. The keeper's word is taken only where the kubelet's order of ending a pod leaves no other reading;
  * otherwise the hold goes on, marked, until the arbiter sees proof. Limit: a grace period that the node itself cut short (its shutdown)
  * while the pod was being deleted. The answer never waits for that proof: a keeper that stays
- * would keep the kubelet from writing it.
+ * would keep the kubelet from writing it. The hold of a Job goes on when one of its pods has ended.
  */
-import { changeHold, endHold, holdOf } from "../../lease/hold.ts";
+import { endHold, holdOf, markReleasing, memberOf, removeMember } from "../../lease/hold.ts";
 import { hasMainStarted, isMainRunning, type PodView } from "../../lease/pod.ts";
 import type { PodIdentity } from "../identity/identity.ts";
 import { livePod, requireLease } from "./caller.ts";
@@ -32,11 +32,15 @@ export async function release(
     const hold = holdOf(lease, { uid, token });
     if (!lease || !hold) return { answer: true, needsLive: true };
     // Before the confirmation no gate has let anything through.
+    const member = memberOf(hold, uid);
     if (hasEnded || !hold.confirmed) {
-      return { answer: true, write: endHold(lease, "Released", options.clock.nowMs()) };
+      const write = member
+        ? removeMember(lease.status, uid)
+        : endHold(lease, "Released", options.clock.nowMs());
+      return { answer: true, write };
     }
-    if (hold.releasing) return { answer: false };
-    return { answer: false, write: changeHold(lease.status, { releasing: true }) };
+    if ((member ?? hold).releasing) return { answer: false };
+    return { answer: false, write: markReleasing(lease.status, uid) };
   });
 }
 

@@ -1,9 +1,16 @@
 import { writeRequestStatus } from "../../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { isoTime, parseLeaseRequest } from "../../lease/codec.ts";
-import { holdOf, holdTtlMs, type RenewalRefusal, renewHold } from "../../lease/hold.ts";
+import {
+  type HoldLimits,
+  holdOf,
+  holdTtlMs,
+  podRefOf,
+  type RenewalRefusal,
+  renewHold,
+} from "../../lease/hold.ts";
 import { requestName } from "../../lease/naming.ts";
-import type { PodView } from "../../lease/pod.ts";
+import { claimantOf, type PodView, waitsForJob } from "../../lease/pod.ts";
 import { readSettings } from "../../lease/settings.ts";
 import { type Hold, keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
@@ -39,7 +46,7 @@ function renewLease(
   { lease: name, token, ttlMs, gateRun }: RenewRequest,
 ): Promise<RenewAnswer> {
   const { namespace, uid } = pod;
-  const { askedTtlMs, ...wishes } = renewalWishes(pod);
+  const { askedTtlMs, ...wishes } = holdLimits(pod);
   return updateLease<RenewAnswer>(options, { namespace, name }, (lease) => {
     const refuse = (reason: RenewalRefusal, because: string): Outcome<RenewAnswer> => {
       const message = `klease ${namespace}/${name} is not renewed for ${pod.name} with token ${token}: ${because}`;
@@ -50,6 +57,7 @@ function renewLease(
     const renewal = {
       ...{ uid, token, countedTtlMs: ttlMs, wantedTtlMs, ...wishes },
       ...defined({ gateRun, node: pod.node }),
+      ...(waitsForJob(pod) && { shared: { job: pod.job, pod: podRefOf(pod) } }),
     };
     const result = renewHold(lease, renewal, options.clock.nowMs());
     if (!result.ok) return refuse(result.reason, explain(result.reason, lease.status.hold));
@@ -60,9 +68,13 @@ function renewLease(
 /** Sees to it that the pod's request shows the grant; the arbiter has mostly done so. */
 async function traceGrant(
   options: GateApiOptions,
-  { namespace, uid }: PodView,
+  pod: PodView,
   { lease, token }: RenewRequest,
 ): Promise<void> {
+  const claimant = claimantOf(pod);
+  if (!claimant) return;
+  const { namespace } = pod;
+  const { uid } = claimant;
   const { client, caches } = options;
   const key = keyOf({ namespace, name: lease });
   const isGranted = (seen: Lease | undefined) => holdOf(seen, { uid, token }) !== undefined;
@@ -71,7 +83,7 @@ async function traceGrant(
     !isGranted(await liveLease(options, { namespace, name: lease }))
   )
     return;
-  const name = requestName(lease, { kind: "Pod", uid });
+  const name = requestName(lease, claimant);
   const isTraced = ({ status }: LeaseRequest) => status.phase === "Granted" && status.token === token;
   let found = caches.requests.store.get(keyOf({ namespace, name }));
   try {
@@ -107,15 +119,13 @@ function explain(reason: RenewalRefusal, hold: Hold | undefined): string {
 }
 
 /** Annotations that cannot be read any more (admission once could) must not cost a running pod its hold. */
-function renewalWishes({ lease = "", annotations }: PodView): RenewalWishes {
+export function holdLimits({ lease = "", annotations }: PodView): RenewalWishes {
   const result = readSettings({ labels: { [LEASE_LABEL]: lease }, annotations });
   if (!result.ok) return { renew: true };
   const { renew, maxHoldMs, ttlMs } = result.settings;
   return { renew, ...defined({ maxHoldMs, askedTtlMs: ttlMs }) };
 }
 
-interface RenewalWishes {
-  renew: boolean;
-  maxHoldMs?: number;
+interface RenewalWishes extends HoldLimits {
   askedTtlMs?: number;
 }

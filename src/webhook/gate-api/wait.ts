@@ -13,9 +13,9 @@ import { liveLease } from "./update-lease.ts";
 import type { Waiter, Waiters } from "./waiters.ts";
 
 /** The gate gives a connection up after 20 s of silence. */
-const SPEAK_EVERY_MS = 15_000;
+export const SPEAK_EVERY_MS = 15_000;
 
-const RECONNECT = { state: "reconnect" };
+export const RECONNECT = { state: "reconnect" };
 
 export interface WaitOptions {
   options: GateApiOptions;

@@ -11,9 +11,10 @@ import type { QueueView } from "./queue-view.ts";
 export interface Waiter {
   /** Of the Lease: `namespace/name`. */
   key: string;
-  /** uid under which it would hold. */
+  /** uid under which it would hold: a pod's, or its Job's. */
   claimant: string;
-  request: LeaseRequest;
+  /** There for a pod that would hold by itself. */
+  request?: LeaseRequest;
   /** The Lease shows it as the holder. */
   onHolding(): void;
   /** Somebody else holds now, or nobody. */
@@ -34,19 +35,19 @@ export function createWaiters(
   { caches }: { caches: Pick<GateApiOptions["caches"], "leases" | "requests"> },
   queue: Pick<QueueView, "outdate" | "forget">,
 ): Waiters {
-  /** By Lease, then by claimant: one pod waits at most once. */
-  const byLease = new Map<string, Map<string, Waiter>>();
+  /** By Lease, then by claimant: a pod waits at most once, and with the others of its Job. */
+  const byLease = new Map<string, Map<string, Set<Waiter>>>();
 
   caches.leases.subscribe(({ type, object, old }) => {
     const key = keyOf(object);
     const waiting = byLease.get(key);
     if (!waiting) return;
     const hold = type === "deleted" ? undefined : object.status.hold;
-    if (hold) waiting.get(hold.ref.uid)?.onHolding();
+    for (const waiter of [...(waiting.get(hold?.ref.uid ?? "") ?? [])]) waiter.onHolding();
     const before = type === "deleted" ? object.status.hold : old?.status.hold;
     if (hold?.token === before?.token) return;
     queue.outdate(key, { atOnce: true });
-    for (const waiter of [...waiting.values()])
+    for (const waiter of [...waiting.values()].flatMap((waiters) => [...waiters]))
       if (waiter.claimant !== hold?.ref.uid) waiter.onHolderChange();
   });
 
@@ -55,23 +56,25 @@ export function createWaiters(
     const waiting = byLease.get(key);
     if (!waiting) return;
     queue.outdate(key);
-    const waiter = waiting.get(object.spec.ref?.uid ?? "");
-    if (waiter?.request.uid !== object.uid) return;
-    if (type === "deleted") waiter.onRequestDeleted(finalStateKnown ? object : undefined);
-    else if (object.status.reason === NOT_CONFIRMED) waiter.onPassedOver();
-    else if (isDenied(object)) waiter.onRequestDenied(object);
+    for (const waiter of [...(waiting.get(object.spec.ref?.uid ?? "") ?? [])]) {
+      if (waiter.request?.uid !== object.uid) continue;
+      if (type === "deleted") waiter.onRequestDeleted(finalStateKnown ? object : undefined);
+      else if (object.status.reason === NOT_CONFIRMED) waiter.onPassedOver();
+      else if (isDenied(object)) waiter.onRequestDenied(object);
+    }
   });
 
   return {
     add(waiter) {
-      const waiting = byLease.get(waiter.key) ?? new Map<string, Waiter>();
-      waiting.set(waiter.claimant, waiter);
+      const waiting = byLease.get(waiter.key) ?? new Map<string, Set<Waiter>>();
+      waiting.set(waiter.claimant, (waiting.get(waiter.claimant) ?? new Set()).add(waiter));
       byLease.set(waiter.key, waiting);
     },
     remove(waiter) {
       const { key, claimant } = waiter;
       const waiting = byLease.get(key);
-      if (waiting?.get(claimant) !== waiter) return;
+      const together = waiting?.get(claimant);
+      if (!waiting || !together?.delete(waiter) || together.size > 0) return;
       waiting.delete(claimant);
       if (waiting.size > 0) return;
       byLease.delete(key);

@@ -1,6 +1,6 @@
 /** More than one replica that takes itself for the arbiter. */
 import { expect } from "vitest";
-import { CONFIRM_WITHIN_MS } from "../../../src/lease/decide.ts";
+import { CONFIRM_WITHIN_MS } from "../../../src/lease/decision.ts";
 import { overtakeArbiter } from "../election.ts";
 import type { Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";

@@ -2,7 +2,7 @@ import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { expect } from "vitest";
 import { PODS } from "../../../src/kube/resources.ts";
-import { EXPIRY_ALLOWANCE_MS, TERMINATION_ALLOWANCE_MS } from "../../../src/lease/decide.ts";
+import { EXPIRY_ALLOWANCE_MS, TERMINATION_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import type { PastHold } from "../../../src/lease/types.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
 import { GROUP, KEEPER_CONTAINER, VERSION } from "../../../src/shared/names.ts";

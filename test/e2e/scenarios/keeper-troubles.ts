@@ -2,7 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { PODS } from "../../../src/kube/resources.ts";
-import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decide.ts";
+import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import { KEEPER_CONTAINER } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";

@@ -1,6 +1,6 @@
 /** konductor is away for longer than some ttls last. */
 import { expect } from "vitest";
-import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decide.ts";
+import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { bootMs } from "../boot-time.ts";
 import type { Scenario } from "../environment.ts";

@@ -1,7 +1,7 @@
 /** A kubelet that is gone for good, as far as anybody can see, and what people then do to its Node. */
 import { expect } from "vitest";
 import { LEASES, NODES, PODS } from "../../../src/kube/resources.ts";
-import { EXPIRY_ALLOWANCE_MS, TERMINATION_ALLOWANCE_MS } from "../../../src/lease/decide.ts";
+import { EXPIRY_ALLOWANCE_MS, TERMINATION_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
 import { KEEPER_CONTAINER } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";

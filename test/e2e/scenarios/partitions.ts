@@ -1,7 +1,7 @@
 /** Keepers that are cut off from konductor, where it is hard to stop main in time, or where nobody can but Kubernetes. */
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
-import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decide.ts";
+import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { bootMs, toBootMs } from "../boot-time.ts";
 import { cutOff } from "../cut-off.ts";

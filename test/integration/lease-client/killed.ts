@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decide.ts";
+import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { type Fixture, waits } from "./fixture.ts";
 
 /** Processes start meanwhile. */

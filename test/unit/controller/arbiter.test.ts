@@ -4,6 +4,7 @@ import { createArbiter } from "../../../src/controller/arbiter.ts";
 import { BY_LEASE, BY_NODE } from "../../../src/kube/caches.ts";
 import type { NodeView } from "../../../src/kube/node-view.ts";
 import { microTime } from "../../../src/lease/codec.ts";
+import type { JobView } from "../../../src/lease/job.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../src/lease/types.ts";
 import { record } from "../../../src/shared/json.ts";
@@ -36,6 +37,7 @@ function arbitrate(live: readonly LeaseRequest[], lease = LEASE) {
     leases: fedReflector<Lease>({ [BY_NODE]: () => undefined }),
     requests: fedReflector<LeaseRequest>({ [BY_LEASE]: () => keyOf(lease) }),
     pods: fedReflector<PodView>({ [BY_LEASE]: () => undefined }),
+    jobs: fedReflector<JobView>({ [BY_LEASE]: () => undefined }),
     nodes: fedReflector<NodeView>(),
   };
   const ignore = () => undefined;

@@ -1,11 +1,9 @@
 import { createObjectCache } from "../../../src/kube/object-cache.ts";
-import type { StoredObject } from "../../../src/kube/object-store.ts";
+import type { Indexers, StoredObject } from "../../../src/kube/object-store.ts";
 import type { CacheListener, Reflector } from "../../../src/kube/reflector.ts";
 
 /** A cache without a server: it knows what is put into it, and tells of that. */
-export function fedReflector<T extends StoredObject>(
-  indexers: Readonly<Record<string, (object: T) => string | undefined>> = {},
-): Reflector<T> {
+export function fedReflector<T extends StoredObject>(indexers: Indexers<T> = {}): Reflector<T> {
   const listeners = new Set<CacheListener<T>>();
   const { store, apply } = createObjectCache<T>({
     indexers,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { createHousekeeping } from "../../../src/controller/housekeeping.ts";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
-import type { Situation } from "../../../src/lease/decide.ts";
+import type { Situation } from "../../../src/lease/decision.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
@@ -73,7 +73,7 @@ function situation(lease: Lease, ...requests: LeaseRequest[]): Situation {
     isRequestGone: () => false,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 },
+    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs: NOW_MS,
   };

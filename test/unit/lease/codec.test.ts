@@ -7,7 +7,7 @@ import {
   parseLease,
   parseLeaseRequest,
 } from "../../../src/lease/codec.ts";
-import type { EndReason, HolderRef, LeaseStatus } from "../../../src/lease/types.ts";
+import type { EndReason, Hold, HolderPod, HolderRef, LeaseStatus } from "../../../src/lease/types.ts";
 import { aLease, held, NOW_MS } from "./samples.ts";
 
 const timeMs = fc.integer({ min: 0, max: Date.parse("2200-01-01T00:00:00Z") });
@@ -30,6 +30,10 @@ const holderRef: fc.Arbitrary<HolderRef> = fc
   )
   .map(([ref, ...rest]) => Object.assign(ref, ...rest));
 
+const holderPod: fc.Arbitrary<HolderPod> = fc
+  .tuple(holderRef, fc.boolean(), optional("gateRun", fc.string()))
+  .map(([ref, releasing, run]) => ({ ...ref, kind: "Pod", releasing, ...run }));
+
 const REASONS: EndReason[] = [
   "Released",
   "Terminated",
@@ -38,6 +42,8 @@ const REASONS: EndReason[] = [
   "Fenced",
   "Restarted",
   "Forced",
+  "Suspended",
+  "NotStarted",
 ];
 const pastHold = fc.record({
   holder: fc.string(),
@@ -64,7 +70,12 @@ const hold = fc
     optional("revoked", fc.constantFrom("NotStarted" as const, "Forced" as const)),
     optional("gateRun", fc.string()),
   )
-  .map(([known, ...rest]) => Object.assign(known, ...rest));
+  .chain(([known, ...rest]) => {
+    const whole: Omit<Hold, "token"> = Object.assign(known, ...rest);
+    return whole.ref.kind === "Job"
+      ? fc.array(holderPod, { maxLength: 3 }).map((pods) => ({ ...whole, pods }))
+      : fc.constant(whole);
+  });
 
 /** A hold's token is the last one granted: they are one field of the status. */
 const status: fc.Arbitrary<LeaseStatus> = fc

@@ -1,11 +1,18 @@
 /** The rules for clients, which hold by a LeaseRequest of their own; each told once. */
 import { describe, expect, test } from "vitest";
-import { decide, type Situation } from "../../../src/lease/decide.ts";
+import { decide } from "../../../src/lease/decide.ts";
+import type { Situation } from "../../../src/lease/decision.ts";
 import type { Hold, Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { aHold, aLease, aRequest, NOW_MS } from "./samples.ts";
 
-const LONG_AGO = { heldForMs: 999_000, silentForMs: 999_000, expiredForMs: 999_000, endingForMs: 0 };
-const JUST_NOW = { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 };
+const LONG_AGO = {
+  heldForMs: 999_000,
+  silentForMs: 999_000,
+  expiredForMs: 999_000,
+  endingForMs: 0,
+  idleForMs: 0,
+};
+const JUST_NOW = { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 };
 
 const RENEWED_MS = NOW_MS - 5_000;
 const WAITS = { waitUntilMs: NOW_MS + 30_000 };

@@ -1,6 +1,7 @@
 /** Pods that hold before they are scheduled (`gate: scheduling`). */
 import { expect, test } from "vitest";
-import { decide, type HoldTimers, type Situation } from "../../../src/lease/decide.ts";
+import { decide } from "../../../src/lease/decide.ts";
+import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { aHold, aRequest, held, NOW_MS } from "./samples.ts";
@@ -22,7 +23,7 @@ function granted(pod: Partial<PodView>, timers: Partial<HoldTimers> = {}): Situa
     isRequestGone: () => false,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, ...timers },
+    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0, ...timers },
     wishes: { startTimeoutMs: START_TIMEOUT_MS, continueOnLoss: false },
     nowMs: NOW_MS,
   };

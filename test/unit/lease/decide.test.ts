@@ -1,6 +1,7 @@
 /** What the world of decide.property.test.ts found in `decide()`, each told once. */
 import { expect, test } from "vitest";
-import { decide, type HoldTimers, type Situation } from "../../../src/lease/decide.ts";
+import { decide } from "../../../src/lease/decide.ts";
+import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Hold } from "../../../src/lease/types.ts";
 import { passMessage } from "../../../src/shared/names.ts";
@@ -35,7 +36,14 @@ function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> 
     isRequestGone: () => false,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: { heldForMs: 99_000, silentForMs: 99_000, expiredForMs: 0, endingForMs: 0, ...timers },
+    timers: {
+      heldForMs: 99_000,
+      silentForMs: 99_000,
+      expiredForMs: 0,
+      endingForMs: 0,
+      idleForMs: 0,
+      ...timers,
+    },
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs: NOW_MS,
   };
@@ -63,11 +71,15 @@ test("a holder whose keeper was seen down cannot fence: it is deleted, and witho
   const down = keeper("waiting", GATE_MS);
   expect(decide(expired(holder(down), {}))).toMatchObject({ do: "deletePod" });
   const deleted = holder({ ...down, deletionMs: NOW_MS });
-  expect(decide(expired(deleted, { endingForMs: 99_000, expiredForMs: 99_000 }))).toMatchObject({
-    do: "write",
-    why: "HolderUnreachable",
+  expect(decide(expired(deleted, { endingForMs: 99_000, idleForMs: 0, expiredForMs: 99_000 }))).toMatchObject(
+    {
+      do: "write",
+      why: "HolderUnreachable",
+    },
+  );
+  expect(decide(expired(deleted, { endingForMs: 99_000, idleForMs: 0 }, { unreachable: true }))).toEqual({
+    do: "wait",
   });
-  expect(decide(expired(deleted, { endingForMs: 99_000 }, { unreachable: true }))).toEqual({ do: "wait" });
 });
 
 test("a holder that was seen to fence is not deleted: what is left of the fence is waited for, then the next one starts", () => {
@@ -86,11 +98,11 @@ test("a holder that was seen to fence is not deleted: what is left of the fence 
 
 test("a keeper that runs in a pod that is being deleted no longer fences, but its kubelet ends it in time", () => {
   const deleted = holder({ deletionMs: NOW_MS });
-  const since = (ms: number) => ({ endingForMs: ms, expiredForMs: ms });
+  const since = (ms: number) => ({ endingForMs: ms, idleForMs: 0, expiredForMs: ms });
   expect(decide(expired(deleted, since(1_000)))).toEqual({ do: "wait", forMs: 34_000 });
   expect(decide(expired(deleted, since(35_000)))).toMatchObject({ do: "write", why: "Granted" });
   // On a node that is cut off the deletion may be news until the expiry.
-  expect(decide(expired(deleted, { endingForMs: 99_000, expiredForMs: 0 }))).toEqual({
+  expect(decide(expired(deleted, { endingForMs: 99_000, idleForMs: 0, expiredForMs: 0 }))).toEqual({
     do: "wait",
     forMs: 35_000,
   });
@@ -100,7 +112,11 @@ test("a keeper that runs in a pod that is being deleted no longer fences, but it
 
 test("once a holder was said to be unreachable, its pod object's disappearance frees nothing", () => {
   const gone = {
-    ...expired(holder(), { endingForMs: 999_000, expiredForMs: 999_000 }, { unreachable: true }),
+    ...expired(
+      holder(),
+      { endingForMs: 999_000, idleForMs: 0, expiredForMs: 999_000 },
+      { unreachable: true },
+    ),
   };
   const evidenceOf = () => ({ is: "gone", isFinal: false, nodeOutOfService: false }) as const;
   expect(decide({ ...gone, evidenceOf })).toEqual({ do: "wait" });

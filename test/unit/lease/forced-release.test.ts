@@ -1,7 +1,8 @@
 /** What an admin's word does to a hold; each rule told once. */
 import { describe, expect, test } from "vitest";
-import { decide, type Situation } from "../../../src/lease/decide.ts";
-import type { PodEvidence } from "../../../src/lease/evidence.ts";
+import { decide } from "../../../src/lease/decide.ts";
+import type { Situation } from "../../../src/lease/decision.ts";
+import type { Evidence } from "../../../src/lease/evidence.ts";
 import { renewHold } from "../../../src/lease/hold.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { ForcedRelease, Hold, Lease } from "../../../src/lease/types.ts";
@@ -19,16 +20,16 @@ const truth = {
   mainStartedMs: GATE_MS,
 };
 
-const present = (change: Partial<PodView> = {}): PodEvidence => ({
+const present = (change: Partial<PodView> = {}): Evidence => ({
   is: "present",
   pod: { ...statusOf({ ...truth, main: "running", keeper: "running" }), ...change },
 });
-function unbound(): PodEvidence {
+function unbound(): Evidence {
   const { node: _, ...pod } = statusOf({ ...truth, main: "waiting", keeper: "waiting" });
   return { is: "present", pod };
 }
 
-const gone: PodEvidence = { is: "gone", isFinal: false, nodeOutOfService: false };
+const gone: Evidence = { is: "gone", isFinal: false, nodeOutOfService: false };
 
 function forcedLease(hold: Partial<Hold> = {}, word: Partial<ForcedRelease> = {}): Lease {
   return { ...held(hold), forced: { token, by: "alice", now: false, ...word } };
@@ -42,7 +43,7 @@ function situation(change: Partial<Situation> = {}): Situation {
     isRequestGone: () => false,
     isNodeReady: (node) => node === nodeNameOf(truth),
     unrecordedHolders: 0,
-    timers: { heldForMs: 60_000, silentForMs: 0, expiredForMs: 0, endingForMs: 0 },
+    timers: { heldForMs: 60_000, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs: NOW_MS,
     ...change,
@@ -74,7 +75,13 @@ describe("a pod that is seen running on a Ready node", () => {
 
   test("that is silent as well expires, and is awaited as any other", () => {
     const lease = forcedLease({ revoked: "Forced" });
-    const timers = { heldForMs: 99_000, silentForMs: 99_000, expiredForMs: 0, endingForMs: 9_000 };
+    const timers = {
+      heldForMs: 99_000,
+      silentForMs: 99_000,
+      expiredForMs: 0,
+      endingForMs: 9_000,
+      idleForMs: 0,
+    };
     const leaving = { lease, timers, evidenceOf: () => present({ deletionMs: NOW_MS }) };
     expect(decide(situation(leaving))).toMatchObject({ do: "write", why: "Expiring" });
     const expired = forcedLease({ revoked: "Forced", expired: true });

@@ -1,16 +1,17 @@
 /** How long a pod waits, from its annotations to the denial: the request, the grant that it no longer gets, the follow-up. */
 import { describe, expect, it } from "vitest";
 import { dueAtMs, followUps } from "../../../src/controller/follow-ups.ts";
-import { decide, type Situation } from "../../../src/lease/decide.ts";
-import type { PodEvidence } from "../../../src/lease/evidence.ts";
+import { requestOf } from "../../../src/lease/claimant-request.ts";
+import { decide } from "../../../src/lease/decide.ts";
+import type { Situation } from "../../../src/lease/decision.ts";
+import type { Evidence } from "../../../src/lease/evidence.ts";
 import { isOneTry } from "../../../src/lease/order.ts";
-import { requestOfPod } from "../../../src/lease/pod-request.ts";
 import { readSettings } from "../../../src/lease/settings.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { aLease, aRequest, held, NOW_MS } from "./samples.ts";
 import { createPod, statusOf } from "./world/pod.ts";
 
-const present: PodEvidence = {
+const present: Evidence = {
   is: "present",
   pod: statusOf(createPod(7, { selfFencing: true, restartPolicy: "Never" })),
 };
@@ -22,7 +23,7 @@ function requestWith(annotations: Record<string, string>, status: LeaseRequest["
   const read = readSettings({ labels, annotations: Object.fromEntries(written) });
   if (!read.ok) throw new Error(read.problem);
   const pod = { namespace: "ns", name: "run-7", uid: "pod-7" };
-  const { spec } = requestOfPod(pod, read.settings, { nowMs: NOW_MS, requestedBy: "konductor" });
+  const { spec } = requestOf("Pod", pod, read.settings, { nowMs: NOW_MS, requestedBy: "konductor" });
   return aRequest({ name: "run-7", spec, status });
 }
 
@@ -37,7 +38,7 @@ function situation(lease: Lease, requests: LeaseRequest[], nowMs: number, eviden
     isRequestGone: () => false,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 },
+    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { findUnsupported, podTtlMs, readSettings } from "../../../src/lease/settings.ts";
+import { podTtlMs, readSettings } from "../../../src/lease/settings.ts";
 
 const LABELS = { "konductor.io/lease": "nightly-report" };
 
@@ -124,40 +124,6 @@ describe("readSettings", () => {
     expect(read({ "konductor.io/ttl": "1" }, LABELS, "spec.template.metadata")).toMatch(
       /^spec\.template\.metadata\.annotations\[konductor\.io\/ttl\]: /,
     );
-  });
-});
-
-describe("findUnsupported", () => {
-  const find = (name: string, value: string) =>
-    findUnsupported({ annotations: { [`konductor.io/${name}`]: value } });
-
-  it.each([["gate", "job", "allowed: init, scheduling"]])(
-    "says plainly that %s: %s is not brought yet",
-    (name, value, allowed) => {
-      expect(find(name, value)).toBe(
-        `metadata.annotations[konductor.io/${name}]: Invalid value: ${JSON.stringify(value)}: ` +
-          `is not supported by this version of konductor; ${allowed}`,
-      );
-    },
-  );
-
-  it.each([
-    ["if-held", "wait"],
-    ["if-held", "fail"],
-    ["wait-timeout", "5m"],
-    ["if-held", "skip"],
-    ["max-waiting", "3"],
-    ["gate", "init"],
-    ["gate", "scheduling"],
-    ["priority", "5"],
-    ["ttl", "1m"],
-    ["renew", "false"],
-    ["max-hold", "1h"],
-    ["start-timeout", "1m"],
-    ["on-lost", "continue"],
-    ["token-file", "/var/run/lease"],
-  ])("has nothing against %s: %s", (name, value) => {
-    expect(find(name, value)).toBeUndefined();
   });
 });
 

@@ -1,4 +1,5 @@
 import { createLogger } from "../../../src/shared/log.ts";
+import { accountName } from "../../../src/shared/names.ts";
 import type { AdmissionContext } from "../../../src/webhook/admission/context.ts";
 import type {
   Container,
@@ -34,6 +35,7 @@ export function contextWith(
       },
     },
     injection: () => INJECTION,
+    account: accountName("konductor-system"),
     systemNamespaces: ["kube-system", "konductor-system"],
     createMissingLeases: true,
     clock: { nowMs: () => NOW_MS },

@@ -32,12 +32,6 @@ describe("planPod", () => {
       /^metadata\.labels\[konductor\.io\/lease\]: Invalid value: "Nightly": /,
     ],
     [
-      "what is not brought yet",
-      {},
-      marked({ gate: "job" }),
-      /"job": is not supported by this version of konductor; allowed: init, scheduling$/,
-    ],
-    [
       "a node of its own for a pod that waits to be scheduled",
       { nodeName: "node-1" },
       marked({ gate: "scheduling" }),

@@ -13,7 +13,8 @@ import { createHoldClock } from "../../../../src/controller/hold-clock.ts";
 import { createLapseClock } from "../../../../src/controller/lapse-clock.ts";
 import { countUnrecorded } from "../../../../src/controller/unrecorded-holders.ts";
 import { createObjectCache, type ObjectCache } from "../../../../src/kube/object-cache.ts";
-import { type Decision, decide, type HoldTimers, type Situation } from "../../../../src/lease/decide.ts";
+import { decide } from "../../../../src/lease/decide.ts";
+import type { Decision, HoldTimers, Situation } from "../../../../src/lease/decision.ts";
 import { changeHold, holdTtlMs } from "../../../../src/lease/hold.ts";
 import { isWaiting } from "../../../../src/lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../../src/lease/types.ts";
@@ -28,7 +29,13 @@ export type Kind = (typeof KINDS)[number];
 
 /** By how much this machine's clock is wrong where it measures silence: enough to think a hold over before its client does. */
 const SILENCE_ERROR_MS = 6_000;
-const HOLDS_NOTHING: HoldTimers = { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 };
+const HOLDS_NOTHING: HoldTimers = {
+  heldForMs: 0,
+  silentForMs: 0,
+  expiredForMs: 0,
+  endingForMs: 0,
+  idleForMs: 0,
+};
 
 export interface Arbiter {
   /** Its caches take in `count` events more of one kind. */

@@ -1,11 +1,12 @@
 /** C5: what an arbiter decides, and what follows from it, comes to an end and never leads back. */
 import { isDeepStrictEqual } from "node:util";
 import { type FollowUp, followUps, grantedStatus } from "../../../../src/controller/follow-ups.ts";
-import { decide, type Situation } from "../../../../src/lease/decide.ts";
+import { decide } from "../../../../src/lease/decide.ts";
+import type { Situation } from "../../../../src/lease/decision.ts";
 import type { LeaseRequest } from "../../../../src/lease/types.ts";
 import { Broken } from "../world/api.ts";
 
-const JUST_NOW = { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 };
+const JUST_NOW = { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 };
 
 export function checkSteady(situation: Situation, hasLapsed: (request: LeaseRequest) => boolean): void {
   const most = 4 + 4 * situation.requests.length;

@@ -1,6 +1,6 @@
 /** After the events have stopped, one arbiter is left and everybody behaves well, until nothing is left to be done: C3 and C4. */
 import { deletableAtMs } from "../../../../src/controller/follow-ups.ts";
-import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../../../src/lease/decide.ts";
+import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../../../src/lease/decision.ts";
 import { isWaiting } from "../../../../src/lease/order.ts";
 import type { Hold } from "../../../../src/lease/types.ts";
 import { Broken } from "../world/api.ts";

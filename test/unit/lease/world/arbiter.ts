@@ -2,8 +2,9 @@
  * An arbiter as the rules allow it to be: it decides on caches that lag behind, each by any number of events, takes one step
  * at a time, and may stop for ever, or for a while, between two of them. Its timers begin when it does.
  */
-import { type Decision, decide, type HoldTimers, type Situation } from "../../../../src/lease/decide.ts";
-import type { PodEvidence } from "../../../../src/lease/evidence.ts";
+import { decide } from "../../../../src/lease/decide.ts";
+import type { Decision, HoldTimers, Situation } from "../../../../src/lease/decision.ts";
+import type { Evidence } from "../../../../src/lease/evidence.ts";
 import { NOT_CONFIRMED } from "../../../../src/lease/order.ts";
 import { mayRunUnrecorded, type PodView, provesMainEnded } from "../../../../src/lease/pod.ts";
 import type { Lease } from "../../../../src/lease/types.ts";
@@ -39,7 +40,7 @@ export interface ArbiterWorld {
 export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeReady }: ArbiterWorld): Arbiter {
   let at: Record<Kind, number>;
   let plan: (() => boolean)[] = [];
-  let looked: Map<string, PodEvidence>;
+  let looked: Map<string, Evidence>;
   let lastSeen: Map<string, PodView>;
   let since: Map<string, number>;
 
@@ -59,7 +60,7 @@ export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeRead
 
   function timers(lease: Lease | undefined): HoldTimers {
     const hold = lease?.status.hold;
-    if (!hold) return { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 };
+    if (!hold) return { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 };
     const evidence = evidenceOf(hold.ref.uid);
     const pod = evidence.is === "present" ? evidence.pod : undefined;
     const isEnding = evidence.is === "gone" || pod?.deletionMs !== undefined || pod?.phase === "Failed";
@@ -71,10 +72,11 @@ export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeRead
         : now() + CLOCK_ERROR_MS - lastRenewalMs,
       expiredForMs: hold.expired ? lasted(`expired ${hold.token}`) : 0,
       endingForMs: isEnding ? lasted(`ending ${hold.ref.uid}`) : 0,
+      idleForMs: 0,
     };
   }
 
-  function evidenceOf(uid: string): PodEvidence {
+  function evidenceOf(uid: string): Evidence {
     const hold = cachedLease()?.status.hold;
     if (hold?.ref.uid === uid && hold.expired && guards.liveLookAtExpired) look(uid);
     const evidence = looked.get(uid) ?? cached(uid);
@@ -87,7 +89,7 @@ export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeRead
     };
   }
 
-  function cached(uid: string): PodEvidence {
+  function cached(uid: string): Evidence {
     const pod = cachedPods().get(uid);
     return pod ? { is: "present", pod } : { is: "unknown" };
   }
@@ -97,7 +99,7 @@ export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeRead
     const pod = api.pods().get(uid);
     const last = lastSeen.get(uid);
     const isFinal = last !== undefined && !cachedPods().has(uid);
-    const gone: PodEvidence = {
+    const gone: Evidence = {
       is: "gone",
       isFinal,
       nodeOutOfService: isNodeOutOfService(uid),
@@ -136,8 +138,10 @@ export function createArbiter({ api, now, guards, isNodeOutOfService, isNodeRead
   function steps(lease: Lease, decision: Decision): (() => boolean)[] {
     switch (decision.do) {
       case "wait":
-      // Pods that wait unscheduled do not occur here.
+      // Pods that wait unscheduled do not occur here, nor do Jobs.
       case "ungate":
+      case "resume":
+      case "suspend":
         return [];
       case "look":
         return [done(() => look(decision.at.uid))];

@@ -1,6 +1,7 @@
 /** Invariants that are looked at while an arbiter decides: I4 (order) and I5 (steadiness). */
 import { isDeepStrictEqual } from "node:util";
-import { type Decision, decide, type Situation } from "../../../../src/lease/decide.ts";
+import { decide } from "../../../../src/lease/decide.ts";
+import type { Decision, Situation } from "../../../../src/lease/decision.ts";
 import type { Lease, LeaseRequest } from "../../../../src/lease/types.ts";
 import { type Api, Broken } from "./api.ts";
 
@@ -37,7 +38,9 @@ export function checkStable(situation: Situation, decision: Decision): void {
           return { ...request, status: { phase: "Pending", reason: "NotConfirmed" } };
         return request;
       }),
-      ...(isNewHold && { timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0 } }),
+      ...(isNewHold && {
+        timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
+      }),
     };
     next = decide(asked);
   }

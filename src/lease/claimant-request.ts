@@ -1,24 +1,24 @@
 import { defined } from "../shared/json.ts";
 import { requestName } from "./naming.ts";
-import type { PodView } from "./pod.ts";
 import type { Settings } from "./settings.ts";
-import type { LeaseRequest } from "./types.ts";
+import type { ClaimantRef, LeaseRequest } from "./types.ts";
 
-/** Who writes a pod's request, when, and for which run of the pod's gate. */
-export interface PodWish {
+/** Who writes a claimant's request, when, and for which run of the pod's gate. */
+export interface Wish {
   nowMs: number;
   requestedBy: string;
   gateRun?: string | undefined;
 }
 
-/** The LeaseRequest by which `pod` waits, as its annotations wish. */
-export function requestOfPod(
-  { namespace, name, uid }: Pick<PodView, "namespace" | "name" | "uid">,
+/** The LeaseRequest by which a pod or a Job waits, as its annotations wish. */
+export function requestOf(
+  kind: "Pod" | "Job",
+  { namespace, name, uid }: Omit<ClaimantRef, "kind"> & { namespace: string },
   settings: Settings,
-  { nowMs, requestedBy, gateRun }: PodWish,
+  { nowMs, requestedBy, gateRun }: Wish,
 ): Pick<LeaseRequest, "namespace" | "name" | "spec"> {
   const { lease, priority, ttlMs } = settings;
-  const ref = { kind: "Pod", name, uid } as const;
+  const ref = { kind, name, uid };
   return {
     namespace,
     name: requestName(lease, ref),

@@ -1,0 +1,77 @@
+import { isJobOver, isSuspendedByUs, type JobView, parseJob } from "../lease/job.ts";
+import { hasCode } from "../shared/errors.ts";
+import { ANNOTATION, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import type { KubeClient } from "./api.ts";
+import { find } from "./find.ts";
+import type { JobRef } from "./job-completion.ts";
+import { JOBS } from "./resources.ts";
+
+/** The Job as the API server has it now; undefined when there is none of this uid. */
+export async function findJob(
+  client: KubeClient,
+  { namespace, name, uid }: JobRef,
+): Promise<JobView | undefined> {
+  const job = await find(client, JOBS, { namespace, name }, parseJob);
+  return job?.uid === uid ? job : undefined;
+}
+
+/**
+ * Lets a Job run that konductor has suspended, under the hold of this token; or come to its end, where it was skipped: its controller
+ * makes no pods of it then, but looks at its conditions only once it is not suspended. Resolves with the Job as it is then; undefined
+ * where it is gone. One that somebody else has suspended is left alone.
+ */
+export function resumeJob(client: KubeClient, ref: JobRef, token?: number): Promise<JobView | undefined> {
+  return change(client, ref, (job) =>
+    isSuspendedByUs(job) && isJobOver(job) === (token === undefined)
+      ? {
+          annotations: {
+            [SUSPENDED_ANNOTATION]: null,
+            ...(token !== undefined && { [RESUMED_ANNOTATION]: String(token) }),
+          },
+          suspend: false,
+        }
+      : undefined,
+  );
+}
+
+/**
+ * Suspends a Job that runs without holding its Lease, and marks it as ours, so that it is watched and runs again on its grant. Resolves
+ * with the Job as it is then; undefined where it is gone.
+ */
+export function suspendJob(client: KubeClient, ref: JobRef, lease: string): Promise<JobView | undefined> {
+  return change(client, ref, (job) =>
+    job.suspended || isJobOver(job)
+      ? undefined
+      : {
+          annotations: { [SUSPENDED_ANNOTATION]: "true", [ANNOTATION.gate]: "job" },
+          labels: { [LEASE_LABEL]: lease },
+          suspend: true,
+        },
+  );
+}
+
+interface Change {
+  annotations: Record<string, string | null>;
+  labels?: Record<string, string>;
+  suspend: boolean;
+}
+
+/** Exactly to the Job that was read: whoever changed it meanwhile is not overruled. */
+async function change(
+  client: KubeClient,
+  ref: JobRef,
+  changeOf: (job: JobView) => Change | undefined,
+): Promise<JobView | undefined> {
+  const job = await findJob(client, ref);
+  const wanted = job && changeOf(job);
+  if (!job || !wanted) return job;
+  const { suspend, ...metadata } = wanted;
+  const { uid, resourceVersion } = job;
+  const patch = { metadata: { uid, resourceVersion, ...metadata }, spec: { suspend } };
+  try {
+    return await client.patch(JOBS, ref, patch, { type: "merge" }, parseJob);
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,75 @@
+/** A Job that waits for its Lease as a whole (`gate: job`), as far as the lease rules look at it. */
+import { defined, flag, list, record, text, textMap, timeMs } from "../shared/json.ts";
+import { ANNOTATION, GROUP, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+
+export interface JobView {
+  namespace: string;
+  name: string;
+  uid: string;
+  resourceVersion: string;
+  /** The value of the lease label. */
+  lease?: string;
+  annotations: Readonly<Record<string, string>>;
+  /** It makes no pods, and its controller deletes those that it has. */
+  suspended: boolean;
+  /** It was decided that it ends: its controller makes no more pods. */
+  over: boolean;
+  /** Set while it is being deleted. */
+  deletionMs?: number;
+}
+
+/** Conditions of a Job that ends or has ended (KEP-3998, KEP-3329); none is ever taken back. */
+const ENDS = ["SuccessCriteriaMet", "Complete", "FailureTarget", "Failed"];
+
+/** Reads a batch/v1 Job. */
+export function parseJob(object: unknown): JobView {
+  const job = record(object);
+  const metadata = record(job["metadata"]);
+  const conditions = list(record(job["status"])["conditions"]).map(record);
+  const own = Object.entries(textMap(metadata["annotations"])).filter(([name]) =>
+    name.startsWith(`${GROUP}/`),
+  );
+  return {
+    namespace: text(metadata["namespace"]) ?? "",
+    name: text(metadata["name"]) ?? "",
+    uid: text(metadata["uid"]) ?? "",
+    resourceVersion: text(metadata["resourceVersion"]) ?? "",
+    annotations: Object.fromEntries(own),
+    suspended: flag(record(job["spec"])["suspend"]) ?? false,
+    over: conditions.some(({ type, status }) => ENDS.includes(String(type)) && status === "True"),
+    ...defined({
+      lease: textMap(metadata["labels"])[LEASE_LABEL],
+      deletionMs: timeMs(metadata["deletionTimestamp"]),
+    }),
+  };
+}
+
+/** Whether all pods of the Job run under one hold, which is the Job's. */
+export function waitsAsWhole({ annotations }: Pick<JobView, "annotations">): boolean {
+  return annotations[ANNOTATION.gate] === "job";
+}
+
+/** Whether it will never make a pod again. */
+export function isJobOver({ over, deletionMs }: JobView): boolean {
+  return over || deletionMs !== undefined;
+}
+
+/** Whether konductor has suspended it: what others suspend it never resumes. */
+export function isSuspendedByUs({ suspended, annotations }: JobView): boolean {
+  return suspended && annotations[SUSPENDED_ANNOTATION] !== undefined;
+}
+
+/** Whether somebody else has. */
+export function isSuspendedByUser(job: JobView): boolean {
+  return job.suspended && !isSuspendedByUs(job);
+}
+
+/** Whether konductor has let it run before. */
+export function hasBeenResumed({ annotations }: Pick<JobView, "annotations">): boolean {
+  return annotations[RESUMED_ANNOTATION] !== undefined;
+}
+
+/** Whether a grant could be of use to it. */
+export function canUseJob(job: JobView): boolean {
+  return waitsAsWhole(job) && !isJobOver(job) && !isSuspendedByUser(job);
+}

@@ -1,0 +1,44 @@
+/** Whether the hold of a client (koncli, kubectl) goes on. */
+
+import { defined } from "../shared/json.ts";
+import { over, type Situation, step, type Verdict, type Write } from "./decision.ts";
+import { changeHold, forcedRelease, holdTtlMs, renewHold } from "./hold.ts";
+import { judgeSilence, judgeUnconfirmed, silenceLeftMs } from "./judge-pod.ts";
+import type { Hold, LeaseRequest } from "./types.ts";
+
+export function judgeClient(situation: Situation, hold: Hold): Verdict {
+  if (forcedRelease(situation.lease, hold)) return over("Forced");
+  const request = situation.requests.find(({ uid }) => uid === hold.ref.uid);
+  if (request?.terminating || situation.isRequestGone(hold.ref.uid)) return over("Released");
+  if (!request) return step({ do: "look", at: hold.ref });
+  if (hold.expired) return over("Expired");
+  // The webhook never lets it go back: an earlier one comes from a cache that is behind.
+  if ((request.spec.renewTimeMs ?? 0) > (hold.renewTimeMs ?? 0)) {
+    const answer = renewClient(situation, hold, request);
+    // However fast refusals are asked for, they do not keep it from expiring.
+    if (answer.why === "Renewed" || silenceLeftMs(situation, hold) > 0) return step(answer);
+  }
+  if (!hold.confirmed) return judgeUnconfirmed(situation, hold, false);
+  return judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
+}
+
+/** Its client has asked for a renewal, or confirms the grant. A refusal is an answer too, and renews nothing. */
+export function renewClient({ lease, nowMs }: Situation, hold: Hold, request: LeaseRequest): Write {
+  const { renewTimeMs } = request.spec;
+  const renewal = {
+    uid: hold.ref.uid,
+    token: hold.token,
+    // A client does not look whether its ttl has become shorter.
+    countedTtlMs: hold.ttlMs,
+    wantedTtlMs: holdTtlMs(lease, request.spec.ttlMs, undefined),
+    renew: true,
+  };
+  const renewed = renewHold(lease, renewal, nowMs);
+  const status = renewed.ok ? renewed.status : lease.status;
+  return {
+    do: "write",
+    status: changeHold(status, defined({ renewTimeMs })),
+    why: renewed.ok ? "Renewed" : "NotRenewed",
+    trace: request,
+  };
+}
