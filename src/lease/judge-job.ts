@@ -76,9 +76,9 @@ function judgeStopped(
   isUnowned: boolean,
 ): Verdict {
   if (left.length === 0) return over(reason);
+  const isForced = forcedRelease(situation.lease, hold) !== undefined;
+  if (isForced && !left.some(({ evidence }) => isSeenRunning(situation, evidence))) return over("Forced");
   if (hold.expired) return judgeExpiredPods(situation, hold, left);
-  if (hold.revoked === "Forced" && !left.some(({ evidence }) => isSeenRunning(situation, evidence)))
-    return over("Forced");
   // The controller of a suspended Job deletes its pods. Those of a Job that is over or gone may be nobody's.
   const deletable = isUnowned && hold.revoked && left.find(({ evidence }) => isDeletable(evidence));
   if (deletable) return step({ do: "deletePod", ref: deletable.pod, forMs: LOOK_AGAIN_MS });

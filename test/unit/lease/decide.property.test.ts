@@ -16,6 +16,9 @@ test.each<[Profile, Partial<LeaseSpec>]>([
   ["faults", { handoverPolicy: "AfterTermination" }],
   ["faults", { renewable: false, handoverPolicy: "AfterTermination" }],
   ["recreation", {}],
+  ["jobs", {}],
+  ["jobs", { handoverPolicy: "AfterTermination" }],
+  ["recreatedJobs", {}],
 ])("no sequence of events breaks an invariant: %s, %o", (profile, leaseSpec) => {
   fc.assert(
     fc.property(stories(profile), (story) => {
@@ -53,6 +56,10 @@ test.each<[keyof Guards, string, Profile, string[]?, Partial<LeaseSpec>?]>([
   ],
   // Who was passed over once is passed over for ever.
   ["unmarkWhoAsks", "I3", "faults"],
+  // The watch of pods has not shown yet that one more of the Job was let through.
+  ["memberList", "I1", "jobs"],
+  // A status of the run before the fence, whose main has ended, takes the pod off the list while it runs again.
+  ["runProof", "I1", "jobs", ["workJobs", "pass", "mute", "unmute", "complete", "deliver", "suspendJob"]],
   // A Lease that is created again begins with a token that was given before.
   ["tokensFromBirth", "I2", "recreation"],
 ])(

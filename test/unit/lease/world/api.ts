@@ -2,6 +2,7 @@
  * The API server of the model: the newest version of everything, and every version that there was, since a watcher's cache may
  * show any of them. Writes of the Lease's status are guarded by resourceVersion, as the rules demand; `unguarded` drops that.
  */
+import type { JobView } from "../../../../src/lease/job.ts";
 import type { PodView } from "../../../../src/lease/pod.ts";
 import type {
   ForcedRelease,
@@ -13,6 +14,7 @@ import type {
 
 export type Requests = ReadonlyMap<string, LeaseRequest>;
 export type Pods = ReadonlyMap<string, PodView>;
+export type Jobs = ReadonlyMap<string, JobView>;
 
 export interface Versions {
   lease: (Lease | undefined)[];
@@ -20,6 +22,8 @@ export interface Versions {
   requests: Requests[];
   /** By uid. */
   pods: Pods[];
+  /** By uid. */
+  jobs: Jobs[];
 }
 
 export const NAMESPACE = "ns";
@@ -37,6 +41,7 @@ export interface Api {
   lease(): Lease | undefined;
   requests(): Requests;
   pods(): Pods;
+  jobs(): Jobs;
   createLease(spec: LeaseSpec): void;
   deleteLease(): void;
   /** What users and admins write: another ttl, a forced release. */
@@ -51,6 +56,8 @@ export interface Api {
   deleteRequest(uid: string): void;
   putPod(pod: PodView): void;
   removePod(uid: string): void;
+  putJob(job: JobView): void;
+  removeJob(uid: string): void;
 }
 
 export interface ApiOptions {
@@ -62,13 +69,19 @@ export interface ApiOptions {
 }
 
 export function createApi({ now, spend, ...options }: ApiOptions): Api {
-  const versions: Versions = { lease: [undefined], requests: [new Map()], pods: [new Map()] };
+  const versions: Versions = {
+    lease: [undefined],
+    requests: [new Map()],
+    pods: [new Map()],
+    jobs: [new Map()],
+  };
   let counter = 0;
   let highestToken = 0;
   const next = () => String(++counter);
   const lease = () => versions.lease.at(-1);
   const requests = () => versions.requests.at(-1) ?? new Map<string, LeaseRequest>();
   const pods = () => versions.pods.at(-1) ?? new Map<string, PodView>();
+  const jobs = () => versions.jobs.at(-1) ?? new Map<string, JobView>();
   const byUid = (uid: string) => [...requests().values()].find((request) => request.uid === uid);
 
   /** I2: every grant has a higher token than all before it, also under a Lease that was created again. */
@@ -84,6 +97,7 @@ export function createApi({ now, spend, ...options }: ApiOptions): Api {
     lease,
     requests,
     pods,
+    jobs,
     createLease(spec) {
       // A creationTimestamp has whole seconds.
       const createdMs = options.leaseBirthMs ?? Math.floor(now() / 1_000) * 1_000;
@@ -136,6 +150,12 @@ export function createApi({ now, spend, ...options }: ApiOptions): Api {
     },
     removePod(uid) {
       if (pods().has(uid)) versions.pods.push(new Map([...pods()].filter(([other]) => other !== uid)));
+    },
+    putJob(job) {
+      versions.jobs.push(new Map([...jobs(), [job.uid, { ...job, resourceVersion: next() }]]));
+    },
+    removeJob(uid) {
+      if (jobs().has(uid)) versions.jobs.push(new Map([...jobs()].filter(([other]) => other !== uid)));
     },
   };
 }

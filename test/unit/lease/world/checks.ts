@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { decide } from "../../../../src/lease/decide.ts";
 import type { Decision, Situation } from "../../../../src/lease/decision.ts";
+import { canUseJob } from "../../../../src/lease/job.ts";
 import type { Lease, LeaseRequest } from "../../../../src/lease/types.ts";
 import { type Api, Broken } from "./api.ts";
 
@@ -10,7 +11,8 @@ export function checkOrder(api: Api, lease: Lease, granted: LeaseRequest): void 
   const eligible = [...api.requests().values()].filter(({ spec, status }) => {
     const pod = spec.ref && api.pods().get(spec.ref.uid);
     const isAlive = pod && pod.deletionMs === undefined && !["Succeeded", "Failed"].includes(pod.phase);
-    return status.phase === "Pending" && status.reason === undefined && isAlive;
+    const job = spec.ref && api.jobs().get(spec.ref.uid);
+    return status.phase === "Pending" && status.reason === undefined && (isAlive || (job && canUseJob(job)));
   });
   const rank = ({ spec, name }: LeaseRequest) =>
     [9_999 - (spec.priority ?? lease.spec.priority), spec.requestedAtMs, name].join("/");
@@ -28,7 +30,9 @@ export function checkStable(situation: Situation, decision: Decision): void {
     if (seen.some((earlier) => isDeepStrictEqual(earlier, status)))
       throw new Broken(`I5: ${next.why} leads back`);
     if (seen.push(status) > 6) throw new Broken("I5: writes without end");
-    const isNewHold = status.hold?.token !== asked.lease.status.hold?.token;
+    const before = asked.lease.status.hold;
+    const isNewHold = status.hold?.token !== before?.token;
+    const isRenewed = status.hold?.expiresMs !== before?.expiresMs;
     asked = {
       ...asked,
       lease: { ...asked.lease, status },
@@ -38,6 +42,7 @@ export function checkStable(situation: Situation, decision: Decision): void {
           return { ...request, status: { phase: "Pending", reason: "NotConfirmed" } };
         return request;
       }),
+      ...(isRenewed && { timers: { ...asked.timers, silentForMs: 0 } }),
       ...(isNewHold && {
         timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
       }),

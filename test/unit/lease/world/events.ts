@@ -1,6 +1,9 @@
 /** What fast-check lets happen: events that do nothing where they make no sense, so that every sequence can be shortened. */
 import fc from "fast-check";
+import { podsOf } from "../../../../src/lease/hold.ts";
+import type { JobView } from "../../../../src/lease/job.ts";
 import { KINDS, type Kind } from "./arbiter.ts";
+import { suspendedByUs } from "./job.ts";
 import type { PodKind, TruePod } from "./pod.ts";
 import { createWorld, settle, TTL_MS, type World, type WorldOptions } from "./world.ts";
 
@@ -53,7 +56,7 @@ const ordinary: Record<string, Action> = {
   deliver: onPod(({ node }, pod, n) => {
     for (let times = 0; times <= n; times++) node.deliver(pod);
   }),
-  sync: ({ arbiters }, { who, n }) => arbiters[who % 2]?.sync(KINDS[n % 3] ?? "lease", 1 + n),
+  sync: ({ arbiters }, { who, n }) => arbiters[who % 2]?.sync(KINDS[n % KINDS.length] ?? "lease", 1 + n),
   syncAll: ({ arbiters }, { who }) => {
     for (const kind of KINDS) arbiters[who % 2]?.sync(kind, Number.POSITIVE_INFINITY);
   },
@@ -82,8 +85,8 @@ const ordinary: Record<string, Action> = {
   force: ({ api }) => {
     const hold = api.lease()?.status.hold;
     // Of a pod that is not to be seen the admin's word is taken, true or not.
-    if (hold && api.pods().has(hold.ref.uid))
-      api.changeLease({ forced: { token: hold.token, by: "admin", now: false } });
+    const isSeen = hold && podsOf(hold).every(({ uid }) => api.pods().has(uid));
+    if (hold && isSeen) api.changeLease({ forced: { token: hold.token, by: "admin", now: false } });
   },
   delete: onPod(({ api }, { uid }) => {
     const pod = api.pods().get(uid);
@@ -130,10 +133,43 @@ const recreation: Record<string, Action> = {
   },
 };
 
-/** Two profiles: deleting the Lease under holders that cannot be reached is an admin's word that is believed. */
+function onJob(act: (world: World, job: JobView) => void): Action {
+  return (world, { who }) => {
+    const views = [...world.api.jobs().values()];
+    const view = views[who % Math.max(1, views.length)];
+    if (view) act(world, view);
+  };
+}
+
+const jobs: Record<string, Action> = {
+  /** Everybody is quick and nobody is late. */
+  workJobs: (world, { n }) => {
+    for (let times = 0; times <= n; times++) {
+      for (const kind of KINDS) world.arbiters[0]?.sync(kind, Number.POSITIVE_INFINITY);
+      world.arbiters[0]?.act();
+      world.control();
+      for (const pod of world.pods) {
+        world.node.gate(pod);
+        world.node.startMain(pod);
+      }
+    }
+  },
+  control: (world) => world.control(),
+  suspendJob: onJob(({ api }, view) => {
+    if (!view.suspended) api.putJob({ ...view, suspended: true });
+  }),
+  resumeJob: onJob(({ api }, view) => {
+    if (view.suspended) api.putJob(suspendedByUs(view));
+  }),
+  deleteJob: onJob(({ api }, { uid }) => api.removeJob(uid)),
+};
+
+/** What happens, with pods alone and with two Jobs and a pod: deleting the Lease under holders that cannot be reached is an admin's word that is believed. */
 export const PROFILES = {
   faults: { ...ordinary, ...harsh },
   recreation: (({ deleteRequest: _, ...others }) => ({ ...others, ...recreation }))(ordinary),
+  jobs: { ...ordinary, ...harsh, ...jobs },
+  recreatedJobs: (({ deleteRequest: _, ...others }) => ({ ...others, ...recreation, ...jobs }))(ordinary),
 };
 export type Profile = keyof typeof PROFILES;
 
@@ -167,9 +203,14 @@ const LIKELY = [
   "fail",
 ];
 
+const LIKELY_WITH_JOBS = ["workJobs", "workJobs", "workJobs", "control", "suspendJob"];
+
+const withJobs = (profile: Profile) => profile === "jobs" || profile === "recreatedJobs";
+
 /** `only`: of these events, where a few would hardly ever meet among all. */
 export function stories(profile: Profile, only?: readonly string[]): fc.Arbitrary<Story> {
-  const names = only ?? [...LIKELY, ...Object.keys(PROFILES[profile])];
+  const likely = withJobs(profile) ? [...LIKELY, ...LIKELY_WITH_JOBS] : LIKELY;
+  const names = only ?? [...likely, ...Object.keys(PROFILES[profile])];
   const far = fc.oneof(
     { weight: 1, arbitrary: fc.constant(5) },
     { weight: 2, arbitrary: fc.nat({ max: 5 }) },
@@ -194,9 +235,13 @@ export function tell(
 ): World {
   const world = createWorld(options);
   const actions: Record<string, Action> = PROFILES[profile];
-  for (const kind of pods) world.create(kind);
+  for (const [index, kind] of pods.entries()) {
+    if (withJobs(profile) && index < 2) world.createJob(kind);
+    else world.create(kind);
+  }
   const prologue = isUnderWay
     ? [
+        ...(withJobs(profile) ? [{ what: "workJobs", who: 0, n: 9 }] : []),
         { what: "work", who: 0, n: 4 },
         { what: "work", who: 1, n: 1 },
         { what: "work", who: 2, n: 1 },

@@ -22,6 +22,10 @@ export interface Guards {
   unmarkWhoAsks: boolean;
   /** The first token of a Lease is its time of creation. */
   tokensFromBirth: boolean;
+  /** Who may run under a Job's hold is read from the Lease, and not from what is seen of its pods. */
+  memberList: boolean;
+  /** A status of an earlier run of a pod, which had the same token, proves nothing. */
+  runProof: boolean;
 }
 
 export const ALL_GUARDS: Guards = {
@@ -36,4 +40,6 @@ export const ALL_GUARDS: Guards = {
   keepCountedTtl: true,
   unmarkWhoAsks: true,
   tokensFromBirth: true,
+  memberList: true,
+  runProof: true,
 };

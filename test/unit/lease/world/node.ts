@@ -1,7 +1,15 @@
 /** The kubelet and our containers on a node: what happens to a pod by itself, by an event, and as time passes. */
 import type { Api } from "./api.ts";
 import type { Guards } from "./guards.ts";
-import { GRACE_MS, hasEndedForGood, isConnected, STOP_MS, statusOf, type TruePod } from "./pod.ts";
+import {
+  GRACE_MS,
+  hasEndedForGood,
+  isConnected,
+  nextGateRun,
+  STOP_MS,
+  statusOf,
+  type TruePod,
+} from "./pod.ts";
 import type { Replica } from "./replica.ts";
 
 export interface Node {
@@ -74,6 +82,7 @@ export function createNode({ api, replica, guards, now }: NodeWorld): Node {
     endMain(pod, 137);
     delete pod.killing;
     pod.gate = "asking";
+    pod.gateRun = nextGateRun();
     pod.keeper = "waiting";
     report(pod);
     if (pod.main === "ended") pod.main = "waiting";
@@ -154,10 +163,15 @@ export function createNode({ api, replica, guards, now }: NodeWorld): Node {
         pod.token = answer.token;
         pod.grantTtlMs = answer.ttlMs;
       } else if (pod.gate === "granted") {
-        const ttlMs = guards.confirm ? replica.renew(pod, pod.token, pod.grantTtlMs) : pod.grantTtlMs;
+        const ttlMs = guards.confirm
+          ? replica.renew(pod, pod.token, pod.grantTtlMs, pod.gateRun)
+          : pod.grantTtlMs;
         if (pod.deaf) return;
         pod.gate = ttlMs === undefined ? "asking" : "confirmed";
-        if (ttlMs === undefined) return;
+        if (ttlMs === undefined) {
+          pod.gateRun = nextGateRun();
+          return;
+        }
         pod.file = { token: pod.token, ttlMs, deadlineMs: now() + ttlMs, lost: false };
         pod.renewAtMs = now() + ttlMs / 3;
       }

@@ -3,7 +3,8 @@
  * through an outbox: they reach the API server late and in order, or never.
  */
 import type { ContainerView, PodView } from "../../../../src/lease/pod.ts";
-import { passMessage } from "../../../../src/shared/names.ts";
+import { formatGateRun } from "../../../../src/shared/gate-run.ts";
+import { ANNOTATION, passMessage } from "../../../../src/shared/names.ts";
 import { LEASE_NAME, NAMESPACE } from "./api.ts";
 
 export const GRACE_MS = 3_000;
@@ -20,6 +21,10 @@ export interface PodKind {
 export interface TruePod extends PodKind {
   uid: string;
   name: string;
+  /** The Job whose hold it shares. */
+  job?: { name: string; uid: string };
+  /** The run of its gate: which one of all that there were. */
+  gateRun: string;
   /** cut: no packet leaves the node, its kubelet works on. dead: nothing runs any more. */
   node: "up" | "cut" | "dead";
   /** Only the keeper's and the gate's calls are lost. */
@@ -51,9 +56,16 @@ export interface TruePod extends PodKind {
   outbox: PodView[];
 }
 
-export function createPod(index: number, kind: PodKind): TruePod {
+let gateRuns = 0;
+
+/** Later ones compare as later. */
+export const nextGateRun = () => formatGateRun("b", ++gateRuns);
+
+export function createPod(index: number, kind: PodKind, job?: TruePod["job"]): TruePod {
   return {
     ...kind,
+    ...(job && { job }),
+    gateRun: nextGateRun(),
     uid: `pod-${index}`,
     name: `run-${index}`,
     node: "up",
@@ -91,7 +103,7 @@ export function statusOf(pod: TruePod): PodView {
     kind: "init",
     state: passed || pod.gate === "failed" ? "terminated" : "running",
     hasRestartRules: false,
-    ...(passed && { exitCode: 0, message: passMessage(pod.token) }),
+    ...(passed && { exitCode: 0, message: passMessage(pod.token, pod.gateRun) }),
     ...(passed && pod.gateFinishedMs !== undefined && { finishedMs: wholeSeconds(pod.gateFinishedMs) }),
     ...(pod.gate === "failed" && { exitCode: 76 }),
   };
@@ -116,7 +128,8 @@ export function statusOf(pod: TruePod): PodView {
     uid: pod.uid,
     resourceVersion: "",
     lease: LEASE_NAME,
-    annotations: {},
+    annotations: pod.job ? { [ANNOTATION.gate]: "job" } : {},
+    ...(pod.job && { job: pod.job }),
     node: nodeNameOf(pod),
     phase: pod.over ? (pod.mainExit === 0 ? "Succeeded" : "Failed") : passed ? "Running" : "Pending",
     restartPolicy: pod.restartPolicy,

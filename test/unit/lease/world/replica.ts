@@ -2,20 +2,32 @@
  * What the gate API does for gates and keepers. A replica reads, computes with the rules of hold.ts, and writes guarded: a
  * conflict makes it read again, so that in the model, where nothing happens in between, it simply succeeds.
  */
-import { changeHold, endHold, holdOf, regrantHold, renewHold } from "../../../../src/lease/hold.ts";
+import {
+  endHold,
+  holdOf,
+  markReleasing,
+  mayJoin,
+  memberOf,
+  openHoldOf,
+  podRefOf,
+  regrantHold,
+  removeMember,
+  renewHold,
+} from "../../../../src/lease/hold.ts";
 import { requestName } from "../../../../src/lease/naming.ts";
 import type { Hold, Lease, LeaseSpec } from "../../../../src/lease/types.ts";
+import { isLaterRun } from "../../../../src/shared/gate-run.ts";
 import type { Api } from "./api.ts";
 import { LEASE_NAME } from "./api.ts";
 import type { Guards } from "./guards.ts";
-import type { TruePod } from "./pod.ts";
+import { statusOf, type TruePod } from "./pod.ts";
 
 export type Answer = { state: "waiting" } | { state: "granted"; token: number; ttlMs: number };
 
 export interface Replica {
   acquire(pod: TruePod): Answer;
   /** The ttl of the answer; undefined where it was refused. `countedTtlMs`: what the pod counts with until then. */
-  renew(pod: TruePod, token: number, countedTtlMs: number): number | undefined;
+  renew(pod: TruePod, token: number, countedTtlMs: number, gateRun?: string): number | undefined;
   /** `isCertain`: the times of preStop and SIGTERM show that main has ended. */
   release(pod: TruePod, token: number, isCertain: boolean): void;
   /** An acquire of `pod` that was on its way for long is answered now, whatever its gate does by then. */
@@ -64,8 +76,22 @@ export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Re
     return status.hold;
   }
 
+  /** The hold of its Job; a gate that has to wait has proved that main has ended. */
+  function join(pod: TruePod): Answer {
+    const lease = api.lease();
+    const hold = lease?.status.hold;
+    const open = openHoldOf(lease, pod.job);
+    if (lease && open && mayJoin(lease, open, { renew: true }, now()))
+      return { state: "granted", token: open.token, ttlMs: open.ttlMs };
+    const member = hold && memberOf(hold, pod.uid);
+    if (lease && member && isLaterRun(pod.gateRun, member.gateRun))
+      api.writeLease(lease, removeMember(lease.status, pod.uid));
+    return { state: "waiting" };
+  }
+
   return {
     acquire(pod) {
+      if (pod.job) return join(pod);
       api.createLease(leaseSpec);
       let lease = api.lease();
       if (pod.file?.lost && lease && holdOf(lease, { uid: pod.uid, token: pod.file.token })) {
@@ -80,15 +106,21 @@ export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Re
       if (lease) queue(pod, lease);
       return { state: "waiting" };
     },
-    renew(pod, token, countedTtlMs) {
+    renew(pod, token, countedTtlMs, gateRun) {
       const lease = api.lease();
       if (!lease) return undefined;
       const wantedTtlMs = lease.spec.ttlMs;
       const counted = guards.keepCountedTtl ? countedTtlMs : 0;
-      const renewal = { uid: pod.uid, token, countedTtlMs: counted, wantedTtlMs, renew: true };
+      const renewal = {
+        ...{ uid: pod.uid, token, countedTtlMs: counted, wantedTtlMs, renew: true },
+        ...(pod.job && {
+          shared: { job: pod.job, pod: podRefOf(statusOf(pod)) },
+          ...(gateRun && { gateRun }),
+        }),
+      };
       const renewed = renewHold(lease, renewal, now());
       if (!renewed.ok || !api.writeLease(lease, renewed.status)) return undefined;
-      const request = requestOf(pod.uid);
+      const request = requestOf(pod.job?.uid ?? pod.uid);
       // A Lease that is created again must find who was granted what before; the arbiter may have died before it said so.
       if (request && request.status.token !== token)
         api.writeRequest(request.uid, { phase: "Granted", token });
@@ -98,13 +130,13 @@ export function createReplica({ api, now, guards, leaseSpec }: ReplicaWorld): Re
       const lease = api.lease();
       if (!lease || !holdOf(lease, { uid: pod.uid, token })) return;
       const { status } = lease;
-      api.writeLease(
-        lease,
-        isCertain ? endHold(lease, "Released", now()) : changeHold(status, { releasing: true }),
-      );
+      const ended = () => (pod.job ? removeMember(status, pod.uid) : endHold(lease, "Released", now()));
+      api.writeLease(lease, isCertain ? ended() : markReleasing(status, pod.uid));
     },
     acquireLate(pod) {
       const lease = api.lease();
+      if (pod.job && lease && !guards.laterRunsOnly)
+        api.writeLease(lease, removeMember(lease.status, pod.uid));
       if (lease?.status.hold?.ref.uid !== pod.uid) return;
       if (!guards.laterRunsOnly && lease.status.hold.confirmed) grantAgain(lease);
     },

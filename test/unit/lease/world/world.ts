@@ -11,10 +11,12 @@
  * while cut off, `on-lost: continue`; and what an admin says against the truth: a pod deleted by force whose keeper is down and whose
  * node is cut off, or whose Lease is released by force; a Lease deleted while a node is cut off or a pod is deleted by force.
  */
+import { isSuspendedByUser } from "../../../../src/lease/job.ts";
 import type { LeaseSpec } from "../../../../src/lease/types.ts";
 import { type Api, Broken, createApi, START_MS } from "./api.ts";
 import { type Arbiter, createArbiter, KINDS } from "./arbiter.ts";
 import { ALL_GUARDS, type Guards } from "./guards.ts";
+import { control as controlJob, createJob, suspendedByUs, type TrueJob, waitingView } from "./job.ts";
 import { createNode, type Node } from "./node.ts";
 import { createPod, nodeNameOf, type PodKind, statusOf, type TruePod } from "./pod.ts";
 import { createReplica, type Replica } from "./replica.ts";
@@ -30,7 +32,11 @@ export interface World {
   arbiters: readonly Arbiter[];
   /** Nodes whose death an admin has confirmed by a taint. */
   taints: Set<string>;
+  jobs: readonly TrueJob[];
   create(kind: PodKind): void;
+  createJob(kind: PodKind): void;
+  /** The Job controller looks at every Job. */
+  control(): void;
   pass(ms: number): void;
   check(): void;
 }
@@ -45,6 +51,7 @@ export function createWorld({ guards: given = {}, leaseSpec = {} }: WorldOptions
   let nowMs = START_MS;
   const now = () => nowMs;
   const pods: TruePod[] = [];
+  const jobs: TrueJob[] = [];
   const taints = new Set<string>();
   const api = createApi({
     now,
@@ -59,13 +66,26 @@ export function createWorld({ guards: given = {}, leaseSpec = {} }: WorldOptions
   const node = createNode({ api, replica, guards, now });
   const isNodeOutOfService = (uid: string) => taints.has(uid);
   const isNodeReady = (name: string) => pods.every((pod) => pod.node !== "dead" || nodeNameOf(pod) !== name);
-  const arbiters = [0, 1].map(() => createArbiter({ api, now, guards, isNodeOutOfService, isNodeReady }));
+  const arbiters = [0, 1].map(() =>
+    createArbiter({ api, now, guards, leaseSpec: spec, isNodeOutOfService, isNodeReady }),
+  );
   api.createLease(spec);
 
   function check(): void {
     const running = pods.filter(({ main, node }) => main === "running" && node !== "dead");
-    if (running.length > 1)
+    // The pods of a Job that waited as a whole may run side by side.
+    if (new Set(running.map(({ uid, job }) => job?.uid ?? uid)).size > 1)
       throw new Broken(`I1: ${running.map(({ name }) => name).join(" and ")} run at once`);
+  }
+
+  function addPod(kind: PodKind, job?: TrueJob): void {
+    const pod = createPod(pods.length, kind, job && { name: job.name, uid: job.uid });
+    pods.push(pod);
+    api.putPod(statusOf(pod));
+  }
+
+  function control(): void {
+    for (const job of jobs) controlJob(api, job, () => addPod(job, job));
   }
 
   return {
@@ -75,15 +95,19 @@ export function createWorld({ guards: given = {}, leaseSpec = {} }: WorldOptions
     pods,
     arbiters,
     taints,
-    create(kind) {
-      const pod = createPod(pods.length, kind);
-      pods.push(pod);
-      api.putPod(statusOf(pod));
+    jobs,
+    create: (kind) => addPod(kind),
+    createJob(kind) {
+      const job = createJob(jobs.length, kind);
+      jobs.push(job);
+      api.putJob(waitingView(job));
     },
+    control,
     pass(ms) {
       for (const untilMs = nowMs + ms; nowMs < untilMs; ) {
         nowMs += TICK_MS;
         for (const pod of pods) node.pass(pod);
+        if (jobs.length > 0) control();
         check();
       }
     },
@@ -96,8 +120,8 @@ function obeyUnreachable({ api, pods }: World): void {
   const lease = api.lease();
   const hold = lease?.status.hold;
   if (!lease || !hold?.unreachable) return;
-  if (pods.some(({ uid, main, node }) => uid === hold.ref.uid && main === "running" && node !== "dead"))
-    return;
+  const isUnder = ({ uid, job }: TruePod) => (job?.uid ?? uid) === hold.ref.uid;
+  if (pods.some((pod) => isUnder(pod) && pod.main === "running" && pod.node !== "dead")) return;
   if (lease.forced?.token !== hold.token)
     api.changeLease({ forced: { token: hold.token, by: "admin", now: true } });
 }
@@ -115,6 +139,10 @@ export function settle(world: World): void {
     api.removePod(pod.uid);
   }
   for (const arbiter of arbiters) arbiter.replace();
+  for (const view of api.jobs().values()) {
+    // Its user takes it back, by which it waits for its turn.
+    if (isSuspendedByUser(view)) api.putJob(suspendedByUs(view));
+  }
   for (let seconds = 0; seconds < 240; seconds++) {
     for (const pod of pods) {
       node.observeDeletion(pod);
@@ -128,7 +156,8 @@ export function settle(world: World): void {
       node.deliver(pod);
     }
     for (const request of api.requests().values()) {
-      if (request.spec.ref && !api.pods().has(request.spec.ref.uid)) api.deleteRequest(request.uid);
+      const { ref } = request.spec;
+      if (ref && !api.pods().has(ref.uid) && !api.jobs().has(ref.uid)) api.deleteRequest(request.uid);
     }
     obeyUnreachable(world);
     for (let step = 0; step < 8; step++) {
@@ -138,13 +167,17 @@ export function settle(world: World): void {
       }
     }
     world.check();
-    if (pods.every(({ over, node }) => over || node === "dead") && !api.lease()?.status.hold) return;
+    const isDone =
+      pods.every(({ over, node }) => over || node === "dead") &&
+      [...api.jobs().values()].every(({ over }) => over);
+    if (isDone && !api.lease()?.status.hold) return;
     world.pass(1_000);
   }
   const left = pods
     .filter(({ over, node }) => !over && node !== "dead")
     .map(({ name, gate, main }) => `${name} ${gate} ${main}`);
+  const jobsLeft = [...api.jobs().values()].filter(({ over }) => !over);
   throw new Broken(
-    `I3: ${left.join(", ")} never got to run; hold: ${JSON.stringify(api.lease()?.status.hold)}`,
+    `I3: ${[...left, ...jobsLeft.map(({ name, suspended }) => `${name} ${suspended ? "suspended" : ""}`)].join(", ")} never got to run; hold: ${JSON.stringify(api.lease()?.status.hold)}`,
   );
 }

@@ -1,0 +1,300 @@
+/** The hold of a Job, which its pods share (`gate: job`): who may join, renew and leave it, and what the arbiter does meanwhile. */
+import { describe, expect, test } from "vitest";
+import { decide } from "../../../src/lease/decide.ts";
+import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
+import type { Evidence } from "../../../src/lease/evidence.ts";
+import { endHold, holdOf, markReleasing, removeMember, renewHold } from "../../../src/lease/hold.ts";
+import { type JobView, parseJob } from "../../../src/lease/job.ts";
+import type { Hold, HolderPod, LeaseSpec } from "../../../src/lease/types.ts";
+import { ANNOTATION, passMessage, SUSPENDED_ANNOTATION } from "../../../src/shared/names.ts";
+import { aHold, held, NOW_MS } from "./samples.ts";
+import { suspendedByUs } from "./world/job.ts";
+import { createPod, statusOf } from "./world/pod.ts";
+
+const TOKEN = aHold().token;
+const JOB = { kind: "Job", name: "batch", uid: "job-1" } as const;
+const STARTS_WITHIN_MS = 600_000;
+
+function member(name: string, change: Partial<HolderPod> = {}): HolderPod {
+  return {
+    kind: "Pod",
+    name,
+    uid: `uid-of-${name}`,
+    graceSeconds: 30,
+    selfFencing: true,
+    releasing: false,
+    gateRun: "b/1",
+    ...change,
+  };
+}
+
+const shared = (change: Partial<Hold> = {}, spec: Partial<LeaseSpec> = {}) =>
+  held({ holder: JOB.name, ref: JOB, renewals: 0, pods: [member("a")], ...change }, spec);
+
+function call(name: string, change: Partial<Parameters<typeof renewHold>[1]> = {}) {
+  const { gateRun: _, releasing: __, ...pod } = member(name);
+  const claim = { uid: pod.uid, token: TOKEN, countedTtlMs: 60_000, wantedTtlMs: 60_000, renew: true };
+  return { ...claim, shared: { job: JOB, pod }, ...change };
+}
+
+describe("a pod of the Job", () => {
+  test("is on the list by the very write that confirms it", () => {
+    const joined = renewHold(shared(), call("b", { gateRun: "b/2" }), NOW_MS);
+    expect(joined).toMatchObject({
+      ok: true,
+      hold: { pods: [member("a"), member("b", { gateRun: "b/2" })] },
+    });
+  });
+
+  test("is there once, with its latest run, when it joins again", () => {
+    const again = renewHold(shared(), call("a", { gateRun: "b/2" }), NOW_MS);
+    expect(again).toMatchObject({ hold: { pods: [member("a", { gateRun: "b/2" })] } });
+  });
+
+  test("renews while it is on the list, also when it has lost its owner", () => {
+    const renewed = renewHold(shared({ pods: [member("a", { releasing: true })] }), call("a"), NOW_MS);
+    expect(renewed).toMatchObject({ ok: true, hold: { renewals: 1, pods: [member("a")] } });
+    const { pod } = call("a").shared;
+    expect(renewHold(shared(), { ...call("a"), shared: { pod } }, NOW_MS)).toMatchObject({ ok: true });
+  });
+
+  test.each<[string, Partial<Hold>, Partial<LeaseSpec>, ReturnType<typeof call>, string]>([
+    ["that renews and is not on the list", {}, {}, call("b"), "NotHolder"],
+    [
+      "of another Job",
+      {},
+      {},
+      call("b", { gateRun: "b/2", shared: { ...call("b").shared, job: { uid: "job-2" } } }),
+      "NotHolder",
+    ],
+    [
+      "that has no Job",
+      {},
+      {},
+      call("b", { gateRun: "b/2", shared: { pod: call("b").shared.pod } }),
+      "NotHolder",
+    ],
+    ["under an earlier token", {}, {}, call("b", { gateRun: "b/2", token: TOKEN - 1 }), "NotHolder"],
+    [
+      "that comes when the hold is being ended",
+      { revoked: "NotStarted" },
+      {},
+      call("b", { gateRun: "b/2" }),
+      "NotHolder",
+    ],
+    ["that comes when it has expired", { expired: true }, {}, call("b", { gateRun: "b/2" }), "NotHolder"],
+    [
+      "that comes second where nobody can renew",
+      {},
+      { renewable: false },
+      call("b", { gateRun: "b/2" }),
+      "NotRenewable",
+    ],
+    [
+      "that comes after the longest hold",
+      {},
+      {},
+      call("b", { gateRun: "b/2", maxHoldMs: 10_000 }),
+      "MaxHold",
+    ],
+  ])("is refused: one %s", (_, hold, spec, renewal, reason) => {
+    expect(renewHold(shared(hold, spec), renewal, NOW_MS)).toEqual({ ok: false, reason });
+  });
+
+  test("comes first also where nobody can renew, and may repeat that", () => {
+    const first = renewHold(
+      shared({ confirmed: false, pods: [] }, { renewable: false }),
+      call("a", { gateRun: "b/1" }),
+      NOW_MS,
+    );
+    expect(first).toMatchObject({ ok: true, hold: { confirmed: true, renewals: 0 } });
+    const again = renewHold(shared({}, { renewable: false }), call("a", { gateRun: "b/1" }), NOW_MS);
+    expect(again).toMatchObject({ ok: true, hold: { renewals: 0 } });
+  });
+
+  test("never makes the ttl shorter, since another one may count with the longer one", () => {
+    const renewal = call("a", { countedTtlMs: 15_000, wantedTtlMs: 15_000 });
+    expect(renewHold(shared({ ttlMs: 60_000 }), renewal, NOW_MS)).toMatchObject({
+      hold: { ttlMs: 60_000, expiresMs: NOW_MS + 60_000 },
+    });
+  });
+
+  test("ends alone", () => {
+    const { status } = shared({ pods: [member("a"), member("b")] });
+    expect(markReleasing(status, "uid-of-b").hold).toMatchObject({
+      releasing: false,
+      pods: [member("a"), member("b", { releasing: true })],
+    });
+    expect(removeMember(status, "uid-of-b").hold?.pods).toEqual([member("a")]);
+    expect(holdOf(shared(), { uid: "uid-of-b", token: TOKEN })).toBeUndefined();
+  });
+});
+
+const waiting: JobView = suspendedByUs(
+  parseJob({
+    metadata: { namespace: "ns", name: JOB.name, uid: JOB.uid, annotations: { [ANNOTATION.gate]: "job" } },
+  }),
+);
+const running = (change: Partial<JobView> = {}): Evidence => ({
+  is: "job",
+  job: { ...waiting, annotations: { [ANNOTATION.gate]: "job" }, suspended: false, ...change },
+});
+const GONE: Evidence = { is: "gone", isFinal: true, nodeOutOfService: false };
+
+/** A pod of the list, whose main runs unless `ended`. */
+function podEvidence({ ended = false, run = "b/1" } = {}): Evidence {
+  const started = {
+    gate: "passed",
+    token: TOKEN,
+    gateRun: run,
+    gateFinishedMs: 1_000,
+    mainStartedMs: 2_000,
+  } as const;
+  const pod = {
+    ...createPod(0, { selfFencing: true, restartPolicy: "Never" }, JOB),
+    ...started,
+    main: ended ? "ended" : "running",
+    keeper: "running",
+    ...(ended && { mainExit: 0 }),
+  } as const;
+  const view = statusOf(pod);
+  return {
+    is: "present",
+    pod: { ...view, ...(view.gate && { gate: { ...view.gate, message: passMessage(TOKEN, run) } }) },
+  };
+}
+
+interface Case {
+  job: Evidence;
+  pods?: Evidence;
+  hold?: Partial<Hold>;
+  timers?: Partial<HoldTimers>;
+}
+
+function decided({ job, pods = podEvidence(), hold = {}, timers = {} }: Case) {
+  const situation: Situation = {
+    lease: shared(hold),
+    requests: [],
+    evidenceOf: ({ kind }) => (kind === "Job" ? job : pods),
+    isRequestGone: () => false,
+    isNodeReady: () => true,
+    unrecordedHolders: 0,
+    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0, ...timers },
+    wishes: { startTimeoutMs: STARTS_WITHIN_MS, continueOnLoss: false },
+    nowMs: NOW_MS,
+  };
+  return decide(situation);
+}
+
+const ended = podEvidence({ ended: true });
+const usersPause = running({ suspended: true });
+const over = running({ over: true });
+
+describe("the arbiter", () => {
+  test.each<[string, Case, object]>([
+    ["looks for a Job that it does not see", { job: { is: "unknown" } }, { do: "look", at: JOB }],
+    [
+      "looks for a pod that it does not see",
+      { job: over, pods: { is: "unknown" } },
+      { do: "look", at: { name: "a" } },
+    ],
+    ["resumes what it has suspended", { job: { is: "job", job: waiting } }, { do: "resume", ref: JOB }],
+    ["does not resume what a user has suspended", { job: usersPause }, { do: "wait" }],
+    [
+      "waits while a pod is at work",
+      { job: running(), timers: { idleForMs: STARTS_WITHIN_MS } },
+      { do: "wait" },
+    ],
+    [
+      "takes a pod from the list whose main has ended",
+      { job: running(), pods: ended },
+      { why: "PodEnded", status: { hold: { pods: [] } } },
+    ],
+    [
+      "but not by a status of an earlier run",
+      { job: running(), pods: podEvidence({ ended: true, run: "b/0" }) },
+      { do: "wait" },
+    ],
+    [
+      "renews while no keeper runs",
+      { job: running(), hold: { pods: [] }, timers: { silentForMs: 20_000 } },
+      { why: "Renewed", status: { hold: { expiresMs: NOW_MS + 60_000 } } },
+    ],
+    [
+      "gives up a Job that is not at work in time",
+      { job: running(), hold: { pods: [] }, timers: { idleForMs: STARTS_WITHIN_MS } },
+      { why: "Revoked", status: { hold: { revoked: "NotStarted" } } },
+    ],
+    [
+      "suspends that one first",
+      { job: running(), hold: { pods: [], revoked: "NotStarted" } },
+      { do: "suspend", ref: JOB },
+    ],
+    ["and one that has expired", { job: running(), hold: { expired: true } }, { do: "suspend", ref: JOB }],
+    [
+      "says that all keepers are silent",
+      { job: running(), timers: { silentForMs: 62_000 } },
+      { why: "Expiring", status: { hold: { expired: true } } },
+    ],
+    ["waits for pods of a Job that is over", { job: over }, { do: "wait" }],
+    ["waits for pods whose Job is gone", { job: GONE }, { do: "wait" }],
+    [
+      "deletes those where it took the hold away",
+      { job: GONE, hold: { revoked: "NotStarted" } },
+      { do: "deletePod", ref: { name: "a" } },
+    ],
+  ])("%s", (_, given, step) => {
+    expect(decided(given)).toMatchObject(step);
+  });
+
+  test.each<[string, Case, string]>([
+    ["its Job is over", { job: over, pods: ended }, "Terminated"],
+    ["its Job is gone", { job: GONE, hold: { pods: [] } }, "Terminated"],
+    ["its Job is being deleted", { job: running({ deletionMs: 1 }), pods: ended }, "Terminated"],
+    ["its user has suspended it", { job: usersPause, pods: ended }, "Suspended"],
+    [
+      "it was not at work in time",
+      { job: { is: "job", job: waiting }, pods: ended, hold: { revoked: "NotStarted" } },
+      "NotStarted",
+    ],
+    [
+      "all keepers were silent, and could fence",
+      { job: { is: "job", job: waiting }, hold: { expired: true }, timers: { expiredForMs: 11_000 } },
+      "Expired",
+    ],
+  ])("ends the hold when nothing may run any more and %s", (_, given, reason) => {
+    expect(decided(given)).toMatchObject({
+      do: "write",
+      why: reason,
+      status: { history: [{ holder: JOB.name, reason }] },
+    });
+  });
+});
+
+test("a Job is read with what our own annotations say", () => {
+  const object = {
+    metadata: {
+      name: "batch",
+      uid: "job-1",
+      labels: { "konductor.io/lease": "nightly" },
+      annotations: { other: "x", [SUSPENDED_ANNOTATION]: "true" },
+    },
+    spec: { suspend: true },
+    status: {
+      conditions: [
+        { type: "Failed", status: "False" },
+        { type: "FailureTarget", status: "True" },
+      ],
+    },
+  };
+  expect(parseJob(object)).toMatchObject({
+    lease: "nightly",
+    suspended: true,
+    over: true,
+    annotations: { [SUSPENDED_ANNOTATION]: "true" },
+  });
+});
+
+test("the end of a hold that a Job had leaves no pods in the status", () => {
+  expect(endHold(shared(), "Terminated", NOW_MS)).not.toHaveProperty("hold");
+});
