@@ -20,7 +20,7 @@ import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import { decide } from "../lease/decide.ts";
 import type { Decision, Situation } from "../lease/decision.ts";
 import { isPast } from "../lease/evidence.ts";
-import { holdOf, podsOf } from "../lease/hold.ts";
+import { grantedStatus, holdOf, podsOf } from "../lease/hold.ts";
 import { NOT_CONFIRMED, waitingInOrder } from "../lease/order.ts";
 import { type HolderRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -29,7 +29,7 @@ import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import { createEvidenceStore, STRAY_FRESH_MS } from "./evidence-store.ts";
-import { dueAtMs, grantedStatus } from "./follow-ups.ts";
+import { dueAtMs } from "./follow-ups.ts";
 import { queueGatedPods } from "./gated-pods.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";
@@ -43,6 +43,9 @@ import { createWaitingJobs } from "./waiting-jobs.ts";
 const WORKERS = 8;
 /** After a look at a pod or request: at once, and still no busy loop if it shows nothing. */
 const LOOK_AGAIN_MS = 5;
+
+/** A Job that could not be changed, for whatever reason. */
+const TRY_JOBS_AGAIN_MS = 5_000;
 
 /** Requests for a Lease that does not exist are looked at again so often, where they end by time. */
 const LEFT_OVER_LOOK_EVERY_MS = 10_000;
@@ -109,7 +112,11 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     const asked = { key, requests: known };
     const [ofPods, ofJobs] = [
       await queueGatedPods(options, lease, asked),
-      await waitingJobs.queue(lease, asked),
+      await waitingJobs.queue(lease, {
+        ...asked,
+        signal,
+        tryAgain: () => queue.addAfter(key, TRY_JOBS_AGAIN_MS),
+      }),
     ];
     const requests = [...known, ...ofPods, ...ofJobs];
     if (!lease) {
@@ -119,7 +126,11 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     }
     const { hold } = lease.status;
     // What follows an expiry rests on whether the keeper runs: a watch that is stuck must not vouch for it.
-    if (hold?.expired) for (const pod of podsOf(hold)) await evidence.look(lease.namespace, pod);
+    if (hold?.expired) {
+      const isGone = (pod: HolderRef) => evidence.evidenceOf(lease.namespace, pod).is === "gone";
+      const there = podsOf(hold).filter((pod) => !isGone(pod));
+      await Promise.all(there.map((pod) => evidence.look(lease.namespace, pod)));
+    }
     const sources = { caches, evidence, housekeeping, holdClock, lapseClock, clock };
     const situation = readSituation({ lease, requests, ...sources });
     const decision = decide(situation);
@@ -262,7 +273,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       isLeading = true;
       for (const lease of caches.leases.store.list()) queue.add(keyOf(lease));
       for (const { namespace, spec } of caches.requests.store.list()) queue.add(`${namespace}/${spec.lease}`);
-      for (const { namespace, lease } of caches.jobs.store.list())
+      for (const { namespace, lease } of [...caches.pods.store.list(), ...caches.jobs.store.list()])
         if (lease) queue.add(`${namespace}/${lease}`);
       logger.info({ kleases: caches.leases.store.size }, "arbitrating");
       await queue

@@ -57,7 +57,7 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
 
   async function lookForJob(ref: JobRef): Promise<void> {
     const job = await findJob(client, ref);
-    if (job?.lease !== undefined) caches.jobs.apply(job);
+    if (job?.labelled) caches.jobs.apply(job);
     const atMs = clock.monotonicMs();
     missing.set(ref.uid, { isFinal: false, looked: job ? { job, atMs } : { atMs } });
   }

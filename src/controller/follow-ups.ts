@@ -4,9 +4,10 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type Evidence, isPast, isProven, mayStartPods } from "../lease/evidence.ts";
+import { grantedStatus } from "../lease/hold.ts";
 import { requestName } from "../lease/naming.ts";
 import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs } from "../lease/order.ts";
-import type { Hold, HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
+import type { HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
@@ -92,11 +93,6 @@ function followGrant({ status: { hold } }: Lease, request: LeaseRequest): Follow
   return isPassedOver || isDeepStrictEqual(status, request.status)
     ? undefined
     : { do: "mark", request, status };
-}
-
-/** How the request under which `hold` was granted shows it. Of a hold that no pod has nothing else tells, if it outlives its Lease. */
-export function grantedStatus({ spec: { ref } }: LeaseRequest, hold: Hold): LeaseRequest["status"] {
-  return { phase: "Granted", token: hold.token, ...(ref?.kind !== "Pod" && { holdTtlMs: hold.ttlMs }) };
 }
 
 function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | undefined {

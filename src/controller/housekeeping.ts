@@ -137,8 +137,11 @@ export function createHousekeeping({
         if (isOver(request)) await remove(request);
         else if (isTimedOut(request, clock.nowMs())) await mark({ request, status: TIMED_OUT });
       }
+      // A Job that held has nobody else to ask for it: it is suspended by now.
+      const isJobs = ({ spec, status }: LeaseRequest) =>
+        spec.ref?.kind === "Job" && status.phase === "Granted";
       const wants = (request: LeaseRequest) =>
-        isWaiting(request) && !isOver(request) && !isTimedOut(request, clock.nowMs());
+        isJobs(request) || (isWaiting(request) && !isOver(request) && !isTimedOut(request, clock.nowMs()));
       const first = requests.find(wants);
       if (!first || !createMissingLeases || (await isTerminating(namespace))) return;
       try {

@@ -7,6 +7,7 @@ import { hasStarted, type PodView } from "../lease/pod.ts";
 import { DEFAULT_START_TIMEOUT_MS, readSettings } from "../lease/settings.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
+import { defined } from "../shared/json.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { EvidenceStore } from "./evidence-store.ts";
 import type { HoldClock, HolderState } from "./hold-clock.ts";
@@ -65,6 +66,7 @@ function wishesOf(claimant: PodView | JobView | undefined): HolderWishes {
     ? {
         startTimeoutMs: settings.settings.startTimeoutMs,
         continueOnLoss: settings.settings.onLost === "continue",
+        ...defined({ maxHoldMs: settings.settings.maxHoldMs }),
       }
     : { startTimeoutMs: DEFAULT_START_TIMEOUT_MS, continueOnLoss: false };
 }

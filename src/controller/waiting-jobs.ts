@@ -5,7 +5,7 @@
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
 import type { JobRef } from "../kube/job-completion.ts";
-import { findJob, resumeJob, suspendJob } from "../kube/job-suspension.ts";
+import { findJob, resumeJob, suspendJob, unmarkJob } from "../kube/job-suspension.ts";
 import { ensureClaimantRequest } from "../kube/lease-objects.ts";
 import { LEASES } from "../kube/resources.ts";
 import { requestOf } from "../lease/claimant-request.ts";
@@ -15,23 +15,35 @@ import {
   canUseJob,
   hasBeenResumed,
   isJobOver,
+  isMarked,
   isSuspendedByUs,
   type JobView,
   waitsAsWhole,
 } from "../lease/job.ts";
 import { canUseGrant, waitsForJob } from "../lease/pod.ts";
 import { readSettings } from "../lease/settings.ts";
-import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
+import { type ClaimantRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
-import { hasCode } from "../shared/errors.ts";
+import { describeError, hasCode } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
 import { accountName, LEASE_LABEL } from "../shared/names.ts";
 
 export interface WaitingJobsOptions {
   client: KubeClient;
   caches: Pick<Caches, "pods" | "jobs" | "leases" | "requests">;
   clock: Clock;
+  logger: Logger;
   /** Where konductor itself runs. */
   systemNamespace: string;
+}
+
+export interface AskedJobs {
+  /** Of the Lease: `namespace/name`. */
+  key: string;
+  requests: readonly LeaseRequest[];
+  signal: AbortSignal;
+  /** Called when something failed that has to be tried again. */
+  tryAgain(): void;
 }
 
 export interface WaitingJobs {
@@ -39,16 +51,13 @@ export interface WaitingJobs {
    * Sees to it that every Job that waits as a whole for the Lease `key` is suspended unless it holds, and has a request; resolves with
    * those requests that are new.
    */
-  queue(
-    lease: Lease | undefined,
-    { key, requests }: { key: string; requests: readonly LeaseRequest[] },
-  ): Promise<LeaseRequest[]>;
+  queue(lease: Lease | undefined, asked: AskedJobs): Promise<LeaseRequest[]>;
   /** Lets the holder of `lease` make its pods, or has it stop making them, if the Lease still says so. */
   steer(step: "resume" | "suspend", lease: Lease, ref: ClaimantRef): Promise<void>;
 }
 
 export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
-  const { client, caches, clock, systemNamespace } = options;
+  const { client, caches, clock, logger, systemNamespace } = options;
 
   /** Those that are watched, and those that only their pods tell of: they were made while nobody could mark them. */
   async function jobsOf(key: string): Promise<JobView[]> {
@@ -58,23 +67,37 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
         .filter(waitsAsWhole)
         .map((job) => [job.uid, job]),
     );
+    const looked = new Set(jobs.keys());
     for (const pod of caches.pods.store.byIndex(BY_LEASE, key)) {
-      if (!pod.job || !waitsForJob(pod) || !canUseGrant(pod) || jobs.has(pod.job.uid)) continue;
-      const job = await findJob(client, { namespace: pod.namespace, ...pod.job });
-      if (job) jobs.set(job.uid, { ...job, annotations: { ...pod.annotations, ...job.annotations } });
+      const { namespace, job: owner } = pod;
+      if (!owner || !waitsForJob(pod) || looked.has(owner.uid) || !canUseGrant(pod)) continue;
+      looked.add(owner.uid);
+      const job = await findJob(client, { namespace, ...owner });
+      // A pod is no witness of what its Job wants: whoever creates pods may name any owner.
+      if (job && waitsAsWhole(job) && keyOf({ namespace, name: job.lease ?? "" }) === key)
+        jobs.set(job.uid, job);
     }
     return [...jobs.values()];
   }
 
-  async function stop(lease: Lease | undefined, job: JobView, leaseName: string): Promise<void> {
+  /** It is suspended unless it holds, and marked as ours only while it is so by us. */
+  async function bringInLine(job: JobView, lease: Lease | undefined): Promise<void> {
+    if (isMarked(job) && !job.suspended) show(await unmarkJob(client, job));
+    // Its controller ends a skipped Job, or one that was over already, only while it is not suspended.
+    if (job.over && isSuspendedByUs(job)) show(await resumeJob(client, job));
+    if (lease?.status.hold?.ref.uid !== job.uid && !isJobOver(job) && !job.suspended) await stop(lease, job);
+  }
+
+  async function stop(lease: Lease | undefined, job: JobView): Promise<void> {
     // The cache may not show a grant that another arbiter has made.
     const live = lease && (await client.get(LEASES, lease, parseLease));
     if (live) caches.leases.apply(live);
-    if (live?.status.hold?.ref.uid !== job.uid) show(await suspendJob(client, job, leaseName));
+    if (live?.status.hold?.ref.uid !== job.uid) show(await suspendJob(client, job));
   }
 
-  async function ask(job: JobView, leaseName: string): Promise<LeaseRequest | undefined> {
-    const read = readSettings({ labels: { [LEASE_LABEL]: leaseName }, annotations: job.annotations });
+  async function ask(job: JobView): Promise<LeaseRequest | undefined> {
+    const { lease = "", annotations } = job;
+    const read = readSettings({ labels: { [LEASE_LABEL]: lease }, annotations });
     if (!read.ok) return undefined; // admission has refused what cannot be read
     const nowMs = clock.nowMs();
     const request = requestOf("Job", job, read.settings, {
@@ -95,22 +118,28 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
   }
 
   function show(job: JobView | undefined): void {
-    if (job?.lease !== undefined) caches.jobs.apply(job);
+    if (job?.labelled) caches.jobs.apply(job);
   }
 
   return {
-    async queue(lease, { key, requests }) {
+    async queue(lease, { key, requests, signal, tryAgain }) {
       const asked = new Set(requests.map(({ spec }) => spec.ref?.uid));
-      const [, leaseName = ""] = key.split("/");
       const created: LeaseRequest[] = [];
       for (const job of await jobsOf(key)) {
-        // It was skipped.
-        if (job.over && isSuspendedByUs(job)) show(await resumeJob(client, job));
-        if (lease?.status.hold?.ref.uid === job.uid || isJobOver(job)) continue;
-        if (!job.suspended) await stop(lease, job, leaseName);
-        if (!canUseJob(job) || asked.has(job.uid)) continue;
-        const request = await ask(job, leaseName);
-        if (request) created.push(request);
+        try {
+          await bringInLine(job, lease);
+          if (lease?.status.hold?.ref.uid === job.uid || !canUseJob(job) || asked.has(job.uid)) continue;
+          const request = await ask(job);
+          if (request) created.push(request);
+        } catch (error) {
+          if (signal.aborted) throw error;
+          // One Job that cannot be changed must not keep everybody else from being served.
+          logger.warn(
+            { klease: key, job: job.name, error: describeError(error) },
+            "a Job that waits as a whole cannot be suspended, resumed or asked for; trying again",
+          );
+          tryAgain();
+        }
       }
       return created;
     },
@@ -123,7 +152,7 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
       const hold = cached && holdOf(live, { uid, token: cached.token });
       if (!hold) return;
       const isClosing = hold.expired || hold.revoked !== undefined;
-      if (step === "suspend" && isClosing) show(await suspendJob(client, ref, lease.name));
+      if (step === "suspend" && isClosing) show(await suspendJob(client, ref));
       if (step === "resume" && !isClosing) show(await resumeJob(client, ref, hold.token));
     },
   };

@@ -1,10 +1,9 @@
+import { JOB_ENDS } from "../lease/job.ts";
 import { hasCode } from "../shared/errors.ts";
 import { list, record } from "../shared/json.ts";
 import type { KubeClient } from "./api.ts";
 import { find } from "./find.ts";
 import { JOBS } from "./resources.ts";
-
-const OVER = ["SuccessCriteriaMet", "Complete", "FailureTarget", "Failed"];
 
 export interface JobRef {
   namespace: string;
@@ -32,7 +31,7 @@ export async function completeJob(
 ): Promise<boolean> {
   const found = record(await readJob(client, job));
   const conditions = list(record(found["status"])["conditions"]).map(record);
-  const isOver = conditions.some(({ type, status }) => OVER.includes(String(type)) && status === "True");
+  const isOver = conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True");
   if (isOver || found["metadata"] === undefined) return false;
   const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
   const met = { type: "SuccessCriteriaMet", status: "True", reason, message };

@@ -1,6 +1,7 @@
-import { isJobOver, isSuspendedByUs, type JobView, parseJob } from "../lease/job.ts";
+import { isJobOver, isMarked, isSuspendedByUs, type JobView, parseJob, waitsAsWhole } from "../lease/job.ts";
 import { hasCode } from "../shared/errors.ts";
-import { ANNOTATION, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import { defined } from "../shared/json.ts";
+import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
 import type { KubeClient } from "./api.ts";
 import { find } from "./find.ts";
 import type { JobRef } from "./job-completion.ts";
@@ -35,25 +36,32 @@ export function resumeJob(client: KubeClient, ref: JobRef, token?: number): Prom
 }
 
 /**
- * Suspends a Job that runs without holding its Lease, and marks it as ours, so that it is watched and runs again on its grant. Resolves
- * with the Job as it is then; undefined where it is gone.
+ * Suspends a Job that is to wait and runs without holding its Lease, and marks it as ours, so that it is watched and runs again on its grant.
+ * Resolves with the Job as it is then; undefined where it is gone.
  */
-export function suspendJob(client: KubeClient, ref: JobRef, lease: string): Promise<JobView | undefined> {
+export function suspendJob(client: KubeClient, ref: JobRef): Promise<JobView | undefined> {
+  return change(client, ref, (job) => {
+    const { lease } = job;
+    if (job.suspended || isJobOver(job) || !waitsAsWhole(job) || lease === undefined) return undefined;
+    return {
+      annotations: { [SUSPENDED_ANNOTATION]: "true" },
+      labels: { [LEASE_LABEL]: lease },
+      suspend: true,
+    };
+  });
+}
+
+/** Takes a mark away that is not true any more: by it konductor would resume what its user suspends next. */
+export function unmarkJob(client: KubeClient, ref: JobRef): Promise<JobView | undefined> {
   return change(client, ref, (job) =>
-    job.suspended || isJobOver(job)
-      ? undefined
-      : {
-          annotations: { [SUSPENDED_ANNOTATION]: "true", [ANNOTATION.gate]: "job" },
-          labels: { [LEASE_LABEL]: lease },
-          suspend: true,
-        },
+    isMarked(job) && !job.suspended ? { annotations: { [SUSPENDED_ANNOTATION]: null } } : undefined,
   );
 }
 
 interface Change {
   annotations: Record<string, string | null>;
   labels?: Record<string, string>;
-  suspend: boolean;
+  suspend?: boolean;
 }
 
 /** Exactly to the Job that was read: whoever changed it meanwhile is not overruled. */
@@ -67,7 +75,7 @@ async function change(
   if (!job || !wanted) return job;
   const { suspend, ...metadata } = wanted;
   const { uid, resourceVersion } = job;
-  const patch = { metadata: { uid, resourceVersion, ...metadata }, spec: { suspend } };
+  const patch = { metadata: { uid, resourceVersion, ...metadata }, spec: defined({ suspend }) };
   try {
     return await client.patch(JOBS, ref, patch, { type: "merge" }, parseJob);
   } catch (error) {

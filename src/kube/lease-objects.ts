@@ -5,25 +5,34 @@
 import { formatLeaseStatus, microTime, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import { formatDuration } from "../lease/duration.ts";
 import type { ClaimantRef, Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
-import { hasCode } from "../shared/errors.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { KubeClient } from "./api.ts";
 import { apiVersion, JOBS, LEASE_REQUESTS, LEASES, PODS } from "./resources.ts";
 
 /** Writes `status` if nobody has written since `lease` was read. */
-export function writeLeaseStatus(
+export async function writeLeaseStatus(
   client: KubeClient,
   lease: Lease,
   status: LeaseStatus,
   nowMs: number,
 ): Promise<Lease> {
   const { namespace, name, uid, resourceVersion } = lease;
-  return client.replaceStatus(
+  const written = await client.replaceStatus(
     LEASES,
     { metadata: { namespace, name, uid, resourceVersion }, status: formatLeaseStatus(lease, status, nowMs) },
     parseLease,
   );
+  // An API server drops fields that its CRD does not know, and who may be running must not be forgotten.
+  if ((written.status.hold?.pods?.length ?? 0) !== (status.hold?.pods?.length ?? 0)) {
+    throw new KonductorError(
+      "Internal",
+      `klease ${namespace}/${name}: status.holderPods was not stored, since the CRD leases.konductor.io is older than konductor; ` +
+        "apply konductor's deploy/ again",
+    );
+  }
+  return written;
 }
 
 /** Creates a Lease that somebody waits for. AlreadyExists means that somebody else was first, and is success to the caller. */

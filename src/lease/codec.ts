@@ -253,7 +253,7 @@ function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus, nowMs:
       reason: "NoProofOfTermination",
       message:
         `${hold.holder} expired and nothing proves that its containers have stopped` +
-        `${hold.ref.node ? ` on node ${hold.ref.node}` : ""}: when the node is off, taint it with ` +
+        `${placesOf(hold)}: when the node is off, taint it with ` +
         `node.kubernetes.io/out-of-service; else make sure of it, and koncli lease release ${name} --force`,
     },
   ].filter((condition) => typeof condition === "object");
@@ -261,6 +261,16 @@ function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus, nowMs:
     const before = conditions.find(({ type, status }) => type === condition.type && status === "True");
     return { ...condition, status: "True" as const, lastTransitionMs: before?.lastTransitionMs ?? nowMs };
   });
+}
+
+const MOST_PLACES = 10;
+
+/** Where those are who may be running under it, as far as that is known. */
+function placesOf({ ref, pods }: Hold): string {
+  if (!pods) return ref.node === undefined ? "" : ` on node ${ref.node}`;
+  const places = pods.map(({ name, node = "unknown" }) => `pod ${name} on node ${node}`);
+  const more = places.length > MOST_PLACES ? ` and ${places.length - MOST_PLACES} more` : "";
+  return ` (${places.slice(0, MOST_PLACES).join(", ")}${more})`;
 }
 
 /** RFC 3339 with milliseconds. */

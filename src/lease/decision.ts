@@ -29,6 +29,8 @@ export interface HolderWishes {
   startTimeoutMs: number;
   /** The user accepts that two may run. */
   continueOnLoss: boolean;
+  /** Renewals stop after it; undefined: never. */
+  maxHoldMs?: number;
 }
 
 export interface Situation {

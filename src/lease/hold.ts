@@ -3,6 +3,7 @@
  * written guarded by the resourceVersion that was read, so each happens to exactly the state it was computed from; on a conflict
  * the caller reads again and asks again.
  */
+import { isLaterRun } from "../shared/gate-run.ts";
 import { defined } from "../shared/json.ts";
 import type { PodView } from "./pod.ts";
 import { MIN_POD_TTL_MS } from "./settings.ts";
@@ -172,7 +173,7 @@ export type RenewalResult =
  */
 export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): RenewalResult {
   const hold = holdOf(lease, renewal) ?? joinedHold(lease, renewal);
-  if (!hold || hold.expired) return { ok: false, reason: "NotHolder" };
+  if (!hold || hold.expired || isOutdated(hold, renewal)) return { ok: false, reason: "NotHolder" };
   if (hold.revoked === "NotStarted") return { ok: false, reason: "NotStarted" };
   if (hold.revoked || forcedRelease(lease, hold)) return { ok: false, reason: "Revoked" };
   // The answer to a confirmation may be lost: its gate sends it again.
@@ -222,8 +223,15 @@ function holderChange(hold: Hold, { node, gateRun }: Renewal): Partial<Hold> {
 }
 
 function memberChange(hold: Hold, { gateRun }: Renewal, pod: Omit<HolderPod, "releasing">): Partial<Hold> {
-  const run = defined({ gateRun: gateRun ?? memberOf(hold, pod.uid)?.gateRun });
-  return { pods: [...othersThan(hold, pod.uid), { ...pod, ...run, releasing: false }] };
+  const before = memberOf(hold, pod.uid);
+  // What is known of the pod may be older than what was known before.
+  const known = defined({ node: pod.node ?? before?.node, gateRun: gateRun ?? before?.gateRun });
+  return { pods: [...othersThan(hold, pod.uid), { ...pod, ...known, releasing: false }] };
+}
+
+/** A confirmation that was on its way for long: its pod has been let through again since, by a later run of its gate. */
+function isOutdated(hold: Hold, { uid, gateRun }: Renewal): boolean {
+  return gateRun !== undefined && isLaterRun(memberOf(hold, uid)?.gateRun, gateRun);
 }
 
 /** A pod of the Job that holds may join the hold by its gate's confirmation alone. */
@@ -271,6 +279,11 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
       unreachable: false,
     },
   };
+}
+
+/** How the request under which `hold` was granted shows it. Of a hold that no pod has nothing else tells, if it outlives its Lease. */
+export function grantedStatus({ spec: { ref } }: LeaseRequest, hold: Hold): LeaseRequest["status"] {
+  return { phase: "Granted", token: hold.token, ...(ref?.kind !== "Pod" && { holdTtlMs: hold.ttlMs }) };
 }
 
 /** The TTL a new hold gets: what its claimant asked for, else the Lease's, but never too short for a pod to be stopped in. */

@@ -1,4 +1,7 @@
-/** A Job that waits for its Lease as a whole (`gate: job`), as far as the lease rules look at it. */
+/**
+ * A Job that waits for its Lease as a whole (`gate: job`), as far as the lease rules look at it. What it wants stands in its pod template,
+ * which cannot change: on its metadata anybody may write at any time, and a Job that is not meant to wait must never be suspended.
+ */
 import { defined, flag, list, record, text, textMap, timeMs } from "../shared/json.ts";
 import { ANNOTATION, GROUP, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
 
@@ -7,9 +10,12 @@ export interface JobView {
   name: string;
   uid: string;
   resourceVersion: string;
-  /** The value of the lease label. */
+  /** The value of the lease label on its pod template. */
   lease?: string;
+  /** Our own on its pod template, and what konductor notes on the Job. */
   annotations: Readonly<Record<string, string>>;
+  /** It carries the label itself, so that it is watched. */
+  labelled: boolean;
   /** It makes no pods, and its controller deletes those that it has. */
   suspended: boolean;
   /** It was decided that it ends: its controller makes no more pods. */
@@ -19,26 +25,31 @@ export interface JobView {
 }
 
 /** Conditions of a Job that ends or has ended (KEP-3998, KEP-3329); none is ever taken back. */
-const ENDS = ["SuccessCriteriaMet", "Complete", "FailureTarget", "Failed"];
+export const JOB_ENDS = ["SuccessCriteriaMet", "Complete", "FailureTarget", "Failed"];
+
+const NOTES: readonly string[] = [SUSPENDED_ANNOTATION, RESUMED_ANNOTATION];
 
 /** Reads a batch/v1 Job. */
 export function parseJob(object: unknown): JobView {
   const job = record(object);
   const metadata = record(job["metadata"]);
   const conditions = list(record(job["status"])["conditions"]).map(record);
-  const own = Object.entries(textMap(metadata["annotations"])).filter(([name]) =>
+  const template = record(record(record(job["spec"])["template"])["metadata"]);
+  const wishes = Object.entries(textMap(template["annotations"])).filter(([name]) =>
     name.startsWith(`${GROUP}/`),
   );
+  const notes = Object.entries(textMap(metadata["annotations"])).filter(([name]) => NOTES.includes(name));
   return {
     namespace: text(metadata["namespace"]) ?? "",
     name: text(metadata["name"]) ?? "",
     uid: text(metadata["uid"]) ?? "",
     resourceVersion: text(metadata["resourceVersion"]) ?? "",
-    annotations: Object.fromEntries(own),
+    annotations: Object.fromEntries([...wishes, ...notes]),
+    labelled: textMap(metadata["labels"])[LEASE_LABEL] !== undefined,
     suspended: flag(record(job["spec"])["suspend"]) ?? false,
-    over: conditions.some(({ type, status }) => ENDS.includes(String(type)) && status === "True"),
+    over: conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True"),
     ...defined({
-      lease: textMap(metadata["labels"])[LEASE_LABEL],
+      lease: textMap(template["labels"])[LEASE_LABEL],
       deletionMs: timeMs(metadata["deletionTimestamp"]),
     }),
   };
@@ -55,8 +66,13 @@ export function isJobOver({ over, deletionMs }: JobView): boolean {
 }
 
 /** Whether konductor has suspended it: what others suspend it never resumes. */
-export function isSuspendedByUs({ suspended, annotations }: JobView): boolean {
-  return suspended && annotations[SUSPENDED_ANNOTATION] !== undefined;
+export function isSuspendedByUs(job: JobView): boolean {
+  return job.suspended && isMarked(job);
+}
+
+/** Whether it bears the mark of a Job that konductor has suspended. */
+export function isMarked({ annotations }: Pick<JobView, "annotations">): boolean {
+  return annotations[SUSPENDED_ANNOTATION] !== undefined;
 }
 
 /** Whether somebody else has. */

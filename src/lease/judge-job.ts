@@ -5,8 +5,8 @@
  * is that ends the hold. So whoever ends it has seen everybody who may be running under it, however late watches are. A pod leaves the list
  * when its main has provably ended.
  *
- * Of one pod on the list the rules are those of a pod that holds alone. The Job itself is told to make no more pods before its hold ends,
- * unless it is over or gone: the pods that it would make could not get past their gates, but would wait there for nothing.
+ * Of one pod on the list the rules are those of a pod that holds alone. Where the hold is lost, the Job is told to make no more pods before
+ * those on the list are waited for; that is no matter of safety, since more could not get past their gates.
  */
 import {
   change,
@@ -18,7 +18,7 @@ import {
   type Verdict,
 } from "./decision.ts";
 import { type Evidence, isProven, lastSeen, sinceGateRun } from "./evidence.ts";
-import { forcedRelease } from "./hold.ts";
+import { forcedRelease, mayJoin } from "./hold.ts";
 import { isJobOver, isSuspendedByUser } from "./job.ts";
 import { isDeletable, isSeenRunning, judgeExpired, judgeSilence, renewUnanswered } from "./judge-pod.ts";
 import { hasStarted } from "./pod.ts";
@@ -43,20 +43,23 @@ export function judgeJob(situation: Situation, hold: Hold): Verdict {
   if (!job && left.length === 0) return over("Terminated");
   if (forced && !hold.revoked) return step(change(situation, { revoked: "Forced" }, "Revoked"));
   if (hold.revoked || hold.expired) {
-    if (job && !job.suspended) return step({ do: "suspend", ref: hold.ref, forMs: LOOK_AGAIN_MS });
+    if (job && !job.suspended && left.length > 0)
+      return step({ do: "suspend", ref: hold.ref, forMs: LOOK_AGAIN_MS });
     return judgeStopped(situation, hold, left, hold.revoked ?? "Expired", job === undefined);
   }
   if (job && isSuspendedByUser(job)) return judgeStopped(situation, hold, left, "Suspended", false);
   if (job?.suspended) return step({ do: "resume", ref: hold.ref, forMs: LOOK_AGAIN_MS });
-  const isAtWork = !job || left.some(({ evidence }) => isStarted(evidence, hold.token));
+  const isAtWork = left.some(({ evidence }) => isStarted(evidence, hold.token));
   const startsInMs = isAtWork
     ? Number.POSITIVE_INFINITY
     : situation.wishes.startTimeoutMs - situation.timers.idleForMs;
   if (startsInMs <= 0) return step(change(situation, { revoked: "NotStarted" }, "Revoked"));
   if (left.length < members.length) return step(withPods(situation, left));
-  return left.length === 0
+  if (left.length > 0) return judgeSilence(situation, hold, startsInMs);
+  // What nobody may join any more must not keep others waiting.
+  return mayJoin(situation.lease, hold, { renew: true, ...situation.wishes }, situation.nowMs)
     ? renewUnanswered(situation, hold, startsInMs)
-    : judgeSilence(situation, hold, startsInMs);
+    : step(change(situation, { expired: true }, "Expiring"));
 }
 
 /**

@@ -98,7 +98,10 @@ function isByUs({ username }: AdmissionRequest, { account }: AdmissionContext): 
 function isOfJob(metadata: Metadata | undefined): boolean {
   return list(metadata?.["ownerReferences"])
     .map(record)
-    .some(({ kind, controller }) => kind === "Job" && controller === true);
+    .some(
+      ({ apiVersion, kind, controller }) =>
+        apiVersion === "batch/v1" && kind === "Job" && controller === true,
+    );
 }
 
 function judgeJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {

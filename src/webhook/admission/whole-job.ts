@@ -16,9 +16,9 @@ export function isWholeJob({ spec: { template } }: TemplateOwner): boolean {
   return annotations[ANNOTATION.gate] === "job";
 }
 
-/** The Job as it waits, with label and annotations where the arbiter finds them. One that its user suspended is not marked as ours. */
+/** The Job as it waits, with the label by which it is watched. One that its user suspended is not marked as ours. */
 export function suspended(job: TemplateOwner): TemplateOwner {
-  const { labels, annotations } = marksOf(job.spec.template.metadata);
+  const { labels } = marksOf(job.spec.template.metadata);
   const isUsers = job.spec.suspend === true;
   const mark = isUsers ? {} : { [SUSPENDED_ANNOTATION]: "true" };
   return {
@@ -26,7 +26,7 @@ export function suspended(job: TemplateOwner): TemplateOwner {
     metadata: {
       ...job.metadata,
       labels: { ...job.metadata?.labels, ...labels },
-      annotations: { ...job.metadata?.annotations, ...annotations, ...mark },
+      annotations: { ...job.metadata?.annotations, ...mark },
     },
     spec: { ...job.spec, suspend: true },
   };
@@ -34,23 +34,29 @@ export function suspended(job: TemplateOwner): TemplateOwner {
 
 /**
  * An update of the Job by anybody but konductor.
- * @throws KonductorError `Invalid` for one that takes the label or the gate away, by which the arbiter knows the Job, or wants too many
- * pods.
+ * @throws KonductorError `Invalid` for one that takes the label away, by which the arbiter sees the Job, or wants too many pods.
  */
 export function updateWholeJob(job: TemplateOwner, old: TemplateOwner): TemplateOwner {
-  requireMark(job, "labels", LEASE_LABEL);
-  requireMark(job, "annotations", ANNOTATION.gate);
+  requireLabel(job);
   refuseParallelism(integer(job.spec["parallelism"]) ?? 1);
-  return old.spec.suspend === true && job.spec.suspend !== true ? suspended(job) : job;
+  const [was, is] = [old, job].map(({ spec }) => spec.suspend === true);
+  if (was === is) return job;
+  return is ? unmarked(job) : suspended(job);
 }
 
-function requireMark({ metadata, spec }: TemplateOwner, map: "labels" | "annotations", name: string): void {
-  const wanted = spec.template.metadata?.[map]?.[name];
-  const value = metadata?.[map]?.[name];
+/** Its user suspends it: a mark that was left from before would have konductor resume it. */
+function unmarked(job: TemplateOwner): TemplateOwner {
+  const { [SUSPENDED_ANNOTATION]: mark, ...annotations } = job.metadata?.annotations ?? {};
+  return mark === undefined ? job : { ...job, metadata: { ...job.metadata, annotations } };
+}
+
+function requireLabel({ metadata, spec }: TemplateOwner): void {
+  const wanted = spec.template.metadata?.labels?.[LEASE_LABEL];
+  const value = metadata?.labels?.[LEASE_LABEL];
   if (value === wanted) return;
   throw new KonductorError(
     "Invalid",
-    `metadata.${map}[${name}]: Invalid value: ${JSON.stringify(value ?? "")}: with ${ANNOTATION.gate} "job" it has to stay ` +
+    `metadata.labels[${LEASE_LABEL}]: Invalid value: ${JSON.stringify(value ?? "")}: with ${ANNOTATION.gate} "job" it has to stay ` +
       `${JSON.stringify(wanted)}; delete the Job and create it again`,
   );
 }

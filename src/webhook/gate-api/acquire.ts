@@ -3,12 +3,12 @@ import { type PodView, waitsForJob } from "../../lease/pod.ts";
 import { keyOf } from "../../lease/types.ts";
 import { grantedLine, HOLD_LOST } from "./answers.ts";
 import { settingsOf } from "./caller.ts";
-import { MISSING } from "./denial.ts";
+import { MISSING, WITHOUT_JOB } from "./denial.ts";
 import { joinJobHold, waitForJob } from "./job-hold.ts";
 import { ensureLease } from "./lease-creation.ts";
 import { openLineStream } from "./line-stream.ts";
 import type { AcquireRequest } from "./messages.ts";
-import type { GateApiOptions } from "./options.ts";
+import type { GateApiContext } from "./options.ts";
 import { endLostHold, type OwnHold, resumeOwnHold } from "./own-hold.ts";
 import { ensureRequest } from "./pod-request.ts";
 import type { QueueView } from "./queue-view.ts";
@@ -17,7 +17,7 @@ import { wait } from "./wait.ts";
 import type { Waiters } from "./waiters.ts";
 
 export interface AcquireContext {
-  options: GateApiOptions;
+  options: GateApiContext;
   waiters: Waiters;
   queue: QueueView;
   streams: Streams;
@@ -46,6 +46,7 @@ export async function acquire(
     const hold = await joinJobHold(options, pod, gateRun);
     if (lostToken !== undefined && pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
     if (hold) return answerOnce(grantedLine(hold, options.trust()));
+    if (!pod.job) return answerOnce(WITHOUT_JOB);
     if (streams.isDraining()) return answerOnce({ state: "reconnect" });
     const stream = openStream();
     const sendAway = waitForJob({ options, waiters, queue, pod, stream });
@@ -67,7 +68,7 @@ export async function acquire(
 }
 
 /** The cache is enough to know that there is none: a waiting stream looks live before it believes in a grant. */
-async function ownHold(options: GateApiOptions, pod: PodView, gateRun: string | undefined): Promise<OwnHold> {
+async function ownHold(options: GateApiContext, pod: PodView, gateRun: string | undefined): Promise<OwnHold> {
   const key = keyOf({ namespace: pod.namespace, name: pod.lease ?? "" });
   const cached = options.caches.leases.store.get(key)?.status.hold;
   if (cached?.ref.uid !== pod.uid) return { is: "none" };

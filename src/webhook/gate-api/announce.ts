@@ -1,11 +1,11 @@
 import { holdOf, markReleasing, memberOf } from "../../lease/hold.ts";
 import type { HoldRequest } from "./messages.ts";
-import type { GateApiOptions } from "./options.ts";
+import type { GateApiContext } from "./options.ts";
 import { updateLease } from "./update-lease.ts";
 
 /** Notes that the hold is about to end. It frees nothing, and a hold that is not this pod's is left alone without a word. */
 export async function announce(
-  options: GateApiOptions,
+  options: GateApiContext,
   { namespace, uid }: { namespace: string; uid: string },
   { lease: name, token }: HoldRequest,
 ): Promise<void> {

@@ -16,6 +16,13 @@ export const MISSING = {
   message: `it does not exist, and ${ANNOTATION.ifHeld} "fail" does not wait until somebody creates it`,
 } as const;
 
+/** Of a pod that was orphaned, and runs again from its gate. */
+export const WITHOUT_JOB = {
+  state: "denied",
+  reason: "NotFound",
+  message: "the pod has no Job any more, whose hold it could share",
+} as const;
+
 function whyOf({ spec, status }: LeaseRequest): string {
   switch (status.reason) {
     case "Held":

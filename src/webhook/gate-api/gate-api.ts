@@ -10,6 +10,7 @@ import { announce } from "./announce.ts";
 import { renewedAnswer } from "./answers.ts";
 import { findCaller } from "./caller.ts";
 import { answerErrors } from "./error-answer.ts";
+import { createLeaseTurns } from "./lease-turns.ts";
 import { parseAcquire, parseHold, parseRelease, parseRenew } from "./messages.ts";
 import type { GateApiOptions } from "./options.ts";
 import { createQueueView } from "./queue-view.ts";
@@ -27,7 +28,8 @@ export interface GateApi {
   drain(): void;
 }
 
-export function createGateApi(options: GateApiOptions): GateApi {
+export function createGateApi(given: GateApiOptions): GateApi {
+  const options = { ...given, turns: createLeaseTurns() };
   const { clock, authenticate, trust, maxStreams = MAX_STREAMS } = options;
   const queue = createQueueView(options);
   const waiters = createWaiters(options, queue);

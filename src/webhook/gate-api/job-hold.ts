@@ -9,7 +9,7 @@ import type { PodView } from "../../lease/pod.ts";
 import { type Hold, keyOf, type Lease } from "../../lease/types.ts";
 import { isLaterRun } from "../../shared/gate-run.ts";
 import type { LineStream } from "./line-stream.ts";
-import type { GateApiOptions } from "./options.ts";
+import type { GateApiContext } from "./options.ts";
 import type { QueueView } from "./queue-view.ts";
 import { holdLimits } from "./renew.ts";
 import { updateLease } from "./update-lease.ts";
@@ -22,7 +22,7 @@ import type { Waiter, Waiters } from "./waiters.ts";
  * let main through proves nothing.
  */
 export function joinJobHold(
-  options: GateApiOptions,
+  options: GateApiContext,
   pod: PodView,
   gateRun: string | undefined,
 ): Promise<Hold | undefined> {
@@ -44,14 +44,14 @@ export function joinJobHold(
 function openTo(
   lease: Lease | undefined,
   pod: PodView,
-  { clock }: Pick<GateApiOptions, "clock">,
+  { clock }: Pick<GateApiContext, "clock">,
 ): Hold | undefined {
   const hold = openHoldOf(lease, pod.job);
   return lease && hold && mayJoin(lease, hold, holdLimits(pod), clock.nowMs()) ? hold : undefined;
 }
 
 export interface JobWaitOptions {
-  options: GateApiOptions;
+  options: GateApiContext;
   waiters: Waiters;
   queue: QueueView;
   pod: PodView;

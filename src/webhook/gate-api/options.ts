@@ -7,6 +7,7 @@ import type { Lease, LeaseRequest } from "../../lease/types.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Authenticate } from "../identity/identity.ts";
+import type { LeaseTurns } from "./lease-turns.ts";
 
 /** Where and by what certificates konductor is reached now. */
 export interface Trust {
@@ -20,7 +21,12 @@ export type Cache<T> = Pick<Reflector<T>, "apply" | "subscribe"> & {
   store: Pick<Reflector<T>["store"], "get" | "byIndex">;
 };
 
-/** Everything that the gate API works with. */
+/** What the gate API works with, and what it keeps for itself. */
+export interface GateApiContext extends GateApiOptions {
+  turns: LeaseTurns;
+}
+
+/** Everything that the gate API is given. */
 export interface GateApiOptions {
   client: KubeClient;
   caches: { leases: Cache<Lease>; requests: Cache<LeaseRequest>; pods: Cache<PodView> };

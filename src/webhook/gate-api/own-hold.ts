@@ -1,28 +1,29 @@
 import { BY_LEASE } from "../../kube/caches.ts";
-import { endHold, forcedRelease, holdOf, regrantHold } from "../../lease/hold.ts";
+import { endHold, forcedRelease, holdOf, memberOf, regrantHold, removeMember } from "../../lease/hold.ts";
 import { canUseGrant, type PodView } from "../../lease/pod.ts";
 import type { Hold, Lease } from "../../lease/types.ts";
 import { keyOf } from "../../lease/types.ts";
 import { isLaterRun } from "../../shared/gate-run.ts";
-import type { GateApiOptions } from "./options.ts";
+import type { GateApiContext } from "./options.ts";
 import { updateLease } from "./update-lease.ts";
 
 /** Ends the hold whose loss the pod's gate reports: a gate that runs proves that main has ended. */
 export function endLostHold(
-  options: GateApiOptions,
+  options: GateApiContext,
   { namespace, uid, lease: name = "" }: PodView,
   token: number,
 ): Promise<void> {
   return updateLease(
     options,
     { namespace, name },
-    (lease) => ({
-      answer: undefined,
-      ...(lease &&
-        holdOf(lease, { uid, token }) && {
-          write: endHold(lease, "Fenced", options.clock.nowMs()),
-        }),
-    }),
+    (lease) => {
+      const hold = holdOf(lease, { uid, token });
+      if (!lease || !hold) return { answer: undefined };
+      const write = memberOf(hold, uid)
+        ? removeMember(lease.status, uid)
+        : endHold(lease, "Fenced", options.clock.nowMs());
+      return { answer: undefined, write };
+    },
     { live: true },
   );
 }
@@ -48,7 +49,7 @@ export function findOwnHold(lease: Lease | undefined, pod: PodView): OwnHold {
  * than the one that confirmed may do so: a late request of that very run comes while main runs.
  */
 export function resumeOwnHold(
-  options: GateApiOptions,
+  options: GateApiContext,
   pod: PodView,
   gateRun: string | undefined,
 ): Promise<OwnHold> {

@@ -6,11 +6,11 @@
  * would keep the kubelet from writing it. The hold of a Job goes on when one of its pods has ended.
  */
 import { endHold, holdOf, markReleasing, memberOf, removeMember } from "../../lease/hold.ts";
-import { hasMainStarted, isMainRunning, type PodView } from "../../lease/pod.ts";
+import { hasMainStarted, isMainRunning, type PodView, sinceRun } from "../../lease/pod.ts";
 import type { PodIdentity } from "../identity/identity.ts";
 import { livePod, requireLease } from "./caller.ts";
 import type { ReleaseRequest } from "./messages.ts";
-import type { GateApiOptions } from "./options.ts";
+import type { GateApiContext } from "./options.ts";
 import { updateLease } from "./update-lease.ts";
 
 /** A completed pod's SIGTERM follows its preStop after about 0.1 s; an eviction's comes after 1 s at the earliest. */
@@ -20,19 +20,21 @@ const GRACE_MARGIN_MS = 1_000;
 
 /** Whether the hold is over now (also when it already was). It may be released after it expired, too. */
 export async function release(
-  options: GateApiOptions,
+  options: GateApiContext,
   identity: PodIdentity,
   { lease: name, token, sincePreStopMs }: ReleaseRequest,
 ): Promise<boolean> {
   const { namespace, uid } = identity;
   const pod = await livePod(options, identity);
   if (pod) requireLease(pod, name);
-  const hasEnded = pod !== undefined && provesEnd(pod, token, sincePreStopMs);
   return updateLease(options, { namespace, name }, (lease) => {
     const hold = holdOf(lease, { uid, token });
     if (!lease || !hold) return { answer: true, needsLive: true };
     // Before the confirmation no gate has let anything through.
     const member = memberOf(hold, uid);
+    // A pod that shares its Job's hold may have run before under the same token.
+    const seen = pod && member ? sinceRun(pod, member.gateRun) : pod;
+    const hasEnded = seen !== undefined && provesEnd(seen, token, sincePreStopMs);
     if (hasEnded || !hold.confirmed) {
       const write = member
         ? removeMember(lease.status, uid)

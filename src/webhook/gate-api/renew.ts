@@ -2,6 +2,7 @@ import { writeRequestStatus } from "../../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { isoTime, parseLeaseRequest } from "../../lease/codec.ts";
 import {
+  grantedStatus,
   type HoldLimits,
   holdOf,
   holdTtlMs,
@@ -12,12 +13,12 @@ import {
 import { requestName } from "../../lease/naming.ts";
 import { claimantOf, type PodView, waitsForJob } from "../../lease/pod.ts";
 import { readSettings } from "../../lease/settings.ts";
-import { type Hold, keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
+import { type Hold, keyOf, type LeaseRequest } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
 import { LEASE_LABEL } from "../../shared/names.ts";
 import type { RenewRequest } from "./messages.ts";
-import type { GateApiOptions } from "./options.ts";
+import type { GateApiContext } from "./options.ts";
 import { liveLease, type Outcome, updateLease } from "./update-lease.ts";
 
 export type RenewAnswer =
@@ -31,7 +32,7 @@ export type RenewAnswer =
 
 /** Renews, or confirms, the hold of `pod`. Refused only after a live look at the Lease: a keeper that is refused stops its pod. */
 export async function renew(
-  options: GateApiOptions,
+  options: GateApiContext,
   pod: PodView,
   request: RenewRequest,
 ): Promise<RenewAnswer> {
@@ -41,7 +42,7 @@ export async function renew(
 }
 
 function renewLease(
-  options: GateApiOptions,
+  options: GateApiContext,
   pod: PodView,
   { lease: name, token, ttlMs, gateRun }: RenewRequest,
 ): Promise<RenewAnswer> {
@@ -57,7 +58,9 @@ function renewLease(
     const renewal = {
       ...{ uid, token, countedTtlMs: ttlMs, wantedTtlMs, ...wishes },
       ...defined({ gateRun, node: pod.node }),
-      ...(waitsForJob(pod) && { shared: { job: pod.job, pod: podRefOf(pod) } }),
+      ...(lease.status.hold?.ref.kind === "Job" && {
+        shared: { job: waitsForJob(pod) ? pod.job : undefined, pod: podRefOf(pod) },
+      }),
     };
     const result = renewHold(lease, renewal, options.clock.nowMs());
     if (!result.ok) return refuse(result.reason, explain(result.reason, lease.status.hold));
@@ -67,7 +70,7 @@ function renewLease(
 
 /** Sees to it that the pod's request shows the grant; the arbiter has mostly done so. */
 async function traceGrant(
-  options: GateApiOptions,
+  options: GateApiContext,
   pod: PodView,
   { lease, token }: RenewRequest,
 ): Promise<void> {
@@ -77,12 +80,11 @@ async function traceGrant(
   const { uid } = claimant;
   const { client, caches } = options;
   const key = keyOf({ namespace, name: lease });
-  const isGranted = (seen: Lease | undefined) => holdOf(seen, { uid, token }) !== undefined;
-  if (
-    !isGranted(caches.leases.store.get(key)) &&
-    !isGranted(await liveLease(options, { namespace, name: lease }))
-  )
-    return;
+  const claim = { uid, token };
+  const hold =
+    holdOf(caches.leases.store.get(key), claim) ??
+    holdOf(await liveLease(options, { namespace, name: lease }), claim);
+  if (!hold) return;
   const name = requestName(lease, claimant);
   const isTraced = ({ status }: LeaseRequest) => status.phase === "Granted" && status.token === token;
   let found = caches.requests.store.get(keyOf({ namespace, name }));
@@ -90,7 +92,8 @@ async function traceGrant(
     while (!found || !isTraced(found)) {
       found = await client.get(LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
       if (isTraced(found)) return;
-      found = await writeRequestStatus(client, found, { phase: "Granted", token }).catch((error: unknown) => {
+      const status = grantedStatus(found, hold);
+      found = await writeRequestStatus(client, found, status).catch((error: unknown) => {
         if (!hasCode(error, "Conflict")) throw error;
         return undefined;
       });

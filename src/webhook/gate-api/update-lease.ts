@@ -5,9 +5,9 @@ import { parseLease } from "../../lease/codec.ts";
 import { keyOf, type Lease, type LeaseStatus } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
 import { Refusal } from "../refusal.ts";
-import type { GateApiOptions } from "./options.ts";
+import type { GateApiContext } from "./options.ts";
 
-/** Renewals, releases and the arbiter's writes of one Lease rarely meet; this often in a row, never. */
+/** Writes of other replicas and of the arbiter rarely meet ours; this often in a row, never. */
 const TRIES = 8;
 
 /** What follows from one version of a Lease: a status to write, if any, and the answer once that is done. */
@@ -25,7 +25,7 @@ export interface UpdateOptions {
 
 /** The Lease as the API server has it now; undefined when there is none. */
 export function liveLease(
-  { client }: Pick<GateApiOptions, "client">,
+  { client }: Pick<GateApiContext, "client">,
   ref: { namespace: string; name: string },
 ): Promise<Lease | undefined> {
   return find(client, LEASES, ref, parseLease);
@@ -35,11 +35,22 @@ export function liveLease(
  * The one way in which the gate API changes a Lease: read, decide, write what was decided to exactly the version that was read,
  * show it in the cache, and tell people. When somebody else was faster, read live and decide again. Refuses with NotReady after too many tries.
  */
-export async function updateLease<T>(
-  { client, caches, reporter, clock }: Pick<GateApiOptions, "client" | "caches" | "reporter" | "clock">,
+export function updateLease<T>(
+  context: UpdateContext,
   ref: { namespace: string; name: string },
   decide: (lease: Lease | undefined) => Outcome<T>,
-  { live = false }: UpdateOptions = {},
+  options: UpdateOptions = {},
+): Promise<T> {
+  return context.turns.take(keyOf(ref), () => update(context, ref, decide, options));
+}
+
+type UpdateContext = Pick<GateApiContext, "client" | "caches" | "reporter" | "clock" | "turns">;
+
+async function update<T>(
+  { client, caches, reporter, clock }: UpdateContext,
+  ref: { namespace: string; name: string },
+  decide: (lease: Lease | undefined) => Outcome<T>,
+  { live = false }: UpdateOptions,
 ): Promise<T> {
   let cached = live ? undefined : caches.leases.store.get(keyOf(ref));
   for (let tries = 0; tries < TRIES; tries++) {

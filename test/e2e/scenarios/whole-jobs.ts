@@ -14,7 +14,7 @@ import { HANDED_ON_WITHIN_MS } from "../handover.ts";
 import { overlaps, type Run } from "../journal.ts";
 import { readPods, waitForJobs } from "../observe.ts";
 import { type Stage, setStage } from "../stage.ts";
-import { job, type Workload } from "../workload.ts";
+import { job, pod, type Workload } from "../workload.ts";
 
 const WHOLE = { [ANNOTATION.gate]: "job" };
 /** With OnFailure the Job controller counts a fence as it counts restarts. */
@@ -388,6 +388,52 @@ export const wholeJobs: readonly Scenario[] = [
       );
       expect(status.lastToken).toBeGreaterThan(token);
       await environment.kubectl("-n", stage.namespace, "delete", "job", "old", "--wait=false");
+      await stage.atRest();
+    },
+  },
+  {
+    name: "gate: job: a Job whose klease is deleted, for which nobody else waits, gets another one and runs again",
+    row: "a Job holds as a whole",
+    timeoutMs: 180_000,
+    async run(environment) {
+      const stage = await setJobStage(environment, "again", "15s");
+      await stage.create("old", { annotations: { ...WHOLE, [ANNOTATION.ttl]: "15s" } });
+      const { token } = await stage.heldBy("old", 1);
+      await stage.runsOf("old", 1);
+      await environment.kubectl("-n", stage.namespace, "delete", "klease", "again");
+      const [first, second] = await stage.runsOf("old", 2);
+      expect(first && second && overlaps([first, second])).toEqual([]);
+      expect((await stage.heldBy("old", 1)).token).toBeGreaterThan(token);
+      await environment.kubectl("-n", stage.namespace, "delete", "job", "old", "--wait=false");
+      await stage.atRest();
+    },
+  },
+  {
+    name: "gate: job: neither a pod that names a Job as its owner nor an annotation on a running Job has konductor suspend that Job",
+    async run(environment) {
+      const { kubectl } = environment;
+      const stage = await setJobStage(environment, "forged");
+      const { namespace, journal } = stage;
+      await kubectl.withObject(job({ namespace, name: "bystander", journal }), "create");
+      await stage.runsOf("bystander", 1);
+      await stage.create("single", { annotations: {} });
+      await stage.runsOf("single", 1);
+      await kubectl("-n", namespace, "annotate", "job", "single", "konductor.io/gate=job");
+      const { uid } = await stage.job("bystander");
+      const owner = { apiVersion: "batch/v1", kind: "Job", name: "bystander", uid, controller: true };
+      const forged = pod({ namespace, name: "forged", lease: "forged", annotations: WHOLE, journal });
+      const metadata = { ...forged.metadata, ownerReferences: [owner] };
+      await kubectl.withObject({ ...forged, metadata }, "create");
+      await stage.pod("forged", "to be in its gate", ({ gate }) => gate?.state === "running");
+      // The arbiter has looked at the klease, and at everybody who wants it.
+      await stage.apply("next", { runsForSeconds: 1 });
+      await stage.waits("next");
+      await kubectl("-n", namespace, "delete", "job", "single", "--wait=false");
+      await stage.runs("next", 1);
+      expect(await stage.job("bystander")).toMatchObject({ suspended: false, labelled: false });
+      const runs = (await journal.runs()).map(({ by }) => by.replace(/-.*/, ""));
+      expect(runs).toEqual(["bystander", "single", "next"]);
+      await kubectl("-n", namespace, "delete", "pod", "forged", "--wait=false");
       await stage.atRest();
     },
   },

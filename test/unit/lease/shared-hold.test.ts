@@ -1,12 +1,12 @@
 /** The hold of a Job, which its pods share (`gate: job`): who may join, renew and leave it, and what the arbiter does meanwhile. */
 import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
-import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
+import type { HolderWishes, HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { Evidence } from "../../../src/lease/evidence.ts";
 import { endHold, holdOf, markReleasing, removeMember, renewHold } from "../../../src/lease/hold.ts";
-import { type JobView, parseJob } from "../../../src/lease/job.ts";
+import { type JobView, parseJob, waitsAsWhole } from "../../../src/lease/job.ts";
 import type { Hold, HolderPod, LeaseSpec } from "../../../src/lease/types.ts";
-import { ANNOTATION, passMessage, SUSPENDED_ANNOTATION } from "../../../src/shared/names.ts";
+import { ANNOTATION, LEASE_LABEL, passMessage, SUSPENDED_ANNOTATION } from "../../../src/shared/names.ts";
 import { aHold, held, NOW_MS } from "./samples.ts";
 import { suspendedByUs } from "./world/job.ts";
 import { createPod, statusOf } from "./world/pod.ts";
@@ -119,6 +119,19 @@ describe("a pod of the Job", () => {
     });
   });
 
+  test("is refused a confirmation that was on its way while a later run of its gate was let through", () => {
+    const lease = shared({ pods: [member("a", { gateRun: "b/2" })] });
+    expect(renewHold(lease, call("a", { gateRun: "b/1" }), NOW_MS)).toEqual({
+      ok: false,
+      reason: "NotHolder",
+    });
+  });
+
+  test("keeps the node that is known of it", () => {
+    const lease = shared({ pods: [member("a", { node: "node-1" })] });
+    expect(renewHold(lease, call("a"), NOW_MS)).toMatchObject({ hold: { pods: [{ node: "node-1" }] } });
+  });
+
   test("ends alone", () => {
     const { status } = shared({ pods: [member("a"), member("b")] });
     expect(markReleasing(status, "uid-of-b").hold).toMatchObject({
@@ -132,7 +145,8 @@ describe("a pod of the Job", () => {
 
 const waiting: JobView = suspendedByUs(
   parseJob({
-    metadata: { namespace: "ns", name: JOB.name, uid: JOB.uid, annotations: { [ANNOTATION.gate]: "job" } },
+    metadata: { namespace: "ns", name: JOB.name, uid: JOB.uid },
+    spec: { template: { metadata: { annotations: { [ANNOTATION.gate]: "job" } } } },
   }),
 );
 const running = (change: Partial<JobView> = {}): Evidence => ({
@@ -142,18 +156,18 @@ const running = (change: Partial<JobView> = {}): Evidence => ({
 const GONE: Evidence = { is: "gone", isFinal: true, nodeOutOfService: false };
 
 /** A pod of the list, whose main runs unless `ended`. */
-function podEvidence({ ended = false, run = "b/1" } = {}): Evidence {
+function podEvidence({ ended = false, run = "b/1", isWaiting = false } = {}): Evidence {
   const started = {
     gate: "passed",
     token: TOKEN,
     gateRun: run,
     gateFinishedMs: 1_000,
-    mainStartedMs: 2_000,
+    ...(!isWaiting && { mainStartedMs: 2_000 }),
   } as const;
   const pod = {
     ...createPod(0, { selfFencing: true, restartPolicy: "Never" }, JOB),
     ...started,
-    main: ended ? "ended" : "running",
+    main: isWaiting ? "waiting" : ended ? "ended" : "running",
     keeper: "running",
     ...(ended && { mainExit: 0 }),
   } as const;
@@ -169,18 +183,20 @@ interface Case {
   pods?: Evidence;
   hold?: Partial<Hold>;
   timers?: Partial<HoldTimers>;
+  wishes?: Partial<HolderWishes>;
+  spec?: Partial<LeaseSpec>;
 }
 
-function decided({ job, pods = podEvidence(), hold = {}, timers = {} }: Case) {
+function decided({ job, pods = podEvidence(), hold = {}, timers = {}, wishes = {}, spec = {} }: Case) {
   const situation: Situation = {
-    lease: shared(hold),
+    lease: shared(hold, spec),
     requests: [],
     evidenceOf: ({ kind }) => (kind === "Job" ? job : pods),
     isRequestGone: () => false,
     isNodeReady: () => true,
     unrecordedHolders: 0,
     timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0, ...timers },
-    wishes: { startTimeoutMs: STARTS_WITHIN_MS, continueOnLoss: false },
+    wishes: { startTimeoutMs: STARTS_WITHIN_MS, continueOnLoss: false, ...wishes },
     nowMs: NOW_MS,
   };
   return decide(situation);
@@ -226,9 +242,38 @@ describe("the arbiter", () => {
       { why: "Revoked", status: { hold: { revoked: "NotStarted" } } },
     ],
     [
-      "suspends that one first",
-      { job: running(), hold: { pods: [], revoked: "NotStarted" } },
+      "suspends that one, where pods of it are left, before it waits for them",
+      { job: running(), hold: { revoked: "NotStarted" } },
       { do: "suspend", ref: JOB },
+    ],
+    [
+      "ends the hold of one that has none left, whether it can be suspended or not",
+      { job: running(), hold: { pods: [], revoked: "NotStarted" } },
+      { why: "NotStarted", status: { history: [{ reason: "NotStarted" }] } },
+    ],
+    [
+      "gives up an orphan that is not at work in time, too",
+      {
+        job: GONE,
+        pods: podEvidence({ run: "b/0", isWaiting: true }),
+        timers: { idleForMs: STARTS_WITHIN_MS },
+      },
+      { why: "Revoked", status: { hold: { revoked: "NotStarted" } } },
+    ],
+    [
+      "ends what nobody may join any more: after the longest hold",
+      { job: running(), hold: { pods: [] }, wishes: { maxHoldMs: 10_000 } },
+      { why: "Expiring", status: { hold: { expired: true } } },
+    ],
+    [
+      "and of a Lease that cannot be renewed",
+      { job: running(), hold: { pods: [] }, spec: { renewable: false } },
+      { why: "Expiring" },
+    ],
+    [
+      "but waits for the first",
+      { job: running(), hold: { pods: [], confirmed: false }, spec: { renewable: false } },
+      { do: "wait" },
     ],
     ["and one that has expired", { job: running(), hold: { expired: true } }, { do: "suspend", ref: JOB }],
     [
@@ -271,15 +316,16 @@ describe("the arbiter", () => {
   });
 });
 
-test("a Job is read with what our own annotations say", () => {
+test("what a Job wants is read from its template, which cannot change, and of its own metadata only what konductor notes there", () => {
+  const notes = { [SUSPENDED_ANNOTATION]: "true" };
   const object = {
     metadata: {
       name: "batch",
       uid: "job-1",
-      labels: { "konductor.io/lease": "nightly" },
-      annotations: { other: "x", [SUSPENDED_ANNOTATION]: "true" },
+      labels: { [LEASE_LABEL]: "other" },
+      annotations: { [ANNOTATION.gate]: "job", ...notes },
     },
-    spec: { suspend: true },
+    spec: { suspend: true, template: { metadata: { labels: { [LEASE_LABEL]: "nightly" } } } },
     status: {
       conditions: [
         { type: "Failed", status: "False" },
@@ -287,12 +333,10 @@ test("a Job is read with what our own annotations say", () => {
       ],
     },
   };
-  expect(parseJob(object)).toMatchObject({
-    lease: "nightly",
-    suspended: true,
-    over: true,
-    annotations: { [SUSPENDED_ANNOTATION]: "true" },
-  });
+  const read = parseJob(object);
+  expect(read).toMatchObject({ lease: "nightly", labelled: true, suspended: true, over: true });
+  expect(read.annotations).toEqual(notes);
+  expect(waitsAsWhole(read)).toBe(false);
 });
 
 test("the end of a hold that a Job had leaves no pods in the status", () => {

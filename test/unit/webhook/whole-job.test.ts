@@ -20,7 +20,7 @@ describe("at its creation", () => {
     const { object, warnings } = create(job);
     expect(warnings).toEqual([]);
     expect(object.spec.suspend).toBe(true);
-    expect(object.metadata).toMatchObject(marked({ gate: "job", suspended: "true" }));
+    expect(object.metadata).toMatchObject(marked({ suspended: "true" }));
     expect(object.spec.template.metadata).toMatchObject(WHOLE);
   });
 
@@ -74,7 +74,7 @@ describe("at its creation", () => {
 it("has pods that are scheduled at once, also where it may be skipped", () => {
   const metadata = {
     ...marked({ gate: "job", "if-held": "skip" }),
-    ownerReferences: [{ kind: "Job", controller: true }],
+    ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", controller: true }],
   };
   const request = {
     uid: "u1",
@@ -108,6 +108,13 @@ describe("at an update", () => {
     expect(updateWholeJob(paused, running)).toEqual(paused);
   });
 
+  it("loses a mark that was left from before, or konductor would resume it", () => {
+    const mark = marked({ suspended: "true" });
+    const paused = ownerWith(mark, WHOLE, { suspend: true });
+    expect(updateWholeJob(paused, running)).toEqual({ ...paused, metadata: { ...mark, annotations: {} } });
+    expect(updateWholeJob(waiting, waiting)).toEqual(waiting);
+  });
+
   it("runs on", () => {
     expect(updateWholeJob(running, running)).toEqual(running);
   });
@@ -118,7 +125,6 @@ describe("at an update", () => {
       marked({ gate: "job" }, "other"),
       /^metadata\.labels\[konductor\.io\/lease\]: .*"other": .*stay "nightly"/,
     ],
-    ["its gate", marked(), /^metadata\.annotations\[konductor\.io\/gate\]: Invalid value: "": .*stay "job"/],
   ])("keeps %s", (_, metadata, sentence) => {
     expect(() => updateWholeJob({ ...running, metadata }, running)).toThrow(sentence);
   });

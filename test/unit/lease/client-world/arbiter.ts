@@ -3,19 +3,14 @@
  * step at a time, and may stop for ever, or for a while, between two of them. Each step is one call of the API server.
  */
 import { isDeepStrictEqual } from "node:util";
-import {
-  deletableAtMs,
-  type FollowUp,
-  followUps,
-  grantedStatus,
-} from "../../../../src/controller/follow-ups.ts";
+import { deletableAtMs, type FollowUp, followUps } from "../../../../src/controller/follow-ups.ts";
 import { createHoldClock } from "../../../../src/controller/hold-clock.ts";
 import { createLapseClock } from "../../../../src/controller/lapse-clock.ts";
 import { countUnrecorded } from "../../../../src/controller/unrecorded-holders.ts";
 import { createObjectCache, type ObjectCache } from "../../../../src/kube/object-cache.ts";
 import { decide } from "../../../../src/lease/decide.ts";
 import type { Decision, HoldTimers, Situation } from "../../../../src/lease/decision.ts";
-import { changeHold, holdTtlMs } from "../../../../src/lease/hold.ts";
+import { changeHold, grantedStatus, holdTtlMs } from "../../../../src/lease/hold.ts";
 import { isWaiting } from "../../../../src/lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../../src/lease/types.ts";
 import type { Clock } from "../../../../src/shared/clock.ts";

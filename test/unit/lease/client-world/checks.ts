@@ -1,8 +1,9 @@
 /** C5: what an arbiter decides, and what follows from it, comes to an end and never leads back. */
 import { isDeepStrictEqual } from "node:util";
-import { type FollowUp, followUps, grantedStatus } from "../../../../src/controller/follow-ups.ts";
+import { type FollowUp, followUps } from "../../../../src/controller/follow-ups.ts";
 import { decide } from "../../../../src/lease/decide.ts";
 import type { Situation } from "../../../../src/lease/decision.ts";
+import { grantedStatus } from "../../../../src/lease/hold.ts";
 import type { LeaseRequest } from "../../../../src/lease/types.ts";
 import { Broken } from "../world/api.ts";
 

@@ -28,6 +28,7 @@ export function waitingView({ name, uid }: TrueJob): JobView {
     resourceVersion: "",
     lease: LEASE_NAME,
     annotations: { [ANNOTATION.gate]: "job", [SUSPENDED_ANNOTATION]: "true" },
+    labelled: true,
     suspended: true,
     over: false,
   };
