@@ -28,6 +28,8 @@ export interface ProcessEnvironmentOptions {
   stream: { isTTY?: boolean; write(text: string): unknown };
   /** By how much the time of day of each replica is wrong. */
   clockOffsetsMs?: readonly [first: number, second: number];
+  /** Where replicas note their writes, and read at which one of them they are to end: see failpoint.ts. */
+  failpointDir?: string;
 }
 
 /**
@@ -38,6 +40,7 @@ export async function startProcessEnvironment({
   env,
   stream,
   clockOffsetsMs = [0, 0],
+  failpointDir,
 }: ProcessEnvironmentOptions): Promise<Environment> {
   await run(process.execPath, [join(root, "tools/build.ts")]);
   const cluster = await startCluster({ node: "none", name: "process cluster", env, log: streamLog(stream) });
@@ -89,6 +92,7 @@ export async function startProcessEnvironment({
           programPath: join(root, "dist/konductor.js"),
           healthPort,
           clockOffsetMs: clockOffsetsMs[index - 1] ?? 0,
+          failpointDir,
           logPath: join(cluster.dir, "log", `replica-${index}.log`),
           flags: [
             `--kubeconfig=${kubeconfigPath}`,

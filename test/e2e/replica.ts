@@ -8,6 +8,7 @@ import { waitFor } from "../cluster/wait.ts";
 /** One `konductor serve` as a local process. */
 export interface Replica {
   readonly identity: string;
+  /** Resolves when it is ready; one that runs is left alone. */
   start(): Promise<void>;
   /** SIGKILL; resolves when it is dead. */
   kill(): Promise<void>;
@@ -24,9 +25,12 @@ export interface ReplicaOptions {
   logPath: string;
   /** By how much its time of day is wrong. */
   clockOffsetMs: number;
+  /** See failpoint.ts. */
+  failpointDir?: string | undefined;
 }
 
 const SHIFTED_CLOCK = join(import.meta.dirname, "shifted-clock.ts");
+const FAILPOINT = join(import.meta.dirname, "failpoint.ts");
 
 export function createReplica({
   identity,
@@ -35,33 +39,50 @@ export function createReplica({
   healthPort,
   logPath,
   clockOffsetMs,
+  failpointDir,
 }: ReplicaOptions): Replica {
   let child: ChildProcess | undefined;
+  const isAlive = () => child !== undefined && child.exitCode === null && child.signalCode === null;
+
+  function ready(started: ChildProcess | undefined): Promise<void> {
+    return waitFor({
+      what: `replica ${identity} to be ready (log: ${logPath})`,
+      withinMs: 60_000,
+      holds: async () => (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).ok,
+      abort() {
+        if (started && started.exitCode !== null)
+          throw new Error(`replica ${identity} ended with ${started.exitCode}: ${logPath}`);
+      },
+    });
+  }
+
   return {
     identity,
     async start() {
+      if (isAlive()) return ready(child);
       const log = createWriteStream(logPath, { flags: "a" });
-      const shifted = clockOffsetMs === 0 ? [] : [`--import=${SHIFTED_CLOCK}`];
-      const args = [...shifted, programPath, "serve", `--identity=${identity}`, ...flags];
+      const preloads = [
+        ...(clockOffsetMs === 0 ? [] : [SHIFTED_CLOCK]),
+        ...(failpointDir ? [FAILPOINT] : []),
+      ];
+      const args = [
+        ...preloads.map((path) => `--import=${path}`),
+        programPath,
+        "serve",
+        `--identity=${identity}`,
+        ...flags,
+      ];
       const started = spawn(process.execPath, args, {
         stdio: ["ignore", "pipe", "pipe"],
-        env: { CLOCK_OFFSET_MS: String(clockOffsetMs) },
+        env: { CLOCK_OFFSET_MS: String(clockOffsetMs), FAILPOINT_DIR: failpointDir },
       });
       started.stdout.pipe(log, { end: false });
       started.stderr.pipe(log, { end: false });
       child = started;
-      await waitFor({
-        what: `replica ${identity} to be ready (log: ${logPath})`,
-        withinMs: 60_000,
-        holds: async () => (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).ok,
-        abort() {
-          if (started.exitCode !== null)
-            throw new Error(`replica ${identity} ended with ${started.exitCode}: ${logPath}`);
-        },
-      });
+      await ready(started);
     },
     async kill() {
-      if (!child || child.exitCode !== null || child.signalCode !== null) return;
+      if (!child || !isAlive()) return;
       const exited = once(child, "exit");
       child.kill("SIGKILL");
       await exited;

@@ -6,6 +6,7 @@ import { foreignHands } from "./scenarios/foreign-hands.ts";
 import { jobFeatures } from "./scenarios/job-features.ts";
 import { keeperTroubles } from "./scenarios/keeper-troubles.ts";
 import { kubernetesEnds } from "./scenarios/kubernetes-ends.ts";
+import { limitedHolds } from "./scenarios/limited-holds.ts";
 import { limitedWaiting } from "./scenarios/limited-waiting.ts";
 import { longOutages } from "./scenarios/long-outages.ts";
 import { lostNodes } from "./scenarios/lost-nodes.ts";
@@ -44,6 +45,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...scheduling,
   ...skipping,
   ...limitedWaiting,
+  ...limitedHolds,
   ...jobFeatures,
   ...wholeJobs,
   ...tokenFile,

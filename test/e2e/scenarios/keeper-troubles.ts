@@ -6,7 +6,7 @@ import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import { KEEPER_CONTAINER } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
-import { toBootMs } from "../boot-time.ts";
+import { bootMs, toBootMs } from "../boot-time.ts";
 import type { Environment, Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
 import { HANDED_ON_WITHIN_MS, handover, holdBefore } from "../handover.ts";
@@ -70,6 +70,45 @@ export const keeperTroubles: readonly Scenario[] = [
       expect(await stage.runs("old", 2)).toHaveLength(2);
     },
   },
+  ...DOWN.map(
+    ({ what, details }): Scenario => ({
+      name: `a pod that ${what} and whose keeper's image is gone is deleted, and the next one runs when main has ended`,
+      row: "keeper down past the ttl",
+      isMeasured: true,
+      needsKubelet: "the process node has no images",
+      timeoutMs: 180_000,
+      async run(environment) {
+        const stage = await setStage(environment, "imageless", { ttl: "15s" });
+        await holdBefore(stage, { ...details, onTerm: { afterSeconds: STOPS_AFTER_SECONDS } });
+        const patch = {
+          spec: { initContainers: [{ name: KEEPER_CONTAINER, image: "konductor.test/missing:1" }] },
+        };
+        await environment.kubectl(
+          "-n",
+          stage.namespace,
+          "patch",
+          "pod",
+          "old",
+          `--patch=${JSON.stringify(patch)}`,
+        );
+        const patchedMs = bootMs();
+        const { old, next } = await handover(stage);
+        const told = (await stage.journal.entries()).find(({ event }) => event === "term");
+        expectWithin(environment, {
+          what: `a pod that ${what}: from the loss of its keeper's image to main's SIGTERM`,
+          measuredMs: (told?.atMs ?? Number.NaN) - patchedMs,
+          // The keeper lives on until its kubelet has seen the patch.
+          boundMs: TTL_MS + EXPIRY_ALLOWANCE_MS + 2 * TOLD_WITHIN_MS,
+        });
+        expect(old.ended).toBe(true);
+        expectWithin(environment, {
+          what: `a pod that ${what}: from the end of the main without a keeper to the next one`,
+          measuredMs: next.fromMs - old.toMs,
+          boundMs: HANDED_ON_WITHIN_MS,
+        });
+      },
+    }),
+  ),
   ...DOWN.map(
     ({ what, outcome, details }): Scenario => ({
       name: `a pod that ${what} and whose keeper is killed again and again ${outcome}, and the next one runs when main has ended`,

@@ -8,6 +8,9 @@ import { type Bundle, buildBundle, podEnv, type RunningProcess, startNode } from
 import { type Certificate, selfSigned } from "./certificates.ts";
 import { json, type ScriptedServer, scriptedServer, silent, stream } from "./scripted-server.ts";
 
+const HOUR_MS = 3_600_000;
+const SHIFTED_CLOCK = join(import.meta.dirname, "../../e2e/shifted-clock.ts");
+
 const LEASE = "nightly-report";
 const WAITING = { state: "waiting", position: 1, of: 1, holder: "report-x7k2p" };
 
@@ -107,12 +110,20 @@ test("gate, keeper, a keeper killed with -9, its successor, preStop, SIGTERM: on
   expect(body["sincePreStopMs"]).toBeLessThan(5_000);
 });
 
-test("a keeper whose server goes silent exits 75 at ttl minus stop; the next gate reports the hold as lost", async () => {
+/** Between the gate and its keeper the time of day of their node is set. */
+test.each([
+  ["exits 75 at ttl minus stop; the next gate reports the hold as lost", 0],
+  ["does so on a node whose clock is set back by an hour", -HOUR_MS],
+  ["does so on a node whose clock is put forward by an hour", HOUR_MS],
+])("a keeper whose server goes silent %s", async (_, offsetMs) => {
   serve(3_000);
   expect(await start("gate").exit).toBe(EXIT.done);
   const confirmedMs = (await server.received(PATH.renew)).atMs;
   server.play(PATH.renew, silent);
-  const keeper = start("keep");
+  const keeper = start("keep", {
+    NODE_OPTIONS: `--import=${SHIFTED_CLOCK}`,
+    CLOCK_OFFSET_MS: String(offsetMs),
+  });
   expect(await keeper.exit).toBe(EXIT.fenced);
   const lastedMs = performance.now() - confirmedMs;
   expect(lastedMs).toBeGreaterThan(1_500);

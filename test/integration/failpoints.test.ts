@@ -1,0 +1,96 @@
+/**
+ * konductor dies between two writes, at each place there is: a pod, a whole Job and another pod take turns, and the replica that makes a
+ * write ends before it learns of the answer. Nobody runs beside another, nobody is forgotten, no token is used twice.
+ */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { ANNOTATION } from "../../src/shared/names.ts";
+import { waitFor } from "../cluster/wait.ts";
+import type { Environment } from "../e2e/environment.ts";
+import { overlaps } from "../e2e/journal.ts";
+import { startProcessEnvironment } from "../e2e/process-environment.ts";
+import { setStage } from "../e2e/stage.ts";
+import { job } from "../e2e/workload.ts";
+
+const NEVER = 0;
+const TURNS = ["old", "whole", "next"];
+/** A step may be one that is not always there: a count of waiters, an answer that came late. */
+const SPARE_STEPS = 2;
+
+let environment: Environment;
+let dir: string;
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "konductor-failpoints-"));
+  await setFailpoint(NEVER);
+  environment = await startProcessEnvironment({
+    env: inject("cluster").env,
+    stream: process.stderr,
+    failpointDir: dir,
+  });
+});
+afterAll(async () => {
+  await environment?.stop();
+  await rm(dir, { recursive: true, force: true });
+});
+
+async function setFailpoint(number: number): Promise<void> {
+  await writeFile(join(dir, "writes"), "");
+  await writeFile(join(dir, "end-at"), String(number));
+}
+
+async function countWrites(): Promise<number> {
+  return (await readFile(join(dir, "writes"), "utf8")).split("\n").length - 1;
+}
+
+/** Plays the turns with the death of a replica at write `number`; resolves with how many writes there were. */
+async function play(number: number): Promise<number> {
+  const stage = await setStage(environment, "steps", { ttl: "1m" });
+  const { namespace, journal } = stage;
+  await setFailpoint(number);
+  const brief = { namespace, lease: "steps", journal, runsForSeconds: 0.5 };
+  // What is not admitted at this moment is applied again, as people do.
+  const apply = (object: object) =>
+    waitFor({
+      what: "what was applied to be admitted",
+      withinMs: 30_000,
+      async holds() {
+        await environment.konductor.start();
+        await environment.kubectl.withObject(object, "apply");
+        return true;
+      },
+    });
+  await stage.apply("old", { runsForSeconds: 0.5 });
+  await apply(job({ ...brief, name: "whole", annotations: { [ANNOTATION.gate]: "job" } }));
+  const finished = async () => (await journal.runs()).filter(({ ended }) => ended).length === TURNS.length;
+  await stage.apply("next", { runsForSeconds: 0.5 }).catch(() => undefined);
+  await waitFor({
+    what: `all to have run, with konductor's death at write ${number}`,
+    withinMs: 90_000,
+    async holds() {
+      // Whatever runs it starts it again.
+      await environment.konductor.start();
+      const runs = await journal.runs();
+      if (!runs.some(({ by }) => by === "next")) await stage.apply("next", { runsForSeconds: 0.5 });
+      return finished();
+    },
+  });
+  const { status } = await stage.atRest();
+  const runs = (await journal.runs()).toSorted((a, b) => a.fromMs - b.fromMs);
+  expect(overlaps(runs)).toEqual([]);
+  expect(runs.map(({ by }) => by.replace(/-.*/, "")).toSorted()).toEqual(TURNS.toSorted());
+  const tokens = status.history.map(({ token }) => token);
+  expect(tokens).toEqual([...new Set(tokens)].toSorted((a, b) => b - a));
+  return countWrites();
+}
+
+test("at every write there is", { timeout: 900_000 }, async () => {
+  const count = await play(NEVER);
+  expect(count).toBeGreaterThan(10);
+  for (let number = 1; number <= count + SPARE_STEPS; number++) {
+    const before = performance.now();
+    await play(number);
+    process.stderr.write(`failpoint ${number} of ${count}: ${Math.round(performance.now() - before)} ms\n`);
+  }
+});
