@@ -1,7 +1,8 @@
 /**
  * Judges a history. It proves, as far as both witnesses saw, that
- * - no two mains of one klease ran at once, those that were killed included, and none was granted while another main lived;
- * - every main ran under a hold of its own pod, and no hold was given twice;
+ * - no two mains of one klease ran at once, but for pods of one Job under one hold, those that were killed included, and none was granted
+ *   while another main lived;
+ * - every main ran under a hold of its own pod or of its pod's Job, and no hold was given twice;
  * - tokens rose with every grant, and none went unseen;
  * - every Job completed, its mains having run to their end, or failed after a fault that may have been the cause.
  *
@@ -82,16 +83,20 @@ export function checkHistory(history: History): Verdict {
  */
 function withToken(run: WorkloadRun, grants: readonly Grant[]): WorkloadRun {
   if (run.token !== undefined) return run;
-  const own = grants.findLast(({ holder, acquiredMs }) => holder === run.by && acquiredMs <= run.fromMs);
+  const own = grants.findLast((each) => isUnder(run, each) && each.acquiredMs <= run.fromMs);
   const isOver = own?.endedMs !== undefined && own.endedMs < run.fromMs;
   return own && !isOver ? { ...run, token: own.token } : run;
 }
 
 function findOverlaps(runs: readonly WorkloadRun[]): string[] {
-  return overlaps(runs).map(([a, b]) => {
-    const togetherMs = Math.min(a.toMs, b.toMs) - Math.max(a.fromMs, b.fromMs);
-    return `${nameOf(a)} and ${nameOf(b)} ran together for ${Math.round(togetherMs)} ms from ${at(b.fromMs)} on`;
-  });
+  const isShared = ([a, b]: [WorkloadRun, WorkloadRun]) =>
+    a.token !== undefined && a.token === b.token && a.by !== b.by;
+  return overlaps(runs)
+    .filter((pair) => !isShared(pair))
+    .map(([a, b]) => {
+      const togetherMs = Math.min(a.toMs, b.toMs) - Math.max(a.fromMs, b.fromMs);
+      return `${nameOf(a)} and ${nameOf(b)} ran together for ${Math.round(togetherMs)} ms from ${at(b.fromMs)} on`;
+    });
 }
 
 function findBadTokens(grants: readonly Grant[]): string[] {
@@ -121,7 +126,7 @@ function findBadTokens(grants: readonly Grant[]): string[] {
 function findUnheld(runs: readonly WorkloadRun[], grants: readonly Grant[]): string[] {
   return runs.flatMap((run) => {
     if (run.token === undefined) return [`${nameOf(run)} ran from ${at(run.fromMs)} on without a hold`];
-    const grant = grants.find(({ token, holder }) => token === run.token && holder === run.by);
+    const grant = grants.find((each) => each.token === run.token && isUnder(run, each));
     if (!grant) return [`${nameOf(run)} ran from ${at(run.fromMs)} on, and was never granted that token`];
     if (run.fromMs < grant.acquiredMs - CLOCK_SLACK_MS)
       return [
@@ -160,8 +165,13 @@ function mayHaveFailed({ pods, fromMs, toMs }: FaultRecord, job: JobRecord): boo
   return fromMs <= (job.endedMs ?? Number.POSITIVE_INFINITY) && toMs + EFFECT_LASTS_MS >= job.createdMs;
 }
 
+/** Whether its pod, or the Job of its pod, was granted. */
+function isUnder({ by }: WorkloadRun, { holder }: Grant): boolean {
+  return holder === by || isPodOf(by, { name: holder });
+}
+
 /** The Job controller adds five characters. */
-function isPodOf(pod: string, { name }: JobRecord): boolean {
+function isPodOf(pod: string, { name }: Pick<JobRecord, "name">): boolean {
   return pod.startsWith(`${name}-`) && pod.length === name.length + 6;
 }
 

@@ -1,6 +1,8 @@
 /** How each fault is done to a cluster, and undone. */
+
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICES } from "../../src/kube/resources.ts";
+import { podsOf } from "../../src/lease/hold.ts";
 import { record, text } from "../../src/shared/json.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER, SERVICE_NAME, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import type { Cluster, ControlPlaneProcessName, KubeletNode, NodeProcessName } from "../cluster/cluster.ts";
@@ -93,7 +95,9 @@ export async function createStrikes(
   const holderNames = (isOf: (lease: string) => boolean = () => true) =>
     watch.leases.store
       .list()
-      .flatMap(({ name, status }) => (status.hold && isOf(name) ? [status.hold.holder] : []));
+      .flatMap(({ name, status }) =>
+        status.hold && isOf(name) ? podsOf(status.hold).map((pod) => pod.name) : [],
+      );
   const holders = (isOf?: (lease: string) => boolean) => {
     const names = holderNames(isOf);
     return watch.pods.store.list().filter(({ name }) => names.includes(name));

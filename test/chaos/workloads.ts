@@ -23,6 +23,8 @@ export const LEASE_PLANS: readonly LeasePlan[] = [
 ];
 const CREATED_TTL = "15s";
 const LANES_OF_EACH = 4;
+/** Which of them. */
+const WHOLE_LANE = 1;
 
 export function leaseObjects(namespace: string): object[] {
   return LEASE_PLANS.flatMap(({ name, spec }) =>
@@ -34,6 +36,8 @@ export function leaseObjects(namespace: string): object[] {
 export interface Lane {
   name: string;
   lease: LeasePlan;
+  /** Its Jobs wait and hold as a whole, and have two pods side by side. */
+  isWhole: boolean;
   completions: number;
   runsForSeconds: number;
   restartPolicy: "Never" | "OnFailure";
@@ -54,7 +58,8 @@ export function planLanes(random: Random): Lane[] {
       return {
         name: `${lease.name}-${index + 1}`,
         lease,
-        completions: random.percent(25) ? 2 : 1,
+        isWhole: index === WHOLE_LANE,
+        completions: index === WHOLE_LANE || random.percent(25) ? 2 : 1,
         // One long one for each klease, so that faults meet holders.
         runsForSeconds: index === 0 ? random.between(15, 30) : random.between(20, 80) / 10,
         restartPolicy,
@@ -84,13 +89,14 @@ const KEPT_FOR_SECONDS = 120;
 const TRIES = 1_000;
 
 export function laneJob(lane: Lane, { namespace, journal, generation, guard }: LaneJob) {
-  const { name, lease, completions, restartPolicy, priority } = lane;
+  const { name, lease, isWhole, completions, restartPolicy, priority } = lane;
   const annotations = {
     [ANNOTATION.tokenFile]: LEASE_DIR,
     ...(!lease.spec && { [ANNOTATION.ttl]: CREATED_TTL }),
     ...(priority !== undefined && { [ANNOTATION.priority]: String(priority) }),
+    ...(isWhole && { [ANNOTATION.gate]: "job" }),
   };
-  const { lease: _, priority: __, ...main } = lane;
+  const { lease: _, priority: __, isWhole: ___, ...main } = lane;
   const labelled = {
     lease: lease.name,
     annotations,

@@ -50,8 +50,8 @@ export function createReplica({
       withinMs: 60_000,
       holds: async () => (await fetch(`http://127.0.0.1:${healthPort}/readyz`)).ok,
       abort() {
-        if (started && started.exitCode !== null)
-          throw new Error(`replica ${identity} ended with ${started.exitCode}: ${logPath}`);
+        const end = started?.exitCode ?? started?.signalCode ?? undefined;
+        if (end !== undefined) throw new Error(`replica ${identity} ended with ${end}: ${logPath}`);
       },
     });
   }

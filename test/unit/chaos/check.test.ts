@@ -228,3 +228,25 @@ describe("liveness", () => {
     expect(broken({ ...three, leftovers: [{ lease: LEASE, holder: "job-2-abcde" }] })).toEqual(["liveness"]);
   });
 });
+
+describe("pods of a Job that holds as a whole", () => {
+  /** The first hold is the Job's, and another pod of it runs beside its first one. */
+  function shared(second: Partial<History["runs"][number]> = {}): History {
+    const whole = change(three, "sightings", (sighting) =>
+      sighting.token === first.token ? { ...sighting, holder: "job-0" } : sighting,
+    );
+    return { ...whole, runs: [...whole.runs, { ...first, by: "job-0-fghij", ...second }] };
+  }
+
+  test("may run side by side under its hold", () => {
+    expect(broken(shared())).toEqual([]);
+  });
+
+  test("may not outlive it", () => {
+    expect(broken(shared({ toMs: second.toMs }))).toEqual(["overlap", "early grant"]);
+  });
+
+  test("do not run under the hold of another one", () => {
+    expect(broken(shared({ by: "job-1-fghij" }))).toEqual(["no hold"]);
+  });
+});
