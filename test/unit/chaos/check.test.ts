@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { checkHistory, type Rule } from "../../chaos/check.ts";
-import type { History } from "../../chaos/history.ts";
+import type { History, WorkloadRun } from "../../chaos/history.ts";
 import { historyOf, LEASE, TURN, turns } from "./samples.ts";
 
 /** The rules that a history breaks, each once. */
@@ -231,22 +231,22 @@ describe("liveness", () => {
 
 describe("pods of a Job that holds as a whole", () => {
   /** The first hold is the Job's, and another pod of it runs beside its first one. */
-  function shared(second: Partial<History["runs"][number]> = {}): History {
+  function shared(run: WorkloadRun, sibling: Partial<WorkloadRun> = {}): History {
     const whole = change(three, "sightings", (sighting) =>
-      sighting.token === first.token ? { ...sighting, holder: "job-0" } : sighting,
+      sighting.token === run.token ? { ...sighting, holder: "job-0" } : sighting,
     );
-    return { ...whole, runs: [...whole.runs, { ...first, by: "job-0-fghij", ...second }] };
+    return { ...whole, runs: [...whole.runs, { ...run, by: "job-0-fghij", ...sibling }] };
   }
 
   test("may run side by side under its hold", () => {
-    expect(broken(shared())).toEqual([]);
+    expect(broken(shared(first))).toEqual([]);
   });
 
   test("may not outlive it", () => {
-    expect(broken(shared({ toMs: second.toMs }))).toEqual(["overlap", "early grant"]);
+    expect(broken(shared(first, { toMs: second.toMs }))).toEqual(["overlap", "early grant"]);
   });
 
   test("do not run under the hold of another one", () => {
-    expect(broken(shared({ by: "job-1-fghij" }))).toEqual(["no hold"]);
+    expect(broken(shared(first, { by: "job-1-fghij" }))).toEqual(["no hold"]);
   });
 });
