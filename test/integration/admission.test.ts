@@ -229,9 +229,9 @@ describe("kubectl shows", () => {
       '[konductor.io/lease]: Invalid value: "My_Lease"',
     ],
     [
-      "what is not brought yet",
-      job("bad", annotated("gate", "job")),
-      "is not supported by this version of konductor; allowed: init",
+      "a pod that waits for a Job which it has not",
+      pod("bad", annotated("gate", "job")),
+      "only a Job can wait as a whole; init or scheduling is allowed",
     ],
     [
       "a name clash",
