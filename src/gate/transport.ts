@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
+import { hostLookup } from "./host-lookup.ts";
 import type { Address } from "./route.ts";
 
 export interface Call {
@@ -33,6 +34,8 @@ export type Transport = (call: Call) => Promise<Answer>;
 
 /** A longer pause than this asked for by a server is a mistake: nobody would wait for it knowingly. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
+
+const LOOKUP = hostLookup();
 
 /** HTTPS with connections that are kept alive, each verified against the address's bundle and server name. */
 export function httpsTransport(clock: Clock): Transport {
@@ -95,6 +98,7 @@ function optionsOf({ address, path, bearerToken }: Call, body: string): RequestO
     port: url.port || 443,
     path,
     servername: address.serverName,
+    lookup: LOOKUP,
     ca: address.ca,
     headers: {
       authorization: `Bearer ${bearerToken}`,

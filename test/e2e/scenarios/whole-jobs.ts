@@ -363,8 +363,9 @@ export const wholeJobs: readonly Scenario[] = [
   },
   {
     name: "gate: job: a klease that is deleted while a Job holds it is granted again only when that Job's pods have ended",
+    timeoutMs: 180_000,
     async run(environment) {
-      const stage = await setJobStage(environment, "gone");
+      const stage = await setJobStage(environment, "gone", "15s");
       await stage.create("old", { onTerm: { afterSeconds: 2 } }, { parallelism: 2, completions: 2 });
       const { token } = await stage.heldBy("old", 2);
       await stage.runsOf("old", 2);
