@@ -1,9 +1,9 @@
 import type { Caches } from "../kube/caches.ts";
 import type { HolderWishes, Situation } from "../lease/decision.ts";
-import { isPast, isProven, lastSeen } from "../lease/evidence.ts";
+import { isPast, isProven, lastSeen, wasStarted } from "../lease/evidence.ts";
 import type { JobView } from "../lease/job.ts";
 import { membersOf } from "../lease/judge-job.ts";
-import { hasStarted, type PodView } from "../lease/pod.ts";
+import type { PodView } from "../lease/pod.ts";
 import { DEFAULT_START_TIMEOUT_MS, readSettings } from "../lease/settings.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -51,10 +51,9 @@ function stateOf(hold: Hold, evidenceOf: Situation["evidenceOf"]): HolderState {
     ? membersOf({ evidenceOf }, hold).map(({ evidence }) => evidence)
     : [evidenceOf(hold.ref)];
   const running = known.filter((evidence) => !isProven(evidence, hold.token));
-  const isStarted = (pod: PodView | undefined) => pod !== undefined && hasStarted(pod, hold.token);
   return {
     isEnding: running.every((known) => lastSeen(known)?.deletionMs !== undefined || isPast(known)),
-    isIdle: !running.some((known) => isStarted(lastSeen(known))),
+    isIdle: !running.some((known) => wasStarted(known, hold.token)),
   };
 }
 

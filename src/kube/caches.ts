@@ -1,4 +1,5 @@
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
+import { podsOf } from "../lease/hold.ts";
 import { type JobView, parseJob } from "../lease/job.ts";
 import { type PodView, parsePod } from "../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
@@ -33,7 +34,7 @@ export function createCaches(deps: { client: KubeClient; clock: Clock; logger: L
       resource: LEASES,
       parse: parseLease,
       indexers: {
-        [BY_NODE]: ({ status: { hold } }) => [hold?.ref, ...(hold?.pods ?? [])].map((ref) => ref?.node),
+        [BY_NODE]: ({ status: { hold } }) => hold && podsOf(hold).map(({ node }) => node),
       },
     }),
     requests: createReflector({

@@ -109,7 +109,11 @@ function parseHold(status: Record<string, unknown>, conditions: readonly Conditi
     unreachable: isTrue("HolderUnreachable") !== undefined,
     ...defined({ gateRun: text(status["gateRun"]), renewTimeMs: timeMs(status["renewTime"]) }),
     ...(isRevokeReason(revoked) && { revoked }),
-    ...(ref.kind === "Job" && { pods: list(status["holderPods"]).map(parseHolderPod).filter(isThere) }),
+    ...(ref.kind === "Job" && {
+      pods: list(status["holderPods"])
+        .map(parseHolderPod)
+        .filter((pod) => pod !== undefined),
+    }),
   };
 }
 
@@ -156,8 +160,6 @@ function parseHolderPod(value: unknown): HolderPod | undefined {
     }
   );
 }
-
-const isThere = <T>(value: T | undefined): value is T => value !== undefined;
 
 function parseCondition(value: unknown): Condition {
   const condition = record(value);

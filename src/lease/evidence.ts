@@ -1,5 +1,5 @@
 import { canUseJob, isJobOver, type JobView } from "./job.ts";
-import { canUseGrant, isGuarded, type PodView, provesMainEnded, sinceRun } from "./pod.ts";
+import { canUseGrant, hasStarted, isGuarded, type PodView, provesMainEnded, sinceRun } from "./pod.ts";
 
 /**
  * What is known of a claimant, which is a pod or a Job.
@@ -64,6 +64,12 @@ export function mayStartPods(evidence: Evidence): boolean {
 /** The last version of the pod that was seen, if any. */
 export function lastSeen(evidence: Evidence): PodView | undefined {
   return evidence.is === "present" ? evidence.pod : evidence.is === "gone" ? evidence.last : undefined;
+}
+
+/** Whether its main was seen to have started, as far as start-timeout asks. */
+export function wasStarted(evidence: Evidence, token: number): boolean {
+  const pod = lastSeen(evidence);
+  return pod !== undefined && hasStarted(pod, token);
 }
 
 /** Whether a keeper that could stop main was there when the pod was last seen. */

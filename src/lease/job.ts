@@ -3,7 +3,8 @@
  * which cannot change: on its metadata anybody may write at any time, and a Job that is not meant to wait must never be suspended.
  */
 import { defined, flag, list, record, text, textMap, timeMs } from "../shared/json.ts";
-import { ANNOTATION, GROUP, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import { ANNOTATION, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import { ownAnnotations } from "./pod.ts";
 
 export interface JobView {
   namespace: string;
@@ -35,16 +36,13 @@ export function parseJob(object: unknown): JobView {
   const metadata = record(job["metadata"]);
   const conditions = list(record(job["status"])["conditions"]).map(record);
   const template = record(record(record(job["spec"])["template"])["metadata"]);
-  const wishes = Object.entries(textMap(template["annotations"])).filter(([name]) =>
-    name.startsWith(`${GROUP}/`),
-  );
   const notes = Object.entries(textMap(metadata["annotations"])).filter(([name]) => NOTES.includes(name));
   return {
     namespace: text(metadata["namespace"]) ?? "",
     name: text(metadata["name"]) ?? "",
     uid: text(metadata["uid"]) ?? "",
     resourceVersion: text(metadata["resourceVersion"]) ?? "",
-    annotations: Object.fromEntries([...wishes, ...notes]),
+    annotations: { ...ownAnnotations(template["annotations"]), ...Object.fromEntries(notes) },
     labelled: textMap(metadata["labels"])[LEASE_LABEL] !== undefined,
     suspended: flag(record(job["spec"])["suspend"]) ?? false,
     over: conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True"),

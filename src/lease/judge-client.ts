@@ -23,7 +23,7 @@ export function judgeClient(situation: Situation, hold: Hold): Verdict {
 }
 
 /** Its client has asked for a renewal, or confirms the grant. A refusal is an answer too, and renews nothing. */
-export function renewClient({ lease, nowMs }: Situation, hold: Hold, request: LeaseRequest): Write {
+function renewClient({ lease, nowMs }: Situation, hold: Hold, request: LeaseRequest): Write {
   const { renewTimeMs } = request.spec;
   const renewal = {
     uid: hold.ref.uid,

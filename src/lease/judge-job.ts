@@ -17,11 +17,10 @@ import {
   step,
   type Verdict,
 } from "./decision.ts";
-import { type Evidence, isProven, lastSeen, sinceGateRun } from "./evidence.ts";
+import { type Evidence, isProven, sinceGateRun, wasStarted } from "./evidence.ts";
 import { forcedRelease, mayJoin } from "./hold.ts";
 import { isJobOver, isSuspendedByUser } from "./job.ts";
 import { isDeletable, isSeenRunning, judgeExpired, judgeSilence, renewUnanswered } from "./judge-pod.ts";
-import { hasStarted } from "./pod.ts";
 import type { EndReason, Hold, HolderPod } from "./types.ts";
 
 interface Member {
@@ -49,7 +48,7 @@ export function judgeJob(situation: Situation, hold: Hold): Verdict {
   }
   if (job && isSuspendedByUser(job)) return judgeStopped(situation, hold, left, "Suspended", false);
   if (job?.suspended) return step({ do: "resume", ref: hold.ref, forMs: LOOK_AGAIN_MS });
-  const isAtWork = left.some(({ evidence }) => isStarted(evidence, hold.token));
+  const isAtWork = left.some(({ evidence }) => wasStarted(evidence, hold.token));
   const startsInMs = isAtWork
     ? Number.POSITIVE_INFINITY
     : situation.wishes.startTimeoutMs - situation.timers.idleForMs;
@@ -102,11 +101,6 @@ function judgeExpiredPods(situation: Situation, hold: Hold, left: readonly Membe
   }
   if (!isWaiting) return over("Expired");
   return step({ do: "wait", ...(forMs !== undefined && { forMs }) });
-}
-
-function isStarted(evidence: Evidence, token: number): boolean {
-  const seen = lastSeen(evidence);
-  return seen !== undefined && hasStarted(seen, token);
 }
 
 function withPods(situation: Situation, left: readonly Member[]): Decision {

@@ -140,7 +140,7 @@ export function judgeExpired(situation: Situation, hold: Hold, evidence: Evidenc
   return step(change(situation, { unreachable: true }, "HolderUnreachable"));
 }
 
-export function policyFor({ lease, wishes }: Situation, hold: Hold, evidence: Evidence): HandoverPolicy {
+function policyFor({ lease, wishes }: Situation, hold: Hold, evidence: Evidence): HandoverPolicy {
   const isBounded = wishes.continueOnLoss || canFence(hold, evidence);
   return lease.spec.handoverPolicy ?? (isBounded ? "AfterExpiry" : "AfterTermination");
 }
@@ -149,7 +149,7 @@ export function policyFor({ lease, wishes }: Situation, hold: Hold, evidence: Ev
  * Whether its keeper can stop it in time: not if it was seen down, since on a node that is cut off main may then run for ever. Once
  * that was said in the status it stays so, also when the pod that showed it is gone.
  */
-export function canFence(hold: Hold, evidence: Evidence): boolean {
+function canFence(hold: Hold, evidence: Evidence): boolean {
   return (
     hold.ref.selfFencing === true &&
     !hold.unreachable &&
@@ -158,12 +158,12 @@ export function canFence(hold: Hold, evidence: Evidence): boolean {
 }
 
 /** How long after the expiry a fence may still be going on: a keeper that was there all the time has fenced before it. */
-export function lateFenceMs(evidence: Evidence, token: number): number {
+function lateFenceMs(evidence: Evidence, token: number): number {
   const pod = lastSeen(evidence);
   return !pod || hasKeptSinceGate(pod, token) ? 0 : pod.stopMs + TERMINATION_ALLOWANCE_MS;
 }
 
-export const isTerminating = (evidence: Evidence) => lastSeen(evidence)?.deletionMs !== undefined;
+const isTerminating = (evidence: Evidence) => lastSeen(evidence)?.deletionMs !== undefined;
 export const isDeletable = (evidence: Evidence) => evidence.is === "present" && !isTerminating(evidence);
 
-export const deletePod = ({ ref }: Hold): Decision => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });
+const deletePod = ({ ref }: Hold): Decision => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });

@@ -123,8 +123,8 @@ function owningJob(metadata: Record<string, unknown>): PodView["job"] {
   return name === undefined || uid === undefined ? undefined : { name, uid };
 }
 
-/** Ours alone: a pod may carry 256 KiB of others'. */
-function ownAnnotations(value: unknown): Record<string, string> {
+/** Ours alone: an object may carry 256 KiB of others'. */
+export function ownAnnotations(value: unknown): Record<string, string> {
   const own = Object.entries(textMap(value)).filter(([name]) => name.startsWith(`${GROUP}/`));
   return Object.fromEntries(own);
 }

@@ -9,6 +9,7 @@ import type {
   PodTemplate,
   TemplateOwner,
 } from "../../../src/webhook/admission/objects.ts";
+import type { AdmissionRequest } from "../../../src/webhook/admission/review.ts";
 
 export const NAMESPACE = "team-a";
 export const NOW_MS = Date.parse("2026-03-01T12:00:00.250Z");
@@ -75,4 +76,19 @@ export function cronJobWith(
   spec: Partial<TemplateOwner["spec"]> = {},
 ): CronJob {
   return { metadata, spec: { schedule: "* * * * *", jobTemplate: ownerWith({}, template, spec) } };
+}
+
+/** What the API server asks when alice creates a pod. */
+export function requestWith(request: Partial<AdmissionRequest> = {}): AdmissionRequest {
+  return {
+    uid: "u1",
+    kind: "/Pod",
+    subResource: "",
+    operation: "CREATE",
+    namespace: NAMESPACE,
+    username: "alice",
+    object: podWith(),
+    oldObject: undefined,
+    ...request,
+  };
 }

@@ -1,24 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { mutate } from "../../../src/webhook/admission/mutate.ts";
 import type { AdmissionRequest } from "../../../src/webhook/admission/review.ts";
-import { contextWith, cronJobWith, MAIN, marked, NAMESPACE, ownerWith, podWith } from "./fixtures.ts";
+import { contextWith, cronJobWith, MAIN, marked, ownerWith, podWith, requestWith } from "./fixtures.ts";
 
 const CONTEXT = contextWith();
 
-function answer(request: Partial<AdmissionRequest>) {
-  const whole = {
-    uid: "u1",
-    kind: "/Pod",
-    subResource: "",
-    operation: "CREATE",
-    namespace: NAMESPACE,
-    username: "alice",
-    object: podWith(),
-    oldObject: undefined,
-    ...request,
-  };
-  return mutate(whole, CONTEXT);
-}
+const answer = (request: Partial<AdmissionRequest>) => mutate(requestWith(request), CONTEXT);
 
 const ALLOWED = { uid: "u1", allowed: true };
 const BAD = ownerWith(marked(), marked({ ttl: "1" }));

@@ -5,11 +5,14 @@ import { accountName } from "../../../src/shared/names.ts";
 import { mutate } from "../../../src/webhook/admission/mutate.ts";
 import type { TemplateOwner } from "../../../src/webhook/admission/objects.ts";
 import { createJob, warnOwner } from "../../../src/webhook/admission/owners.ts";
+import type { AdmissionRequest } from "../../../src/webhook/admission/review.ts";
 import { isWholeJob, suspended, updateWholeJob } from "../../../src/webhook/admission/whole-job.ts";
-import { contextWith, marked, NAMESPACE, ownerWith, podWith } from "./fixtures.ts";
+import { contextWith, marked, NAMESPACE, ownerWith, podWith, requestWith } from "./fixtures.ts";
 
 const WHOLE = marked({ gate: "job" });
 const OURS = "konductor.io/suspended";
+const update = (request: Partial<AdmissionRequest>) =>
+  mutate(requestWith({ kind: "batch/Job", operation: "UPDATE", ...request }), contextWith());
 const create = (job: TemplateOwner) => createJob(job, NAMESPACE, contextWith());
 
 describe("at its creation", () => {
@@ -76,18 +79,7 @@ it("has pods that are scheduled at once, also where it may be skipped", () => {
     ...marked({ gate: "job", "if-held": "skip" }),
     ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", controller: true }],
   };
-  const request = {
-    uid: "u1",
-    kind: "/Pod",
-    subResource: "",
-    operation: "CREATE",
-    namespace: NAMESPACE,
-    username: "alice",
-  };
-  const { patch = "" } = mutate(
-    { ...request, object: podWith({}, metadata), oldObject: undefined },
-    contextWith(),
-  );
+  const { patch = "" } = mutate(requestWith({ object: podWith({}, metadata) }), contextWith());
   const patched = Buffer.from(patch, "base64").toString();
   expect(patched).toContain("konductor-gate");
   expect(patched).not.toContain("schedulingGates");
@@ -133,31 +125,13 @@ describe("at an update", () => {
     ["konductor", accountName("konductor-system"), undefined],
     ["anybody else", "alice", "JSONPatch"],
   ])("resumed by %s", (_, username, patchType) => {
-    const request = {
-      uid: "u1",
-      kind: "batch/Job",
-      subResource: "",
-      operation: "UPDATE",
-      namespace: NAMESPACE,
-      username,
-    };
-    const answer = mutate({ ...request, object: running, oldObject: waiting }, contextWith());
+    const answer = update({ username, object: running, oldObject: waiting });
     expect(record(answer)["patchType"]).toBe(patchType);
   });
 
   it("is denied without its label", () => {
     const { metadata: _, ...bare } = running;
-    const request = {
-      uid: "u1",
-      kind: "batch/Job",
-      subResource: "",
-      operation: "UPDATE",
-      namespace: NAMESPACE,
-      username: "alice",
-    };
-    expect(mutate({ ...request, object: bare, oldObject: running }, contextWith())).toMatchObject({
-      allowed: false,
-    });
+    expect(update({ object: bare, oldObject: running })).toMatchObject({ allowed: false });
     expect(isWholeJob(running)).toBe(true);
   });
 });

@@ -15,19 +15,14 @@ import {
   isProven,
   mayStartPods,
   lastSeen as seenLast,
+  wasStarted,
 } from "../../../../src/lease/evidence.ts";
 import { memberOf, podRefOf } from "../../../../src/lease/hold.ts";
 import { canUseJob, isJobOver, isSuspendedByUs } from "../../../../src/lease/job.ts";
 import { membersOf } from "../../../../src/lease/judge-job.ts";
 import { requestName } from "../../../../src/lease/naming.ts";
 import { NOT_CONFIRMED } from "../../../../src/lease/order.ts";
-import {
-  hasStarted,
-  isPastGate,
-  mayRunUnrecorded,
-  type PodView,
-  provesMainEnded,
-} from "../../../../src/lease/pod.ts";
+import { isPastGate, mayRunUnrecorded, type PodView, provesMainEnded } from "../../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest, LeaseSpec } from "../../../../src/lease/types.ts";
 import { defined } from "../../../../src/shared/json.ts";
 import { passedRun, passMessage } from "../../../../src/shared/names.ts";
@@ -61,8 +56,6 @@ export interface ArbiterWorld {
   /** A node that is cut off counts as ready until somebody has noticed. */
   isNodeReady(node: string): boolean;
 }
-
-const isStarted = (pod: PodView | undefined, token: number) => pod !== undefined && hasStarted(pod, token);
 
 export function createArbiter({
   api,
@@ -109,7 +102,7 @@ export function createArbiter({
     const isEnding = running.every(
       (evidence) => isPast(evidence) || seenLast(evidence)?.deletionMs !== undefined,
     );
-    const isIdle = !running.some((evidence) => isStarted(seenLast(evidence), hold.token));
+    const isIdle = !running.some((evidence) => wasStarted(evidence, hold.token));
     const lastRenewalMs = hold.expiresMs - hold.ttlMs;
     return {
       heldForMs: lasted(`held ${hold.token}`),
