@@ -93,6 +93,15 @@ async function createKey(): Promise<string> {
   return privateKey.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
+/**
+ * A positive number (RFC 5280, 4.1.2.2), in hex, whose first byte is neither zero nor has its highest bit set: DER wants as few bytes as can
+ * be, and OpenSSL reads no certificate with more.
+ */
+export function newSerialNumber(): string {
+  const [first = 0, ...others] = randomBytes(16);
+  return Buffer.from([(first & 0x3f) | 0x40, ...others]).toString("hex");
+}
+
 function blankCertificate(
   publicKey: forge.pki.rsa.PublicKey,
   nowMs: number,
@@ -100,8 +109,7 @@ function blankCertificate(
 ): forge.pki.Certificate {
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = publicKey;
-  // A leading zero byte keeps the DER integer positive (RFC 5280, 4.1.2.2).
-  certificate.serialNumber = `00${randomBytes(16).toString("hex")}`;
+  certificate.serialNumber = newSerialNumber();
   certificate.validity.notBefore = new Date(nowMs - BACKDATE_MS);
   certificate.validity.notAfter = new Date(nowMs + lifeMs);
   return certificate;

@@ -7,6 +7,7 @@ import {
   isFit,
   issueServingCertificate,
   type KeyPair,
+  newSerialNumber,
   SERVING_LIFE_MS,
 } from "../../../src/tls/authority.ts";
 
@@ -70,4 +71,8 @@ test("it is fit for two thirds of its life, for names that it has, under the aut
 
 test("what is no PEM is an error, not an unfit certificate", () => {
   expect(() => isFit({ ...serving, certPem: "hello" }, authority, NAMES, NOW_MS)).toThrow();
+});
+
+test("a serial number is positive, and has no byte too many", () => {
+  for (let count = 0; count < 2_000; count++) expect(newSerialNumber()).toMatch(/^[4-7][0-9a-f]{31}$/);
 });
