@@ -5,15 +5,17 @@
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
-import { integer, record } from "../src/shared/json.ts";
+import { integer, list, parseJson, record, text } from "../src/shared/json.ts";
 
 interface Counts {
   passed: number;
   failed: number;
   skipped: number;
+  /** A line for each failure, for the end of the output: often that is all that is kept of it. */
+  failures: readonly string[];
 }
 
 interface Stage {
@@ -68,7 +70,7 @@ function pass(stream: Readable, prefix: string): void {
 async function runProject(project: string, reportPath: string): Promise<Counts> {
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${reportPath}`];
   const code = await run(["vitest", "run", "--project", project, ...reporters], `${project} | `);
-  const report = record(JSON.parse(await readFile(reportPath, "utf8").catch(() => "{}")));
+  const report = record(parseJson(await readFile(reportPath, "utf8").catch(() => "{}")));
   const count = (key: string) => integer(report[key]) ?? 0;
   const failed = count("numFailedTests");
   // A file that could not be loaded, or an error outside a test, fails the run without a failed test.
@@ -76,7 +78,27 @@ async function runProject(project: string, reportPath: string): Promise<Counts> 
     passed: count("numPassedTests"),
     failed: code !== 0 && failed === 0 ? 1 : failed,
     skipped: count("numPendingTests") + count("numTodoTests"),
+    failures: failuresIn(report).map((failure) => `${project}: ${failure}`),
   };
+}
+
+/** Each failed test, and each file that failed without one, with the first line of what it said. */
+function failuresIn(report: Record<string, unknown>): string[] {
+  return list(report.testResults).flatMap((result) => {
+    const file = record(result);
+    const path = relative(process.cwd(), text(file.name) ?? "");
+    const failed = list(file.assertionResults)
+      .map(record)
+      .filter(({ status }) => status === "failed");
+    const lines = failed.map((test) =>
+      failureLine(`${path}: ${text(test.fullName)}`, list(test.failureMessages)[0]),
+    );
+    return lines.length === 0 && file.status === "failed" ? [failureLine(path, file.message)] : lines;
+  });
+}
+
+function failureLine(where: string, message: unknown): string {
+  return `${where}: ${text(message)?.split("\n", 1)[0]?.slice(0, 300) ?? "no message"}`;
 }
 
 interface Done {
@@ -90,7 +112,7 @@ async function runStage(stage: Stage, dir: string): Promise<Done> {
   process.stdout.write(`==> ${titleOf(stage)}\n`);
   const counts = stage.project
     ? await runProject(stage.project, join(dir, `${stage.project}.json`))
-    : { passed: 0, skipped: 0, failed: (await run(stage.command ?? [], "")) === 0 ? 0 : 1 };
+    : { passed: 0, skipped: 0, failed: (await run(stage.command ?? [], "")) === 0 ? 0 : 1, failures: [] };
   return { stage, counts, seconds: Math.round((performance.now() - startedMs) / 1_000) };
 }
 
@@ -123,10 +145,13 @@ async function main(wanted: readonly string[]): Promise<number> {
   const alone = await runInTurn(ALONE.filter(isWanted), dir);
   await rm(dir, { recursive: true, force: true });
   const done = [...basics, ...together, ...alone];
-  const total = (key: keyof Counts) => done.reduce((sum, { counts }) => sum + counts[key], 0);
+  const total = (key: "passed" | "failed" | "skipped") =>
+    done.reduce((sum, { counts }) => sum + counts[key], 0);
   process.stdout.write(`\n${done.map(summary).join("\n")}\n`);
   if (!isRoot)
     process.stdout.write("scenarios on the kubelet: none ran, since a kubelet needs root on Linux\n");
+  for (const failure of done.flatMap(({ counts }) => counts.failures))
+    process.stdout.write(`FAILED ${failure}\n`);
   process.stdout.write(`${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped\n`);
   return total("failed") === 0 ? 0 : 1;
 }
