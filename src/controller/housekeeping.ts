@@ -1,5 +1,6 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
+import type { EventRecorder } from "../kube/events.ts";
 import { find } from "../kube/find.ts";
 import {
   createLease,
@@ -7,11 +8,12 @@ import {
   ensureClaimantRequest,
   writeRequestStatus,
 } from "../kube/lease-objects.ts";
+import { leaseMissing } from "../kube/lease-reporter.ts";
 import { LEASE_REQUESTS, LEASES, NAMESPACES } from "../kube/resources.ts";
 import { DEFAULT_TTL_MS, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isWaiting } from "../lease/order.ts";
-import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
+import { type ClaimantRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { record } from "../shared/json.ts";
@@ -25,7 +27,7 @@ export interface Housekeeping {
   follow(situation: Situation): Promise<void>;
   /**
    * Without a Lease `namespace/name`: drops those of `requests` that are over, tells pods that have waited long enough, and creates
-   * it again if others wait, since somebody has deleted it.
+   * it again if others wait, since somebody has deleted it; where that is forbidden, says so to those who have nobody else to tell them.
    */
   recreate(key: string, requests: readonly LeaseRequest[]): Promise<void>;
   /** Asks the API server whether this request is still there; see `isRequestGone`. */
@@ -38,7 +40,8 @@ export interface Housekeeping {
 
 export interface HousekeepingOptions {
   client: KubeClient;
-  caches: Pick<Caches, "requests" | "leases">;
+  caches: Pick<Caches, "requests" | "leases" | "pods">;
+  events: Pick<EventRecorder, "record">;
   lapseClock: LapseClock;
   clock: Clock;
   /** Without it a Lease that somebody deleted stays away until an admin creates it again. */
@@ -48,6 +51,7 @@ export interface HousekeepingOptions {
 export function createHousekeeping({
   client,
   caches,
+  events,
   lapseClock,
   clock,
   createMissingLeases,
@@ -108,6 +112,15 @@ export function createHousekeeping({
     return deletableAtMs(request) < clock.nowMs();
   }
 
+  /** A gate that runs asks by itself, and its pod is told then. */
+  function tellMissing({ namespace, spec: { lease, ref } }: LeaseRequest): void {
+    if (!ref) return;
+    const { kind, name, uid } = ref;
+    if (kind === "Pod" && !caches.pods.store.get(keyOf({ namespace, name }))?.gated) return;
+    const apiVersion = kind === "Job" ? "batch/v1" : "v1";
+    events.record(leaseMissing({ apiVersion, kind, namespace, name, uid }, lease));
+  }
+
   /** Creating anything in a namespace that terminates is refused as Forbidden; ask before. */
   async function isTerminating(namespace: string): Promise<boolean> {
     const object = await client.get(NAMESPACES, { name: namespace });
@@ -142,8 +155,10 @@ export function createHousekeeping({
         spec.ref?.kind === "Job" && status.phase === "Granted";
       const wants = (request: LeaseRequest) =>
         isJobs(request) || (isWaiting(request) && !isOver(request) && !isTimedOut(request, clock.nowMs()));
-      const first = requests.find(wants);
-      if (!first || !createMissingLeases || (await isTerminating(namespace))) return;
+      const waiting = requests.filter(wants);
+      if (!createMissingLeases) return waiting.forEach(tellMissing);
+      const [first] = waiting;
+      if (!first || (await isTerminating(namespace))) return;
       try {
         const ttlMs = first.spec.ttlMs ?? DEFAULT_TTL_MS;
         caches.leases.apply(await createLease(client, { namespace, name, ttlMs }));

@@ -98,7 +98,7 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
     const message =
       settings.ifHeld === "skip"
         ? `skipped: klease ${lease.name} is held${hold ? ` by ${hold.holder}` : ""}`
-        : `skipped: ${settings.maxWaiting} run of its CronJob waits for klease ${lease.name} already`;
+        : `skipped: ${waitingRuns(settings)} for klease ${lease.name} already`;
     const isNew = await completeJob(client, job, { reason: "LeaseHeld", message, nowMs: clock.nowMs() });
     if (!isNew) return;
     const { namespace, name, uid } = job;
@@ -137,6 +137,10 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
       }
     },
   };
+}
+
+function waitingRuns({ maxWaiting }: Settings): string {
+  return maxWaiting === 1 ? "1 run of its CronJob waits" : `${maxWaiting} runs of its CronJob wait`;
 }
 
 /** A pod that waits unscheduled has no gate that could hear of another answer. */

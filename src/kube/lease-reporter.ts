@@ -3,7 +3,7 @@ import { forcedRelease, lateRenewalMs } from "../lease/hold.ts";
 import { type Hold, keyOf, type Lease, type PastHold } from "../lease/types.ts";
 import type { Logger } from "../shared/log.ts";
 import { API_VERSION } from "../shared/names.ts";
-import type { EventRecorder } from "./events.ts";
+import type { EventObject, EventRecorder, EventReport } from "./events.ts";
 
 /** Tells people what happened to a Lease: an Event that `kubectl describe` shows, and a line in the log. */
 export interface LeaseReporter {
@@ -49,6 +49,12 @@ export function createLeaseReporter({
       tell(lease, { type: "Warning", reason: "HolderDeleted", message: `deleted pod ${name}: ${why}` });
     },
   };
+}
+
+/** Told to who waits for a Lease that konductor may not create. */
+export function leaseMissing(claimant: EventObject, lease: string): EventReport {
+  const message = `waiting for klease ${lease}, which does not exist: create it`;
+  return { object: claimant, type: "Warning", reason: "LeaseMissing", message };
 }
 
 /** What is worth telling of a change of status. A renewal in time is not. */

@@ -1,4 +1,5 @@
 import { createLease } from "../../kube/lease-objects.ts";
+import { leaseMissing } from "../../kube/lease-reporter.ts";
 import type { PodView } from "../../lease/pod.ts";
 import { podTtlMs, type Settings } from "../../lease/settings.ts";
 import { keyOf } from "../../lease/types.ts";
@@ -24,12 +25,8 @@ export async function ensureLease(
       caches.leases.apply(found);
       return true;
     }
-    events.record({
-      object: { apiVersion: "v1", kind: "Pod", namespace: pod.namespace, name: pod.name, uid: pod.uid },
-      type: "Warning",
-      reason: "LeaseMissing",
-      message: `waiting for klease ${settings.lease}, which does not exist: create it`,
-    });
+    const { namespace, name, uid } = pod;
+    events.record(leaseMissing({ apiVersion: "v1", kind: "Pod", namespace, name, uid }, settings.lease));
     return false;
   }
   try {

@@ -2,12 +2,15 @@
 import { describe, expect, test } from "vitest";
 import { createHousekeeping } from "../../../src/controller/housekeeping.ts";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
+import type { EventReport } from "../../../src/kube/events.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
+import { createPod, statusOf } from "../lease/world/pod.ts";
 import { fedReflector } from "./fed-reflector.ts";
 import { type Call, recordedClient } from "./recorded-client.ts";
 
@@ -59,10 +62,21 @@ function stage({ live, createMissingLeases = true, refuse, isNamespaceTerminatin
   leases.subscribe(({ object }) => applied.push(object));
   const requests = fedReflector<LeaseRequest>();
   const lapseClock = createLapseClock(clock);
-  const caches = { leases, requests };
-  const housekeeping = createHousekeeping({ client, caches, lapseClock, clock, createMissingLeases });
+  const pods = fedReflector<PodView>();
+  const caches = { leases, requests, pods };
+  const events = recordedEvents();
+  const options = { client, caches, events, lapseClock, clock, createMissingLeases };
+  const housekeeping = createHousekeeping(options);
   const deleted = () => calls.filter(({ what }) => what === "delete leaserequests").map(({ sent }) => sent);
-  return { clock, housekeeping, applied, calls, deleted, asked: () => calls.map(({ what }) => what) };
+  const asked = () => calls.map(({ what }) => what);
+  return { clock, housekeeping, applied, calls, deleted, asked, pods, told: events.told };
+}
+
+function recordedEvents() {
+  const told: string[] = [];
+  const record = ({ object: { kind, name }, reason, message }: EventReport) =>
+    told.push(`${kind} ${name}: ${reason}: ${message}`);
+  return { told, record };
 }
 
 function situation(lease: Lease, ...requests: LeaseRequest[]): Situation {
@@ -161,12 +175,16 @@ describe("beside a klease", () => {
     ] as const) {
       const { client } = recordedClient(found(uid));
       const clock = turnedClock(NOW_MS);
-      const caches = { leases: fedReflector<Lease>(), requests: fedReflector<LeaseRequest>() };
-      const lapseClock = createLapseClock(clock);
+      const caches = {
+        leases: fedReflector<Lease>(),
+        requests: fedReflector<LeaseRequest>(),
+        pods: fedReflector<PodView>(),
+      };
       const housekeeping = createHousekeeping({
         client,
         caches,
-        lapseClock,
+        events: recordedEvents(),
+        lapseClock: createLapseClock(clock),
         clock,
         createMissingLeases: true,
       });
@@ -257,6 +275,24 @@ describe("where the cache shows no klease", () => {
     const { housekeeping, asked } = stage(options);
     await housekeeping.recreate(KEY, requests);
     expect(asked()).not.toContain("create leases");
+  });
+
+  test("those who have no gate that asks are told that it is missing", async () => {
+    const { housekeeping, pods, told } = stage({ createMissingLeases: false });
+    const request = (kind: "Pod" | "Job", name: string) =>
+      named(name, { spec: { ref: { kind, name, uid: `uid-of-${name}` } } });
+    const pod = statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" }));
+    pods.apply({ ...pod, name: "gated", gated: true });
+    pods.apply({ ...pod, name: "asks" });
+    const requests = [
+      request("Pod", "gated"),
+      request("Pod", "asks"),
+      request("Job", "whole"),
+      named("client"),
+    ];
+    await housekeeping.recreate(KEY, requests);
+    const sentence = "LeaseMissing: waiting for klease nightly, which does not exist: create it";
+    expect(told).toEqual([`Pod gated: ${sentence}`, `Job whole: ${sentence}`]);
   });
 
   test("nothing is asked where nobody ever asked for it", async () => {
