@@ -214,7 +214,7 @@ describe("LeaseRequest", () => {
 
   test("keeps microseconds, and changes in renewTime and waitUntil only", async () => {
     const created: unknown = JSON.parse(await create("LeaseRequest", "whole", REQUEST));
-    expect(created).toMatchObject({ spec: REQUEST });
+    expect(created).toMatchObject({ spec: REQUEST, status: { phase: "Pending" } });
     await patch("klr/whole", { spec: { renewTime: REQUEST.requestedAt, waitUntil: REQUEST.requestedAt } });
     await patch("klr/whole", { spec: { renewTime: null, waitUntil: null } });
     const changes = {
