@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { type Evidence, isPast, isProven, mayStartPods } from "../lease/evidence.ts";
-import { grantedStatus } from "../lease/hold.ts";
+import { grantedStatus } from "../lease/grant.ts";
 import { requestName } from "../lease/naming.ts";
 import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs } from "../lease/order.ts";
 import type { HolderRef, Lease, LeaseRequest } from "../lease/types.ts";

@@ -16,7 +16,8 @@
  */
 import type { Decision, Situation } from "./decision.ts";
 import { isEligible, lastSeen } from "./evidence.ts";
-import { endHold, grantHold, holderRefOf, holdTtlMs, nextToken } from "./hold.ts";
+import { grantHold, holderRefOf, holdTtlMs, nextToken } from "./grant.ts";
+import { endHold } from "./hold.ts";
 import { judgeClient } from "./judge-client.ts";
 import { judgeJob } from "./judge-job.ts";
 import { judgePod } from "./judge-pod.ts";

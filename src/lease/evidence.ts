@@ -1,5 +1,6 @@
 import { canUseJob, isJobOver, type JobView } from "./job.ts";
-import { canUseGrant, hasStarted, isGuarded, type PodView, provesMainEnded, sinceRun } from "./pod.ts";
+import { canUseGrant, type PodView, sinceRun } from "./pod.ts";
+import { hasStarted, isGuarded, provesMainEnded } from "./proof.ts";
 
 /**
  * What is known of a claimant, which is a pod or a Job.

@@ -5,8 +5,6 @@
  */
 import { isLaterRun } from "../shared/gate-run.ts";
 import { defined } from "../shared/json.ts";
-import type { PodView } from "./pod.ts";
-import { MIN_POD_TTL_MS } from "./settings.ts";
 import type {
   EndReason,
   ForcedRelease,
@@ -14,7 +12,6 @@ import type {
   HolderPod,
   HolderRef,
   Lease,
-  LeaseRequest,
   LeaseStatus,
   PastHold,
 } from "./types.ts";
@@ -35,55 +32,6 @@ export function endHold(
   const ended = { holder, acquiredMs, endedMs: nowMs, token, reason: forced ? "Forced" : reason };
   const past: PastHold = { ...ended, ...defined({ by: forced?.by }) };
   return { ...rest, history: [past, ...status.history].slice(0, HISTORY_LENGTH) };
-}
-
-/** A creationTimestamp has whole seconds. */
-const CREATED_WITHIN_MS = 1_000;
-
-/**
- * The next fencing token: greater than every one granted before, also under a Lease of this name that was deleted since (this
- * one was created later, and requests remember tokens). The first is the time in milliseconds, but never outside of the second in
- * which the Lease was created, so that it counts by the API server's clock, and still differs when a Lease is created twice in
- * one second. Limit: an arbiter's clock that is wrong by more than what passes between the two.
- */
-export function nextToken(lease: Lease, requests: Iterable<LeaseRequest>, nowMs: number): number {
-  const { createdMs, status } = lease;
-  const first = Math.min(Math.max(nowMs, createdMs), createdMs + CREATED_WITHIN_MS);
-  let highest = status.lastToken ?? first - 1;
-  for (const request of requests) highest = Math.max(highest, request.status.token ?? 0);
-  return highest + 1;
-}
-
-export interface Grant {
-  request: LeaseRequest;
-  ref: HolderRef;
-  token: number;
-  ttlMs: number;
-}
-
-/** `status`, which has no hold, with `grant`'s. */
-export function grantHold(
-  status: LeaseStatus,
-  { request, ref, token, ttlMs }: Grant,
-  nowMs: number,
-): LeaseStatus {
-  const hold: Hold = {
-    holder: request.spec.holder,
-    ref,
-    token,
-    acquiredMs: nowMs,
-    expiresMs: nowMs + ttlMs,
-    ttlMs,
-    renewals: 0,
-    // A client that waits without end, as kubectl does, is not there to confirm.
-    confirmed: request.spec.ref === undefined && request.spec.waitUntilMs === undefined,
-    expired: false,
-    releasing: false,
-    unreachable: false,
-    ...defined({ renewTimeMs: request.spec.renewTimeMs }),
-    ...(ref.kind === "Job" && { pods: [] }),
-  };
-  return { ...status, hold, lastToken: token, lastRequest: request.uid };
 }
 
 /** Who speaks for a hold: its holder, or a pod that shares its Job's. Both must be the hold's own. */
@@ -253,64 +201,4 @@ export function lateRenewalMs(old: Hold, renewed: Hold): number {
 /** `status` with changes to its hold. */
 export function changeHold(status: LeaseStatus, change: Partial<Hold>): LeaseStatus {
   return status.hold ? { ...status, hold: { ...status.hold, ...change } } : status;
-}
-
-/**
- * The same claimant's next hold, without a gap: its gate runs again, so main has ended, and nobody else was ever in between. The
- * token is a new one, so that a late status of the earlier run cannot end this hold.
- */
-export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowMs: number): LeaseStatus {
-  const { hold } = lease.status;
-  if (!hold) return lease.status;
-  const token = nextToken(lease, requests, nowMs);
-  const { revoked: _, gateRun: __, ...kept } = hold;
-  return {
-    ...endHold(lease, "Restarted", nowMs),
-    lastToken: token,
-    hold: {
-      ...kept,
-      token,
-      acquiredMs: nowMs,
-      expiresMs: nowMs + hold.ttlMs,
-      renewals: 0,
-      confirmed: false,
-      expired: false,
-      releasing: false,
-      unreachable: false,
-    },
-  };
-}
-
-/** How the request under which `hold` was granted shows it. Of a hold that no pod has nothing else tells, if it outlives its Lease. */
-export function grantedStatus({ spec: { ref } }: LeaseRequest, hold: Hold): LeaseRequest["status"] {
-  return { phase: "Granted", token: hold.token, ...(ref?.kind !== "Pod" && { holdTtlMs: hold.ttlMs }) };
-}
-
-/** The TTL a new hold gets: what its claimant asked for, else the Lease's, but never too short for a pod to be stopped in. */
-export function holdTtlMs(
-  lease: Lease,
-  askedMs: number | undefined,
-  pod: Pick<PodView, "selfFencing" | "stopMs"> | undefined,
-): number {
-  const wantedMs = askedMs ?? lease.spec.ttlMs;
-  const leastMs = pod ? Math.max(MIN_POD_TTL_MS, pod.selfFencing ? 2 * pod.stopMs : 0) : 0;
-  return Math.ceil(Math.max(wantedMs, leastMs));
-}
-
-/** The reference under which `request` would hold. */
-export function holderRefOf(request: LeaseRequest, pod: PodView | undefined): HolderRef {
-  const { ref } = request.spec;
-  if (!ref) return { kind: "LeaseRequest", name: request.name, uid: request.uid };
-  return pod ? { ...podRefOf(pod), ...ref } : ref;
-}
-
-/** What must be known of a pod that may run main even when its object is gone. */
-export function podRefOf({
-  name,
-  uid,
-  node,
-  graceSeconds,
-  selfFencing,
-}: PodView): HolderRef & { kind: "Pod" } {
-  return { kind: "Pod", name, uid, ...defined({ node }), graceSeconds, selfFencing };
 }

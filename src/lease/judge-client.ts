@@ -2,7 +2,8 @@
 
 import { defined } from "../shared/json.ts";
 import { over, type Situation, step, type Verdict, type Write } from "./decision.ts";
-import { changeHold, forcedRelease, holdTtlMs, renewHold } from "./hold.ts";
+import { holdTtlMs } from "./grant.ts";
+import { changeHold, forcedRelease, renewHold } from "./hold.ts";
 import { judgeSilence, judgeUnconfirmed, silenceLeftMs } from "./judge-pod.ts";
 import type { Hold, LeaseRequest } from "./types.ts";
 

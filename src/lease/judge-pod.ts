@@ -13,7 +13,8 @@ import {
 } from "./decision.ts";
 import { type Evidence, isPast, isProven, lastSeen, wasGuarded } from "./evidence.ts";
 import { forcedRelease } from "./hold.ts";
-import { hasKeptSinceGate, hasStarted, isTerminal, isUnscheduled, type PodView } from "./pod.ts";
+import { isTerminal, isUnscheduled, type PodView } from "./pod.ts";
+import { hasKeptSinceGate, hasStarted } from "./proof.ts";
 import type { HandoverPolicy, Hold } from "./types.ts";
 
 export function judgePod(situation: Situation, hold: Hold): Verdict {

@@ -1,6 +1,5 @@
 /**
- * A pod as far as the lease rules look at it, and the questions they ask of it. A pod that the kubelet wrote about is
- * evidence; a pod that somebody else wrote about, or that is simply gone, is not (design: "proof").
+ * A pod as far as the lease rules look at it, and what they ask of it; what its status proves of main is in proof.ts.
  *
  * Main means every container of the user that starts after our gate, the user's own init containers included.
  */
@@ -9,13 +8,11 @@ import { defined, integer, list, record, text, textMap, timeMs } from "../shared
 import {
   ANNOTATION,
   ENV,
-  EXIT,
   GATE_CONTAINER,
   GROUP,
   KEEPER_CONTAINER,
   LEASE_LABEL,
   passedRun,
-  passedToken,
   SCHEDULING_GATE,
 } from "../shared/names.ts";
 import type { ClaimantRef } from "./types.ts";
@@ -216,67 +213,6 @@ export function canUseGrant(pod: PodView): boolean {
   return pod.deletionMs === undefined && !isTerminal(pod);
 }
 
-/**
- * Proof that main has ended and will not run again under the hold `token`: a terminal phase that the kubelet wrote, or every
- * main container seen terminated in the run that this hold's gate let through, with nothing to restart it. A pod that was
- * never bound has no kubelet that could run it, but only the final version of a deleted pod can show that (`isFinal`): a live
- * one may be bound a moment later.
- */
-export function provesMainEnded(pod: PodView, token: number, isFinal: boolean): boolean {
-  if (pod.collected) return false;
-  if (isTerminal(pod)) return true;
-  if (isFinal && pod.node === undefined) return true;
-  return pod.main.length > 0 && pod.main.every((container) => hasEndedForGood(container, pod, token));
-}
-
-function hasEndedForGood(container: ContainerView, pod: PodView, token: number): boolean {
-  if (container.state !== "terminated" || !ranUnder(container, pod, token)) return false;
-  // That the pod is being deleted changes nothing here: its kubelet may not know yet, and start the container again. When it
-  // knows, it writes a terminal phase as soon as it has stopped everything.
-  // What a rule restarts, and when, is the kubelet's to say: wait for the terminal phase.
-  if (container.hasRestartRules) return false;
-  if (container.kind === "sidecar") {
-    return pod.main.every((other) => other.kind !== "app" || hasEndedForGood(other, pod, token));
-  }
-  if (container.kind === "init" && container.exitCode === 0) return true;
-  const policy = container.restartPolicy ?? pod.restartPolicy;
-  return policy === "Never" || (policy === "OnFailure" && container.exitCode === 0);
-}
-
-/**
- * Whether what the status says of `container` is about the run that the gate of hold `token` let through. A pod whose
- * sandbox was re-created, or that was fenced, runs its init containers again under the same uid, and its status may show the
- * ended containers of the earlier run for a second or more: without this question they would end the new hold. The gate
- * therefore leaves its token in its termination message. Limit: a node clock set back between two runs.
- */
-function ranUnder(container: ContainerView, pod: PodView, token: number): boolean {
-  return (
-    isPastGate(pod) &&
-    passedToken(pod.gate?.message) === token &&
-    pod.gate?.finishedMs !== undefined &&
-    container.startedMs !== undefined &&
-    container.startedMs >= pod.gate.finishedMs
-  );
-}
-
-/** Whether an app container of the user has started under hold `token`; an init container that crash-loops does not count. */
-export function hasMainStarted(pod: PodView, token: number): boolean {
-  return pod.main.some((container) => container.kind === "app" && ranUnder(container, pod, token));
-}
-
-/** Whether an app container is known to have run at any time, if only in an earlier run. */
-export function hasEverStarted(pod: PodView): boolean {
-  return pod.main.some(({ kind, startedMs }) => kind === "app" && startedMs !== undefined);
-}
-
-/**
- * Whether main has started, as far as start-timeout asks: under hold `token` where the status is about that run, else (a kubelet
- * that keeps no termination messages) at any time.
- */
-export function hasStarted(pod: PodView, token: number): boolean {
-  return passedToken(pod.gate?.message) === token ? hasMainStarted(pod, token) : hasEverStarted(pod);
-}
-
 /** Whether main is seen running. That it is not seen proves nothing. */
 export function isMainRunning(pod: PodView): boolean {
   return pod.main.some(({ state }) => state === "running");
@@ -285,39 +221,4 @@ export function isMainRunning(pod: PodView): boolean {
 /** Whether its gate let it through: from here on main may be running, whatever the rest of the status says. */
 export function isPastGate(pod: PodView): boolean {
   return pod.gate?.state === "terminated" && pod.gate.exitCode === 0;
-}
-
-/**
- * Whether its main may be running although no Lease records its hold (the Lease was deleted): it is past its gate, and nothing
- * proves that what the gate let through has ended.
- */
-export function mayRunUnrecorded(pod: PodView): boolean {
-  return isPastGate(pod) && !provesMainEnded(pod, passedToken(pod.gate?.message) ?? Number.NaN, false);
-}
-
-/** A first fence comes at least half of the shortest ttl after the gate was done. */
-const KEEPER_STARTS_WITHIN_MS = 5_000;
-
-/**
- * Whether its keeper is known to have run ever since the gate of hold `token` let the pod through. One that crashed and came back
- * may have found its deadline passed, so that it has only just begun to stop main; and a status that is about an earlier run
- * says nothing of this one.
- */
-export function hasKeptSinceGate({ keeper, gate }: PodView, token: number): boolean {
-  return (
-    passedToken(gate?.message) === token &&
-    gate?.finishedMs !== undefined &&
-    keeper?.startedMs !== undefined &&
-    keeper.startedMs <= gate.finishedMs + KEEPER_STARTS_WITHIN_MS
-  );
-}
-
-/**
- * Whether main runs, if at all, with a keeper that can stop it: the keeper runs; or it has fenced, so that the kubelet stops main; or the
- * gate has let nobody through (yet, or since a fence), and before main the kubelet starts the keeper.
- */
-export function isGuarded(pod: PodView): boolean {
-  const { keeper } = pod;
-  const hasFenced = keeper?.state === "terminated" && keeper.exitCode === EXIT.fenced;
-  return keeper?.state === "running" || (hasFenced && keeper.hasRestartRules) || !isPastGate(pod);
 }

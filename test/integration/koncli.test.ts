@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { createLease, writeLeaseStatus } from "../../src/kube/lease-objects.ts";
-import { grantHold } from "../../src/lease/hold.ts";
+import { grantHold } from "../../src/lease/grant.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { adminClient } from "../e2e/admin-client.ts";
 import { aRequest } from "../unit/lease/samples.ts";

@@ -1,5 +1,6 @@
 import { BY_LEASE } from "../../kube/caches.ts";
-import { endHold, forcedRelease, holdOf, memberOf, regrantHold, removeMember } from "../../lease/hold.ts";
+import { regrantHold } from "../../lease/grant.ts";
+import { endHold, forcedRelease, holdOf, memberOf, removeMember } from "../../lease/hold.ts";
 import { canUseGrant, type PodView } from "../../lease/pod.ts";
 import type { Hold, Lease } from "../../lease/types.ts";
 import { keyOf } from "../../lease/types.ts";

@@ -6,7 +6,8 @@
  * would keep the kubelet from writing it. The hold of a Job goes on when one of its pods has ended.
  */
 import { endHold, holdOf, markReleasing, memberOf, removeMember } from "../../lease/hold.ts";
-import { hasMainStarted, isMainRunning, type PodView, sinceRun } from "../../lease/pod.ts";
+import { isMainRunning, type PodView, sinceRun } from "../../lease/pod.ts";
+import { hasMainStarted } from "../../lease/proof.ts";
 import type { PodIdentity } from "../identity/identity.ts";
 import { livePod, requireLease } from "./caller.ts";
 import type { ReleaseRequest } from "./messages.ts";

@@ -1,15 +1,8 @@
 import { writeRequestStatus } from "../../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { isoTime, parseLeaseRequest } from "../../lease/codec.ts";
-import {
-  grantedStatus,
-  type HoldLimits,
-  holdOf,
-  holdTtlMs,
-  podRefOf,
-  type RenewalRefusal,
-  renewHold,
-} from "../../lease/hold.ts";
+import { grantedStatus, holdTtlMs, podRefOf } from "../../lease/grant.ts";
+import { type HoldLimits, holdOf, type RenewalRefusal, renewHold } from "../../lease/hold.ts";
 import { requestName } from "../../lease/naming.ts";
 import { claimantOf, type PodView, waitsForJob } from "../../lease/pod.ts";
 import { readSettings } from "../../lease/settings.ts";

@@ -6,7 +6,7 @@ import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
 import { createLease, writeLeaseStatus } from "../../../src/kube/lease-objects.ts";
 import { LEASE_REQUESTS, LEASES, NODES, PODS, TOKEN_REVIEWS } from "../../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
-import { nextToken } from "../../../src/lease/hold.ts";
+import { nextToken } from "../../../src/lease/grant.ts";
 import { requestName } from "../../../src/lease/naming.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseRequest, LeaseStatus } from "../../../src/lease/types.ts";

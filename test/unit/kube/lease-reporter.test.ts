@@ -1,7 +1,8 @@
 /** What people are told of a change of a klease's status. */
 import { describe, expect, test } from "vitest";
 import { createLeaseReporter, reportsOf } from "../../../src/kube/lease-reporter.ts";
-import { changeHold, endHold, grantHold } from "../../../src/lease/hold.ts";
+import { grantHold } from "../../../src/lease/grant.ts";
+import { changeHold, endHold } from "../../../src/lease/hold.ts";
 import type { EndReason, Hold, Lease } from "../../../src/lease/types.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";

@@ -1,15 +1,6 @@
 import { describe, expect, test } from "vitest";
-import {
-  changeHold,
-  endHold,
-  grantHold,
-  holderRefOf,
-  holdOf,
-  holdTtlMs,
-  nextToken,
-  regrantHold,
-  renewHold,
-} from "../../../src/lease/hold.ts";
+import { grantHold, holderRefOf, holdTtlMs, nextToken, regrantHold } from "../../../src/lease/grant.ts";
+import { changeHold, endHold, holdOf, renewHold } from "../../../src/lease/hold.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseSpec } from "../../../src/lease/types.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "./samples.ts";

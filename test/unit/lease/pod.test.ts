@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 import { isProven } from "../../../src/lease/evidence.ts";
+import { parsePod } from "../../../src/lease/pod.ts";
 import {
   hasEverStarted,
   hasKeptSinceGate,
   hasMainStarted,
   isGuarded,
   mayRunUnrecorded,
-  parsePod,
   provesMainEnded,
-} from "../../../src/lease/pod.ts";
+} from "../../../src/lease/proof.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER, passMessage } from "../../../src/shared/names.ts";
 
 const TOKEN = 1_767_225_600_000;

@@ -10,7 +10,8 @@ import { countUnrecorded } from "../../../../src/controller/unrecorded-holders.t
 import { createObjectCache, type ObjectCache } from "../../../../src/kube/object-cache.ts";
 import { decide } from "../../../../src/lease/decide.ts";
 import type { Decision, HoldTimers, Situation } from "../../../../src/lease/decision.ts";
-import { changeHold, grantedStatus, holdTtlMs } from "../../../../src/lease/hold.ts";
+import { grantedStatus, holdTtlMs } from "../../../../src/lease/grant.ts";
+import { changeHold } from "../../../../src/lease/hold.ts";
 import { isWaiting } from "../../../../src/lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../../src/lease/types.ts";
 import type { Clock } from "../../../../src/shared/clock.ts";

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { type FollowUp, followUps } from "../../../../src/controller/follow-ups.ts";
 import { decide } from "../../../../src/lease/decide.ts";
 import type { Situation } from "../../../../src/lease/decision.ts";
-import { grantedStatus } from "../../../../src/lease/hold.ts";
+import { grantedStatus } from "../../../../src/lease/grant.ts";
 import type { LeaseRequest } from "../../../../src/lease/types.ts";
 import { Broken } from "../world/api.ts";
 

@@ -17,12 +17,14 @@ import {
   lastSeen as seenLast,
   wasStarted,
 } from "../../../../src/lease/evidence.ts";
-import { memberOf, podRefOf } from "../../../../src/lease/hold.ts";
+import { podRefOf } from "../../../../src/lease/grant.ts";
+import { memberOf } from "../../../../src/lease/hold.ts";
 import { canUseJob, isJobOver, isSuspendedByUs } from "../../../../src/lease/job.ts";
 import { membersOf } from "../../../../src/lease/judge-job.ts";
 import { requestName } from "../../../../src/lease/naming.ts";
 import { NOT_CONFIRMED } from "../../../../src/lease/order.ts";
-import { isPastGate, mayRunUnrecorded, type PodView, provesMainEnded } from "../../../../src/lease/pod.ts";
+import { isPastGate, type PodView } from "../../../../src/lease/pod.ts";
+import { mayRunUnrecorded, provesMainEnded } from "../../../../src/lease/proof.ts";
 import type { Lease, LeaseRequest, LeaseSpec } from "../../../../src/lease/types.ts";
 import { defined } from "../../../../src/shared/json.ts";
 import { passedRun, passMessage } from "../../../../src/shared/names.ts";

@@ -2,6 +2,7 @@
  * What the gate API does for gates and keepers. A replica reads, computes with the rules of hold.ts, and writes guarded: a
  * conflict makes it read again, so that in the model, where nothing happens in between, it simply succeeds.
  */
+import { podRefOf, regrantHold } from "../../../../src/lease/grant.ts";
 import {
   endHold,
   holdOf,
@@ -9,8 +10,6 @@ import {
   mayJoin,
   memberOf,
   openHoldOf,
-  podRefOf,
-  regrantHold,
   removeMember,
   renewHold,
 } from "../../../../src/lease/hold.ts";

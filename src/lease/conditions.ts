@@ -1,0 +1,46 @@
+import type { Condition, Hold, Lease, LeaseStatus } from "./types.ts";
+
+/**
+ * What people and `kubectl wait` read of a Lease: each condition that is true, since when. `nowMs` stamps those that were not true
+ * before.
+ */
+export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
+  const wanted = [
+    { type: "Ready", reason: "LeaseReady", message: "konductor arbitrates this klease" },
+    hold?.releasing && {
+      type: "Releasing",
+      reason: "HolderEnding",
+      message: `${hold.holder} said that it ends; waiting for proof that its containers have stopped`,
+    },
+    hold?.revoked && {
+      type: "Revoked",
+      reason: hold.revoked,
+      message:
+        hold.revoked === "NotStarted"
+          ? `no main container of ${hold.holder} started in time; its renewals are refused`
+          : `an admin took the klease from ${hold.holder}; its renewals are refused, and it is granted when ${hold.holder} has ended`,
+    },
+    hold?.unreachable && {
+      type: "HolderUnreachable",
+      reason: "NoProofOfTermination",
+      message:
+        `${hold.holder} expired and nothing proves that its containers have stopped` +
+        `${placesOf(hold)}: when the node is off, taint it with ` +
+        `node.kubernetes.io/out-of-service; else make sure of it, and koncli lease release ${name} --force`,
+    },
+  ].filter((condition) => typeof condition === "object");
+  return wanted.map((condition) => {
+    const before = conditions.find(({ type, status }) => type === condition.type && status === "True");
+    return { ...condition, status: "True" as const, lastTransitionMs: before?.lastTransitionMs ?? nowMs };
+  });
+}
+
+const MOST_PLACES = 10;
+
+/** Where those are who may be running under it, as far as that is known. */
+function placesOf({ ref, pods }: Hold): string {
+  if (!pods) return ref.node === undefined ? "" : ` on node ${ref.node}`;
+  const places = pods.map(({ name, node = "unknown" }) => `pod ${name} on node ${node}`);
+  const more = places.length > MOST_PLACES ? ` and ${places.length - MOST_PLACES} more` : "";
+  return ` (${places.slice(0, MOST_PLACES).join(", ")}${more})`;
+}
