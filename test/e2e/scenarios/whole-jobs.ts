@@ -5,7 +5,7 @@ import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { type JobView, parseJob } from "../../../src/lease/job.ts";
 import type { Hold } from "../../../src/lease/types.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
-import { ANNOTATION, API_VERSION } from "../../../src/shared/names.ts";
+import { ANNOTATION } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { cutOff } from "../cut-off.ts";
 import type { Environment, Scenario } from "../environment.ts";
@@ -366,21 +366,15 @@ export const wholeJobs: readonly Scenario[] = [
     timeoutMs: 180_000,
     async run(environment) {
       const stage = await setJobStage(environment, "gone", "15s");
-      await stage.create("old", { onTerm: { afterSeconds: 2 } }, { parallelism: 2, completions: 2 });
+      // The klease is created again with the ttl of a request.
+      const annotations = { ...WHOLE, [ANNOTATION.ttl]: "15s" };
+      const old = { annotations, onTerm: { afterSeconds: 2 } };
+      await stage.create("old", old, { parallelism: 2, completions: 2 });
       const { token } = await stage.heldBy("old", 2);
       await stage.runsOf("old", 2);
-      await stage.create("next", { runsForSeconds: 1 });
+      await stage.create("next", { annotations, runsForSeconds: 1 });
       await stage.waits("next");
       await environment.kubectl("-n", stage.namespace, "delete", "klease", "gone");
-      await environment.kubectl.withObject(
-        {
-          apiVersion: API_VERSION,
-          kind: "Lease",
-          metadata: { namespace: stage.namespace, name: "gone" },
-          spec: { ttl: "15s" },
-        },
-        "apply",
-      );
       const next = await stage.runsOf("next", 1);
       expectApart((await stage.runsOf("old", 2)).slice(0, 2), next);
       const { status } = await stage.lease(
