@@ -21,6 +21,7 @@ import { isPastGate, type PodView } from "../lease/pod.ts";
 import { readSettings, type Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
+import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { API_VERSION, LEASE_LABEL } from "../shared/names.ts";
 
@@ -30,6 +31,8 @@ export interface SkipsOptions {
   events: Pick<EventRecorder, "record">;
   clock: Clock;
 }
+
+const COUNT_TRIES = 8;
 
 /** One who waits for a Lease on behalf of a Job. */
 interface Candidate {
@@ -111,9 +114,21 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
       reason: "Skipped",
       message: `Job ${name} was ${message}`,
     });
-    const live = await client.get(LEASES, lease, parseLease);
-    const status = { ...live.status, skipped: (live.status.skipped ?? 0) + 1 };
-    caches.leases.apply(await writeLeaseStatus(client, live, status, clock.nowMs()));
+    await count(lease);
+  }
+
+  /** Nobody comes back to it: the Job is over. One is left out where konductor dies just then. */
+  async function count(lease: Lease): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      const live = await client.get(LEASES, lease, parseLease);
+      const status = { ...live.status, skipped: (live.status.skipped ?? 0) + 1 };
+      try {
+        return caches.leases.apply(await writeLeaseStatus(client, live, status, clock.nowMs()));
+      } catch (error) {
+        // A renewal came in between.
+        if (tries >= COUNT_TRIES || !hasCode(error, "Conflict")) throw error;
+      }
+    }
   }
 
   return {
