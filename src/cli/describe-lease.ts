@@ -38,14 +38,20 @@ export function leaseTable(
   return formatTable(headings, rows);
 }
 
-/** How many waiters `status` names. */
-const SHOWN_WAITERS = 3;
+/** So many names are shown where there may be hundreds. */
+const SHOWN = 3;
 
-/** What `koncli lease status NAME` prints. `holderPod`: the phase of the holder's pod, or that it is gone. */
+/** The first of `names`, and how many more there are. */
+export function headOf(names: readonly string[]): string {
+  const more = names.length > SHOWN ? `, and ${names.length - SHOWN} more` : "";
+  return `${names.slice(0, SHOWN).join(", ")}${more}`;
+}
+
+/** What `koncli lease status NAME` prints. `holderNote`: what is known of the holder beside its name. */
 export function leaseStatusText(
   lease: Lease,
   requests: readonly LeaseRequest[],
-  { nowMs, holderPod }: { nowMs: number; holderPod: string | undefined },
+  { nowMs, holderNote }: { nowMs: number; holderNote: string | undefined },
 ): string {
   const { hold, lastToken, conditions } = lease.status;
   const waiting = waitingInOrder(lease, requests);
@@ -58,7 +64,7 @@ export function leaseStatusText(
   ];
   if (hold) {
     fields.push(
-      ["Holder", holderPod === undefined ? hold.holder : `${hold.holder} (pod ${holderPod})`],
+      ["Holder", holderNote === undefined ? hold.holder : `${hold.holder} (${holderNote})`],
       ["Acquired", `${new Date(hold.acquiredMs).toISOString()} (${formatAge(nowMs - hold.acquiredMs)} ago)`],
       ["Expires", `${new Date(hold.expiresMs).toISOString()} (${expiry(hold.expiresMs - nowMs)})`],
       ["Renewals", String(hold.renewals)],
@@ -67,9 +73,8 @@ export function leaseStatusText(
   for (const { type, reason, message } of conditions) {
     if (type !== "Ready") fields.push([type, `${message} (${reason})`]);
   }
-  const shown = waiting.slice(0, SHOWN_WAITERS).map(({ spec }) => spec.holder);
-  const more = waiting.length > shown.length ? `, and ${waiting.length - shown.length} more` : "";
-  fields.push(["Waiting", waiting.length === 0 ? "nobody" : `${waiting.length}: ${shown.join(", ")}${more}`]);
+  const waiters = waiting.map(({ spec }) => spec.holder);
+  fields.push(["Waiting", waiters.length === 0 ? "nobody" : `${waiters.length}: ${headOf(waiters)}`]);
   return formatFields(fields);
 }
 

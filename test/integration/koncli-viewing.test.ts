@@ -125,9 +125,18 @@ test("status says whether the holder's pod still runs, and who is next", async (
     lastToken: 41,
   });
   expect(await out("status", "free")).toMatch(/\nHolder: +web-1 \(pod is gone\)\n/);
+  const pods = ["a", "b", "c", "d"].map((name) => ({
+    kind: "Pod" as const,
+    name,
+    uid: name,
+    releasing: false,
+  }));
+  const ref = { kind: "Job", name: "nightly", uid: "job" } as const;
+  await writeStatus("free", { hold: hold({ holder: "nightly", ref, pods, token: 42 }), lastToken: 42 });
+  expect(await out("status", "free")).toMatch(/\nHolder: +nightly \(Job; pods: a, b, c, and 1 more\)\n/);
 });
 
-test("who may see kleases, but no pods, sees the status without the pod", async () => {
+test("who may see kleases, but no pods, sees the status, and is told why the pod is not in it", async () => {
   await kubectl("-n", NAMESPACE, "create", "serviceaccount", "viewer");
   const binding = ["create", "rolebinding", "viewer", "--clusterrole=konductor-view"];
   await kubectl("-n", NAMESPACE, ...binding, `--serviceaccount=${NAMESPACE}:viewer`);
@@ -136,7 +145,7 @@ test("who may see kleases, but no pods, sees the status without the pod", async 
   const viewer = ["--kubeconfig", path, "-n", NAMESPACE, "-v", "lease", "status", "report"];
   const shown = await runKoncli(viewer);
   expect(shown.code).toBe(0);
-  expect(shown.out).toMatch(/\nHolder: +web-1\n/);
+  expect(shown.out).toMatch(/\nHolder: +web-1 \(pod not shown: you may not get pods\)\n/);
   // What -v logs: every call, by its path and status, on a line of its own.
   const calls = shown.err.trimEnd().split("\n");
   expect(calls).toHaveLength(3);

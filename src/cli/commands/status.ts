@@ -5,7 +5,7 @@ import { parsePod } from "../../lease/pod.ts";
 import type { Lease } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
 import type { CommandContext, RunAction } from "../context.ts";
-import { leaseStatusText, leaseTable } from "../describe-lease.ts";
+import { headOf, leaseStatusText, leaseTable } from "../describe-lease.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";
 
@@ -35,24 +35,35 @@ async function showLease(context: CommandContext, name: string): Promise<void> {
   // Not by label: one that was made before konductor was there has none.
   const { items } = await client.list(LEASE_REQUESTS, { namespace }, parseLeaseRequest);
   const requests = items.filter(({ spec }) => spec.lease === name);
-  const holderPod = await phaseOfHolder(context, lease);
-  print(leaseStatusText(lease, requests, { nowMs: server.nowMs(), holderPod }));
+  const holderNote = await noteOfHolder(context, lease);
+  print(leaseStatusText(lease, requests, { nowMs: server.nowMs(), holderNote }));
 }
 
-async function phaseOfHolder(
+/** Of a client there is nothing to be known. */
+async function noteOfHolder(context: CommandContext, lease: Lease): Promise<string | undefined> {
+  const { ref, pods = [] } = lease.status.hold ?? {};
+  switch (ref?.kind) {
+    case "Pod":
+      return `pod ${await phaseOfPod(context, { ...ref, namespace: lease.namespace })}`;
+    case "Job":
+      return `Job; pods: ${pods.length === 0 ? "none yet" : headOf(pods.map(({ name }) => name))}`;
+    default:
+      return undefined;
+  }
+}
+
+async function phaseOfPod(
   { cluster: { client } }: CommandContext,
-  { namespace, status }: Lease,
-): Promise<string | undefined> {
-  const ref = status.hold?.ref;
-  if (ref?.kind !== "Pod") return undefined;
+  { namespace, name, uid }: { namespace: string; name: string; uid: string },
+): Promise<string> {
   try {
-    const pod = await client.get(PODS, { namespace, name: ref.name }, parsePod);
-    if (pod.uid !== ref.uid) return "is gone";
+    const pod = await client.get(PODS, { namespace, name }, parsePod);
+    if (pod.uid !== uid) return "is gone";
     return pod.deletionMs === undefined ? pod.phase : "is terminating";
   } catch (error) {
     if (hasCode(error, "NotFound")) return "is gone";
     // Not everybody who may see Leases may see pods.
-    if (hasCode(error, "Forbidden")) return undefined;
+    if (hasCode(error, "Forbidden")) return "not shown: you may not get pods";
     throw error;
   }
 }

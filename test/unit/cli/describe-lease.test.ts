@@ -50,7 +50,7 @@ test("a status names holder, age, expiry, renewals, token and the head of the qu
   const shown = leaseStatusText(
     { ...lease, status: { ...lease.status, conditions: [{ ...condition, status: "True" }] } },
     waiters,
-    { nowMs: NOW_MS, holderPod: "is gone" },
+    { nowMs: NOW_MS, holderNote: "pod is gone" },
   );
   expect(shown).toContain("Holder:            run-1 (pod is gone)\n");
   expect(shown).toContain("Acquired:          2026-01-01T00:09:50.000Z (10s ago)\n");
