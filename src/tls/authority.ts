@@ -9,8 +9,11 @@ import forge from "node-forge";
 const DAY_MS = 86_400_000;
 export const CA_LIFE_MS = 3_650 * DAY_MS;
 export const SERVING_LIFE_MS = 90 * DAY_MS;
-/** Clocks differ: a certificate is valid from a little before it was made. */
-const BACKDATE_MS = 300_000;
+/**
+ * A certificate is valid from a day before it was made: the API server calls no webhook whose certificate is of its future, so a replica
+ * whose clock is ahead by an hour would have every labelled pod refused.
+ */
+const BACKDATE_MS = DAY_MS;
 const KEY_BITS = 2_048;
 
 /** A certificate and its private key, both PEM. */
@@ -76,8 +79,8 @@ const SAN_IP = 7;
 export function isFit(serving: KeyPair, authority: KeyPair, names: ServingNames, nowMs: number): boolean {
   const certificate = new X509Certificate(serving.certPem);
   const signer = new X509Certificate(authority.certPem);
-  const fromMs = Date.parse(certificate.validFrom);
-  const renewFromMs = fromMs + ((Date.parse(certificate.validTo) - fromMs) * 2) / 3;
+  const madeMs = Date.parse(certificate.validFrom) + BACKDATE_MS;
+  const renewFromMs = madeMs + ((Date.parse(certificate.validTo) - madeMs) * 2) / 3;
   return (
     certificate.verify(signer.publicKey) &&
     nowMs < renewFromMs &&

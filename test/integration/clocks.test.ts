@@ -14,7 +14,8 @@ const RENEWALS = 5;
 
 let environment: Environment;
 beforeAll(async () => {
-  const clockOffsetsMs = [-HOUR_MS, HOUR_MS] as const;
+  // The first makes the certificates, most often.
+  const clockOffsetsMs = [HOUR_MS, -HOUR_MS] as const;
   environment = await startProcessEnvironment({
     env: inject("cluster").env,
     stream: process.stderr,

@@ -35,28 +35,37 @@ test("the authority lives for ten years, the serving certificate for 90 days, si
   expect(seconds(Date.parse(leaf.validTo))).toBe(seconds(NOW_MS + SERVING_LIFE_MS));
 });
 
+/** Resolves when a client that trusts `ca` has accepted the certificate for `name`. */
+async function connectTo(pair: KeyPair, ca: KeyPair, name: string): Promise<void> {
+  const server = createServer({ cert: pair.certPem, key: pair.keyPem }, (socket) => socket.end());
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" && address ? address.port : 0;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const servername = name === "127.0.0.1" ? {} : { servername: name };
+      const socket = connect({ host: "127.0.0.1", port, ca: ca.certPem, ...servername });
+      socket.once("secureConnect", () => (socket.authorized ? resolve() : reject(socket.authorizationError)));
+      socket.once("error", reject);
+      socket.resume();
+    });
+  } finally {
+    server.close();
+  }
+}
+
 test.each([...NAMES.dnsNames, "127.0.0.1"])(
   "a TLS client that trusts the authority accepts it for %s",
   async (name) => {
-    const server = createServer({ cert: serving.certPem, key: serving.keyPem }, (socket) => socket.end());
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const address = server.address();
-    const port = typeof address === "object" && address ? address.port : 0;
-    try {
-      await new Promise<void>((resolve, reject) => {
-        const servername = name === "127.0.0.1" ? {} : { servername: name };
-        const socket = connect({ host: "127.0.0.1", port, ca: authority.certPem, ...servername });
-        socket.once("secureConnect", () =>
-          socket.authorized ? resolve() : reject(socket.authorizationError),
-        );
-        socket.once("error", reject);
-        socket.resume();
-      });
-    } finally {
-      server.close();
-    }
+    await connectTo(serving, authority, name);
   },
 );
+
+test("so does one whose clock is up to a day behind that of the replica that made it", async () => {
+  const aheadMs = NOW_MS + 23 * 3_600_000;
+  const ahead = await createAuthority(aheadMs);
+  await connectTo(await issueServingCertificate(ahead, NAMES, aheadMs), ahead, "127.0.0.1");
+});
 
 test("it is fit for two thirds of its life, for names that it has, under the authority that signed it", async () => {
   const twoThirdsMs = (SERVING_LIFE_MS * 2) / 3;
