@@ -57,9 +57,10 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
   }
 
   /** Those of `waiting` that are too many of their CronJob's, the newest. */
-  async function surplus(waiting: readonly Candidate[]): Promise<Candidate[]> {
+  async function surplus(lease: Lease, waiting: readonly Candidate[]): Promise<Candidate[]> {
     const jobs = new Set(waiting.map(({ job }) => job.uid));
-    if (jobs.size < 2) return [];
+    const fewest = Math.min(...waiting.map(({ settings }) => settings.maxWaiting));
+    if (!lease.status.hold || jobs.size <= fewest) return [];
     const counted = new Map<string, Set<string>>();
     const tooMany: Candidate[] = [];
     const byAge = [...waiting].sort((a, b) => a.request.spec.requestedAtMs - b.request.spec.requestedAtMs);
@@ -97,11 +98,7 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
   }
 
   async function complete(lease: Lease, { job, settings }: Candidate): Promise<void> {
-    const { hold } = lease.status;
-    const message =
-      settings.ifHeld === "skip"
-        ? `skipped: klease ${lease.name} is held${hold ? ` by ${hold.holder}` : ""}`
-        : `skipped: ${waitingRuns(settings)} for klease ${lease.name} already`;
+    const message = `skipped: ${whySkipped(lease, settings)}`;
     const isNew = await completeJob(client, job, { reason: "LeaseHeld", message, nowMs: clock.nowMs() });
     if (!isNew) return;
     const { namespace, name, uid } = job;
@@ -143,7 +140,7 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
       const tried = waiting.filter(
         ({ request, settings }) => settings.ifHeld === "skip" && isOneTry(request),
       );
-      for (const candidate of [...tried, ...(await surplus(waiting))]) {
+      for (const candidate of [...tried, ...(await surplus(lease, waiting))]) {
         if (await deny(lease, candidate)) await complete(lease, candidate);
       }
       // Denied by an arbiter that has died since.
@@ -154,8 +151,12 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
   };
 }
 
-function waitingRuns({ maxWaiting }: Settings): string {
-  return maxWaiting === 1 ? "1 run of its CronJob waits" : `${maxWaiting} runs of its CronJob wait`;
+function whySkipped({ name, status }: Lease, { ifHeld, maxWaiting }: Settings): string {
+  const held = `klease ${name} is held${status.hold ? ` by ${status.hold.holder}` : ""}`;
+  if (ifHeld === "skip") return held;
+  if (maxWaiting === 0) return `${held}, and no run of its CronJob may wait`;
+  const runs = maxWaiting === 1 ? "1 run of its CronJob waits" : `${maxWaiting} runs of its CronJob wait`;
+  return `${runs} for klease ${name} already`;
 }
 
 /** A pod that waits unscheduled has no gate that could hear of another answer. */
