@@ -129,27 +129,37 @@ export const skipping: readonly Scenario[] = [
     },
   },
   {
-    name: "max-waiting: of a CronJob with a hung run one run waits, and further ones are skipped with an event",
+    name: "max-waiting: of a CronJob with a hung run as many wait as may, and further ones are skipped with an event",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "hung", { ttl: "1m" });
       const { namespace, journal } = stage;
       const hung = await stage.apply("hung");
       await stage.holds("hung");
-      const { spec } = job({ namespace, name: "any", journal, runsForSeconds: 0.5 });
-      const cronJob = {
-        apiVersion: "batch/v1",
-        kind: "CronJob",
-        metadata: { namespace, name: "report", labels: { [LEASE_LABEL]: "hung" } },
-        spec: { schedule: "0 0 1 1 *", suspend: true, jobTemplate: { spec } },
-      };
-      await kubectl.withObject(cronJob, "apply");
-      const start = (name: string) =>
-        kubectl("-n", namespace, "create", "job", name, "--from=cronjob/report");
-      await start("first");
+      for (const [name, most] of [
+        ["report", "1"],
+        ["impatient", "0"],
+      ] as const) {
+        const annotations = { [ANNOTATION.maxWaiting]: most };
+        const { spec } = job({ namespace, name: "any", journal, annotations, runsForSeconds: 0.5 });
+        const cronJob = {
+          apiVersion: "batch/v1",
+          kind: "CronJob",
+          metadata: { namespace, name, labels: { [LEASE_LABEL]: "hung" } },
+          spec: { schedule: "0 0 1 1 *", suspend: true, jobTemplate: { spec } },
+        };
+        await kubectl.withObject(cronJob, "apply");
+      }
+      const start = (name: string, cronJob: string) =>
+        kubectl("-n", namespace, "create", "job", name, `--from=cronjob/${cronJob}`);
+      await start("first", "report");
       await stage.lease("the first run to wait", ({ status }) => status.waiters === 1);
-      for (const name of ["second", "third"]) {
-        await start(name);
+      for (const [name, cronJob] of [
+        ["second", "report"],
+        ["third", "report"],
+        ["only", "impatient"],
+      ] as const) {
+        await start(name, cronJob);
         await waitFor({
           what: `${name} to be skipped`,
           withinMs: 60_000,
@@ -160,8 +170,8 @@ export const skipping: readonly Scenario[] = [
       await waitForEnded(stage, 2);
       expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
       expect((await journal.runs()).map(({ by }) => by.replace(/-.*/, ""))).toEqual(["hung", "first"]);
-      expect((await readLease(environment, namespace, "hung")).status.skipped).toBe(2);
-      expect(await eventsOf(environment, namespace, "Lease", "Skipped")).toHaveLength(2);
+      expect((await readLease(environment, namespace, "hung")).status.skipped).toBe(3);
+      expect(await eventsOf(environment, namespace, "Lease", "Skipped")).toHaveLength(3);
     },
   },
 ];
