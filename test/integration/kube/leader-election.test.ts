@@ -61,7 +61,7 @@ function expectNoOverlap(terms: readonly Term[]): void {
   }
 }
 
-test("of several candidates one leads; its release hands the lead over before it would expire", async () => {
+test("of several candidates one leads; its release hands the lead over well before it would expire", async () => {
   const { terms, stand, lease } = await startElection();
   const candidates = ["a", "b", "c"].map((identity) => ({ identity, ...stand(identity, client) }));
   await until("a leader", () => terms.length === 1);
@@ -74,7 +74,7 @@ test("of several candidates one leads; its release hands the lead over before it
   await leader?.end();
   const releasedAtMs = clock.monotonicMs();
   await until("the next leader", () => terms.length === 2);
-  expect(clock.monotonicMs() - releasedAtMs).toBeLessThan(LEASE_MS);
+  expect(clock.monotonicMs() - releasedAtMs).toBeLessThan(LEASE_MS / 2);
   expect(await lease()).toMatchObject({ holderIdentity: terms[1]?.identity });
   expectNoOverlap(terms);
 
@@ -82,7 +82,7 @@ test("of several candidates one leads; its release hands the lead over before it
   expect(await lease()).toMatchObject({ holderIdentity: "" });
 });
 
-test("a leader that is cut off stops before another takes the lead", async () => {
+test("a leader that is cut off stops within its deadline, before another takes the lead", async () => {
   const proxy = await startTcpProxy(inject("cluster").apiServerUrl);
   const { terms, stand } = await startElection();
   const lonely = stand("lonely", connect(proxy.url));
@@ -93,8 +93,8 @@ test("a leader that is cut off stops before another takes the lead", async () =>
   await until("the next leader", () => terms.length === 2);
   expect(terms.map(({ identity }) => identity)).toEqual(["lonely", "other"]);
   expectNoOverlap(terms);
-  expect((terms[0]?.toMs ?? Number.NaN) - cutAtMs).toBeLessThan(LEASE_MS);
-  expect(clock.monotonicMs() - cutAtMs).toBeLessThan(2 * LEASE_MS);
+  expect((terms[0]?.toMs ?? Number.NaN) - cutAtMs).toBeLessThan(DEADLINE_MS + 200);
+  expect(clock.monotonicMs() - cutAtMs).toBeLessThan(LEASE_MS + 2 * RETRY_MS + 500);
   expect(lonely.elector.isLeader()).toBe(false);
 
   proxy.mend();
