@@ -4,12 +4,11 @@ import { createHousekeeping } from "../../../src/controller/housekeeping.ts";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
 import type { EventReport } from "../../../src/kube/events.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
-import type { Situation } from "../../../src/lease/decision.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
-import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
+import { aHold, aLease, aRequest, NOW_MS, situationOf } from "../lease/samples.ts";
 import { createPod, statusOf } from "../lease/world/pod.ts";
 import { fedReflector } from "./fed-reflector.ts";
 import { type Call, recordedClient } from "./recorded-client.ts";
@@ -79,19 +78,7 @@ function recordedEvents() {
   return { told, record };
 }
 
-function situation(lease: Lease, ...requests: LeaseRequest[]): Situation {
-  return {
-    lease,
-    requests,
-    evidenceOf: () => ({ is: "unknown" }),
-    isRequestGone: () => false,
-    isNodeReady: () => true,
-    unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
-    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
-    nowMs: NOW_MS,
-  };
-}
+const situation = (lease: Lease, ...requests: LeaseRequest[]) => situationOf(lease, { requests });
 
 const at = ({ name }: LeaseRequest) => ({ namespace: "ns", name });
 

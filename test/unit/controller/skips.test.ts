@@ -2,14 +2,13 @@
 import { expect, test } from "vitest";
 import { createSkips } from "../../../src/controller/skips.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
-import type { Situation } from "../../../src/lease/decision.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
-import { aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
+import { aLease, aRequest, held, NOW_MS, situationOf } from "../lease/samples.ts";
 import { createPod, statusOf } from "../lease/world/pod.ts";
 import { fedReflector } from "./fed-reflector.ts";
 import { recordedClient } from "./recorded-client.ts";
@@ -57,17 +56,10 @@ function stage({ lease = held(), annotations, request = { phase: "Pending" }, re
         throw new Error(`unexpected: ${what}`);
     }
   });
-  const situation: Situation = {
-    lease,
+  const situation = situationOf(lease, {
     requests: [aRequest({ spec: { ref: { kind: "Pod", name: pod.name, uid: pod.uid } }, status: request })],
     evidenceOf: () => ({ is: "present", pod }),
-    isRequestGone: () => false,
-    isNodeReady: () => true,
-    unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
-    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
-    nowMs: NOW_MS,
-  };
+  });
   const caches = {
     pods: fedReflector<PodView>({ lease: () => undefined }),
     requests: fedReflector<LeaseRequest>(),

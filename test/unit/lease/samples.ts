@@ -1,4 +1,5 @@
 /** Leases, requests and holds to test with: sound ones, of which a test changes what it is about. */
+import type { Situation } from "../../../src/lease/decision.ts";
 import type { Hold, Lease, LeaseRequest, LeaseStatus } from "../../../src/lease/types.ts";
 
 export const NOW_MS = Date.parse("2026-01-01T00:10:00.000Z");
@@ -53,5 +54,21 @@ export function aRequest({ spec, ...change }: RequestChange = {}): LeaseRequest 
     status: { phase: "Pending" },
     ...change,
     spec: { lease: "nightly", holder: "ci", requestedAtMs: NOW_MS, ...spec },
+  };
+}
+
+/** `lease` with nothing under way: no time has passed, and nothing is known of anybody. */
+export function situationOf(lease: Lease, change: Partial<Situation> = {}): Situation {
+  return {
+    lease,
+    requests: [],
+    evidenceOf: () => ({ is: "unknown" }),
+    isRequestGone: () => false,
+    isNodeReady: () => true,
+    unrecordedHolders: 0,
+    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
+    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
+    nowMs: NOW_MS,
+    ...change,
   };
 }
