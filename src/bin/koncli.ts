@@ -3,6 +3,7 @@ import { hostname } from "node:os";
 import { basename } from "node:path";
 import type { CliIo } from "../cli/context.ts";
 import { runCli } from "../cli/program.ts";
+import { ownPodUid } from "../client/own-pod.ts";
 import { systemClock } from "../shared/clock.ts";
 
 /** What a command that koncli runs is told, where koncli is told it. */
@@ -35,6 +36,7 @@ const io: CliIo = {
   isTerminal: process.stderr.isTTY === true,
   env: process.env,
   hostname: hostname(),
+  podUid: ownPodUid(),
   signal: ending.signal,
   onExit(cleanUp) {
     process.on("exit", cleanUp);

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import type { Cluster } from "../client/connect.ts";
-import type { ServerClock } from "../client/server-clock.ts";
+import type { ServerClock } from "../kube/server-clock.ts";
 import type { Clock } from "../shared/clock.ts";
 
 export const OUTPUTS = ["text", "wide", "json", "yaml", "name"] as const;
@@ -15,6 +15,8 @@ export interface CliIo {
   isTerminal: boolean;
   env: Readonly<Record<string, string | undefined>>;
   hostname: string;
+  /** The uid of the pod in which koncli runs. */
+  podUid: string | undefined;
   /** Aborts at the first SIGINT, SIGTERM or SIGHUP, and when nobody reads stdout any more. */
   signal: AbortSignal;
   /** Calls `cleanUp`, which must not wait for anything, when koncli ends, also by a fault of ours; returns what ends that. */

@@ -1,6 +1,5 @@
 /** What koncli says and ends with when something does not work: one sentence, with what to do next, and 1 for no or 2 for trouble. */
 import { describeError, type ErrorCode, hasCode, KonductorError } from "../shared/errors.ts";
-import { record } from "../shared/json.ts";
 import { printable } from "./printable.ts";
 
 export const CLI_EXIT = { yes: 0, no: 1, trouble: 2 } as const;
@@ -47,7 +46,7 @@ export function usageSentence(message: string): string {
 
 function describe(error: unknown): string {
   if (!(error instanceof KonductorError)) return describeError(error);
-  if (error.code === "NotFound" && isUnknownResource(error.cause)) {
+  if (isUnknownResource(error.cause)) {
     return "konductor is not installed in this cluster: an admin has to install it (kubectl apply -k deploy)";
   }
   // It says all; its cause is what a library made of it.
@@ -56,7 +55,7 @@ function describe(error: unknown): string {
   return advice === undefined ? describeError(error) : `${describeError(error)}; ${advice}`;
 }
 
-/** An API server that has the resource, but not the object, answers with a Status. */
+/** How an API server answers that does not serve the resource. */
 function isUnknownResource(cause: unknown): boolean {
-  return typeof cause === "string" && record(cause)["kind"] !== "Status";
+  return typeof cause === "string" && cause.startsWith("404 page not found");
 }

@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from "commander";
+import { awakeClock } from "../client/awake-clock.ts";
 import { type ClusterFlags, connect } from "../client/connect.ts";
-import { createServerClock } from "../client/server-clock.ts";
+import { createServerClock } from "../kube/server-clock.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
 import { registerAcquire } from "./commands/acquire.ts";
 import { registerCompletion } from "./commands/completion.ts";
@@ -73,7 +74,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
     const { output, verbose, ...flags } = command.optsWithGlobals<Flags>();
     const cluster = connect(flags, `koncli/${VERSION_TEXT}`, verbose ? callLog(io) : undefined);
     try {
-      const server = createServerClock(io.clock);
+      const server = createServerClock(awakeClock(io.clock));
       const code = await action({ cluster, output, server, print: io.out, io });
       if (typeof code === "number") exit(code);
     } finally {

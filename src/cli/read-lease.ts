@@ -2,7 +2,6 @@ import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Lease } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
-import { record } from "../shared/json.ts";
 import type { CommandContext } from "./context.ts";
 
 /** The klease `name`, as the API server has it and as we read it. Throws NotFound, which says how to see what there is. */
@@ -12,7 +11,7 @@ export async function readLease(
 ): Promise<{ object: unknown; lease: Lease }> {
   const options = { onResponse: server.observe };
   const object = await client.get(LEASES, { namespace, name }, undefined, options).catch((error: unknown) => {
-    if (!hasCode(error, "NotFound") || record(error.cause)["kind"] !== "Status") throw error;
+    if (!hasCode(error, "NotFound")) throw error;
     const message = `there is no klease "${name}" in namespace ${namespace}; koncli lease list shows what there is`;
     throw new KonductorError("NotFound", message);
   });

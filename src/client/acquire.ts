@@ -5,7 +5,7 @@ import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest } from "./context.ts";
 import { awaitGrant, clientHold, lostAtOnce } from "./grant.ts";
 import type { ClientHold, Wish } from "./lease-client.ts";
-import { placeRequest } from "./place-request.ts";
+import { mayJoin, type Place, placeRequest } from "./place-request.ts";
 import { heldByAnother, isTimeout, nameInUse, noLease, timedOut, withdrawn } from "./sentences.ts";
 import { isLive } from "./standing.ts";
 import { isAbort } from "./within.ts";
@@ -20,8 +20,8 @@ export async function acquire(context: ClientContext, wish: Wish): Promise<Clien
     wish.onLease?.(lease);
     const hold = await lookAtHolder(context, wish, lease);
     if (hold) return hold;
-    for (;;) {
-      const place = await placeRequest(context, wish, endMs, stop);
+    for (let place: Place | undefined; ; ) {
+      place = await placeRequest(context, wish, endMs, { stop, earlier: place });
       const granted = await awaitGrant(context, wish, place, { endMs, stop });
       if (granted) return granted;
       if (wish.timeoutMs <= 0) throw lostAtOnce(wish.lease);
@@ -78,7 +78,7 @@ async function lookAtHolder(
   const own = isLive(lease, hold) ? await findRequest(context, hold.ref.name) : undefined;
   if (own?.uid !== hold.ref.uid) return undefined;
   const isSameUser = own.spec.requestedBy === (await context.user());
-  if (!wish.join || !isSameUser) throw nameInUse(own.spec, { isSameUser, isHeld: true });
+  if (!mayJoin(wish, own) || !isSameUser) throw nameInUse(own.spec, { isSameUser, hold });
   // One that is not confirmed yet is found again by its name, and confirmed.
   return hold.confirmed || own.spec.waitUntilMs === undefined ? clientHold(wish, hold) : undefined;
 }

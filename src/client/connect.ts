@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../kube/client.ts";
+import { systemClock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
+import { awakeClock } from "./awake-clock.ts";
 import type { Cluster, ClusterFlags } from "./cluster.ts";
 
 export type { Cluster, ClusterFlags } from "./cluster.ts";
@@ -52,7 +54,13 @@ export function connect(
   }
   const current = kubeConfig.getContextObject(kubeConfig.getCurrentContext());
   return {
-    client: createKubeClient({ kubeConfig, userAgent, ...(logger && { logger }) }),
+    client: createKubeClient({
+      kubeConfig,
+      userAgent,
+      // How long a call took is told by it, also where the machine was suspended meanwhile.
+      clock: awakeClock(systemClock()),
+      ...(logger && { logger }),
+    }),
     namespace: namespace ?? current?.namespace ?? podNamespace() ?? "default",
   };
 }

@@ -1,13 +1,13 @@
 import type { KubeClient } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
 import { LEASE_REQUESTS, LEASES, type Resource } from "../kube/resources.ts";
+import type { ServerClock } from "../kube/server-clock.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { record, text } from "../shared/json.ts";
 import { type Followed, follow } from "./follow.ts";
-import type { ServerClock } from "./server-clock.ts";
 
 /** What the parts of a lease client work with. */
 export interface ClientContext {
@@ -50,8 +50,7 @@ export async function findLease(
   try {
     return await client.get(LEASES, { namespace, name }, parseLease, { signal, onResponse: server.observe });
   } catch (error) {
-    // A server that does not know the resource answers with plain text.
-    if (!hasCode(error, "NotFound") || record(error.cause)["kind"] !== "Status") throw error;
+    if (!hasCode(error, "NotFound")) throw error;
     return undefined;
   }
 }

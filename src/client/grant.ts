@@ -15,6 +15,8 @@ import { within } from "./within.ts";
 const ANSWER_WITHIN_MS = 20_000;
 const EXTEND_EVERY_MS = 300_000;
 const EXTEND_RETRY_MS = 20_000;
+/** The klease shows a grant before the request tells of it, unless its watch is stalled; 10 s are left to confirm it. */
+const LOOK_AFTER_MS = 2_000;
 
 /**
  * Waits for the grant of `place` until `endMs` and confirms it. Resolves with undefined where it was taken back or lost before
@@ -40,8 +42,8 @@ export async function awaitGrant(
   });
   const waiting: Waiter = { context, wish, place, klease, own, signal: AbortSignal.any([stop, signal]) };
   try {
-    const hold = await waitForTurn(waiting, endMs);
-    return hold && (await confirm(waiting, hold));
+    const turn = await waitForTurn(waiting, endMs);
+    return turn && (await confirm({ ...waiting, klease: turn.klease }, turn.hold));
   } catch (error) {
     const latest = own.objects?.get(name);
     if (!latest || latest.uid === place.request.uid)
@@ -64,21 +66,28 @@ interface Waiter {
 
 type End = "denied" | "over" | "gone";
 
-async function waitForTurn(waiter: Waiter, endMs: number): Promise<Hold | undefined> {
+/** A grant, and the klease as it is followed from there on. */
+interface Turn {
+  hold: Hold;
+  klease: Followed<Lease>;
+}
+
+async function waitForTurn(waiter: Waiter, endMs: number): Promise<Turn | undefined> {
   const { context, wish, place, klease, own, signal } = waiter;
   const { clock } = context;
   const { name, uid } = place.request;
   const isOneTry = wish.timeoutMs <= 0;
+  const ended = new AbortController();
 
-  function granted(objects: ReadonlyMap<string, Lease>): Hold | undefined {
+  function granted(objects: ReadonlyMap<string, Lease>): Turn | undefined {
     const lease = objects.get(wish.lease);
     const hold = lease?.status.hold;
-    if (hold?.ref.uid === uid) return hold;
+    if (hold?.ref.uid === uid) return { hold, klease };
     if (!isOneTry) wish.onWaiting?.({ lease, request: own.objects?.get(name) ?? place.request });
     return undefined;
   }
 
-  function ended(objects: ReadonlyMap<string, LeaseRequest>): End | undefined {
+  function endOf(objects: ReadonlyMap<string, LeaseRequest>): End | undefined {
     const request = objects.get(name);
     if (request?.uid !== uid) return "gone";
     const { phase } = request.status;
@@ -86,9 +95,14 @@ async function waitForTurn(waiter: Waiter, endMs: number): Promise<Hold | undefi
   }
 
   const leftMs = isOneTry ? ANSWER_WITHIN_MS : Math.max(0, endMs - clock.monotonicMs());
-  const answer = await within(clock, leftMs, signal, (until) =>
-    Promise.race([klease.until(granted, until), own.until(ended, until), goOnWaiting(waiter, until)]),
-  );
+  const answer = await within(clock, leftMs, AbortSignal.any([signal, ended.signal]), (until) =>
+    Promise.race([
+      klease.until(granted, until),
+      own.until(endOf, until),
+      lookUpGrant(waiter, until),
+      goOnWaiting(waiter, until),
+    ]),
+  ).finally(() => ended.abort());
   if (typeof answer === "object") return answer;
   switch (answer) {
     case "denied":
@@ -101,6 +115,26 @@ async function waitForTurn(waiter: Waiter, endMs: number): Promise<Hold | undefi
     default:
       if (isOneTry) throw unanswered(wish.lease, leftMs, "so nothing was acquired");
       throw klease.trouble ?? timedOut(wish.lease, klease.objects?.get(wish.lease));
+  }
+}
+
+/** A grant of which the request tells, and a watch of the klease that is stalled does not. Never resolves without one. */
+async function lookUpGrant({ context, wish, place, own, signal }: Waiter, until: AbortSignal): Promise<Turn> {
+  const { name, uid } = place.request;
+  const isGranted = (request: LeaseRequest | undefined) =>
+    request?.uid === uid && request.status.phase === "Granted";
+  await own.until((objects) => isGranted(objects.get(name)) || undefined, until);
+  for (let delayMs = LOOK_AFTER_MS; ; ) {
+    await context.clock.sleep(delayMs, until);
+    try {
+      const lease = await findLease(context, wish.lease, until);
+      const hold = lease?.status.hold;
+      if (hold?.ref.uid === uid) return { hold, klease: followLease(context, wish.lease, signal, lease) };
+      // That grant is over, which the request will tell.
+      delayMs = EXTEND_EVERY_MS;
+    } catch (error) {
+      if (!isTransient(error)) throw error;
+    }
   }
 }
 

@@ -31,7 +31,7 @@ export interface KeptHold {
   /** Aborts with a KonductorError, `Lost` or `Revoked`, when the hold is lost. */
   readonly signal: AbortSignal;
   readonly token: number;
-  /** When the hold ends unless it is renewed, by konductor's clock: for people. */
+  /** When the hold ends at the earliest unless it is renewed, by this machine's own time of day: for programs that run beside. */
   readonly expiresMs: number;
   /** Ends the renewals, and the hold. To be called whatever happened. */
   release(): Promise<Released>;
@@ -91,7 +91,7 @@ export function renewInBackground(
   const backoff = exponentialBackoff({ ...RETRY, random });
   const lost = new AbortController();
   const over = AbortSignal.any([ended, lost.signal]);
-  let { ttlMs, expiresMs, sentMs } = { ...hold, sentMs: hold.sentMs };
+  let { ttlMs, sentMs } = { ...hold, sentMs: hold.sentMs };
   let saidAtMs = Number.NEGATIVE_INFINITY;
   /** When the first of the tries began of which nobody knows what came of them: the hold counts from there, if from any of them. */
   let unknownSinceMs: number | undefined;
@@ -133,7 +133,7 @@ export function renewInBackground(
       if (!renewed) throw new KonductorError("NotReady", "konductor does not answer");
       sentMs = Math.max(sentMs, unknownSinceMs ?? renewed.sentMs);
       unknownSinceMs = undefined;
-      ({ ttlMs, expiresMs } = renewed.hold);
+      ({ ttlMs } = renewed.hold);
       return { dueMs: sentMs + everyMs, failures: 0 };
     } catch (error) {
       if (over.aborted) throw error;
@@ -160,7 +160,7 @@ export function renewInBackground(
   return {
     signal: lost.signal,
     get expiresMs() {
-      return expiresMs;
+      return Math.floor(clock.nowMs() + sentMs + ttlMs - clock.monotonicMs());
     },
   };
 }

@@ -11,6 +11,7 @@
  * token is the remedy.
  */
 import type { KubeClient } from "../kube/api.ts";
+import { createServerClock } from "../kube/server-clock.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import { type Clock, systemClock } from "../shared/clock.ts";
 import { acquire } from "./acquire.ts";
@@ -20,7 +21,6 @@ import { type ForcedRelease, forceRelease } from "./force-release.ts";
 import { type KeepOptions, type KeptHold, keepHold } from "./keep-hold.ts";
 import { type Released, release } from "./release.ts";
 import { renew } from "./renew.ts";
-import { createServerClock } from "./server-clock.ts";
 
 export interface LeaseClientOptions {
   client: KubeClient;
@@ -40,10 +40,15 @@ export interface HolderRef {
 
 export interface Wish extends HolderRef {
   /**
-   * Whether it is success if this holder has the klease already, or stands in its queue, by the same user. Otherwise that is refused:
-   * it may be another process of the same name.
+   * Whether it takes over what this holder has already by the same user, a hold or a place in the queue. Otherwise that is refused with
+   * `Held`: it may be another process of the same name, which is still at work.
    */
   join: boolean;
+  /**
+   * The uid of the pod in which this process runs: what was acquired in it before, under the same name, is its own. Outside of pods
+   * nothing tells two processes of one name apart.
+   */
+  pod?: string | undefined;
   /** Default: the klease's. */
   ttlMs?: number | undefined;
   /** Higher goes first. Default: the klease's. */
@@ -72,7 +77,7 @@ export interface ClientHold {
   /** Higher with every hold: a resource that refuses lower ones than it has seen is safe from a late holder. */
   readonly token: number;
   readonly ttlMs: number;
-  /** When it ends unless it is renewed, by konductor's clock: for people. */
+  /** When it ends unless it is renewed, by the API server's clock: for people. */
   readonly expiresMs: number;
   /** The LeaseRequest that stands for it. */
   readonly request: { readonly name: string; readonly uid: string };

@@ -22,7 +22,7 @@ export interface Place {
 
 /** A wait without end is told to last so long, again and again: nobody waits longer for a client that died. */
 const ENDLESS_AHEAD_MS = 600_000;
-/** konductor's clock may be ahead of the API server's, and must not drop a request that still waits. */
+/** What we and konductor know of the API server's time may differ, and so may several API servers': who still waits must not be dropped. */
 const CLOCKS_DIFFER_MS = 5_000;
 /** Each try finds another request under the name, or none any more. */
 const TRIES = 5;
@@ -52,16 +52,16 @@ export function extendWait(
 
 /**
  * Takes a place in the queue, or asks once. One that waits tries again until `endMs` where the API server, or konductor's webhook in it,
- * does not answer. Throws `Held` where the name is in use.
+ * does not answer. `earlier`: a place of this very process, under which it never came to hold. Throws `Held` where the name is in use.
  */
 export async function placeRequest(
   context: ClientContext,
   wish: Wish,
   endMs: number,
-  stop: AbortSignal,
+  { stop, earlier }: { stop: AbortSignal; earlier?: Place | undefined },
 ): Promise<Place> {
   const { client, namespace, clock, server, random } = context;
-  const { lease, holder, priority, ttlMs } = wish;
+  const { lease, holder, priority, ttlMs, pod: clientPod } = wish;
   const name = requestName(lease, { holder });
   const backoff = exponentialBackoff({ ...RETRY, random });
   /** Of creations whose answer was lost: one that bears it is ours. */
@@ -75,7 +75,7 @@ export async function placeRequest(
       ...defined({ priority, ttlMs }),
     };
     try {
-      return newPlace(await createLeaseRequest(client, { namespace, name, spec }));
+      return newPlace(await createLeaseRequest(client, { namespace, name, clientPod, spec }));
     } catch (error) {
       if (!hasCode(error, "AlreadyExists")) {
         if (untilMs !== undefined) sentUntilMs.add(untilMs);
@@ -85,7 +85,9 @@ export async function placeRequest(
     const found = await findRequest(context, name);
     if (!found) return undefined;
     if (sentUntilMs.has(found.spec.waitUntilMs ?? Number.NaN)) return newPlace(found);
-    if (!(await isOver(context, wish, found))) return join(context, wish, found, untilMs);
+    const isOurs = found.uid === earlier?.request.uid;
+    if (!(await isOver(context, wish, found, isOurs)))
+      return isOurs ? newPlace(found) : join(context, wish, found, untilMs);
     await remove(context, found);
     return undefined;
   }
@@ -116,8 +118,10 @@ const newPlace = (request: LeaseRequest): Place => ({
 async function isOver(
   context: ClientContext,
   wish: Wish,
-  { uid, spec, status }: LeaseRequest,
+  request: LeaseRequest,
+  isOurs: boolean,
 ): Promise<boolean> {
+  const { uid, spec, status } = request;
   if (spec.lease !== wish.lease || spec.holder !== wish.holder) return true;
   if (status.phase === "Denied" || status.phase === "Expired") return true;
   const lease = await findLease(context, wish.lease);
@@ -125,7 +129,12 @@ async function isOver(
   if (lease && hold?.ref.uid === uid) return !isLive(lease, hold);
   if (status.phase === "Pending") return lease?.status.lastRequest === uid;
   // Its hold may have outlived a klease that was deleted: another process of our name would not know.
-  return wish.join || lease?.status.lastToken !== undefined;
+  return isOurs || mayJoin(wish, request) || lease?.status.lastToken !== undefined;
+}
+
+/** Whether what `request` has is this process's to go on with. Whose user it is has to be looked at, too. */
+export function mayJoin({ join, pod }: Wish, { clientPod }: LeaseRequest): boolean {
+  return join || (pod !== undefined && clientPod === pod);
 }
 
 /** Goes on with a request that is there already. */
@@ -137,7 +146,11 @@ async function join(
 ): Promise<Place> {
   const isSameUser = found.spec.requestedBy === (await context.user());
   const isHeld = !isWaiting(found);
-  if (!wish.join || !isSameUser) throw nameInUse(found.spec, { isSameUser, isHeld });
+  if (!mayJoin(wish, found) || !isSameUser) {
+    const hold = (await findLease(context, wish.lease))?.status.hold;
+    const itsOwn = hold?.ref.uid === found.uid ? hold : undefined;
+    throw nameInUse(found.spec, { isSameUser, isHeld: isHeld || itsOwn !== undefined, hold: itsOwn });
+  }
   const isLonger = untilMs !== undefined && untilMs > (found.spec.waitUntilMs ?? Number.POSITIVE_INFINITY);
   return isLonger && !isHeld && !isOneTry(found)
     ? newPlace(await extendWait(context, found, untilMs))
@@ -148,7 +161,7 @@ async function remove({ client }: ClientContext, request: LeaseRequest): Promise
   try {
     await deleteRequest(client, request);
   } catch (error) {
-    if (hasCode(error, "Forbidden")) throw nameInUse(request.spec, { isSameUser: false, isHeld: false });
+    if (hasCode(error, "Forbidden")) throw nameInUse(request.spec, { isSameUser: false });
     if (!hasCode(error, "NotFound", "Conflict")) throw error;
   }
 }

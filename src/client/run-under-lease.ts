@@ -9,7 +9,7 @@ import { defaultGraceMs, longestGraceMs, reserveMs } from "./hold-timing.ts";
 import type { KeptHold } from "./keep-hold.ts";
 import type { LeaseClient, Wish } from "./lease-client.ts";
 
-export interface RunOptions extends Omit<Wish, "join" | "onLease"> {
+export interface RunOptions extends Omit<Wish, "join" | "pod" | "onLease"> {
   /** How long the work needs to stop after `signal` has aborted. Default: 10 s, or a third of the ttl if that is shorter. */
   graceMs?: number | undefined;
   /** Told what is not worth failing for: renewals that are tried again, a release that failed. */

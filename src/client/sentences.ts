@@ -4,12 +4,16 @@ import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 
 /** Who has it, and until when: "web-1 since 2026-01-01T00:00:00Z, until 2026-01-01T00:10:00Z unless it renews". */
-export function describeHold({ holder, acquiredMs, expiresMs, expired, ref }: Hold): string {
-  const who = ref.kind === "LeaseRequest" ? holder : `${ref.kind.toLowerCase()} ${holder}`;
+export function describeHold(hold: Hold): string {
+  const { holder, ref } = hold;
+  return `${ref.kind === "LeaseRequest" ? holder : `${ref.kind.toLowerCase()} ${holder}`} ${spanOf(hold)}`;
+}
+
+function spanOf({ acquiredMs, expiresMs, expired }: Hold): string {
   const end = expired
     ? "which has expired and is about to end"
     : `until ${wholeSeconds(expiresMs)} unless it renews`;
-  return `${who} since ${wholeSeconds(acquiredMs)}, ${end}`;
+  return `since ${wholeSeconds(acquiredMs)}, ${end}`;
 }
 
 function wholeSeconds(ms: number): string {
@@ -33,14 +37,20 @@ export function heldByAnother({ name, status: { hold } }: Lease): KonductorError
 
 /** Somebody claims the klease under the holder's name already, and it may not be us. */
 export function nameInUse(
-  { lease, holder, requestedBy }: LeaseRequest["spec"],
-  { isSameUser, isHeld }: { isSameUser: boolean; isHeld: boolean },
+  { lease, holder, requestedBy, requestedAtMs }: LeaseRequest["spec"],
+  {
+    isSameUser,
+    hold,
+    isHeld = hold !== undefined,
+  }: { isSameUser: boolean; isHeld?: boolean; hold?: Hold | undefined },
 ): KonductorError {
-  const what = isHeld ? "is held" : "is waited for";
   const who = isSameUser ? "another process of this user" : `user ${requestedBy ?? "unknown"}`;
+  const since = hold ? `, ${spanOf(hold)}` : isHeld ? "" : ` since ${wholeSeconds(requestedAtMs)}`;
+  const itself = `koncli lease acquire ${lease} --holder ${holder} --take-over`;
   return new KonductorError(
     "Held",
-    `klease ${lease} ${what} under the name ${holder} by ${who} already; give each process a name of its own (--holder)`,
+    `klease ${lease} ${isHeld ? "is held" : "is waited for"} under the name ${holder} by ${who} already${since}; give each process a name of ` +
+      `its own (--holder)${isSameUser ? `, or take it over if that process has ended (${itself})` : ""}`,
   );
 }
 

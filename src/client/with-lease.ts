@@ -40,7 +40,7 @@ export interface LeaseWork {
   readonly signal: AbortSignal;
   /** Higher with every hold: a resource that refuses lower ones than it has seen is safe from a late holder. */
   readonly token: number;
-  /** When the hold ends unless it is renewed, by konductor's clock; renewals move it. */
+  /** When the hold ends at the earliest unless it is renewed, by this machine's own time of day; renewals move it. */
   readonly expires: Date;
   readonly lease: string;
   readonly holder: string;
@@ -55,7 +55,8 @@ export interface LeaseWork {
  * `Held` where somebody has the klease and nobody waits for it, with `TimedOut` or `Withdrawn` where waiting ended, and with
  * `NotFound`, `NotReady`, `Unreachable`, `Forbidden` and their like where it cannot be asked for; nothing is left behind then.
  *
- * Limit: work that blocks the event loop, or goes on after the signal, may run beside the next holder; the token is the remedy.
+ * Limit: work that blocks the event loop, or goes on after the signal or after it has settled (a promise that it did not await, a process that it
+ * started), may run beside the next holder; the token is the remedy.
  */
 export async function withLease<T>(
   options: WithLeaseOptions,

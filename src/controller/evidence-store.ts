@@ -1,12 +1,11 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
-import { find } from "../kube/find.ts";
-import type { JobRef } from "../kube/job-completion.ts";
-import { findJob } from "../kube/job-suspension.ts";
-import { PODS } from "../kube/resources.ts";
+import { find, findJob, findPod, type UidRef } from "../kube/find.ts";
+import { parseNode } from "../kube/node-view.ts";
+import { NODES } from "../kube/resources.ts";
 import type { Evidence } from "../lease/evidence.ts";
 import type { JobView } from "../lease/job.ts";
-import { type PodView, parsePod } from "../lease/pod.ts";
+import type { PodView } from "../lease/pod.ts";
 import type { HolderRef } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
@@ -33,6 +32,8 @@ export interface EvidenceStore {
   evidenceOf(namespace: string, ref: HolderRef): Evidence;
   /** Asks the API server for the claimant; the answer shows in `evidenceOf`. */
   look(namespace: string, ref: HolderRef): Promise<void>;
+  /** How long ago the last look began that was answered; infinite: there was none. */
+  lookedAgoMs(uid: string): number;
 }
 
 export interface EvidenceStoreOptions {
@@ -43,9 +44,24 @@ export interface EvidenceStoreOptions {
 
 export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOptions): EvidenceStore {
   const missing = new LruMap<string, Missing>(REMEMBERED_PODS);
+  /** By uid. Deleting a pod by force sets it to 0, and its kubelet may not have heard that before the pod was gone. */
+  const longestGrace = new LruMap<string, number>(REMEMBERED_PODS);
+
+  function withLongestGrace(pod: PodView): PodView {
+    const { uid, deletionGraceSeconds } = pod;
+    if (deletionGraceSeconds === undefined) return pod;
+    const longest = Math.max(deletionGraceSeconds, longestGrace.get(uid) ?? 0);
+    longestGrace.set(uid, longest);
+    return { ...pod, deletionGraceSeconds: longest };
+  }
+  const lookedAtMs = new LruMap<string, number>(REMEMBERED_PODS);
 
   caches.pods.subscribe(({ type, object, old, finalStateKnown }) => {
-    if (type === "deleted") missing.set(object.uid, { last: object, isFinal: finalStateKnown });
+    const last = withLongestGrace(object);
+    const known = missing.get(object.uid);
+    if (type === "deleted") missing.set(object.uid, { ...known, last, isFinal: finalStateKnown });
+    // A watch that is behind goes on telling of a pod that a look has found gone.
+    else if (isGone(known)) missing.set(object.uid, { ...known, last, isFinal: false });
     else missing.delete(object.uid);
     // A pod of the same name with another uid has taken its place without a deletion being seen.
     if (old && old.uid !== object.uid) missing.set(old.uid, { last: old, isFinal: false });
@@ -55,11 +71,32 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
     return node !== undefined && caches.nodes.store.get(node)?.outOfService === true;
   }
 
-  async function lookForJob(ref: JobRef): Promise<void> {
+  /** Of a node that is Ready nothing is concluded; that it is not, or that it is off, must not be what a stuck watch shows. */
+  async function lookAtNode(name: string | undefined): Promise<void> {
+    const cached = name === undefined ? undefined : caches.nodes.store.get(name);
+    if (name === undefined || (cached?.ready && !cached.outOfService)) return;
+    const node = await find(client, NODES, { name }, parseNode);
+    if (node) caches.nodes.apply(node);
+  }
+
+  async function lookForJob(ref: UidRef): Promise<void> {
     const job = await findJob(client, ref);
     if (job?.labelled) caches.jobs.apply(job);
     const atMs = clock.monotonicMs();
     missing.set(ref.uid, { isFinal: false, looked: job ? { job, atMs } : { atMs } });
+  }
+
+  async function lookForPod(namespace: string, ref: HolderRef): Promise<void> {
+    const pod = await findPod(client, { namespace, ...ref });
+    if (pod?.lease !== undefined) caches.pods.apply(pod);
+    // Found: whatever left the cache was not its end. Else that may not have left the cache yet.
+    const cached = caches.pods.store.get(`${namespace}/${ref.name}`);
+    const last = pod ?? (cached?.uid === ref.uid ? cached : undefined);
+    const seen: Missing = { isFinal: false, ...(last && { last: withLongestGrace(last) }) };
+    const known = pod ? seen : (missing.get(ref.uid) ?? seen);
+    await lookAtNode(ref.node ?? known.last?.node);
+    const atMs = clock.monotonicMs();
+    missing.set(ref.uid, { ...known, looked: pod ? { pod, atMs } : { atMs } });
   }
 
   return {
@@ -67,9 +104,10 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
       const key = `${namespace}/${ref.name}`;
       const job = ref.kind === "Job" ? caches.jobs.store.get(key) : undefined;
       if (job?.uid === ref.uid) return { is: "job", job };
-      const cached = caches.pods.store.get(key);
-      if (cached?.uid === ref.uid) return { is: "present", pod: cached };
       const known = missing.get(ref.uid);
+      const cached = caches.pods.store.get(key);
+      // A uid that is gone never comes back: such a cache is behind.
+      if (cached?.uid === ref.uid && !isGone(known)) return { is: "present", pod: cached };
       if (!known?.looked) return { is: "unknown" };
       const { pod, job: found, atMs } = known.looked;
       if ((pod || found) && clock.monotonicMs() - atMs >= STRAY_FRESH_MS) return { is: "unknown" };
@@ -83,22 +121,17 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
     },
 
     async look(namespace, ref) {
-      if (ref.kind === "Job") return lookForJob({ namespace, ...ref });
-      const pod = await getPod(client, namespace, ref);
-      if (pod?.lease !== undefined) caches.pods.apply(pod);
-      const atMs = clock.monotonicMs();
-      // Found: whatever left the cache was not its end.
-      const known = pod ? { last: pod, isFinal: false } : (missing.get(ref.uid) ?? { isFinal: false });
-      missing.set(ref.uid, { ...known, looked: pod ? { pod, atMs } : { atMs } });
+      const beganAtMs = clock.monotonicMs();
+      if (ref.kind === "Job") await lookForJob({ namespace, ...ref });
+      else await lookForPod(namespace, ref);
+      lookedAtMs.set(ref.uid, beganAtMs);
     },
+
+    lookedAgoMs: (uid) => clock.monotonicMs() - (lookedAtMs.get(uid) ?? Number.NEGATIVE_INFINITY),
   };
 }
 
-async function getPod(
-  client: KubeClient,
-  namespace: string,
-  { name, uid }: HolderRef,
-): Promise<PodView | undefined> {
-  const pod = await find(client, PODS, { namespace, name }, parsePod);
-  return pod?.uid === uid ? pod : undefined;
+/** Whether a live GET has found no such object. */
+function isGone(known: Missing | undefined): boolean {
+  return known?.looked !== undefined && !known.looked.pod && !known.looked.job;
 }

@@ -3,11 +3,18 @@
  * nothing more urgent. Each follow-up may be lost or happen twice.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Evidence, isPast, isProven, mayStartPods } from "../lease/evidence.ts";
+import { type Evidence, isGated, isPast, isProven, isUnbound, mayStartPods } from "../lease/evidence.ts";
 import { grantedStatus } from "../lease/grant.ts";
 import { requestName } from "../lease/naming.ts";
-import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs } from "../lease/order.ts";
-import type { HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
+import {
+  isOneTry,
+  isWaiting,
+  NOT_CONFIRMED,
+  waitsUntilMs,
+  wasGranted,
+  wasTakenBack,
+} from "../lease/order.ts";
+import type { ClaimantRef, HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
@@ -15,6 +22,11 @@ export type FollowUp =
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
   /** It had its hold, its claimant can never use one, or is a client that no longer waits. */
   | { do: "delete"; request: LeaseRequest }
+  /**
+   * No gate of its pod asks again: the pod seems to have no node yet, and a deleted Lease granted it the request, or a grant was taken back
+   * while its scheduling gate could not be taken away.
+   */
+  | { do: "queueAgain"; request: LeaseRequest; ref: ClaimantRef }
   /** A pod's or Job's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
 
@@ -27,6 +39,7 @@ export interface FollowUpInput {
   nowMs: number;
 }
 
+const PASSED_OVER = { phase: "Pending", reason: NOT_CONFIRMED } as const;
 const HELD = { phase: "Denied", reason: "Held" } as const;
 export const TIMED_OUT = { phase: "Denied", reason: "TimedOut" } as const;
 
@@ -73,13 +86,17 @@ export function isTimedOut(request: LeaseRequest, nowMs: number): boolean {
 export function followUps(input: FollowUpInput): FollowUp[] {
   const { lease, requests, evidenceOf } = input;
   const { hold } = lease.status;
-  const isHolder = ({ uid, spec: { ref } }: LeaseRequest) => (ref?.uid ?? uid) === hold?.ref.uid;
+  const isOfHolder = ({ uid, spec: { ref } }: LeaseRequest) => (ref?.uid ?? uid) === hold?.ref.uid;
+  const tellsOfHold = (request: LeaseRequest) =>
+    isOfHolder(request) &&
+    (!request.spec.ref || wasGranted(request, lease.status) || request.status.token === hold?.token);
   const steps = requests
     .filter(({ terminating }) => !terminating)
-    .map((request) => (isHolder(request) ? followGrant(lease, request) : followOther(input, request)))
+    .map((request) => (tellsOfHold(request) ? followGrant(lease, request) : followOther(input, request)))
     .filter((step) => step !== undefined);
-  const hasHolder = requests.some((request) => !request.terminating && isHolder(request));
-  if (hold && hold.ref.kind !== "LeaseRequest" && !hasHolder && !isPast(evidenceOf(hold.ref))) {
+  // One that its pod made after its hold, of which the cache may not know yet, has the name of the one that is missing.
+  const hasRequest = requests.some((request) => !request.terminating && isOfHolder(request));
+  if (hold && hold.ref.kind !== "LeaseRequest" && !hasRequest && !isPast(evidenceOf(hold.ref))) {
     const name = requestName(lease.name, hold.ref);
     steps.push({ do: "putBack", name, ref: hold.ref, holder: hold.holder });
   }
@@ -101,12 +118,17 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
   const { phase, token } = request.status;
   const expiresMs = nowMs + ANSWER_KEPT_MS;
   if (phase === "Granted") {
-    if (mayRun(input, request)) return undefined;
+    if (mayRun(input, request))
+      return ref && isUnbound(evidenceOf(ref)) ? { do: "queueAgain", request, ref } : undefined;
+    if (ref && wasTakenBack(request, lease.status) && !isPast(evidenceOf(ref)))
+      return { do: "mark", request, status: PASSED_OVER };
     if (ref) return { do: "delete", request };
     const reason = lease.status.history.find((past) => past.token === token)?.reason ?? "Expired";
     return { do: "mark", request, status: { ...request.status, phase: "Expired", reason, expiresMs } };
   }
   if (ref && isPast(evidenceOf(ref))) return { do: "delete", request };
+  if (ref && isWaiting(request) && request.status.reason === NOT_CONFIRMED && isGated(evidenceOf(ref)))
+    return { do: "queueAgain", request, ref };
   if (isWaiting(request) && isOneTry(request) && request.status.reason !== NOT_CONFIRMED) {
     // A pod's goes with its pod.
     return { do: "deny", request, status: { ...HELD, ...(!ref && { expiresMs }) } };

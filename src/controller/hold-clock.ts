@@ -1,5 +1,6 @@
 import type { HoldTimers } from "../lease/decision.ts";
-import type { Hold, Lease } from "../lease/types.ts";
+import { podsOf } from "../lease/hold.ts";
+import type { Hold, HolderRef, Lease } from "../lease/types.ts";
 import { keyOf } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 
@@ -8,22 +9,35 @@ interface Seen {
   renewal: string;
   heldSinceMs: number;
   renewedSinceMs: number;
+  answerableSinceMs?: number;
   expiredSinceMs?: number;
   endingSinceMs?: number;
+  isOutOfReach?: boolean;
   idleSinceMs?: number;
 }
 
+/** When this replica saw pods begin to be stopped; those that were when it first saw the hold, it does not know of. */
+interface Stops {
+  token: number;
+  /** By uid and stoppingSinceMs. */
+  sinceMs: Map<string, number>;
+}
+
 export interface HolderState {
-  /** All of them are being deleted, terminal or gone. */
+  /** All of them are being deleted, terminal or gone, or can be neither told to end nor seen. */
   isEnding: boolean;
+  /** One of them could not be told to end, or be seen. Once it is told, it has its whole time to end. */
+  isOutOfReach: boolean;
   /** None of them is at work. */
   isIdle: boolean;
+  /** Whether its gate could answer a grant; undefined where that is not known. */
+  isAnswerable: boolean | undefined;
 }
 
 /**
- * How long holds have lasted, been silent, expired and been ending, measured from when this replica saw it, on its monotonic clock:
- * never from a time that somebody else wrote. A hold that was never seen counts from now, so after `reset` (a new term) every
- * holder gets its whole TTL once more: at most one TTL too late, never too early.
+ * How long holds have lasted, been silent, answerable, expired and been ending, measured from when this replica saw it, on its
+ * monotonic clock: never from a time that somebody else wrote. A hold that was never seen counts from now, so after `reset` (a new term)
+ * every holder gets its whole TTL once more: at most one TTL too late, never too early.
  */
 export interface HoldClock {
   /** Notes what `lease` shows; call it for every version as it is seen. */
@@ -31,29 +45,50 @@ export interface HoldClock {
   /** Notes how those stand who may run under the hold. */
   observeHolder(lease: Lease, holder: HolderState): void;
   timers(lease: Lease): HoldTimers;
+  /**
+   * For how long, at least, the kubelet of this pod has been stopping it; undefined where nobody said so. The status says since when, by the
+   * API server's time, so that a new arbiter goes on counting. Where this replica saw it begin, its own monotonic clock has to agree: a time
+   * of day that jumps, or is wrong, shortens nothing. One that started later has the time of day alone.
+   */
+  stoppingForMs(lease: Lease, pod: Pick<HolderRef, "uid">): number | undefined;
   /** Forgets a deleted Lease. */
   forget(key: string): void;
-  /** Counts everything anew. */
+  /** Counts everything anew, but for what a status says the begin of. */
   reset(): void;
 }
 
 export function createHoldClock(clock: Clock): HoldClock {
   const seen = new Map<string, Seen>();
+  const stops = new Map<string, Stops>();
+
+  function observeStops(key: string, hold: Hold): void {
+    const before = stops.get(key);
+    const isNew = before?.token !== hold.token;
+    const sinceMs = new Map<string, number>();
+    for (const ref of podsOf(hold)) {
+      if (ref.stoppingSinceMs === undefined) continue;
+      const stop = `${ref.uid} ${ref.stoppingSinceMs}`;
+      sinceMs.set(stop, isNew ? Number.NEGATIVE_INFINITY : (before.sinceMs.get(stop) ?? clock.monotonicMs()));
+    }
+    stops.set(key, { token: hold.token, sinceMs });
+  }
 
   function observe(lease: Lease): Seen | undefined {
     const key = keyOf(lease);
     const { hold } = lease.status;
     if (!hold) {
       seen.delete(key);
+      stops.delete(key);
       return undefined;
     }
+    observeStops(key, hold);
     const nowMs = clock.monotonicMs();
     const renewal = renewalOf(hold);
     const before = seen.get(key);
     const entry: Seen =
       before?.token === hold.token
         ? before
-        : { token: hold.token, renewal, heldSinceMs: nowMs, renewedSinceMs: nowMs };
+        : { token: hold.token, renewal, heldSinceMs: nowMs, renewedSinceMs: nowMs, answerableSinceMs: nowMs };
     if (entry.renewal !== renewal) {
       entry.renewal = renewal;
       entry.renewedSinceMs = nowMs;
@@ -65,13 +100,17 @@ export function createHoldClock(clock: Clock): HoldClock {
 
   return {
     observe: (lease) => void observe(lease),
-    observeHolder(lease, { isEnding, isIdle }) {
+    observeHolder(lease, { isEnding, isOutOfReach, isIdle, isAnswerable }) {
       const entry = observe(lease);
       if (!entry) return;
+      if (entry.isOutOfReach !== isOutOfReach) delete entry.endingSinceMs;
+      entry.isOutOfReach = isOutOfReach;
       if (isEnding) entry.endingSinceMs ??= clock.monotonicMs();
       else delete entry.endingSinceMs;
       if (isIdle) entry.idleSinceMs ??= clock.monotonicMs();
       else delete entry.idleSinceMs;
+      if (isAnswerable) entry.answerableSinceMs ??= clock.monotonicMs();
+      else if (isAnswerable === false) delete entry.answerableSinceMs;
     },
     timers(lease) {
       const entry = observe(lease);
@@ -80,12 +119,24 @@ export function createHoldClock(clock: Clock): HoldClock {
       return {
         heldForMs: since(entry?.heldSinceMs),
         silentForMs: since(entry?.renewedSinceMs),
+        answerableForMs: since(entry?.answerableSinceMs),
         expiredForMs: since(entry?.expiredSinceMs),
         endingForMs: since(entry?.endingSinceMs),
         idleForMs: since(entry?.idleSinceMs),
       };
     },
-    forget: (key) => void seen.delete(key),
+    stoppingForMs(lease, { uid }) {
+      const { hold } = lease.status;
+      const since = hold && podsOf(hold).find((pod) => pod.uid === uid)?.stoppingSinceMs;
+      if (since === undefined) return undefined;
+      observe(lease);
+      const seenMs = stops.get(keyOf(lease))?.sinceMs.get(`${uid} ${since}`) ?? clock.monotonicMs();
+      return Math.min(clock.nowMs() - since, clock.monotonicMs() - seenMs);
+    },
+    forget(key) {
+      seen.delete(key);
+      stops.delete(key);
+    },
     reset: () => seen.clear(),
   };
 }

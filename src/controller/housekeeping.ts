@@ -1,7 +1,7 @@
 import type { KubeClient } from "../kube/api.ts";
 import type { Caches } from "../kube/caches.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { find } from "../kube/find.ts";
+import { find, findPod } from "../kube/find.ts";
 import {
   createLease,
   deleteRequest,
@@ -13,11 +13,13 @@ import { LEASE_REQUESTS, LEASES, NAMESPACES } from "../kube/resources.ts";
 import { DEFAULT_TTL_MS, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isWaiting } from "../lease/order.ts";
+import { canUseGrant } from "../lease/pod.ts";
 import { type ClaimantRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { record } from "../shared/json.ts";
 import { LruMap } from "../shared/lru-map.ts";
+import type { Errands } from "./errands.ts";
 import { deletableAtMs, type FollowUp, followUps, isTimedOut, TIMED_OUT } from "./follow-ups.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 
@@ -26,8 +28,9 @@ export interface Housekeeping {
   /** Takes every follow-up step of a Lease that is otherwise at rest. */
   follow(situation: Situation): Promise<void>;
   /**
-   * Without a Lease `namespace/name`: drops those of `requests` that are over, tells pods that have waited long enough, and creates
-   * it again if others wait, since somebody has deleted it; where that is forbidden, says so to those who have nobody else to tell them.
+   * Without a Lease `namespace/name`: drops those of `requests` that are over, tells pods that have waited long enough, has those wait again
+   * that were granted it before they had a node, and creates it again if others wait, since somebody has deleted it; where that is
+   * forbidden, says so to those who have nobody else to tell them.
    */
   recreate(key: string, requests: readonly LeaseRequest[]): Promise<void>;
   /** Asks the API server whether this request is still there; see `isRequestGone`. */
@@ -41,6 +44,7 @@ export interface Housekeeping {
 export interface HousekeepingOptions {
   client: KubeClient;
   caches: Pick<Caches, "requests" | "leases" | "pods">;
+  errands: Errands;
   events: Pick<EventRecorder, "record">;
   lapseClock: LapseClock;
   clock: Clock;
@@ -51,6 +55,7 @@ export interface HousekeepingOptions {
 export function createHousekeeping({
   client,
   caches,
+  errands,
   events,
   lapseClock,
   clock,
@@ -62,11 +67,11 @@ export function createHousekeeping({
     switch (step.do) {
       case "deny":
       case "mark":
-        // The cache may show a holder who has just released, or not show yet who was granted.
-        if (step.status.phase !== "Granted" && (await hasChanged(lease))) return;
         return mark(step);
       case "delete":
         return remove(step.request);
+      case "queueAgain":
+        return queueAgain(step);
       case "putBack": {
         if (await isTerminating(lease.namespace)) return;
         const { kind, name, uid } = step.ref;
@@ -92,6 +97,24 @@ export function createHousekeeping({
     caches.requests.apply(await writeRequestStatus(client, request, status));
   }
 
+  /**
+   * The Lease that granted it was found missing, so that no gate can confirm that grant any more. A pod that has no node after that has
+   * not confirmed it before.
+   */
+  async function queueAgain({ request, ref }: { request: LeaseRequest; ref: ClaimantRef }): Promise<void> {
+    const { namespace } = request;
+    const pod = await findPod(client, { namespace, ...ref });
+    if (pod?.lease !== undefined) caches.pods.apply(pod);
+    if (pod && pod.node === undefined && canUseGrant(pod))
+      await mark({ request, status: { phase: "Pending" } });
+  }
+
+  /** As cached. */
+  function seemsUnbound({ namespace, name, uid }: ClaimantRef & { namespace: string }): boolean {
+    const pod = caches.pods.store.get(keyOf({ namespace, name }));
+    return pod?.uid === uid && pod.node === undefined;
+  }
+
   async function hasChanged(lease: Lease): Promise<boolean> {
     const { namespace, name } = lease;
     const live = await client.get(LEASES, { namespace, name }, parseLease);
@@ -99,9 +122,23 @@ export function createHousekeeping({
     return live.resourceVersion !== lease.resourceVersion;
   }
 
-  /** As it was seen: a client may have been granted since. */
+  async function lookForRequest(
+    namespace: string,
+    { name, uid }: Pick<ClaimantRef, "name" | "uid">,
+  ): Promise<void> {
+    const found = await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
+    if (found) caches.requests.apply(found);
+    if (found?.uid !== uid) gone.set(uid, true);
+  }
+
+  /** As it was seen: a client may have been granted since. One that has changed is looked at, for whoever decides about it anew. */
   async function remove(request: LeaseRequest): Promise<void> {
-    await deleteRequest(client, request, { unchanged: true });
+    try {
+      await deleteRequest(client, request, { unchanged: true });
+    } catch (error) {
+      if (hasCode(error, "Conflict")) await lookForRequest(request.namespace, request);
+      throw error;
+    }
     gone.set(request.uid, true);
   }
 
@@ -121,23 +158,32 @@ export function createHousekeeping({
     events.record(leaseMissing({ apiVersion, kind, namespace, name, uid }, lease));
   }
 
-  /** Creating anything in a namespace that terminates is refused as Forbidden; ask before. */
+  /** Creating anything in a namespace that terminates is refused as Forbidden; ask before. Where nobody tells, it is tried. */
   async function isTerminating(namespace: string): Promise<boolean> {
-    const object = await client.get(NAMESPACES, { name: namespace });
+    const object = await client.get(NAMESPACES, { name: namespace }).catch(() => undefined);
     return record(record(object)["metadata"])["deletionTimestamp"] !== undefined;
+  }
+
+  /** For the first of those who wait, if any. */
+  async function createFor(waiting: readonly LeaseRequest[]): Promise<void> {
+    const [first] = waiting;
+    if (!first || (await isTerminating(first.namespace))) return;
+    const { namespace, spec } = first;
+    const ttlMs = spec.ttlMs ?? DEFAULT_TTL_MS;
+    caches.leases.apply(await createLease(client, { namespace, name: spec.lease, ttlMs }));
   }
 
   return {
     async follow(situation) {
       const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, situation.lease.spec.ttlMs);
-      for (const step of followUps({ ...situation, hasLapsed })) {
-        try {
-          await take(step, situation);
-        } catch (error) {
-          // Somebody was faster; the watch brings what is true now.
-          if (!hasCode(error, "Conflict", "NotFound", "AlreadyExists")) throw error;
-        }
-      }
+      const steps = followUps({ ...situation, hasLapsed });
+      // The cache may show a holder who has just released, or not show yet who was granted. One look at the klease serves all, since
+      // it comes after each of the requests was seen.
+      if (steps.length === 0 || (await hasChanged(situation.lease))) return;
+      const key = keyOf(situation.lease);
+      await errands.runEach(steps, (step) =>
+        errands.run({ key, ...errandOf(step) }, () => take(step, situation)),
+      );
     },
 
     async recreate(key, requests) {
@@ -146,34 +192,37 @@ export function createHousekeeping({
       // The cache may not show it yet.
       const live = await find(client, LEASES, { namespace, name }, parseLease);
       if (live) return caches.leases.apply(live);
-      for (const request of requests) {
-        if (isOver(request)) await remove(request);
-        else if (isTimedOut(request, clock.nowMs())) await mark({ request, status: TIMED_OUT });
-      }
+      const dropping = errands.runEach(requests, async (request) => {
+        const run = (what: string, work: () => Promise<void>) =>
+          errands.run({ key, what, uid: request.uid }, work);
+        if (isOver(request)) return run("delete", () => remove(request));
+        const { ref } = request.spec;
+        if (ref && request.status.phase === "Granted" && seemsUnbound({ ...ref, namespace }))
+          return run("queueAgain", () => queueAgain({ request, ref }));
+        if (!isTimedOut(request, clock.nowMs())) return true;
+        return run("deny", () => mark({ request, status: TIMED_OUT }));
+      });
       // A Job that held has nobody else to ask for it: it is suspended by now.
       const isJobs = ({ spec, status }: LeaseRequest) =>
         spec.ref?.kind === "Job" && status.phase === "Granted";
       const wants = (request: LeaseRequest) =>
         isJobs(request) || (isWaiting(request) && !isOver(request) && !isTimedOut(request, clock.nowMs()));
       const waiting = requests.filter(wants);
-      if (!createMissingLeases) return waiting.forEach(tellMissing);
-      const [first] = waiting;
-      if (!first || (await isTerminating(namespace))) return;
-      try {
-        const ttlMs = first.spec.ttlMs ?? DEFAULT_TTL_MS;
-        caches.leases.apply(await createLease(client, { namespace, name, ttlMs }));
-      } catch (error) {
-        if (!hasCode(error, "AlreadyExists")) throw error;
-      }
+      if (createMissingLeases)
+        await errands.run({ key, what: "create klease", uid: key }, () => createFor(waiting));
+      else waiting.forEach(tellMissing);
+      await dropping;
     },
 
-    async lookForRequest(namespace, ref) {
-      const found = await find(client, LEASE_REQUESTS, { namespace, name: ref.name }, parseLeaseRequest);
-      if (found) caches.requests.apply(found);
-      if (found?.uid !== ref.uid) gone.set(ref.uid, true);
-    },
-
+    lookForRequest,
     isRequestGone: (uid) => gone.get(uid) === true,
     remove,
   };
+}
+
+/** One that is to be said of the same object another time is another errand. */
+function errandOf(step: FollowUp): { what: string; uid: string } {
+  if (step.do === "putBack") return { what: step.do, uid: step.ref.uid };
+  const { uid } = step.request;
+  return { what: "status" in step ? `${step.do} ${step.status.phase}` : step.do, uid };
 }

@@ -10,6 +10,8 @@ import { LruMap } from "../shared/lru-map.ts";
 export interface LapseClock {
   /** Whether the hold that `request` tells of is over; the first question begins to count. */
   hasLapsed(request: LeaseRequest, leaseTtlMs: number): boolean;
+  /** The hold that `request` tells of, if any, is recorded: nothing is left over yet. */
+  forget(request: LeaseRequest): void;
   /** Counts only what is asked for from now on. */
   reset(): void;
 }
@@ -24,6 +26,7 @@ export function createLapseClock(clock: Clock): LapseClock {
       const ttlMs = status.holdTtlMs ?? spec.ttlMs ?? leaseTtlMs;
       return nowMs - knownSinceMs >= ttlMs + EXPIRY_ALLOWANCE_MS;
     },
+    forget: ({ uid }) => sinceMs.delete(uid),
     reset: () => sinceMs.clear(),
   };
 }

@@ -1,14 +1,15 @@
 import type { Caches } from "../kube/caches.ts";
-import type { HolderWishes, Situation } from "../lease/decision.ts";
+import type { HolderWishes, Seen, Situation } from "../lease/decision.ts";
 import { isPast, isProven, lastSeen, wasStarted } from "../lease/evidence.ts";
 import type { JobView } from "../lease/job.ts";
 import { membersOf } from "../lease/judge-job.ts";
+import { isScheduledLate } from "../lease/judge-pod.ts";
 import type { PodView } from "../lease/pod.ts";
-import { DEFAULT_START_TIMEOUT_MS, readSettings } from "../lease/settings.ts";
-import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
+import { DEFAULT_START_TIMEOUT_MS } from "../lease/settings.ts";
+import { type Hold, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { defined } from "../shared/json.ts";
-import { LEASE_LABEL } from "../shared/names.ts";
+import type { Errands } from "./errands.ts";
 import type { EvidenceStore } from "./evidence-store.ts";
 import type { HoldClock, HolderState } from "./hold-clock.ts";
 import type { Housekeeping } from "./housekeeping.ts";
@@ -18,9 +19,10 @@ import { countUnrecorded } from "./unrecorded-holders.ts";
 export interface SituationSources {
   lease: Lease;
   requests: readonly LeaseRequest[];
-  caches: Caches;
+  caches: Pick<Caches, "nodes" | "pods">;
   evidence: EvidenceStore;
-  housekeeping: Housekeeping;
+  errands: Pick<Errands, "isStuck">;
+  housekeeping: Pick<Housekeeping, "isRequestGone">;
   holdClock: HoldClock;
   lapseClock: LapseClock;
   clock: Clock;
@@ -28,16 +30,21 @@ export interface SituationSources {
 
 /** Everything that `decide()` looks at, as this replica sees it now. */
 export function readSituation(sources: SituationSources): Situation {
-  const { lease, requests, caches, evidence, housekeeping, holdClock, lapseClock, clock } = sources;
+  const { lease, requests, caches, evidence, errands, housekeeping, holdClock, lapseClock, clock } = sources;
+  const key = keyOf(lease);
+  const isStuck: Situation["isStuck"] = (what, uid) => errands.isStuck({ key, what, ...defined({ uid }) });
   const { hold } = lease.status;
   const evidenceOf: Situation["evidenceOf"] = (ref) => evidence.evidenceOf(lease.namespace, ref);
   const holder = hold && hold.ref.kind !== "LeaseRequest" ? evidenceOf(hold.ref) : undefined;
-  if (hold && holder) holdClock.observeHolder(lease, stateOf(hold, evidenceOf));
+  if (hold && holder) holdClock.observeHolder(lease, stateOf(hold, evidenceOf, isStuck));
   return {
     lease,
     requests,
     evidenceOf,
+    lookedAgoMs: evidence.lookedAgoMs,
+    isStuck,
     isRequestGone: housekeeping.isRequestGone,
+    stoppingForMs: (pod) => holdClock.stoppingForMs(lease, pod),
     isNodeReady: (node) => caches.nodes.store.get(node)?.ready === true,
     unrecordedHolders: countUnrecorded(lease, requests, { caches, evidenceOf, lapseClock }),
     timers: holdClock.timers(lease),
@@ -46,26 +53,28 @@ export function readSituation(sources: SituationSources): Situation {
   };
 }
 
-function stateOf(hold: Hold, evidenceOf: Situation["evidenceOf"]): HolderState {
-  const known = hold.pods
-    ? membersOf({ evidenceOf }, hold).map(({ evidence }) => evidence)
-    : [evidenceOf(hold.ref)];
-  const running = known.filter((evidence) => !isProven(evidence, hold.token));
+function stateOf(
+  hold: Hold,
+  evidenceOf: Situation["evidenceOf"],
+  isStuck: Situation["isStuck"],
+): HolderState {
+  const holder = evidenceOf(hold.ref);
+  const known: Seen[] = hold.pods ? membersOf({ evidenceOf }, hold) : [{ pod: hold.ref, evidence: holder }];
+  const running = known.filter(({ evidence }) => !isProven(evidence, hold.token));
+  const isEnding = ({ evidence }: Seen) => lastSeen(evidence)?.deletionMs !== undefined || isPast(evidence);
+  const isOutOfReach = (seen: Seen) =>
+    !isEnding(seen) && (isStuck("deletePod", seen.pod.uid) || isStuck("look", seen.pod.uid));
   return {
-    isEnding: running.every((known) => lastSeen(known)?.deletionMs !== undefined || isPast(known)),
-    isIdle: !running.some((known) => wasStarted(known, hold.token)),
+    isEnding: running.every((seen) => isEnding(seen) || isOutOfReach(seen)),
+    isOutOfReach: running.some(isOutOfReach),
+    isIdle: !running.some(({ evidence }) => wasStarted(evidence, hold.token)),
+    isAnswerable: holder.is === "unknown" ? undefined : !isScheduledLate(holder),
   };
 }
 
 function wishesOf(claimant: PodView | JobView | undefined): HolderWishes {
-  const settings =
-    claimant &&
-    readSettings({ labels: { [LEASE_LABEL]: claimant.lease ?? "" }, annotations: claimant.annotations });
-  return settings?.ok
-    ? {
-        startTimeoutMs: settings.settings.startTimeoutMs,
-        continueOnLoss: settings.settings.onLost === "continue",
-        ...defined({ maxHoldMs: settings.settings.maxHoldMs }),
-      }
-    : { startTimeoutMs: DEFAULT_START_TIMEOUT_MS, continueOnLoss: false };
+  const read = claimant?.settings;
+  if (!read?.ok) return { startTimeoutMs: DEFAULT_START_TIMEOUT_MS, continueOnLoss: false };
+  const { startTimeoutMs, onLost, maxHoldMs } = read.settings;
+  return { startTimeoutMs, continueOnLoss: onLost === "continue", ...defined({ maxHoldMs }) };
 }

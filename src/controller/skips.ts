@@ -5,40 +5,52 @@
  * The decision is a status of the pod's LeaseRequest, Denied/Skipped, which nothing grants any more; then the Job is marked, and the Job
  * controller deletes its pods. Whoever dies in between is followed by one who finds the request, and goes on. A Job is never
  * skipped once a pod of it was granted, and a request that was granted meanwhile is not denied: both are guarded writes.
+ *
+ * A pod is no witness for or against a Job, since whoever creates pods may name any owner: that a Job is to be skipped, and that one waits
+ * before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { completeJob, findCronJobUid, type JobRef } from "../kube/job-completion.ts";
+import { find, findJob, findPod, type UidRef } from "../kube/find.ts";
+import { completeJob, findCronJobUid } from "../kube/job-completion.ts";
 import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
-import { LEASES } from "../kube/resources.ts";
-import { parseLease } from "../lease/codec.ts";
+import { listAll } from "../kube/list-pages.ts";
+import { LEASE_REQUESTS, LEASES, PODS } from "../kube/resources.ts";
+import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
-import { hasBeenResumed, type JobView } from "../lease/job.ts";
+import { canUseJob, isJobOver, isSuspendedByUser, type JobView } from "../lease/job.ts";
 import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED } from "../lease/order.ts";
-import { isPastGate, type PodView } from "../lease/pod.ts";
-import { readSettings, type Settings } from "../lease/settings.ts";
+import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
+import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { API_VERSION, LEASE_LABEL } from "../shared/names.ts";
+import type { Errands } from "./errands.ts";
 
 export interface SkipsOptions {
   client: KubeClient;
   caches: Pick<Caches, "pods" | "requests" | "leases">;
+  errands: Errands;
   events: Pick<EventRecorder, "record">;
   clock: Clock;
 }
 
+/** The Job controller puts it on every pod that it makes, unless the Job's selector is its user's. */
+const CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid";
 const COUNT_TRIES = 8;
+const REMEMBERED_JOBS = 50_000;
 
 /** One who waits for a Lease on behalf of a Job. */
 interface Candidate {
   request: LeaseRequest;
-  job: JobRef;
+  job: UidRef;
   settings: Settings;
+  /** Those of its CronJob that wait before it, one of each Job, where they are too many for it. */
+  before?: readonly Candidate[];
 }
 
 export interface Skips {
@@ -46,49 +58,97 @@ export interface Skips {
   skip(situation: Situation): Promise<void>;
 }
 
-export function createSkips({ client, caches, events, clock }: SkipsOptions): Skips {
+export function createSkips({ client, caches, errands, events, clock }: SkipsOptions): Skips {
   /** By uid of the Job; a Job keeps its owner. */
-  const cronJobs = new LruMap<string, { uid: string | undefined }>(10_000);
+  const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
+  /** By uid of the Lease: Jobs that were skipped, and do not stand in its status yet. */
+  const uncounted = new Map<string, number>();
 
-  async function cronJobOf(job: JobRef): Promise<string | undefined> {
-    const known = cronJobs.get(job.uid) ?? { uid: await findCronJobUid(client, job) };
-    cronJobs.set(job.uid, known);
-    return known.uid;
+  async function findCronJobs(lease: Lease, waiting: readonly Candidate[]): Promise<void> {
+    const unknown = new Map(waiting.map(({ job }) => [job.uid, job]));
+    for (const uid of unknown.keys()) if (cronJobs.get(uid)) unknown.delete(uid);
+    await errands.runEach([...unknown.values()], (job) =>
+      errands.run({ key: keyOf(lease), what: "find CronJob", uid: job.uid }, async () =>
+        cronJobs.set(job.uid, { uid: await findCronJobUid(client, job) }),
+      ),
+    );
   }
 
   /** Those of `waiting` that are too many of their CronJob's, the newest. */
   async function surplus(lease: Lease, waiting: readonly Candidate[]): Promise<Candidate[]> {
     const jobs = new Set(waiting.map(({ job }) => job.uid));
-    const fewest = Math.min(...waiting.map(({ settings }) => settings.maxWaiting));
+    const fewest = waiting.reduce((least, { settings }) => Math.min(least, settings.maxWaiting), jobs.size);
     if (!lease.status.hold || jobs.size <= fewest) return [];
-    const counted = new Map<string, Set<string>>();
+    await findCronJobs(lease, waiting);
+    const counted = new Map<string, Map<string, Candidate>>();
     const tooMany: Candidate[] = [];
     const byAge = [...waiting].sort((a, b) => a.request.spec.requestedAtMs - b.request.spec.requestedAtMs);
     for (const candidate of byAge) {
       const { job, settings } = candidate;
-      const cronJob = await cronJobOf(job);
+      const cronJob = cronJobs.get(job.uid)?.uid;
       if (cronJob === undefined) continue;
-      const before = counted.get(cronJob) ?? new Set();
+      const before = counted.get(cronJob) ?? new Map<string, Candidate>();
       counted.set(cronJob, before);
-      if (before.has(job.uid) || before.size < settings.maxWaiting) before.add(job.uid);
-      else tooMany.push(candidate);
+      if (!before.has(job.uid) && before.size >= settings.maxWaiting)
+        tooMany.push({ ...candidate, before: [...before.values()] });
+      else if (!before.has(job.uid)) before.set(job.uid, candidate);
     }
     return tooMany;
   }
 
-  /** Whether a pod of the Job holds or has held: its others just wait. */
-  function hasHeld(lease: Lease, jobUid: string): boolean {
+  /** Jobs that hold or have held, or of which a pod does or has: their others just wait. */
+  function jobsPastGate(lease: Lease): ReadonlySet<string | undefined> {
     const holderUid = lease.status.hold?.ref.uid;
-    return (
-      jobUid === holderUid || siblings(lease, jobUid).some((pod) => isPastGate(pod) || pod.uid === holderUid)
-    );
+    const pods = caches.pods.store.byIndex(BY_LEASE, keyOf(lease));
+    const past = pods.filter((pod) => isPastGate(pod) || pod.uid === holderUid);
+    return new Set([holderUid, ...past.map(({ job }) => job?.uid)]);
   }
 
-  function siblings(lease: Lease, jobUid: string): PodView[] {
-    return caches.pods.store.byIndex(BY_LEASE, keyOf(lease)).filter(({ job }) => job?.uid === jobUid);
+  /** {@link jobsPastGate}, once a live list of the Lease's pods, of some or all, is in the cache. */
+  async function lookPastGate(lease: Lease, more = ""): Promise<ReadonlySet<string | undefined>> {
+    const { namespace, name } = lease;
+    const labelSelector = `${LEASE_LABEL}=${name}${more}`;
+    for (const pod of await listAll(client, PODS, { namespace, labelSelector }, parsePod))
+      caches.pods.apply(pod);
+    return jobsPastGate(lease);
   }
 
-  async function deny(lease: Lease, { request }: Candidate): Promise<boolean> {
+  /**
+   * What of the Lease's Jobs has begun, by one live look for all who are to be skipped now: the cache may not show yet that a pod was let
+   * through. Whoever is let through later changes the Lease.
+   */
+  function lookAtPods(lease: Lease): () => Promise<ReadonlySet<string | undefined>> {
+    let look: Promise<ReadonlySet<string | undefined>> | undefined;
+    return () => {
+      look ??= lookPastGate(lease);
+      return look;
+    };
+  }
+
+  /** Its request was denied, and those of its other pods may have been granted since. */
+  async function hasBegunSince(lease: Lease, { uid }: UidRef): Promise<boolean> {
+    return (await lookPastGate(lease, `,${CONTROLLER_UID_LABEL}=${uid}`)).has(uid);
+  }
+
+  /** By live looks: the cache may show who waits no more. */
+  async function stillWaits(lease: Lease, { request, job, settings }: Candidate): Promise<boolean> {
+    const { ref } = request.spec;
+    const live = await find(client, LEASE_REQUESTS, request, parseLeaseRequest);
+    if (!ref || live?.uid !== request.uid || !isWaiting(live)) return false;
+    const itself = await findJob(client, job);
+    if (!itself || isJobOver(itself) || !wishes(itself, lease, settings)) return false;
+    if (ref.kind === "Job") return canUseJob(itself);
+    const pod = await findPod(client, { namespace: request.namespace, ...ref });
+    return !itself.suspended && pod !== undefined && canUseGrant(pod);
+  }
+
+  async function deny(
+    lease: Lease,
+    { request, job, before = [] }: Candidate,
+    begun: () => Promise<ReadonlySet<string | undefined>>,
+  ): Promise<boolean> {
+    const wait = await Promise.all(before.map((other) => stillWaits(lease, other)));
+    if (wait.includes(false) || (await begun()).has(job.uid)) return false;
     // The cache may show a holder who has just released.
     const live = await client.get(LEASES, lease, parseLease);
     caches.leases.apply(live);
@@ -97,9 +157,17 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
     return true;
   }
 
-  async function complete(lease: Lease, { job, settings }: Candidate): Promise<void> {
+  async function complete(
+    lease: Lease,
+    { job, settings }: Candidate,
+    begun: () => Promise<ReadonlySet<string | undefined>>,
+  ): Promise<void> {
+    if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
     const message = `skipped: ${whySkipped(lease, settings)}`;
-    const isNew = await completeJob(client, job, { reason: "LeaseHeld", message, nowMs: clock.nowMs() });
+    const isNew = await completeJob(client, job, {
+      ...{ reason: "LeaseHeld", message, nowMs: clock.nowMs() },
+      isMeant: (found) => wishes(found, lease, settings) && !isSuspendedByUser(found),
+    });
     if (!isNew) return;
     const { namespace, name, uid } = job;
     const about = { apiVersion: "batch/v1", kind: "Job", namespace, name, uid };
@@ -111,16 +179,22 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
       reason: "Skipped",
       message: `Job ${name} was ${message}`,
     });
-    await count(lease);
+    uncounted.set(lease.uid, (uncounted.get(lease.uid) ?? 0) + 1);
   }
 
-  /** Nobody comes back to it: the Job is over. One is left out where konductor dies just then. */
+  /** Nobody comes back to them: the Jobs are over. They are left out where konductor dies just then. */
   async function count(lease: Lease): Promise<void> {
+    const more = uncounted.get(lease.uid);
+    if (more === undefined) return;
     for (let tries = 1; ; tries++) {
       const live = await client.get(LEASES, lease, parseLease);
-      const status = { ...live.status, skipped: (live.status.skipped ?? 0) + 1 };
+      const status = { ...live.status, skipped: (live.status.skipped ?? 0) + more };
       try {
-        return caches.leases.apply(await writeLeaseStatus(client, live, status, clock.nowMs()));
+        caches.leases.apply(await writeLeaseStatus(client, live, status, clock.nowMs()));
+        const left = (uncounted.get(lease.uid) ?? 0) - more;
+        if (left > 0) uncounted.set(lease.uid, left);
+        else uncounted.delete(lease.uid);
+        return;
       } catch (error) {
         // A renewal came in between.
         if (tries >= COUNT_TRIES || !hasCode(error, "Conflict")) throw error;
@@ -130,25 +204,39 @@ export function createSkips({ client, caches, events, clock }: SkipsOptions): Sk
 
   return {
     async skip({ lease, requests, evidenceOf }) {
+      const past = jobsPastGate(lease);
+      const begun = lookAtPods(lease);
       const candidates = requests
         .map((request) => candidateOf(request, evidenceOf))
         .filter((candidate) => candidate !== undefined)
         // A request that was granted may not say so yet.
-        .filter(({ request, job }) => request.uid !== lease.status.lastRequest && !hasHeld(lease, job.uid))
+        .filter(({ request, job }) => request.uid !== lease.status.lastRequest && !past.has(job.uid))
         .sort((a, b) => compareRequests(lease)(a.request, b.request));
       const waiting = candidates.filter(({ request }) => isWaiting(request));
       const tried = waiting.filter(
         ({ request, settings }) => settings.ifHeld === "skip" && isOneTry(request),
       );
-      for (const candidate of [...tried, ...(await surplus(lease, waiting))]) {
-        if (await deny(lease, candidate)) await complete(lease, candidate);
-      }
+      const skip = (candidate: Candidate, work: () => Promise<void>) =>
+        errands.run({ key: keyOf(lease), what: "skip", uid: candidate.request.uid }, work);
+      await errands.runEach([...tried, ...(await surplus(lease, waiting))], (candidate) =>
+        skip(candidate, async () => {
+          if (await deny(lease, candidate, begun)) await complete(lease, candidate, begun);
+        }),
+      );
       // Denied by an arbiter that has died since.
-      for (const candidate of candidates) {
-        if (isToBeSkipped(candidate)) await complete(lease, candidate);
-      }
+      await errands.runEach(candidates.filter(isToBeSkipped), (candidate) =>
+        skip(candidate, () => complete(lease, candidate, begun)),
+      );
+      await count(lease);
     },
   };
+}
+
+/** Whether the Job itself asks, by its template, for what its pod asks for. */
+function wishes({ lease, settings: read }: JobView, { name }: Lease, settings: Settings): boolean {
+  if (!read.ok || lease !== name) return false;
+  const { ifHeld, maxWaiting } = read.settings;
+  return ifHeld === settings.ifHeld && maxWaiting === settings.maxWaiting;
 }
 
 function whySkipped({ name, status }: Lease, { ifHeld, maxWaiting }: Settings): string {
@@ -165,19 +253,18 @@ function isToBeSkipped({ request, settings }: Candidate): boolean {
 }
 
 function candidateOf(request: LeaseRequest, evidenceOf: Situation["evidenceOf"]): Candidate | undefined {
-  const { lease, ref } = request.spec;
+  const { ref } = request.spec;
   const known = ref && evidenceOf(ref);
   if (!known || !isEligible(known)) return undefined;
   const found = known.is === "job" ? wholeJob(known.job) : podsJob(lastSeen(known));
-  const read = found && readSettings({ labels: { [LEASE_LABEL]: lease }, annotations: found.annotations });
-  return found && read?.ok ? { request, job: found.job, settings: read.settings } : undefined;
+  return found?.read.ok ? { request, job: found.job, settings: found.read.settings } : undefined;
 }
 
 function wholeJob(job: JobView) {
   // Once it has held it may have begun something.
-  return hasBeenResumed(job) ? undefined : { job, annotations: job.annotations };
+  return job.resumed ? undefined : { job, read: job.settings };
 }
 
 function podsJob(pod: PodView | undefined) {
-  return pod?.job && { job: { namespace: pod.namespace, ...pod.job }, annotations: pod.annotations };
+  return pod?.job && { job: { namespace: pod.namespace, ...pod.job }, read: pod.settings };
 }

@@ -5,6 +5,7 @@
  */
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
+import { findPod } from "../kube/find.ts";
 import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASES } from "../kube/resources.ts";
@@ -14,7 +15,8 @@ import { isProven, lastSeen, mayStartPods } from "../lease/evidence.ts";
 import type { PodView } from "../lease/pod.ts";
 import { mayRunUnrecorded } from "../lease/proof.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
-import { ANNOTATION, passedToken } from "../shared/names.ts";
+import { passedToken } from "../shared/names.ts";
+import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 
 type Pods = Pick<Caches, "pods">;
@@ -29,7 +31,11 @@ export function countUnrecorded(
     lapseClock,
   }: { caches: Pods; evidenceOf: Situation["evidenceOf"]; lapseClock: LapseClock },
 ): number {
-  if (lease.status.lastToken !== undefined) return 0;
+  if (lease.status.lastToken !== undefined) {
+    // The klease may have been seen later than the request that it granted.
+    requests.forEach(lapseClock.forget);
+    return 0;
+  }
   const uids = new Set(unrecordedPods(lease, caches).map(({ uid }) => uid));
   for (const request of requests) {
     const { uid, spec, status, terminating } = request;
@@ -53,24 +59,37 @@ export function countUnrecorded(
 }
 
 /**
- * Deletes the pods that run on under a hold of a deleted Lease and cannot stop themselves. A live look comes first: a pod that was
- * past its gate before a Lease was seen never granted has not got its hold from that one.
+ * Deletes the pods that run on under a hold of a deleted Lease and cannot stop themselves. Live looks come first: a pod that was
+ * past its gate before a Lease was seen never granted has not got its hold from that one, and one that is past it no more waits.
  */
 export async function deleteUnrecorded(
   lease: Lease,
-  { client, caches, reporter }: { client: KubeClient; caches: Pods; reporter: LeaseReporter },
+  {
+    client,
+    caches,
+    reporter,
+    errands,
+  }: { client: KubeClient; caches: Pods; reporter: LeaseReporter; errands: Errands },
 ): Promise<void> {
-  const pods = unrecordedPods(lease, caches).filter(
-    ({ selfFencing, deletionMs, annotations }) =>
-      !selfFencing && deletionMs === undefined && annotations[ANNOTATION.onLost] !== "continue",
-  );
+  const pods = unrecordedPods(lease, caches).filter(runsOn);
   if (pods.length === 0) return;
   const { namespace, name } = lease;
   const live = await client.get(LEASES, { namespace, name }, parseLease);
   if (live.status.lastToken !== undefined) return;
-  for (const pod of pods) {
-    if (await deletePod(client, pod)) reporter.holderDeleted(live, pod);
-  }
+  await errands.runEach(pods, (pod) =>
+    errands.run({ key: keyOf(lease), what: "delete pod", uid: pod.uid }, async () => {
+      const found = await findPod(client, pod);
+      if (found?.lease !== undefined) caches.pods.apply(found);
+      if (found && runsOn(found) && (await deletePod(client, found))) reporter.holderDeleted(live, found);
+    }),
+  );
+}
+
+/** Whether it does not end by itself, and is not meant to go on. */
+function runsOn(pod: PodView): boolean {
+  const { selfFencing, deletionMs, mode } = pod;
+  const isStopped = selfFencing || deletionMs !== undefined || mode.onLost === "continue";
+  return mayRunUnrecorded(pod) && !isStopped;
 }
 
 function unrecordedPods(lease: Lease, { pods }: Pods): PodView[] {

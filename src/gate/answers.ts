@@ -29,8 +29,14 @@ export interface Denied {
   message: string;
 }
 
+/** Ask again: at another replica, unless it says that it need not be one. */
+export interface Reconnect {
+  state: "reconnect";
+  elsewhere: boolean;
+}
+
 /** One line of the answer to acquire. */
-export type QueueLine = Waiting | Granted | Denied | { state: "reconnect" };
+export type QueueLine = Waiting | Granted | Denied | Reconnect;
 
 /** The answer to renew. */
 export interface Renewed extends Contact {
@@ -46,7 +52,7 @@ export function parseQueueLine(text: string): QueueLine {
     token: countOf(object["token"]),
     ttlMs: ttlOf(object),
   };
-  if (state === "reconnect") return { state };
+  if (state === "reconnect") return { state, elsewhere: object["elsewhere"] !== false };
   if (state === "denied") {
     const reason = wordOf(object["reason"]) ?? "Denied";
     return { state, reason, message: wordOf(object["message"]) ?? "konductor gave no reason" };
@@ -78,26 +84,39 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   403: "Forbidden",
   404: "NotFound",
   409: "NotHolder",
-  429: "TooManyRequests",
+  429: "NotReady",
   503: "NotReady",
 };
 const REFUSALS: readonly ErrorCode[] = ["Revoked", "NotStarted", "MaxHold", "NotRenewable"];
 
-/** The error that an answer with a status other than 200 stands for. */
+/**
+ * The error that an answer with a status other than 200 stands for: Unreachable where it is not konductor's, NotReady where a replica is
+ * full. Only what the caller itself does too often is TooManyRequests, and tells when to come back: what an ill or full replica says of that
+ * does not bind those who go elsewhere.
+ */
 export function errorOf(status: number, text: string, retryAfterMs: number | undefined): KonductorError {
   const object = parseObject(text);
   const reason = wordOf(object["reason"]);
-  const message = wordOf(object["message"]) ?? reason ?? "without a message";
+  const message = `konductor answered ${status}: ${wordOf(object["message"]) ?? reason ?? "without a message"}`;
+  if (reason === undefined) return new KonductorError("Unreachable", message);
+  if (status === 429 && object["elsewhere"] === false) {
+    return new KonductorError("TooManyRequests", message, retryAfterMs === undefined ? {} : { retryAfterMs });
+  }
   const refusal = status === 409 ? REFUSALS.find((code) => code === reason) : undefined;
-  const code = refusal ?? CODE_OF_STATUS[status] ?? "Internal";
-  return new KonductorError(
-    code,
-    `konductor answered ${status}: ${message}`,
-    retryAfterMs === undefined ? {} : { retryAfterMs },
-  );
+  return new KonductorError(refusal ?? CODE_OF_STATUS[status] ?? "Internal", message);
 }
 
-/** The denial that an error stands for: trying again would only be refused again. */
+/** Whether konductor has given its word on what was asked: trying again would only be refused again. */
+export function isVerdict({ status }: KonductorError): boolean {
+  return status === 400 || status === 403 || status === 409;
+}
+
+/** Whether another replica may answer otherwise. */
+export function isForElsewhere(error: KonductorError): boolean {
+  return !isVerdict(error) && !hasCode(error, "TooManyRequests");
+}
+
+/** The denial that an error stands for. */
 export function denialOf(error: KonductorError): Denied | undefined {
   if (!hasCode(error, "BadRequest", "Forbidden")) return undefined;
   return { state: "denied", reason: error.code, message: error.message };
@@ -116,7 +135,9 @@ function contactOf(object: Record<string, unknown>): Contact {
   return { ca: wordOf(object["ca"]), urls: wordsOf(object["urls"]) };
 }
 
-/** The answer to release. */
+/** Reads the answer to release. Throws Unreachable for anything that konductor would not send. */
 export function parseReleased(text: string): boolean {
-  return parseObject(text)["released"] === true;
+  const { released } = parseObject(text);
+  if (typeof released !== "boolean") throw notOurs(text);
+  return released;
 }

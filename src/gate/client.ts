@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
-import { hasCode, KonductorError } from "../shared/errors.ts";
+import { KonductorError } from "../shared/errors.ts";
 import { PATH } from "../shared/names.ts";
 import {
   errorOf,
+  isForElsewhere,
   parseQueueLine,
   parseReleased,
   parseRenewed,
@@ -10,7 +11,7 @@ import {
   type Renewed,
 } from "./answers.ts";
 import { boundedLines, boundedText } from "./lines.ts";
-import type { Route } from "./route.ts";
+import type { Address, Route } from "./route.ts";
 import type { Answer, Transport } from "./transport.ts";
 
 export interface CallOptions {
@@ -21,7 +22,10 @@ export interface CallOptions {
 
 /**
  * The gate API. Each call is one try at one address and throws a KonductorError: Unreachable when nothing of konductor's came
- * back (the next try then goes to the next address), else the code of its answer. An aborted call throws its signal's reason.
+ * back, else the code of its answer. An aborted call throws its signal's reason.
+ *
+ * Kept connections keep their replica. So one whose replica could not answer, or sent the caller elsewhere, is never used again, whatever its
+ * headers say, and the next try goes to the next address.
  */
 export interface Client {
   /** Queues for the lease; `lostToken` reports the end of an earlier hold, `gateRun` which run asks. Yields what the server says, as it says it. */
@@ -29,10 +33,18 @@ export interface Client {
     report: { lostToken?: number | undefined; gateRun: string },
     options: { signal?: AbortSignal | undefined },
   ): AsyncGenerator<QueueLine>;
-  renew(hold: { token: number; ttlMs: number; gateRun?: string }, options: CallOptions): Promise<Renewed>;
-  announce(token: number, options: CallOptions): Promise<void>;
+  /** `gateRun` where a gate confirms; else `keeperSince`: since when the keeper runs. */
+  renew(
+    hold: { token: number; ttlMs: number } & ({ gateRun: string } | { keeperSince: string }),
+    options: CallOptions,
+  ): Promise<Renewed>;
+  /** `keeperSince`: since when the keeper is asked to stop. */
+  announce(hold: { token: number; keeperSince: string }, options: CallOptions): Promise<void>;
   /** Whether the hold is over now; if not, the server waits for proof that main has ended. */
-  release(token: number, sincePreStopMs: number | undefined, options: CallOptions): Promise<boolean>;
+  release(
+    hold: { token: number; keeperSince: string; sincePreStopMs: number | undefined },
+    options: CallOptions,
+  ): Promise<boolean>;
 }
 
 export interface ClientOptions {
@@ -59,22 +71,38 @@ export function createClient({
     totalMs?: number;
   }
 
-  async function send(path: string, body: object, limits: Limits): Promise<Answer> {
-    const answer = await transport({
-      address: route.current(),
+  /** One try: where it goes, and what came back so far. */
+  interface Try {
+    address: Address;
+    answer?: Answer;
+  }
+
+  async function send(own: Try, path: string, body: object, limits: Limits): Promise<AsyncIterable<Buffer>> {
+    const bearerToken = readToken(tokenPath);
+    own.answer = await transport({
+      address: own.address,
       path,
-      bearerToken: readToken(tokenPath),
+      bearerToken,
       body: { lease, ...body },
       connectMs,
       silenceMs,
       ...limits,
     });
-    if (answer.status === 200) return answer;
-    throw errorOf(answer.status, await boundedText(answer.chunks), answer.retryAfterMs);
+    const { status, chunks, retryAfterMs } = own.answer;
+    if (status === 200) {
+      route.answered(own.address);
+      return chunks;
+    }
+    throw errorOf(status, await boundedText(chunks), retryAfterMs);
   }
 
-  function rotating(error: unknown): unknown {
-    if (hasCode(error, "Unreachable")) route.failed();
+  function goElsewhere({ address, answer }: Try): void {
+    answer?.leave();
+    route.failed(address);
+  }
+
+  function failed(own: Try, error: unknown): unknown {
+    if (error instanceof KonductorError && isForElsewhere(error)) goElsewhere(own);
     return error;
   }
 
@@ -84,24 +112,28 @@ export function createClient({
     limits: CallOptions,
     read: (text: string) => T,
   ): Promise<T> {
+    const own: Try = { address: route.current() };
     try {
-      return read(await boundedText((await send(path, body, limits)).chunks));
+      return read(await boundedText(await send(own, path, body, limits)));
     } catch (error) {
-      throw rotating(error);
+      throw failed(own, error);
     }
   }
 
   return {
     async *acquire(report, limits) {
+      const own: Try = { address: route.current() };
       try {
-        const answer = await send(PATH.acquire, report, limits);
-        for await (const line of boundedLines(answer.chunks)) {
+        for await (const line of boundedLines(await send(own, PATH.acquire, report, limits))) {
           const message = parseQueueLine(line);
           if (message.state === "granted") route.learn(message);
+          if (message.state === "reconnect" && message.elsewhere) goElsewhere(own);
           yield message;
+          if (message.state !== "waiting") return;
         }
+        throw new KonductorError("Unreachable", "konductor ended the stream without an answer");
       } catch (error) {
-        throw rotating(error);
+        throw failed(own, error);
       }
     },
     async renew(hold, limits) {
@@ -109,9 +141,8 @@ export function createClient({
       route.learn(renewed);
       return renewed;
     },
-    announce: (token, limits) => call(PATH.announce, { token }, limits, () => {}),
-    release: (token, sincePreStopMs, limits) =>
-      call(PATH.release, { token, sincePreStopMs }, limits, parseReleased),
+    announce: (hold, limits) => call(PATH.announce, hold, limits, () => {}),
+    release: (hold, limits) => call(PATH.release, hold, limits, parseReleased),
   };
 }
 

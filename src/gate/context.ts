@@ -13,6 +13,10 @@ export interface Context {
   config: GateConfig;
   clock: Clock;
   bootMs: BootClock;
+  /** When this process began, by the boot clock. */
+  startedMs: number;
+  /** A moment of the boot clock as the server is told it. */
+  momentOf(bootMs: number): string;
   /** Names one attempt of this gate to acquire, for the server to tell its requests from late ones of earlier attempts. */
   newGateRun(): string;
   log: Log;

@@ -10,13 +10,16 @@ import { writeFileSync } from "node:fs";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import { describeError, KonductorError } from "../shared/errors.ts";
 import { EXIT, passMessage } from "../shared/names.ts";
-import { type Denied, denialOf, type Granted } from "./answers.ts";
+import { type Denied, denialOf, type Granted, isVerdict } from "./answers.ts";
 import { type Context, renewTimeoutMs, SAY_TROUBLE_MS } from "./context.ts";
 import { troubleLog } from "./log.ts";
 import { queueForLease } from "./queue.ts";
+import { pauseWithin, untilAnswered } from "./tries.ts";
 
 /** How long a pod that may not rerun tries to report that its hold is over; it fails either way. */
 const REPORT_LOST_MS = 10_000;
+/** The arbiter takes back a grant that was not confirmed for so long. */
+const CONFIRMED_WITHIN_MS = 10_000;
 
 /** Resolves with the exit code of the gate; rejects with the signal's reason when it is told to stop. */
 export async function runGate(context: Context, signal?: AbortSignal): Promise<number> {
@@ -84,16 +87,23 @@ async function confirm(
   gateRun: string,
   signal?: AbortSignal,
 ): Promise<"held" | "lost" | Denied> {
-  const { config, clock, bootMs, log, client, holdFile, leaseFiles, route, random } = context;
+  const { config, clock, bootMs, log, client, holdFile, leaseFiles, route } = context;
   const { token, ttlMs } = grant;
-  const backoff = exponentialBackoff({ firstMs: 50, maxMs: 1_000, random });
   const { trouble } = troubleLog(log, clock.monotonicMs, SAY_TROUBLE_MS);
-  for (let attempt = 0; ; attempt++) {
-    const sentMs = bootMs();
+  const tries = {
+    tryMs: renewTimeoutMs(ttlMs),
+    pauseMs: () => pauseWithin(CONFIRMED_WITHIN_MS),
+    isFinal: isVerdict,
+    onTrouble: (error: KonductorError) =>
+      trouble(`confirming the grant of klease ${config.lease} fails, trying again: ${describeError(error)}`),
+  };
+  for (;;) {
     try {
-      const renewed = await client.renew(
-        { token, ttlMs, gateRun },
-        { totalMs: renewTimeoutMs(ttlMs), signal },
+      const { answer: renewed, sentMs } = await untilAnswered(
+        context,
+        (options) => client.renew({ token, ttlMs, gateRun }, options),
+        tries,
+        signal,
       );
       const deadline = sentMs + renewed.ttlMs;
       // A machine that slept in between has a hold that may be over already: confirm again.
@@ -107,11 +117,7 @@ async function confirm(
       return "held";
     } catch (error) {
       if (signal?.aborted || !(error instanceof KonductorError)) throw error;
-      if (error.status === 409) return "lost";
-      const denial = denialOf(error);
-      if (denial) return denial;
-      trouble(`confirming the grant of klease ${config.lease} fails, trying again: ${describeError(error)}`);
-      await clock.sleep(error.retryAfterMs ?? backoff(attempt), signal);
+      return denialOf(error) ?? "lost";
     }
   }
 }

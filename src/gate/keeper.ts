@@ -12,7 +12,7 @@ import type { GateConfig } from "./config.ts";
 import type { Context } from "./context.ts";
 import { type KeptHold, keptHold } from "./kept-hold.ts";
 import { releaseHold } from "./release.ts";
-import { keepRenewing } from "./renewals.ts";
+import { keepRenewing, type Loss } from "./renewals.ts";
 import { sleepUntil } from "./sleep-until.ts";
 
 /** After a loss that does not end the keeper, the deadline is looked at again this often. */
@@ -36,7 +36,8 @@ export async function runKeeper(context: Context, termination: Termination): Pro
   log.info(`this pod is asked to stop: releasing klease ${config.lease}`);
   const termMs = termination.atMs() ?? bootMs();
   const beganMs = prestopFile.read(termMs);
-  await releaseHold(context, hold, beganMs === undefined ? undefined : termMs - beganMs);
+  const sincePreStopMs = beganMs === undefined ? undefined : termMs - beganMs;
+  await releaseHold(context, hold, { atMs: termMs, sincePreStopMs });
   return EXIT.done;
 }
 
@@ -71,10 +72,11 @@ async function untilLostOrTerminated(
     if (fences(config)) ended.abort();
   };
   if (hold.lost) lose("it was marked so before the keeper started");
+  const loss = { marginMs: fences(config) ? config.stopMs : 0, lose };
   try {
     await Promise.all([
-      watchDeadline(context, hold, lose, signal),
-      keepRenewing(context, hold, lose, signal),
+      watchDeadline(context, hold, loss, signal),
+      keepRenewing(context, hold, loss, signal),
     ]);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -85,10 +87,9 @@ async function untilLostOrTerminated(
 async function watchDeadline(
   context: Context,
   hold: KeptHold,
-  lose: (why: string) => void,
+  { marginMs, lose }: Loss,
   signal: AbortSignal,
 ): Promise<void> {
-  const marginMs = fences(context.config) ? context.config.stopMs : 0;
   for (;;) {
     await sleepUntil(context, () => hold.deadlineMs - marginMs, signal);
     lose("it could not be renewed in time");

@@ -11,6 +11,8 @@ const SAY_CAUSE_MS = 10_000;
 const SLOW = "it is overloaded, or something else accepts connections at its address";
 /** A connection that lived this long was a good one: the next one follows at once. */
 const GOOD_STREAM_MS = 5_000;
+/** Half of the time in which a grant has to be answered: whoever is granted when an outage is over has come back by then. */
+const LONGEST_PAUSE_MS = 5_000;
 
 /**
  * Queues until the lease is granted or denied, reconnecting for ever; calls `onAnswer` whenever the server said how it stands. The place in
@@ -25,7 +27,7 @@ export async function queueForLease(
   const { config, clock, log, client, random } = context;
   const report = queueLog(log, config.lease, clock.monotonicMs);
   const troubles = troubleLog(log, clock.monotonicMs, SAY_TROUBLE_MS);
-  const backoff = exponentialBackoff({ firstMs: 100, maxMs: 5_000, random });
+  const backoff = exponentialBackoff({ firstMs: 100, maxMs: LONGEST_PAUSE_MS, random });
   let toReport = lostToken;
   // The first address is the ClusterIP: what happens there tells more than what follows.
   let cause: string | undefined;
@@ -33,7 +35,7 @@ export async function queueForLease(
     log.info(`konductor has not answered for ${SAY_CAUSE_MS / 1000} s; probably ${cause ?? SLOW}`),
   );
 
-  /** One connection. Resolves with undefined when the server asks to reconnect. */
+  /** One connection. Resolves with undefined where the gate is to come again. */
   async function connect(): Promise<Granted | Denied | undefined> {
     for await (const line of client.acquire({ lostToken: toReport, gateRun }, { signal })) {
       cancelCause();
@@ -44,7 +46,7 @@ export async function queueForLease(
       if (line.state === "granted" || line.state === "denied") return line;
       report(line);
     }
-    throw new KonductorError("Unreachable", "konductor ended the stream without an answer");
+    return undefined;
   }
 
   try {

@@ -18,8 +18,10 @@ export interface Address {
 export interface Route {
   /** The address to try now: the one that answered last, or the next one after {@link failed}. */
   current(): Address;
-  /** The current address did not answer: the next try goes to the following one. */
-  failed(): void;
+  /** `address` was of no use: the next try goes to the following one. Nothing changes where that is so already. */
+  failed(address: Address): void;
+  /** `address` is the one to try from now on. */
+  answered(address: Address): void;
   /** Takes over what an answer, or the stored hold, says. What is no certificate or no https URL is ignored. */
   learn(contact: Contact): void;
   /** What has been learnt, to be stored. */
@@ -32,10 +34,14 @@ export function createRoute({ url, host, ca }: { url: string; host: string; ca: 
   let contact: Contact = { ca: undefined, urls: [] };
   let urls = known;
   let index = 0;
+  const currentUrl = (): string => urls[index] ?? url;
   return {
-    current: () => ({ url: urls[index % urls.length] ?? url, serverName: host, ca: contact.ca ?? ca }),
-    failed() {
-      index = (index + 1) % urls.length;
+    current: () => ({ url: currentUrl(), serverName: host, ca: contact.ca ?? ca }),
+    answered(address) {
+      index = Math.max(0, urls.indexOf(address.url));
+    },
+    failed(address) {
+      if (address.url === currentUrl()) index = (index + 1) % urls.length;
     },
     learn(news) {
       contact = {

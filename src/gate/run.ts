@@ -61,6 +61,8 @@ export async function runCommand({
   const boot = bootId();
   const context: Context = {
     config,
+    startedMs,
+    momentOf: (ms) => formatGateRun(boot, ms),
     newGateRun: () => formatGateRun(boot, bootMs()),
     clock,
     bootMs,

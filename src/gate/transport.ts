@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import { Agent, type RequestOptions, request } from "node:https";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
@@ -24,6 +24,8 @@ export interface Answer {
   retryAfterMs: number | undefined;
   /** Must be read to its end or left by `break`; throws Unreachable when the connection ends early. */
   chunks: AsyncIterable<Buffer>;
+  /** Ends the connection, also after the last chunk was read: no other call uses it. */
+  leave(): void;
 }
 
 /**
@@ -77,11 +79,13 @@ function send(agent: Agent, clock: Clock, call: Call): Promise<Answer> {
   });
   sent.on("response", (message) => {
     answer = message;
+    const { socket } = message;
     connected();
     resolve({
       status: message.statusCode ?? 0,
-      retryAfterMs: retryAfterMs(message.headers["retry-after"], clock.nowMs()),
+      retryAfterMs: retryAfterMs(message.headers),
       chunks: chunksOf(message, call, connected),
+      leave: () => void socket.destroy(),
     });
   });
   if (signal?.aborted) abort();
@@ -130,9 +134,9 @@ function reasonOf(error: unknown, { address, signal }: Call): unknown {
   return new KonductorError("Unreachable", `no answer from ${address.url}`, { cause: error });
 }
 
-/** Retry-After in either of its forms (RFC 9110, 10.2.3). */
-function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
+/** Retry-After in either of its forms (RFC 9110, 10.2.3): seconds, or a time by the clock of who answers. */
+function retryAfterMs({ "retry-after": header, date = "" }: IncomingHttpHeaders): number | undefined {
   if (header === undefined) return undefined;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - nowMs;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.parse(date);
   return Number.isNaN(ms) ? undefined : Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS);
 }

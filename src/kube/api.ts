@@ -11,14 +11,18 @@ export interface ObjectRef {
 
 export interface ResponseInfo {
   status: number;
-  /** The API server's clock, whole seconds, from the Date header. */
+  /** The API server's clock, whole seconds, from the Date header. What is no JSON is a proxy's word, and has the proxy's time. */
   serverDateMs: number | undefined;
+  /** From its sending to the answer's headers, monotonic. */
+  tookMs: number;
 }
 
 export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** For the whole call, the body included. 10 s by default. */
   timeoutMs?: number | undefined;
+  /** Without any byte for so long it is given up as Unreachable; never, if left out. */
+  silenceTimeoutMs?: number | undefined;
   /** Called once with every answer, refusals included. */
   onResponse?: ((info: ResponseInfo) => void) | undefined;
 }
@@ -33,6 +37,10 @@ export interface ListOptions extends CallOptions {
   /** Without it the list is consistent: at least as new as every write answered before. */
   resourceVersion?: string | undefined;
   resourceVersionMatch?: "Exact" | "NotOlderThan" | undefined;
+  /** A longer answer is given up as TooLarge. */
+  limitBytes?: number | undefined;
+  /** Called with the size of the answer. */
+  onReceived?: ((bytes: number) => void) | undefined;
 }
 
 export interface ObjectList<T> {
@@ -82,7 +90,7 @@ export interface WatchEvent {
 /**
  * The API server's REST interface, thin. Every answer is `unknown` unless `parse` is given.
  *
- * Throws KonductorError: NotFound, AlreadyExists, Conflict, Gone, Invalid, BadRequest, Unauthenticated, Forbidden,
+ * Throws KonductorError: NotFound (a Status that names this very object), AlreadyExists, Conflict, Gone, Invalid, BadRequest, Unauthenticated, Forbidden,
  * TooManyRequests (with `retryAfterMs` where the server said so), Unreachable (no answer in time, a broken connection, 502 to
  * 504: **a write may have happened or not**) or Internal. The message names verb, object and what the server said. Nothing is
  * retried here. An aborted `signal` rejects with its reason.
@@ -112,7 +120,7 @@ export interface KubeClient {
   ): Promise<unknown>;
   replaceStatus<T>(resource: Resource, object: object, parse: Parse<T>, options?: WriteOptions): Promise<T>;
 
-  /** A `metadata.resourceVersion` in a merge patch guards it like a replace. */
+  /** `metadata.resourceVersion` and `metadata.uid` in a merge patch guard it like a replace. */
   patch(resource: Resource, ref: ObjectRef, patch: unknown, options: PatchOptions): Promise<unknown>;
   patch<T>(
     resource: Resource,

@@ -60,7 +60,3 @@ export function createCaches(deps: { client: KubeClient; clock: Clock; logger: L
     nodes: createReflector({ ...deps, resource: NODES, parse: parseNode }),
   };
 }
-
-export function allCaches({ leases, requests, pods, jobs, nodes }: Caches) {
-  return [leases, requests, pods, jobs, nodes];
-}

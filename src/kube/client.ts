@@ -1,6 +1,7 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { type Clock, systemClock } from "../shared/clock.ts";
-import { list as array, record, text } from "../shared/json.ts";
+import { KonductorError } from "../shared/errors.ts";
+import { list as array, defined, record, text } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import type * as api from "./api.ts";
 import { collectionPath, creationPath, describeAction, objectPath, query, type Target } from "./paths.ts";
@@ -15,6 +16,8 @@ export interface KubeClientOptions {
   userAgent: string;
   logger?: Logger;
   clock?: Clock;
+  /** Called with every answer, also with those that begin a watch. */
+  onResponse?: (info: api.ResponseInfo) => void;
 }
 
 /** A single object, its managed fields included, stays far below it. */
@@ -35,10 +38,9 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
   const transport = createTransport({ clock: systemClock(), ...options });
 
   async function send(call: Omit<Call, "limitBytes">, options: api.CallOptions = {}, parse: AnyParse = asIs) {
-    const { signal, timeoutMs, onResponse } = options;
-    return parse(
-      await transport.send({ ...call, limitBytes: OBJECT_LIMIT_BYTES }, { signal, timeoutMs, onResponse }),
-    );
+    const { signal, timeoutMs, silenceTimeoutMs, onResponse } = options;
+    const limits = { signal, timeoutMs, silenceTimeoutMs, onResponse };
+    return parse(await transport.send({ ...call, limitBytes: OBJECT_LIMIT_BYTES }, limits));
   }
 
   function get<T>(
@@ -54,8 +56,8 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     options?: api.CallOptions,
   ): Promise<unknown>;
   async function get(resource: Resource, ref: api.ObjectRef, parse?: AnyParse, options?: api.CallOptions) {
-    const action = describeAction("get", resource, ref);
-    return await send({ method: "GET", path: objectPath(resource, ref), action }, options, parse);
+    const call = { method: "GET", ...addressed("get", resource, ref) } as const;
+    return await send(call, options, objectOf(call.action, parse, ref.name));
   }
 
   function list<T>(
@@ -65,16 +67,20 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
   ): Promise<api.ObjectList<T>>;
   function list(resource: Resource, options?: api.ListOptions): Promise<api.ObjectList<unknown>>;
   async function list(resource: Resource, options: api.ListOptions = {}, parse: AnyParse = asIs) {
-    const { namespace, signal, timeoutMs, onResponse, ...parameters } = options;
+    const { namespace, signal, timeoutMs, silenceTimeoutMs, onResponse, ...others } = options;
+    const { limitBytes = LIST_LIMIT_BYTES, onReceived, ...parameters } = others;
     const path = collectionPath(resource, namespace) + query(parameters);
     const call: Call = {
       method: "GET",
       path,
       action: describeAction("list", resource, { namespace }),
-      limitBytes: LIST_LIMIT_BYTES,
+      limitBytes,
+      ...defined({ onReceived }),
     };
-    const body = record(await transport.send(call, { signal, timeoutMs, onResponse }));
+    const body = record(await transport.send(call, { signal, timeoutMs, silenceTimeoutMs, onResponse }));
     const metadata = record(body["metadata"]);
+    if (!Array.isArray(body["items"]) && text(metadata["resourceVersion"]) === undefined)
+      throw notTheServers(call.action);
     return {
       items: array(body["items"]).map((item) => parse(item)),
       resourceVersion: text(metadata["resourceVersion"]) ?? "",
@@ -103,7 +109,8 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     const target = identity(object);
     const path = creationPath(resource, target.namespace) + query({ fieldManager: options.fieldManager });
     const action = describeAction("create", resource, target);
-    return await send({ method: "POST", path, action, body: typed(resource, object) }, options, parse);
+    const call = { method: "POST", path, action, body: typed(resource, object) } as const;
+    return await send(call, options, objectOf(action, parse));
   }
 
   async function put(
@@ -114,9 +121,11 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     options: api.WriteOptions = {},
   ) {
     const target = identity(object);
-    const path = objectPath(resource, target, subresource) + query({ fieldManager: options.fieldManager });
-    const action = describeAction(subresource ? `update the ${subresource} of` : "update", resource, target);
-    return await send({ method: "PUT", path, action, body: typed(resource, object) }, options, parse);
+    const verb = subresource ? `update the ${subresource} of` : "update";
+    const { path, ...others } = addressed(verb, resource, target, subresource);
+    const call = { ...others, path: path + query({ fieldManager: options.fieldManager }) };
+    const sent = { method: "PUT", ...call, body: typed(resource, object) } as const;
+    return await send(sent, options, objectOf(call.action, parse));
   }
 
   function replace<T>(
@@ -177,9 +186,10 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     parse?: AnyParse,
   ) {
     const { type, subresource, fieldManager, force } = options;
-    const path = objectPath(resource, ref, subresource) + query({ fieldManager, force });
-    const action = describeAction(subresource ? `patch the ${subresource} of` : "patch", resource, ref);
-    return await send({ method: "PATCH", path, action, body, contentType: PATCH_TYPE[type] }, options, parse);
+    const verb = subresource ? `patch the ${subresource} of` : "patch";
+    const { path, ...others } = addressed(verb, resource, ref, subresource);
+    const call = { ...others, path: path + query({ fieldManager, force }), contentType: PATCH_TYPE[type] };
+    return await send({ method: "PATCH", ...call, body }, options, objectOf(call.action, parse));
   }
 
   return {
@@ -200,8 +210,8 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
         propagationPolicy,
         preconditions,
       };
-      const action = describeAction("delete", resource, ref);
-      return await send({ method: "DELETE", path: objectPath(resource, ref), action, body }, options);
+      const call = { method: "DELETE", ...addressed("delete", resource, ref), body } as const;
+      return await send(call, options, objectOf(call.action));
     },
 
     async *watch(resource, options, signal) {
@@ -212,13 +222,37 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
       yield* watchEvents(action, await transport.stream(call, signal, silenceTimeoutMs));
     },
 
-    raw: (method, path, body, options) => send({ method, path, action: `${method} ${path}`, body }, options),
+    raw: (method, path, body, options) =>
+      send({ method, path, action: `${method} ${path}`, accept: "application/json, */*", body }, options),
     close: () => transport.close(),
   };
 }
 
 function asIs(value: unknown): unknown {
   return value;
+}
+
+/** Where one object is, and how errors about it shall call it. */
+function addressed(verb: string, resource: Resource, { namespace, name }: Target, subresource?: string) {
+  return {
+    path: objectPath(resource, { namespace, name }, subresource),
+    action: describeAction(verb, resource, { namespace, name }),
+    about: { plural: resource.plural, name: name ?? "" },
+  };
+}
+
+/** Parses the answer to a call about one object: what a proxy says in the API server's place says nothing of it, whatever its status. */
+function objectOf(action: string, parse: AnyParse = asIs, name?: string): AnyParse {
+  return (answer) => {
+    const { kind, metadata } = record(answer);
+    if (kind === undefined || (name !== undefined && record(metadata)["name"] !== name))
+      throw notTheServers(action);
+    return parse(answer);
+  };
+}
+
+function notTheServers(action: string): KonductorError {
+  return new KonductorError("Unreachable", `cannot ${action}: the answer is not the API server's`);
 }
 
 function identity(object: object): Target {

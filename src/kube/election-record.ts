@@ -29,7 +29,7 @@ export function parseElectionRecord(value: unknown): ElectionRecord {
 export interface Claim {
   identity: string;
   durationMs: number;
-  /** Wall clock, for people only. */
+  /** For people only. */
   nowMs: number;
 }
 

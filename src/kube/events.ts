@@ -4,7 +4,8 @@
  * `record` never blocks and never fails; what it promises is little: an event is written once the API server takes it, unless
  * there are too many of them. Identical events of five minutes become one with a count. An object gets at most
  * {@link BURST} new events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter. At most
- * {@link PENDING_LIMIT} wait to be written; while the API server is away the oldest are kept and further ones dropped.
+ * {@link PENDING_LIMIT} of a namespace wait to be written, and for none of another one; while the API server is away the oldest are kept and
+ * further ones dropped.
  */
 import { randomBytes } from "node:crypto";
 import { exponentialBackoff } from "../shared/backoff.ts";
@@ -66,6 +67,8 @@ interface Series {
   count: number;
   firstMs: number;
   lastMs: number;
+  /** The last time, monotonic. */
+  seenAtMs: number;
   /** The count that the API server has; 0 before it was created. */
   writtenCount: number;
 }
@@ -79,21 +82,21 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { client, clock, logger, component, instance } = options;
   const known = new LruMap<string, Series>(REMEMBERED);
   const buckets = new LruMap<string, Bucket>(REMEMBERED);
-  const pending = new Set<Series>();
+  /** By namespace, of which each has a quota and webhooks of its own. */
+  const pending = new Map<string, Set<Series>>();
+  const draining = new Set<Promise<void>>();
   const backoff = exponentialBackoff({ firstMs: 500, maxMs: 10_000 });
-  let writing: Promise<void> = Promise.resolve();
-  let isWriting = false;
 
   function seriesOf(report: EventReport): Series | undefined {
     const { object, type, reason, message } = report;
     const key = JSON.stringify([object.uid, object.name, type, reason, message]);
-    const nowMs = clock.nowMs();
+    const last = { lastMs: clock.nowMs(), seenAtMs: clock.monotonicMs() };
     const series = known.get(key);
-    if (series && nowMs - series.lastMs < SAME_WITHIN_MS)
-      return Object.assign(series, { count: series.count + 1, lastMs: nowMs });
+    if (series && last.seenAtMs - series.seenAtMs < SAME_WITHIN_MS)
+      return Object.assign(series, { count: series.count + 1, ...last });
     if (!takeToken(object.uid)) return undefined;
-    const ref = { namespace: object.namespace ?? "default", name: eventName(object.name) };
-    const begun = { report, ref, count: 1, firstMs: nowMs, lastMs: nowMs, writtenCount: 0 };
+    const ref = { namespace: namespaceOf(object), name: eventName(object.name) };
+    const begun = { report, ref, count: 1, firstMs: last.lastMs, ...last, writtenCount: 0 };
     known.set(key, begun);
     return begun;
   }
@@ -107,16 +110,16 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return isTaken;
   }
 
-  async function drain(): Promise<void> {
-    for (const series of pending) {
-      pending.delete(series);
+  async function drain(namespace: string, waiting: Set<Series>): Promise<void> {
+    for (const series of waiting) {
+      waiting.delete(series);
       try {
         await writeWithRetries(series);
       } catch (error) {
         logger.warn({ reason: series.report.reason, error: describeError(error) }, "dropped an event");
       }
     }
-    isWriting = false;
+    pending.delete(namespace);
   }
 
   async function writeWithRetries(series: Series): Promise<void> {
@@ -169,17 +172,27 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   return {
     record(report) {
-      if (pending.size >= PENDING_LIMIT) return;
+      const namespace = namespaceOf(report.object);
+      const waiting = pending.get(namespace);
+      if (waiting && waiting.size >= PENDING_LIMIT) return;
       const series = seriesOf(report);
       if (!series) return;
-      pending.add(series);
-      if (isWriting) return;
-      isWriting = true;
-      writing = drain();
+      if (waiting) {
+        waiting.add(series);
+        return;
+      }
+      const first = new Set([series]);
+      pending.set(namespace, first);
+      const done = drain(namespace, first).finally(() => draining.delete(done));
+      draining.add(done);
     },
-    flush: () => writing,
+    async flush() {
+      await Promise.all(draining);
+    },
   };
 }
+
+const namespaceOf = ({ namespace = "default" }: EventObject) => namespace;
 
 /** Unique, and within the 253 characters that a name may have. */
 function eventName(objectName: string): string {

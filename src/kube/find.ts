@@ -1,6 +1,15 @@
+import { type JobView, parseJob } from "../lease/job.ts";
+import { type PodView, parsePod } from "../lease/pod.ts";
 import { hasCode } from "../shared/errors.ts";
 import type { KubeClient, ObjectRef, Parse } from "./api.ts";
-import type { Resource } from "./resources.ts";
+import { JOBS, PODS, type Resource } from "./resources.ts";
+
+/** One object for good: another one that bears its name later has another uid. */
+export interface UidRef {
+  namespace: string;
+  name: string;
+  uid: string;
+}
 
 /** The object as the API server has it now; undefined when there is none. */
 export async function find<T>(
@@ -15,4 +24,24 @@ export async function find<T>(
     if (hasCode(error, "NotFound")) return undefined;
     throw error;
   }
+}
+
+/** The same for a pod; undefined when there is none of this uid. */
+export function findPod(client: KubeClient, ref: UidRef): Promise<PodView | undefined> {
+  return findOfUid(client, PODS, ref, parsePod);
+}
+
+/** The same for a Job. */
+export function findJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
+  return findOfUid(client, JOBS, ref, parseJob);
+}
+
+async function findOfUid<T extends { uid: string }>(
+  client: KubeClient,
+  resource: Resource,
+  { namespace, name, uid }: UidRef,
+  parse: Parse<T>,
+): Promise<T | undefined> {
+  const object = await find(client, resource, { namespace, name }, parse);
+  return object?.uid === uid ? object : undefined;
 }

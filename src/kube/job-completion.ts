@@ -1,38 +1,38 @@
-import { JOB_ENDS } from "../lease/job.ts";
+import { JOB_ENDS, type JobView, parseJob } from "../lease/job.ts";
 import { hasCode } from "../shared/errors.ts";
-import { list, record } from "../shared/json.ts";
+import { list, record, text } from "../shared/json.ts";
 import type { KubeClient } from "./api.ts";
-import { find } from "./find.ts";
+import { find, type UidRef } from "./find.ts";
 import { JOBS } from "./resources.ts";
 
-export interface JobRef {
-  namespace: string;
-  name: string;
-  uid: string;
-}
-
 /** A Job's CronJob, by its uid; undefined where there is none, or no such Job. */
-export async function findCronJobUid(client: KubeClient, job: JobRef): Promise<string | undefined> {
+export async function findCronJobUid(client: KubeClient, job: UidRef): Promise<string | undefined> {
   const metadata = record(record(await readJob(client, job))["metadata"]);
   const owner = list(metadata["ownerReferences"])
     .map(record)
-    .find(({ kind }) => kind === "CronJob");
+    .find(({ apiVersion, kind }) => kind === "CronJob" && text(apiVersion)?.startsWith("batch/"));
   return typeof owner?.["uid"] === "string" ? owner["uid"] : undefined;
 }
 
 /**
  * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet): it deletes the pods that there are, and
- * writes Complete, of a suspended Job when it is resumed. The spec stays as it is. Resolves with false when the Job is over already, or gone.
+ * writes Complete, of a suspended Job when it is resumed. The spec stays as it is. Resolves with false when the Job is over already, gone, or
+ * not the one that `isMeant`: a pod may name any Job as its owner.
  */
 export async function completeJob(
   client: KubeClient,
-  job: JobRef,
-  { reason, message, nowMs }: { reason: string; message: string; nowMs: number },
+  job: UidRef,
+  {
+    reason,
+    message,
+    nowMs,
+    isMeant,
+  }: { reason: string; message: string; nowMs: number; isMeant: (job: JobView) => boolean },
 ): Promise<boolean> {
   const found = record(await readJob(client, job));
   const conditions = list(record(found["status"])["conditions"]).map(record);
   const isOver = conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True");
-  if (isOver || found["metadata"] === undefined) return false;
+  if (isOver || found["metadata"] === undefined || !isMeant(parseJob(found))) return false;
   const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
   const met = { type: "SuccessCriteriaMet", status: "True", reason, message };
   const { resourceVersion } = record(found["metadata"]);
@@ -49,7 +49,7 @@ export async function completeJob(
   }
 }
 
-async function readJob(client: KubeClient, { namespace, name, uid }: JobRef): Promise<unknown> {
+async function readJob(client: KubeClient, { namespace, name, uid }: UidRef): Promise<unknown> {
   const found = await find(client, JOBS, { namespace, name }, (object) => object);
   return record(record(found)["metadata"])["uid"] === uid ? found : undefined;
 }

@@ -1,27 +1,17 @@
-import { isJobOver, isMarked, isSuspendedByUs, type JobView, parseJob, waitsAsWhole } from "../lease/job.ts";
+import { isJobOver, isSuspendedByUs, type JobView, parseJob, waitsAsWhole } from "../lease/job.ts";
 import { hasCode } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
 import type { KubeClient } from "./api.ts";
-import { find } from "./find.ts";
-import type { JobRef } from "./job-completion.ts";
+import { findJob, type UidRef } from "./find.ts";
 import { JOBS } from "./resources.ts";
-
-/** The Job as the API server has it now; undefined when there is none of this uid. */
-export async function findJob(
-  client: KubeClient,
-  { namespace, name, uid }: JobRef,
-): Promise<JobView | undefined> {
-  const job = await find(client, JOBS, { namespace, name }, parseJob);
-  return job?.uid === uid ? job : undefined;
-}
 
 /**
  * Lets a Job run that konductor has suspended, under the hold of this token; or come to its end, where it was skipped: its controller
  * makes no pods of it then, but looks at its conditions only once it is not suspended. Resolves with the Job as it is then; undefined
  * where it is gone. One that somebody else has suspended is left alone.
  */
-export function resumeJob(client: KubeClient, ref: JobRef, token?: number): Promise<JobView | undefined> {
+export function resumeJob(client: KubeClient, ref: UidRef, token?: number): Promise<JobView | undefined> {
   return change(client, ref, (job) =>
     isSuspendedByUs(job) && isJobOver(job) === (token === undefined)
       ? {
@@ -39,7 +29,7 @@ export function resumeJob(client: KubeClient, ref: JobRef, token?: number): Prom
  * Suspends a Job that is to wait and runs without holding its Lease, and marks it as ours, so that it is watched and runs again on its grant.
  * Resolves with the Job as it is then; undefined where it is gone.
  */
-export function suspendJob(client: KubeClient, ref: JobRef): Promise<JobView | undefined> {
+export function suspendJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
   return change(client, ref, (job) => {
     const { lease } = job;
     if (job.suspended || isJobOver(job) || !waitsAsWhole(job) || lease === undefined) return undefined;
@@ -52,9 +42,9 @@ export function suspendJob(client: KubeClient, ref: JobRef): Promise<JobView | u
 }
 
 /** Takes a mark away that is not true any more: by it konductor would resume what its user suspends next. */
-export function unmarkJob(client: KubeClient, ref: JobRef): Promise<JobView | undefined> {
+export function unmarkJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
   return change(client, ref, (job) =>
-    isMarked(job) && !job.suspended ? { annotations: { [SUSPENDED_ANNOTATION]: null } } : undefined,
+    job.marked && !job.suspended ? { annotations: { [SUSPENDED_ANNOTATION]: null } } : undefined,
   );
 }
 
@@ -67,7 +57,7 @@ interface Change {
 /** Exactly to the Job that was read: whoever changed it meanwhile is not overruled. */
 async function change(
   client: KubeClient,
-  ref: JobRef,
+  ref: UidRef,
   changeOf: (job: JobView) => Change | undefined,
 ): Promise<JobView | undefined> {
   const job = await findJob(client, ref);

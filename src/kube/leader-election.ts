@@ -22,7 +22,23 @@ import { ELECTION_LEASES } from "./resources.ts";
 /** Candidates wait up to so much longer than the retry period, so that they do not all ask at the same moment. */
 const JITTER = 0.2;
 
-export interface LeaderElectorOptions {
+export interface ElectionTimes {
+  /** Others leave a record alone for so long after its last change. Whole seconds. */
+  leaseDurationMs: number;
+  /** A leader that could not renew for so long stops leading. */
+  renewDeadlineMs: number;
+  /** A leader renews, and a candidate looks, so often. */
+  retryPeriodMs: number;
+}
+
+export const ELECTION_TIMES: ElectionTimes = {
+  leaseDurationMs: 6_000,
+  renewDeadlineMs: 4_000,
+  retryPeriodMs: 1_000,
+};
+
+/** {@link ELECTION_TIMES} where nothing else is said. */
+export interface LeaderElectorOptions extends Partial<ElectionTimes> {
   client: KubeClient;
   /** Of the Lease. */
   namespace: string;
@@ -31,12 +47,6 @@ export interface LeaderElectorOptions {
   identity: string;
   clock: Clock;
   logger: Logger;
-  /** Others leave a record alone for so long after its last change. 6 s by default; rounded up to seconds. */
-  leaseDurationMs?: number;
-  /** A leader that could not renew for so long stops leading. 4 s by default. */
-  renewDeadlineMs?: number;
-  /** A leader renews, and a candidate looks, so often. 1 s by default. */
-  retryPeriodMs?: number;
   /** Source of the candidates' jitter, in [0, 1). */
   random?: () => number;
   /** A term. It should end soon after `signal` aborts; ending earlier, or rejecting, gives the lead away. */
@@ -50,15 +60,12 @@ export interface LeaderElector {
   isLeader(): boolean;
 }
 
-type ElectionTimes = Required<
-  Pick<LeaderElectorOptions, "identity" | "leaseDurationMs" | "renewDeadlineMs" | "retryPeriodMs">
->;
-
 /** Throws Invalid when the times do not fit together. */
 export function createLeaderElector(options: LeaderElectorOptions): LeaderElector {
   const { client, namespace, name, identity, clock, onStartedLeading, random = Math.random } = options;
-  const { leaseDurationMs = 6_000, renewDeadlineMs = 4_000, retryPeriodMs = 1_000 } = options;
-  checkTimes({ identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs });
+  const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = { ...ELECTION_TIMES, ...options };
+  if (identity === "") throw refusal("the identity is empty, which stands for nobody");
+  checkElectionTimes({ leaseDurationMs, renewDeadlineMs, retryPeriodMs });
   const ref = { namespace, name };
   const logger = options.logger.child({ election: `${namespace}/${name}`, identity });
 
@@ -200,21 +207,24 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   };
 }
 
-function checkTimes({ identity, leaseDurationMs, renewDeadlineMs, retryPeriodMs }: ElectionTimes): void {
-  const refuse = (what: string) => new KonductorError("Invalid", `leader election: ${what}`);
-  if (identity === "") throw refuse("the identity is empty, which stands for nobody");
-  if (!(retryPeriodMs > 0)) throw refuse(`retryPeriodMs must be above 0, but is ${retryPeriodMs}`);
+/** Throws Invalid, with one sentence, when the times do not fit together. */
+export function checkElectionTimes({ leaseDurationMs, renewDeadlineMs, retryPeriodMs }: ElectionTimes): void {
+  if (!(retryPeriodMs > 0)) throw refusal(`retryPeriodMs must be above 0, but is ${retryPeriodMs}`);
   if (!(renewDeadlineMs > retryPeriodMs * (1 + JITTER))) {
-    throw refuse(
+    throw refusal(
       `renewDeadlineMs (${renewDeadlineMs}) must be more than retryPeriodMs (${retryPeriodMs}) with its jitter`,
     );
   }
   if (!(leaseDurationMs > renewDeadlineMs)) {
-    throw refuse(
+    throw refusal(
       `leaseDurationMs (${leaseDurationMs}) must be more than renewDeadlineMs (${renewDeadlineMs})`,
     );
   }
   if (!Number.isInteger(leaseDurationMs / 1000)) {
-    throw refuse(`leaseDurationMs (${leaseDurationMs}) must be whole seconds, as the Lease counts them`);
+    throw refusal(`leaseDurationMs (${leaseDurationMs}) must be whole seconds, as the Lease counts them`);
   }
+}
+
+function refusal(what: string): KonductorError {
+  return new KonductorError("Invalid", `leader election: ${what}`);
 }

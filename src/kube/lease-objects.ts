@@ -7,7 +7,7 @@ import { formatDuration } from "../lease/duration.ts";
 import type { ClaimantRef, Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
-import { LEASE_LABEL } from "../shared/names.ts";
+import { CLIENT_POD_ANNOTATION, LEASE_LABEL } from "../shared/names.ts";
 import type { KubeClient } from "./api.ts";
 import { apiVersion, JOBS, LEASE_REQUESTS, LEASES, PODS } from "./resources.ts";
 
@@ -50,13 +50,14 @@ export function createLease(
 export interface NewLeaseRequest {
   namespace: string;
   name: string;
+  clientPod?: string | undefined;
   spec: LeaseRequest["spec"];
 }
 
 /** Creates a request; a pod's or Job's is owned by it, so that it goes with it. */
 export function createLeaseRequest(
   client: KubeClient,
-  { namespace, name, spec }: NewLeaseRequest,
+  { namespace, name, clientPod, spec }: NewLeaseRequest,
 ): Promise<LeaseRequest> {
   const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs, gateRun } = spec;
   return client.create(
@@ -66,6 +67,7 @@ export function createLeaseRequest(
         namespace,
         name,
         labels: { [LEASE_LABEL]: lease },
+        ...(clientPod !== undefined && { annotations: { [CLIENT_POD_ANNOTATION]: clientPod } }),
         ...(ref && {
           ownerReferences: [{ apiVersion: ownerVersion(ref), kind: ref.kind, name: ref.name, uid: ref.uid }],
         }),

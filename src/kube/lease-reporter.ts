@@ -1,5 +1,6 @@
 import { formatDuration } from "../lease/duration.ts";
-import { forcedRelease, lateRenewalMs } from "../lease/hold.ts";
+import { forcedRelease } from "../lease/hold.ts";
+import { lateRenewalMs } from "../lease/hold-renewal.ts";
 import { type Hold, keyOf, type Lease, type PastHold } from "../lease/types.ts";
 import type { Logger } from "../shared/log.ts";
 import { API_VERSION } from "../shared/names.ts";

@@ -10,10 +10,13 @@
  * - An object that cannot be parsed is logged once, skipped, and never taken for deleted.
  *
  * Limits
- * - The store lags behind: by milliseconds with a healthy watch, by up to {@link SILENCE_TIMEOUT_MS} with one that died without
- *   a word and whose peer still answers TCP probes (about 20 s where it does not). Conclude nothing from an object's absence
- *   without a live GET. `lastEventMonotonicMs` says when the server was last heard.
+ * - The store lags behind: by milliseconds with a healthy watch, by {@link SILENCE_TIMEOUT_MS} and a little with one that died without
+ *   a word. Conclude nothing from an object's absence without a live GET. `lastEventMonotonicMs` says when the server was last heard.
+ * - A server whose own watch cache is behind is believed.
  * - Intermediate versions may be skipped; listeners see the difference between what they were told and what is.
+ *
+ * Watches are short, since their end is all that the server is sure to say on an idle one. Bookmarks come once a minute, which no client can
+ * change, and 2 s before a watch ends, where there is a newer version to tell of (cache_watcher.go of kube-apiserver).
  */
 import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -22,6 +25,7 @@ import { record, text } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { KubeClient, ObjectList, Parse } from "./api.ts";
+import { createPageSizes, listPage } from "./list-pages.ts";
 import { type CacheListener, type Change, createObjectCache } from "./object-cache.ts";
 import { type Indexers, keyOf, type ObjectStore, type StoredObject } from "./object-store.ts";
 import type { Resource } from "./resources.ts";
@@ -47,7 +51,7 @@ export interface Reflector<T> {
   readonly store: ObjectStore<T>;
   /** Resolves after the first list; rejects when the reflector is stopped before. */
   readonly synced: Promise<void>;
-  /** When the server last said something, a bookmark included; undefined before the first list. */
+  /** When the server last said something, a bookmark or the end of a watch included; undefined before the first list. */
   readonly lastEventMonotonicMs: number | undefined;
   /** Begins to follow the resource, until `signal` aborts. To be called once. */
   start(signal: AbortSignal): void;
@@ -59,11 +63,20 @@ export interface Reflector<T> {
   apply(object: T): void;
 }
 
-const PAGE_SIZE = 500;
-const LIST_TIMEOUT_MS = 60_000;
-const WATCH_AT_LEAST_SECONDS = 300;
-/** Bookmarks come about once a minute. */
-const SILENCE_TIMEOUT_MS = 180_000;
+/** For one page, however much of it keeps coming. */
+const PAGE_TIMEOUT_MS = 60_000;
+/**
+ * A page is asked for anew when no byte has come for so long, since its answer may be lost, and grants wait for it. A server that is only
+ * slow is given twice as long each time. One that is overloaded lets a request wait for a quarter of its --request-timeout, 15 s, before
+ * it begins (API Priority and Fairness, KEP-1040).
+ */
+const PAGE_SILENCE = { firstMs: 5_000, maxMs: 20_000 };
+const WATCH_SECONDS = 5;
+/**
+ * A watch that is silent for longer than it was to last is dead; its connection is not used again. Whoever hears of a grant through such a
+ * copy has 10 s to answer it, and hears what was withheld in time.
+ */
+const SILENCE_TIMEOUT_MS = 8_000;
 /** A watch that ends sooner, without an event, is not resumed at once: that would be a busy loop. */
 const SHORT_WATCH_MS = 1_000;
 /** At most half of the time that a gate has to answer its grant, of which it hears through such a copy, also after an outage. */
@@ -82,11 +95,13 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
   const synced = Promise.withResolvers<void>();
   synced.promise.catch(() => undefined); // nobody may be waiting for it
   const scope = { namespace, labelSelector: selector };
+  const pageSizes = createPageSizes();
 
   /** Where the next watch begins; undefined: nowhere, a list comes first. */
   let resumeFrom: string | undefined;
   let relists: PromiseWithResolvers<void>[] = [];
   let interrupt = new AbortController();
+  let silenceTimeoutMs = PAGE_SILENCE.firstMs;
   let stopped: { reason: unknown } | undefined;
   let lastEventMonotonicMs: number | undefined;
 
@@ -116,10 +131,11 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     const asked = relists; // whoever asks later gets a list that begins later
     relists = [];
     try {
-      const { objects, skipped, version } = await listPages(signal);
+      const { objects, skipped, version } = await listAnew(signal);
       lastEventMonotonicMs = clock.monotonicMs();
       cache.replace(objects, version, skipped);
       resumeFrom = version;
+      silenceTimeoutMs = PAGE_SILENCE.firstMs;
       synced.resolve();
       for (const { resolve } of asked) resolve();
     } catch (error) {
@@ -128,19 +144,12 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     }
   }
 
-  async function listPages(signal: AbortSignal) {
+  async function listAnew(signal: AbortSignal) {
     const objects: T[] = [];
     const skipped = new Set<string>();
     let page: ObjectList<unknown> | undefined;
     do {
-      const options = {
-        ...scope,
-        limit: PAGE_SIZE,
-        continue: page?.continue,
-        signal,
-        timeoutMs: LIST_TIMEOUT_MS,
-      };
-      page = await client.list(resource, options);
+      page = await pageFrom(page?.continue, signal);
       for (const item of page.items) {
         const object = read(item);
         if (object) objects.push(object);
@@ -150,25 +159,50 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     return { objects, skipped, version: page.resourceVersion };
   }
 
+  async function pageFrom(from: string | undefined, signal: AbortSignal): Promise<ObjectList<unknown>> {
+    const limits = { signal, timeoutMs: PAGE_TIMEOUT_MS, silenceTimeoutMs };
+    const askedMs = clock.monotonicMs();
+    try {
+      const options = { ...scope, continue: from, ...limits };
+      return await listPage(client, resource, options, pageSizes, (object) => object);
+    } catch (error) {
+      if (clock.monotonicMs() - askedMs >= silenceTimeoutMs)
+        silenceTimeoutMs = Math.min(2 * silenceTimeoutMs, PAGE_SILENCE.maxMs);
+      throw error;
+    }
+  }
+
   /** Resolves when the server has ended the watch; `heard` is called for every event. */
   async function watch(resourceVersion: string, signal: AbortSignal, heard: () => void): Promise<void> {
     const options = {
       ...scope,
       resourceVersion,
       allowWatchBookmarks: true,
-      timeoutSeconds: Math.floor(WATCH_AT_LEAST_SECONDS * (1 + random())),
-      silenceTimeoutMs: SILENCE_TIMEOUT_MS,
+      timeoutSeconds: WATCH_SECONDS,
     };
-    for await (const { type, object } of client.watch(resource, options, signal)) {
-      heard();
-      lastEventMonotonicMs = clock.monotonicMs();
-      const { key, version } = identify(object);
-      const readable = type === "BOOKMARK" ? undefined : read(object);
-      if (readable && type === "DELETED") cache.observeDeletion(readable);
-      else if (readable) cache.observe(readable);
-      else if (type === "DELETED") cache.observeAbsence(key, version);
-      else cache.progress(version);
-      resumeFrom = version;
+    const silent = new AbortController();
+    const watchSilence = () =>
+      clock.after(SILENCE_TIMEOUT_MS, () =>
+        silent.abort(new KonductorError("Unreachable", `the watch was silent for ${SILENCE_TIMEOUT_MS} ms`)),
+      );
+    let stopWatchingSilence = watchSilence();
+    try {
+      const either = AbortSignal.any([signal, silent.signal]);
+      for await (const { type, object } of client.watch(resource, options, either)) {
+        heard();
+        lastEventMonotonicMs = clock.monotonicMs();
+        stopWatchingSilence();
+        stopWatchingSilence = watchSilence();
+        const { key, version } = identify(object);
+        const readable = type === "BOOKMARK" ? undefined : read(object);
+        if (readable && type === "DELETED") cache.observeDeletion(readable);
+        else if (readable) cache.observe(readable);
+        else if (type === "DELETED") cache.observeAbsence(key, version);
+        else cache.progress(version);
+        resumeFrom = version;
+      }
+    } finally {
+      stopWatchingSilence();
     }
   }
 
@@ -185,7 +219,10 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
           isQuiet = false;
           failures = 0;
         });
-        if (!isQuiet || clock.monotonicMs() - beganMs > SHORT_WATCH_MS) continue;
+        if (!isQuiet || clock.monotonicMs() - beganMs > SHORT_WATCH_MS) {
+          lastEventMonotonicMs = clock.monotonicMs();
+          continue;
+        }
         throw new KonductorError("Unreachable", "the watch ended as soon as it had begun");
       } catch (error) {
         if (hasCode(error, "Gone")) {

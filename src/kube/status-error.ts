@@ -1,10 +1,15 @@
 import { type ErrorCode, KonductorError } from "../shared/errors.ts";
-import { integer, record, text } from "../shared/json.ts";
+import { integer, list, record, text } from "../shared/json.ts";
+
+/** The object that a call was about. */
+export interface About {
+  plural: string;
+  name: string;
+}
 
 const BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
   401: "Unauthenticated",
   403: "Forbidden",
-  404: "NotFound",
   409: "Conflict",
   410: "Gone",
   422: "Invalid",
@@ -16,20 +21,21 @@ const BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
 
 /**
  * The error for a Status of the API server (see its API conventions, "Response Status Kind"). `action` says what was tried,
- * as in "delete pod a/b"; `body` may be anything, as a proxy in between answers what it likes.
+ * as in "delete pod a/b"; `body` may be anything, as a proxy in between answers what it likes. So NotFound is only what a Status says of
+ * the very object that the call was `about`: any other 404 is trouble with the server, and nobody's end.
  */
 export function statusError(
   action: string,
   httpStatus: number,
   body: unknown,
-  retryAfter?: string,
+  { retryAfter, about }: { retryAfter?: string | undefined; about?: About | undefined } = {},
 ): KonductorError {
   const status = record(body);
   const said =
     text(status["message"]) ??
     (typeof body === "string" && body !== "" ? body.slice(0, 300) : "no reason given");
   return new KonductorError(
-    code(httpStatus, text(status["reason"])),
+    isMissing(httpStatus, status, about) ? "NotFound" : code(httpStatus, status),
     `cannot ${action}: ${said} (HTTP ${httpStatus})`,
     {
       cause: body,
@@ -38,9 +44,21 @@ export function statusError(
   );
 }
 
-function code(httpStatus: number, reason: string | undefined): ErrorCode {
-  if (httpStatus === 409 && reason === "AlreadyExists") return "AlreadyExists";
+function isMissing(httpStatus: number, status: Record<string, unknown>, about: About | undefined): boolean {
+  if (httpStatus !== 404 || status["kind"] !== "Status" || status["reason"] !== "NotFound") return false;
+  const { kind, name } = record(status["details"]);
+  return !about || ((kind ?? about.plural) === about.plural && (name ?? about.name) === about.name);
+}
+
+function code(httpStatus: number, status: Record<string, unknown>): ErrorCode {
+  if (httpStatus === 409 && status["reason"] === "AlreadyExists") return "AlreadyExists";
+  if (httpStatus === 422 && isAboutAnother(status)) return "Conflict";
   return BY_HTTP_STATUS[httpStatus] ?? (httpStatus < 500 ? "BadRequest" : "Internal");
+}
+
+/** A uid in a merge patch is no precondition to the API server, but a change of what cannot be changed. */
+function isAboutAnother(status: Record<string, unknown>): boolean {
+  return list(record(status["details"])["causes"]).some((cause) => record(cause)["field"] === "metadata.uid");
 }
 
 /** The header counts in seconds here; its other form, a date, is never sent by the API server. */

@@ -2,10 +2,11 @@ import type { KubeConfig } from "@kubernetes/client-node";
 import type { Dispatcher } from "undici";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
+import { timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
-import type { CallOptions, HttpMethod } from "./api.ts";
+import type { CallOptions, HttpMethod, ResponseInfo } from "./api.ts";
 import { createCredentials } from "./credentials.ts";
-import { statusError } from "./status-error.ts";
+import { type About, statusError } from "./status-error.ts";
 
 /** One HTTP request, and how an error about it shall call it. */
 export interface Call {
@@ -13,10 +14,16 @@ export interface Call {
   path: string;
   /** What is tried, as in "delete pod a/b". */
   action: string;
+  /** The object that is addressed, if one is. */
+  about?: About;
   contentType?: string;
+  /** What may come back; JSON, if left out. */
+  accept?: string;
   body?: unknown;
-  /** A longer answer is an error. */
+  /** A longer answer is given up, as TooLarge. */
   limitBytes: number;
+  /** Called with the size of an answer that is no refusal. */
+  onReceived?: (bytes: number) => void;
 }
 
 export interface Transport {
@@ -32,6 +39,8 @@ export interface TransportOptions {
   userAgent: string;
   clock: Clock;
   logger?: Logger | undefined;
+  /** Called with every answer. */
+  onResponse?: ((info: ResponseInfo) => void) | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -39,7 +48,13 @@ const DEFAULT_TIMEOUT_MS = 10_000;
 const ERROR_LIMIT_BYTES = 1 << 20;
 
 /** HTTP to the kubeconfig's current cluster. */
-export function createTransport({ kubeConfig, userAgent, clock, logger }: TransportOptions): Transport {
+export function createTransport({
+  kubeConfig,
+  userAgent,
+  clock,
+  logger,
+  onResponse: observe,
+}: TransportOptions): Transport {
   const cluster = kubeConfig.getCurrentCluster();
   if (!cluster)
     throw new KonductorError("BadRequest", "the kubeconfig has no current cluster: set current-context");
@@ -62,50 +77,64 @@ export function createTransport({ kubeConfig, userAgent, clock, logger }: Transp
       headers: {
         ...headers,
         "user-agent": userAgent,
-        accept: "application/json",
+        accept: call.accept ?? "application/json",
         ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
       },
       body: call.body === undefined ? null : JSON.stringify(call.body),
       signal,
       ...timeouts,
     });
+    const info: ResponseInfo = {
+      status: response.statusCode,
+      serverDateMs: isJson(response) ? timeMs(header(response, "date")) : undefined,
+      tookMs: clock.monotonicMs() - sentMs,
+    };
+    observe?.(info);
     logger?.debug(
-      {
-        method: call.method,
-        path: call.path,
-        status: response.statusCode,
-        tookMs: Math.round(clock.monotonicMs() - sentMs),
-      },
+      { method: call.method, path: call.path, status: info.status, tookMs: Math.round(info.tookMs) },
       "API server answered",
     );
-    return response;
+    return { response, info };
   }
 
   return {
-    async send(call, { signal, timeoutMs = DEFAULT_TIMEOUT_MS, onResponse }) {
+    async send(call, { signal, timeoutMs = DEFAULT_TIMEOUT_MS, silenceTimeoutMs, onResponse }) {
       const timeout = AbortSignal.timeout(timeoutMs);
-      try {
-        const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
-        const response = await unlessAborted(
-          both,
-          dispatch(call, both, { headersTimeout: 0, bodyTimeout: 0 }),
+      const silent = new AbortController();
+      let stopSilence = () => {};
+      const heard = () => {
+        stopSilence();
+        if (silenceTimeoutMs === undefined) return;
+        stopSilence = clock.after(silenceTimeoutMs, () =>
+          silent.abort(unreachable(call, `the API server said nothing for ${silenceTimeoutMs} ms`)),
         );
-        const date = Date.parse(header(response, "date") ?? "");
-        onResponse?.({ status: response.statusCode, serverDateMs: Number.isNaN(date) ? undefined : date });
+      };
+      try {
+        const any = AbortSignal.any([timeout, silent.signal, ...(signal ? [signal] : [])]);
+        heard();
+        const { response, info } = await unlessAborted(
+          any,
+          dispatch(call, any, { headersTimeout: 0, bodyTimeout: 0 }),
+        );
+        onResponse?.(info);
         if (response.statusCode >= 300) throw await refusal(call, response);
-        return decode(call, response, await collect(call, response, call.limitBytes));
+        const bytes = await collect(call, response, call.limitBytes, heard);
+        call.onReceived?.(bytes.length);
+        return decode(call, response, bytes);
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         throw timeout.aborted && !(error instanceof KonductorError)
           ? unreachable(call, `the API server did not answer within ${timeoutMs} ms`, error)
           : asOurs(call, error);
+      } finally {
+        stopSilence();
       }
     },
 
     async stream(call, signal, silenceTimeoutMs) {
       try {
         const timeouts = { headersTimeout: DEFAULT_TIMEOUT_MS, bodyTimeout: silenceTimeoutMs };
-        const response = await unlessAborted(signal, dispatch(call, signal, timeouts));
+        const { response } = await unlessAborted(signal, dispatch(call, signal, timeouts));
         if (response.statusCode >= 300) throw await refusal(call, response);
         return chunks(call, response, signal);
       } catch (error) {
@@ -146,18 +175,29 @@ async function* chunks(
 
 async function refusal(call: Call, response: Dispatcher.ResponseData): Promise<KonductorError> {
   const body = decode(call, response, await collect(call, response, ERROR_LIMIT_BYTES));
-  return statusError(call.action, response.statusCode, body, header(response, "retry-after"));
+  const { action, about } = call;
+  return statusError(action, response.statusCode, body, {
+    retryAfter: header(response, "retry-after"),
+    about,
+  });
 }
 
-async function collect(call: Call, { body }: Dispatcher.ResponseData, limitBytes: number): Promise<Buffer> {
+/** `onPart` is called with every part of the body. */
+async function collect(
+  call: Call,
+  { body }: Dispatcher.ResponseData,
+  limitBytes: number,
+  onPart?: () => void,
+): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {
+    onPart?.();
     const part = Buffer.from(chunk);
     size += part.length;
     if (size > limitBytes) {
       throw new KonductorError(
-        "Internal",
+        "TooLarge",
         `cannot ${call.action}: the answer is longer than ${limitBytes} bytes`,
       );
     }
@@ -166,14 +206,21 @@ async function collect(call: Call, { body }: Dispatcher.ResponseData, limitBytes
   return Buffer.concat(parts);
 }
 
+/** JSON itself, and the formats that are written in it (RFC 6839). */
+const JSON_TYPE = /^application\/([\w.-]+\+)?json\b/;
+
 function decode(call: Call, response: Dispatcher.ResponseData, bytes: Buffer): unknown {
   const content = bytes.toString("utf8");
-  if (!header(response, "content-type")?.startsWith("application/json")) return content;
+  if (!isJson(response)) return content;
   try {
     return JSON.parse(content);
   } catch (cause) {
     throw new KonductorError("Internal", `cannot ${call.action}: the answer is no JSON`, { cause });
   }
+}
+
+function isJson(response: Dispatcher.ResponseData): boolean {
+  return JSON_TYPE.test(header(response, "content-type") ?? "");
 }
 
 function header({ headers }: Dispatcher.ResponseData, name: string): string | undefined {
@@ -187,6 +234,6 @@ function asOurs(call: Call, error: unknown): KonductorError {
     : unreachable(call, "the connection to the API server failed", error);
 }
 
-function unreachable({ action }: Call, what: string, cause: unknown): KonductorError {
+function unreachable({ action }: Call, what: string, cause?: unknown): KonductorError {
   return new KonductorError("Unreachable", `cannot ${action}: ${what}`, { cause });
 }

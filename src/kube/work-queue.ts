@@ -27,11 +27,15 @@ export interface WorkQueue {
   /** The next {@link retry} of the key waits the shortest time again. */
   forget(key: string): void;
   /**
-   * Has up to `workers` handlers at work until `signal` aborts; resolves when the last of them has come to its end. What still
+   * Has up to `workers` handlers at work, not counting those that are slow, so that keys whose calls are not answered leave room for the
+   * others; until `signal` aborts. Resolves when the last of them has come to its end. What still
    * waits stays for the next run.
    */
   run(workers: number, handler: (key: string) => Promise<void>, signal: AbortSignal): Promise<void>;
 }
+
+/** A handler that takes longer has its worker go on with the next key. */
+const SLOW_AFTER_MS = 2_000;
 
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const { clock, backoff = exponentialBackoff({ firstMs: 50, maxMs: 10_000 }), onError } = options;
@@ -42,6 +46,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const delayed = new Map<string, { dueMs: number; cancel: () => void }>();
   const tries = new Map<string, number>();
   const idle = new Set<() => void>();
+  const atWork = new Set<Promise<void>>();
 
   function add(key: string): void {
     if (working.has(key)) {
@@ -99,8 +104,17 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     while (!signal.aborted) {
       const [key] = waiting;
       if (key === undefined) await woken();
-      else await handle(key, handler);
+      else await unlessSlow(handle(key, handler));
     }
+  }
+
+  async function unlessSlow(work: Promise<void>): Promise<void> {
+    const slow = Promise.withResolvers<void>();
+    const stop = clock.after(SLOW_AFTER_MS, slow.resolve);
+    atWork.add(work);
+    const end = work.finally(() => atWork.delete(work));
+    await Promise.race([end, slow.promise]);
+    stop();
   }
 
   return {
@@ -117,6 +131,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
       };
       signal.addEventListener("abort", wakeAll, { once: true });
       await Promise.all(Array.from({ length: workers }, () => worker(handler, signal)));
+      await Promise.all(atWork);
       signal.removeEventListener("abort", wakeAll);
     },
   };

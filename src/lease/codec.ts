@@ -1,6 +1,6 @@
 /** Leases and LeaseRequests as the API server stores them, read into and written from the rules' own types. */
 import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
-import { FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
+import { CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
 import { conditionsOf } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
 import type {
@@ -42,7 +42,8 @@ export function parseLease(object: unknown): Lease {
 /** Our webhook has written it; what cannot be read forces nothing. */
 function parseForcedRelease(lease: Record<string, unknown>): ForcedRelease | undefined {
   const written = textMap(record(lease["metadata"])["annotations"])[FORCE_RELEASE_ANNOTATION];
-  const { token, by, now } = record(parseJson(written ?? ""));
+  if (written === undefined) return undefined;
+  const { token, by, now } = record(parseJson(written));
   const forced = { token: integer(token), by: text(by), now: flag(now) ?? false };
   return forced.token === undefined || forced.by === undefined
     ? undefined
@@ -108,7 +109,11 @@ function parseHold(status: Record<string, unknown>, conditions: readonly Conditi
     expired: phase === "Expired",
     releasing: isTrue("Releasing") !== undefined,
     unreachable: isTrue("HolderUnreachable") !== undefined,
-    ...defined({ gateRun: text(status["gateRun"]), renewTimeMs: timeMs(status["renewTime"]) }),
+    ...defined({
+      gateRun: text(status["gateRun"]),
+      keeperSince: text(status["keeperSince"]),
+      renewTimeMs: timeMs(status["renewTime"]),
+    }),
     ...(isRevokeReason(revoked) && { revoked }),
     ...(ref.kind === "Job" && {
       pods: list(status["holderPods"])
@@ -144,9 +149,14 @@ function parseHolderRef(ref: Record<string, unknown>): HolderRef | undefined {
         node: text(ref["node"]),
         graceSeconds: integer(ref["graceSeconds"]),
         selfFencing: flag(ref["selfFencing"]),
+        stoppingSinceMs: timeMs(ref["stoppingSince"]),
       }),
     }
   );
+}
+
+function formatHolderRef<T extends HolderRef>({ stoppingSinceMs, ...ref }: T) {
+  return { ...ref, ...(stoppingSinceMs !== undefined && { stoppingSince: isoTime(stoppingSinceMs) }) };
 }
 
 function parseHolderPod(value: unknown): HolderPod | undefined {
@@ -157,7 +167,7 @@ function parseHolderPod(value: unknown): HolderPod | undefined {
       ...ref,
       kind: "Pod",
       releasing: flag(pod["releasing"]) ?? false,
-      ...defined({ gateRun: text(pod["gateRun"]) }),
+      ...defined({ gateRun: text(pod["gateRun"]), keeperSince: text(pod["keeperSince"]) }),
     }
   );
 }
@@ -204,8 +214,10 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
     phase: hold ? (hold.expired ? "Expired" : "Held") : "Available",
     ...(hold && {
       holder: hold.holder,
-      holderRef: hold.ref,
-      ...(hold.pods && { holderPods: hold.pods.map(({ kind: _, ...pod }) => pod) }),
+      holderRef: formatHolderRef(hold.ref),
+      ...(hold.pods && {
+        holderPods: hold.pods.map(formatHolderRef).map(({ kind: _, ...pod }) => pod),
+      }),
       acquired: isoTime(hold.acquiredMs),
       expires: isoTime(hold.expiresMs),
       renewals: hold.renewals,
@@ -213,6 +225,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
       confirmed: hold.confirmed,
       ...defined({
         gateRun: hold.gateRun,
+        keeperSince: hold.keeperSince,
         renewTime: hold.renewTimeMs === undefined ? undefined : microTime(hold.renewTimeMs),
       }),
     }),
@@ -253,8 +266,10 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
   const spec = record(request["spec"]);
   const status = record(request["status"]);
   const metadata = parseMetadata(request);
+  const clientPod = textMap(record(request["metadata"])["annotations"])[CLIENT_POD_ANNOTATION];
   return {
     ...metadata,
+    ...defined({ clientPod }),
     spec: {
       lease: text(spec["lease"]) ?? "",
       holder: text(spec["holder"]) ?? "",

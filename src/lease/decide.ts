@@ -21,8 +21,8 @@ import { endHold } from "./hold.ts";
 import { judgeClient } from "./judge-client.ts";
 import { judgeJob } from "./judge-job.ts";
 import { judgePod } from "./judge-pod.ts";
-import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs } from "./order.ts";
-import type { EndReason, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
+import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs, wasGranted } from "./order.ts";
+import type { ClaimantRef, EndReason, LeaseRequest, LeaseStatus } from "./types.ts";
 
 /** How long an expired Lease that nobody wants shows its phase. */
 const EXPIRED_SHOWN_MS = 1_000;
@@ -47,10 +47,12 @@ export function decide(situation: Situation): Decision {
     return endOnly(situation, reason);
   const next = serveNext(situation, endHold(lease, reason, situation.nowMs), verdict.passOver);
   if (next.do === "write") return { ...next, ...(verdict.passOver && { passOver: verdict.passOver }) };
-  if (next.do !== "wait") return next;
-  const shownForMs = situation.timers.expiredForMs;
-  if (hold.expired && shownForMs < EXPIRED_SHOWN_MS)
-    return { do: "wait", forMs: EXPIRED_SHOWN_MS - shownForMs };
+  const shownForMs = hold.expired ? situation.timers.expiredForMs : EXPIRED_SHOWN_MS;
+  // The request that was put back for it would be put back again, and nobody else waits for that.
+  const isItsOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === hold.ref.uid;
+  const isShown = shownForMs < EXPIRED_SHOWN_MS && situation.requests.filter(isWaiting).every(isItsOwn);
+  if (next.do !== "wait" && !(next.do === "retire" && isShown)) return next;
+  if (shownForMs < EXPIRED_SHOWN_MS) return { do: "wait", forMs: EXPIRED_SHOWN_MS - shownForMs };
   return endOnly(situation, reason, verdict.passOver);
 }
 
@@ -62,9 +64,10 @@ function endOnly({ lease, nowMs }: Situation, reason: EndReason, passOver?: Leas
 }
 
 /** Holds of a deleted Lease end as others do, but wake nobody by this one. */
-function waitForUnrecorded({ requests, evidenceOf }: Situation): Decision {
+function waitForUnrecorded({ requests, evidenceOf, isStuck }: Situation): Decision {
+  const isUnseen = (ref: ClaimantRef) => evidenceOf(ref).is === "unknown" && !isStuck("look", ref.uid);
   const unseen = requests.find(
-    ({ status, spec: { ref } }) => status.phase === "Granted" && ref && evidenceOf(ref).is === "unknown",
+    ({ status, spec: { ref } }) => status.phase === "Granted" && ref && isUnseen(ref),
   );
   return unseen?.spec.ref
     ? { do: "look", at: unseen.spec.ref }
@@ -77,29 +80,26 @@ function withoutLastRequest(status: LeaseStatus): LeaseStatus {
   return rest;
 }
 
-/** Whether it had its hold already and only its status does not say so yet. */
-function isSpent({ uid, spec }: LeaseRequest, { status }: Lease): boolean {
-  const { hold, lastRequest } = status;
-  if (uid === lastRequest || hold === undefined) return uid === lastRequest;
-  // One that was put back for a holder bears the time of its grant; a later one is a new wish.
-  return (spec.ref?.uid ?? uid) === hold.ref.uid && spec.requestedAtMs === hold.acquiredMs;
-}
-
 /** Grants to the first in the queue that can use it; `free` is the Lease's status with nobody holding. */
 function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequest): Decision {
-  const { lease, requests, nowMs } = situation;
+  const { lease, requests, nowMs, isStuck } = situation;
+  // It had its hold, and only its status does not say so yet. The next grant makes the Lease forget that.
   const spent = requests.find(
-    (request) => isWaiting(request) && isSpent(request, lease) && request !== passOver,
+    (request) =>
+      isWaiting(request) &&
+      wasGranted(request, lease.status) &&
+      request.uid !== passOver?.uid &&
+      !isStuck("retire", request.uid),
   );
   if (spent) return { do: "retire", request: spent };
   if (lease.terminating) return { do: "wait" };
   if (free.lastToken === undefined && situation.unrecordedHolders > 0) return waitForUnrecorded(situation);
   for (const request of waitingInOrder(lease, requests)) {
     if (request.status.reason === NOT_CONFIRMED || request.uid === passOver?.uid) continue;
-    if (waitsUntilMs(request) < nowMs) continue;
+    if (waitsUntilMs(request) < nowMs || isStuck("retire", request.uid)) continue;
     const { ref } = request.spec;
     const evidence = ref && situation.evidenceOf(ref);
-    if (ref && evidence?.is === "unknown") return { do: "look", at: ref };
+    if (ref && evidence?.is === "unknown" && !isStuck("look")) return { do: "look", at: ref };
     if (evidence && !isEligible(evidence)) continue;
     const pod = evidence && lastSeen(evidence);
     const grant = {

@@ -62,6 +62,16 @@ export function mayStartPods(evidence: Evidence): boolean {
   );
 }
 
+/** Whether the pod has no node, so that nothing of it can have run yet: a live look has to confirm it. */
+export function isUnbound(evidence: Evidence): boolean {
+  return evidence.is === "present" && evidence.pod.node === undefined;
+}
+
+/** Whether the pod waits behind our scheduling gate. */
+export function isGated(evidence: Evidence): boolean {
+  return evidence.is === "present" && evidence.pod.gated;
+}
+
 /** The last version of the pod that was seen, if any. */
 export function lastSeen(evidence: Evidence): PodView | undefined {
   return evidence.is === "present" ? evidence.pod : evidence.is === "gone" ? evidence.last : undefined;
@@ -71,6 +81,12 @@ export function lastSeen(evidence: Evidence): PodView | undefined {
 export function wasStarted(evidence: Evidence, token: number): boolean {
   const pod = lastSeen(evidence);
   return pod !== undefined && hasStarted(pod, token);
+}
+
+/** Whether the pod was last seen before its keeper had begun. */
+export function isKeeperUnseen(evidence: Evidence): boolean {
+  const keeper = lastSeen(evidence)?.keeper;
+  return keeper?.state === "waiting" && keeper.startedMs === undefined;
 }
 
 /** Whether a keeper that could stop main was there when the pod was last seen. */

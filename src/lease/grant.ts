@@ -1,6 +1,6 @@
 /** How a hold begins: its token, its ttl and its first status. Pure, as the transitions of hold.ts are. */
 import { defined } from "../shared/json.ts";
-import { endHold } from "./hold.ts";
+import { endHold, notBefore, unstopped } from "./hold.ts";
 import type { PodView } from "./pod.ts";
 import { MIN_POD_TTL_MS } from "./settings.ts";
 import type { Hold, HolderRef, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
@@ -12,7 +12,7 @@ const CREATED_WITHIN_MS = 1_000;
  * The next fencing token: greater than every one granted before, also under a Lease of this name that was deleted since (this
  * one was created later, and requests remember tokens). The first is the time in milliseconds, but never outside of the second in
  * which the Lease was created, so that it counts by the API server's clock, and still differs when a Lease is created twice in
- * one second. Limit: an arbiter's clock that is wrong by more than what passes between the two.
+ * one second. Limit: an API server's clock that is set back, or behind another one's, by more than what passes between the two.
  */
 export function nextToken(lease: Lease, requests: Iterable<LeaseRequest>, nowMs: number): number {
   const { createdMs, status } = lease;
@@ -35,12 +35,13 @@ export function grantHold(
   { request, ref, token, ttlMs }: Grant,
   nowMs: number,
 ): LeaseStatus {
+  const acquiredMs = notBefore(status.history[0]?.endedMs ?? 0, nowMs);
   const hold: Hold = {
     holder: request.spec.holder,
     ref,
     token,
-    acquiredMs: nowMs,
-    expiresMs: nowMs + ttlMs,
+    acquiredMs,
+    expiresMs: acquiredMs + ttlMs,
     ttlMs,
     renewals: 0,
     // A client that waits without end, as kubectl does, is not there to confirm.
@@ -62,15 +63,17 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
   const { hold } = lease.status;
   if (!hold) return lease.status;
   const token = nextToken(lease, requests, nowMs);
-  const { revoked: _, gateRun: __, ...kept } = hold;
+  const { revoked: _, gateRun: __, keeperSince: ___, ...kept } = hold;
+  const acquiredMs = notBefore(hold.acquiredMs, nowMs);
   return {
     ...endHold(lease, "Restarted", nowMs),
     lastToken: token,
     hold: {
       ...kept,
+      ref: unstopped(hold.ref),
       token,
-      acquiredMs: nowMs,
-      expiresMs: nowMs + hold.ttlMs,
+      acquiredMs,
+      expiresMs: acquiredMs + hold.ttlMs,
       renewals: 0,
       confirmed: false,
       expired: false,

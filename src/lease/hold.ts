@@ -3,7 +3,7 @@
  * written guarded by the resourceVersion that was read, so each happens to exactly the state it was computed from; on a conflict
  * the caller reads again and asks again.
  */
-import { isLaterRun } from "../shared/gate-run.ts";
+import { isEarlierRun, isLaterRun } from "../shared/gate-run.ts";
 import { defined } from "../shared/json.ts";
 import type {
   EndReason,
@@ -18,6 +18,14 @@ import type {
 
 const HISTORY_LENGTH = 10;
 
+/** What two replicas know of the time differs by far less: what differs by more, a clock that was set has written. */
+const REPLICAS_DIFFER_MS = 1_000;
+
+/** `nowMs`, but not before what another replica wrote a moment ago: the times of one Lease stay in order. */
+export function notBefore(writtenMs: number, nowMs: number): number {
+  return writtenMs - nowMs < REPLICAS_DIFFER_MS ? Math.max(writtenMs, nowMs) : nowMs;
+}
+
 /** The status without its hold, which is noted in the history. An admin who took the Lease away has ended it, whatever followed. */
 export function endHold(
   lease: Pick<Lease, "status" | "forced">,
@@ -29,8 +37,8 @@ export function endHold(
   if (!hold) return status;
   const { holder, acquiredMs, token } = hold;
   const forced = forcedRelease(lease, hold);
-  const ended = { holder, acquiredMs, endedMs: nowMs, token, reason: forced ? "Forced" : reason };
-  const past: PastHold = { ...ended, ...defined({ by: forced?.by }) };
+  const ended = { holder, acquiredMs, endedMs: notBefore(acquiredMs, nowMs), token };
+  const past: PastHold = { ...ended, reason: forced ? "Forced" : reason, ...defined({ by: forced?.by }) };
   return { ...rest, history: [past, ...status.history].slice(0, HISTORY_LENGTH) };
 }
 
@@ -64,7 +72,8 @@ export function openHoldOf(lease: Lease | undefined, job: { uid: string } | unde
   return hold.expired || hold.revoked || forcedRelease(lease, hold) ? undefined : hold;
 }
 
-function othersThan({ pods = [] }: Hold, podUid: string): readonly HolderPod[] {
+/** The pods of the hold but for this one. */
+export function othersThan({ pods = [] }: Hold, podUid: string): readonly HolderPod[] {
   return pods.filter(({ uid }) => uid !== podUid);
 }
 
@@ -73,12 +82,70 @@ export function removeMember(status: LeaseStatus, podUid: string): LeaseStatus {
   return status.hold ? changeHold(status, { pods: othersThan(status.hold, podUid) }) : status;
 }
 
-/** The status once this pod's keeper was asked to stop. */
-export function markReleasing(status: LeaseStatus, podUid: string): LeaseStatus {
+/** What a keeper says of itself: since when it runs, or was asked to stop. One of 0.1.0 does not say it. */
+export interface KeeperWord {
+  uid: string;
+  keeperSince?: string;
+}
+
+/** What is known of a pod that its kubelet is stopping. */
+export interface Stopping {
+  /** By the API server's time. */
+  sinceMs: number;
+  /** The longest grace period that its kubelet may count with. */
+  graceSeconds: number;
+}
+
+/** The status once this pod's keeper was asked to stop; `stopping` where that is known to be its pod's end. Saying it again changes nothing. */
+export function markReleasing(
+  status: LeaseStatus,
+  { uid, keeperSince }: KeeperWord,
+  stopping?: Stopping,
+): LeaseStatus {
   const { hold } = status;
-  const member = hold && memberOf(hold, podUid);
-  if (!member) return changeHold(status, { releasing: true });
-  return changeHold(status, { pods: [...othersThan(hold, podUid), { ...member, releasing: true }] });
+  if (!hold) return status;
+  const mark = { releasing: true, ...defined({ keeperSince }) };
+  const member = memberOf(hold, uid);
+  if (!member) return changeHold(status, { ...mark, ref: stoppedRef(hold.ref, stopping) });
+  const marked = { ...stoppedRef(member, stopping), ...mark };
+  return changeHold(status, { pods: hold.pods?.map((pod) => (pod === member ? marked : pod)) ?? [] });
+}
+
+/** Whether {@link markReleasing} would change nothing. */
+export function isMarkedReleasing(
+  hold: Hold,
+  { uid, keeperSince }: KeeperWord,
+  stopping?: Stopping,
+): boolean {
+  const known = runOf(hold, uid);
+  const isSaid = known.releasing && !isLaterRun(keeperSince, known.keeperSince);
+  return isSaid && (stopping === undefined || isStopping(hold, uid));
+}
+
+/** Whether it is known that the kubelet of this pod, which holds or shares `hold`, stops it. */
+export function isStopping(hold: Hold | undefined, podUid: string): boolean {
+  const ref = hold && [hold.ref, ...podsOf(hold)].find(({ uid }) => uid === podUid);
+  return ref?.stoppingSinceMs !== undefined;
+}
+
+function stoppedRef<T extends HolderRef>(ref: T, stopping: Stopping | undefined): T {
+  if (!stopping) return ref;
+  return {
+    ...ref,
+    stoppingSinceMs: ref.stoppingSinceMs ?? stopping.sinceMs,
+    graceSeconds: Math.max(ref.graceSeconds ?? 0, stopping.graceSeconds),
+  };
+}
+
+/** Whether the keeper's word is of the past: its pod's gate has run again since, or another keeper has spoken. */
+export function isOutdatedWord(hold: Hold, { uid, keeperSince }: KeeperWord): boolean {
+  const known = runOf(hold, uid);
+  return isEarlierRun(keeperSince, known.gateRun) || isEarlierRun(keeperSince, known.keeperSince);
+}
+
+/** What is known of the gate and the keeper of a pod that may be running under `hold`. */
+export function runOf(hold: Hold, podUid: string): Pick<Hold, "gateRun" | "keeperSince" | "releasing"> {
+  return memberOf(hold, podUid) ?? hold;
 }
 
 /** The admin's word that this hold is over, if it was given. */
@@ -89,113 +156,9 @@ export function forcedRelease(
   return forced?.token === token ? forced : undefined;
 }
 
-/** How far a pod's annotations let its hold be renewed. */
-export interface HoldLimits {
-  /** Whether beyond the confirmation. */
-  renew: boolean;
-  maxHoldMs?: number;
-}
-
-export interface Renewal extends HoldClaim, HoldLimits {
-  /** What its holder counts with until it is answered. */
-  countedTtlMs: number;
-  /** What a new hold would get. The holder learns of a shorter one by the answer, and the hold gets it with the renewal after that. */
-  wantedTtlMs: number;
-  /** There when a gate confirms. */
-  gateRun?: string;
-  /** The node that the pod runs on: of one that was granted before it was scheduled nobody knew it. */
-  node?: string;
-  /** There when a pod renews or confirms the hold of its Job; `job` is missing where it has lost its owner. */
-  shared?: { job?: { uid: string } | undefined; pod: Omit<HolderPod, "gateRun" | "releasing"> };
-}
-
-export type RenewalRefusal = "NotHolder" | "Revoked" | "NotStarted" | "MaxHold" | "NotRenewable";
-
-export type RenewalResult =
-  | { ok: true; status: LeaseStatus; hold: Hold }
-  | { ok: false; reason: RenewalRefusal };
-
-/**
- * A renewal, or the confirmation of a grant, which is always allowed and not counted. A hold that has expired cannot be renewed:
- * somebody else may be about to start.
- */
-export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): RenewalResult {
-  const hold = holdOf(lease, renewal) ?? joinedHold(lease, renewal);
-  if (!hold || hold.expired || isOutdated(hold, renewal)) return { ok: false, reason: "NotHolder" };
-  if (hold.revoked === "NotStarted") return { ok: false, reason: "NotStarted" };
-  if (hold.revoked || forcedRelease(lease, hold)) return { ok: false, reason: "Revoked" };
-  // The answer to a confirmation may be lost: its gate sends it again.
-  const confirmedRun = renewal.shared ? memberOf(hold, renewal.uid)?.gateRun : hold.gateRun;
-  const isConfirmation =
-    !hold.confirmed ||
-    (hold.renewals === 0 && renewal.gateRun !== undefined && renewal.gateRun === confirmedRun);
-  const limit = isConfirmation ? undefined : limitOf(lease, hold, renewal, nowMs);
-  if (limit) return { ok: false, reason: limit };
-  // Each pod of a Job counts with what it was told last.
-  const othersTtlMs = renewal.shared ? hold.ttlMs : 0;
-  const ttlMs = Math.max(renewal.countedTtlMs, renewal.wantedTtlMs, othersTtlMs);
-  const renewed: Hold = {
-    ...hold,
-    ttlMs,
-    expiresMs: nowMs + ttlMs,
-    renewals: isConfirmation ? hold.renewals : hold.renewals + 1,
-    confirmed: true,
-    // Only a keeper that runs renews.
-    ...(renewal.shared ? memberChange(hold, renewal, renewal.shared.pod) : holderChange(hold, renewal)),
-  };
-  return { ok: true, status: { ...lease.status, hold: renewed }, hold: renewed };
-}
-
-/** Why a hold may not go on any longer than it was promised; undefined where it may. */
-function limitOf(
-  { spec }: Pick<Lease, "spec">,
-  hold: Hold,
-  { renew, maxHoldMs }: HoldLimits,
-  nowMs: number,
-): "NotRenewable" | "MaxHold" | undefined {
-  if (!spec.renewable || !renew) return "NotRenewable";
-  return maxHoldMs !== undefined && nowMs - hold.acquiredMs >= maxHoldMs ? "MaxHold" : undefined;
-}
-
-/** Whether one more pod of the Job may run under `hold`, or one may again. It renews the hold, unless it is the first. */
-export function mayJoin(lease: Lease, hold: Hold, limits: HoldLimits, nowMs: number): boolean {
-  return !hold.confirmed || limitOf(lease, hold, limits, nowMs) === undefined;
-}
-
-function holderChange(hold: Hold, { node, gateRun }: Renewal): Partial<Hold> {
-  return {
-    ref: { ...hold.ref, ...defined({ node: hold.ref.node ?? node }) },
-    ...defined({ gateRun: gateRun ?? hold.gateRun }),
-    releasing: false,
-  };
-}
-
-function memberChange(hold: Hold, { gateRun }: Renewal, pod: Omit<HolderPod, "releasing">): Partial<Hold> {
-  const before = memberOf(hold, pod.uid);
-  // What is known of the pod may be older than what was known before.
-  const known = defined({ node: pod.node ?? before?.node, gateRun: gateRun ?? before?.gateRun });
-  return { pods: [...othersThan(hold, pod.uid), { ...pod, ...known, releasing: false }] };
-}
-
-/** A confirmation that was on its way for long: its pod has been let through again since, by a later run of its gate. */
-function isOutdated(hold: Hold, { uid, gateRun }: Renewal): boolean {
-  return gateRun !== undefined && isLaterRun(memberOf(hold, uid)?.gateRun, gateRun);
-}
-
-/** A pod of the Job that holds may join the hold by its gate's confirmation alone. */
-function joinedHold(lease: Lease, { token, gateRun, shared }: Renewal): Hold | undefined {
-  const hold = openHoldOf(lease, shared?.job);
-  return gateRun !== undefined && hold?.token === token ? hold : undefined;
-}
-
-/** A holder renews each third of its ttl, or each half of it: beyond this share something is wrong. */
-const LATE_AFTER_TTL = 2 / 3;
-
-/** After what silence `renewed` followed `old`, if that was too long for comfort; else 0. By the wall clock: for people. */
-export function lateRenewalMs(old: Hold, renewed: Hold): number {
-  if (renewed.renewals === old.renewals) return 0;
-  const silentMs = renewed.expiresMs - renewed.ttlMs - (old.expiresMs - old.ttlMs);
-  return silentMs > LATE_AFTER_TTL * old.ttlMs ? silentMs : 0;
+/** The holder, once it runs on, or again. */
+export function unstopped({ stoppingSinceMs: _, ...ref }: HolderRef): HolderRef {
+  return ref;
 }
 
 /** `status` with changes to its hold. */

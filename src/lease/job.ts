@@ -3,18 +3,20 @@
  * which cannot change: on its metadata anybody may write at any time, and a Job that is not meant to wait must never be suspended.
  */
 import { defined, flag, list, record, text, textMap, timeMs } from "../shared/json.ts";
-import { ANNOTATION, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
-import { ownAnnotations } from "./pod.ts";
+import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import { type Asked, readAsked } from "./settings.ts";
 
-export interface JobView {
+export interface JobView extends Asked {
   namespace: string;
   name: string;
   uid: string;
   resourceVersion: string;
   /** The value of the lease label on its pod template. */
   lease?: string;
-  /** Our own on its pod template, and what konductor notes on the Job. */
-  annotations: Readonly<Record<string, string>>;
+  /** It bears the mark of a Job that konductor has suspended. */
+  marked: boolean;
+  /** konductor has let it run before. */
+  resumed: boolean;
   /** It carries the label itself, so that it is watched. */
   labelled: boolean;
   /** It makes no pods, and its controller deletes those that it has. */
@@ -28,34 +30,35 @@ export interface JobView {
 /** Conditions of a Job that ends or has ended (KEP-3998, KEP-3329); none is ever taken back. */
 export const JOB_ENDS = ["SuccessCriteriaMet", "Complete", "FailureTarget", "Failed"];
 
-const NOTES: readonly string[] = [SUSPENDED_ANNOTATION, RESUMED_ANNOTATION];
-
 /** Reads a batch/v1 Job. */
 export function parseJob(object: unknown): JobView {
   const job = record(object);
   const metadata = record(job["metadata"]);
   const conditions = list(record(job["status"])["conditions"]).map(record);
   const template = record(record(record(job["spec"])["template"])["metadata"]);
-  const notes = Object.entries(textMap(metadata["annotations"])).filter(([name]) => NOTES.includes(name));
+  const lease = textMap(template["labels"])[LEASE_LABEL];
+  const notes = record(metadata["annotations"]);
   return {
     namespace: text(metadata["namespace"]) ?? "",
     name: text(metadata["name"]) ?? "",
     uid: text(metadata["uid"]) ?? "",
     resourceVersion: text(metadata["resourceVersion"]) ?? "",
-    annotations: { ...ownAnnotations(template["annotations"]), ...Object.fromEntries(notes) },
+    ...readAsked(lease, template["annotations"]),
+    marked: text(notes[SUSPENDED_ANNOTATION]) !== undefined,
+    resumed: text(notes[RESUMED_ANNOTATION]) !== undefined,
     labelled: textMap(metadata["labels"])[LEASE_LABEL] !== undefined,
     suspended: flag(record(job["spec"])["suspend"]) ?? false,
     over: conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True"),
     ...defined({
-      lease: textMap(template["labels"])[LEASE_LABEL],
+      lease,
       deletionMs: timeMs(metadata["deletionTimestamp"]),
     }),
   };
 }
 
 /** Whether all pods of the Job run under one hold, which is the Job's. */
-export function waitsAsWhole({ annotations }: Pick<JobView, "annotations">): boolean {
-  return annotations[ANNOTATION.gate] === "job";
+export function waitsAsWhole({ mode }: Pick<JobView, "mode">): boolean {
+  return mode.gate === "job";
 }
 
 /** Whether it will never make a pod again. */
@@ -64,23 +67,13 @@ export function isJobOver({ over, deletionMs }: JobView): boolean {
 }
 
 /** Whether konductor has suspended it: what others suspend it never resumes. */
-export function isSuspendedByUs(job: JobView): boolean {
-  return job.suspended && isMarked(job);
-}
-
-/** Whether it bears the mark of a Job that konductor has suspended. */
-export function isMarked({ annotations }: Pick<JobView, "annotations">): boolean {
-  return annotations[SUSPENDED_ANNOTATION] !== undefined;
+export function isSuspendedByUs({ suspended, marked }: JobView): boolean {
+  return suspended && marked;
 }
 
 /** Whether somebody else has. */
 export function isSuspendedByUser(job: JobView): boolean {
   return job.suspended && !isSuspendedByUs(job);
-}
-
-/** Whether konductor has let it run before. */
-export function hasBeenResumed({ annotations }: Pick<JobView, "annotations">): boolean {
-  return annotations[RESUMED_ANNOTATION] !== undefined;
 }
 
 /** Whether a grant could be of use to it. */

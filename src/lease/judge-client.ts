@@ -1,26 +1,30 @@
 /** Whether the hold of a client (koncli, kubectl) goes on. */
 
 import { defined } from "../shared/json.ts";
-import { over, type Situation, step, type Verdict, type Write } from "./decision.ts";
+import { isLimit, over, type Situation, step, type Verdict, type Write } from "./decision.ts";
 import { holdTtlMs } from "./grant.ts";
-import { changeHold, forcedRelease, renewHold } from "./hold.ts";
-import { judgeSilence, judgeUnconfirmed, silenceLeftMs } from "./judge-pod.ts";
+import { changeHold, forcedRelease } from "./hold.ts";
+import { renewHold } from "./hold-renewal.ts";
+import { judgeSilence, judgeUnconfirmed } from "./judge-pod.ts";
 import type { Hold, LeaseRequest } from "./types.ts";
 
 export function judgeClient(situation: Situation, hold: Hold): Verdict {
   if (forcedRelease(situation.lease, hold)) return over("Forced");
   const request = situation.requests.find(({ uid }) => uid === hold.ref.uid);
   if (request?.terminating || situation.isRequestGone(hold.ref.uid)) return over("Released");
-  if (!request) return step({ do: "look", at: hold.ref });
+  const isUnseen = request === undefined;
+  if (isUnseen && !situation.isStuck("look", hold.ref.uid)) return step({ do: "look", at: hold.ref });
   if (hold.expired) return over("Expired");
+  const verdict = hold.confirmed
+    ? judgeSilence(situation, hold, Number.POSITIVE_INFINITY)
+    : judgeUnconfirmed(situation, hold, false);
+  if (isUnseen) return verdict;
   // The webhook never lets it go back: an earlier one comes from a cache that is behind.
-  if ((request.spec.renewTimeMs ?? 0) > (hold.renewTimeMs ?? 0)) {
-    const answer = renewClient(situation, hold, request);
-    // However fast refusals are asked for, they do not keep it from expiring.
-    if (answer.why === "Renewed" || silenceLeftMs(situation, hold) > 0) return step(answer);
-  }
-  if (!hold.confirmed) return judgeUnconfirmed(situation, hold, false);
-  return judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
+  if ((request.spec.renewTimeMs ?? 0) <= (hold.renewTimeMs ?? 0)) return verdict;
+  const answer = renewClient(situation, hold, request);
+  // However fast refusals are asked for, they do not keep it from expiring; nor does a grant that its request cannot tell of.
+  const isRenewed = answer.why === "Renewed" && !situation.isStuck("trace", request.uid);
+  return isRenewed || !isLimit(verdict) ? step(answer) : verdict;
 }
 
 /** Its client has asked for a renewal, or confirms the grant. A refusal is an answer too, and renews nothing. */

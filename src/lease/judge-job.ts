@@ -9,56 +9,112 @@
  * those on the list are waited for; that is no matter of safety, since more could not get past their gates.
  */
 import {
+  askedAgainWithin,
   change,
   type Decision,
+  isFresh,
+  isLimit,
+  isUrgent,
   LOOK_AGAIN_MS,
+  lookAt,
+  meanwhile,
   over,
+  type Seen,
   type Situation,
+  type Step,
   step,
   type Verdict,
 } from "./decision.ts";
 import { type Evidence, isProven, sinceGateRun, wasStarted } from "./evidence.ts";
-import { forcedRelease, mayJoin } from "./hold.ts";
+import { forcedRelease } from "./hold.ts";
+import { mayJoin } from "./hold-renewal.ts";
 import { isJobOver, isSuspendedByUser } from "./job.ts";
-import { isDeletable, isSeenRunning, judgeExpired, judgeSilence, renewUnanswered } from "./judge-pod.ts";
+import {
+  isDeletable,
+  isSeenRunning,
+  judgeExpired,
+  judgeSilence,
+  known,
+  renewUnanswered,
+  stopsWithinMs,
+} from "./judge-pod.ts";
 import type { EndReason, Hold, HolderPod } from "./types.ts";
 
-interface Member {
+interface Member extends Seen {
   pod: HolderPod;
-  evidence: Evidence;
 }
 
-export function judgeJob(situation: Situation, hold: Hold): Verdict {
-  const known = situation.evidenceOf(hold.ref);
-  if (known.is === "unknown") return step({ do: "look", at: hold.ref });
-  const members = membersOf(situation, hold);
-  const unknown = members.find(({ evidence }) => evidence.is === "unknown");
-  if (unknown) return step({ do: "look", at: unknown.pod });
+/** A Job whose hold is lost has so long to be told to make no more pods, before others are served. */
+const SUSPEND_FIRST_MS = 2_000;
 
-  const left = members.filter(({ evidence }) => !isProven(evidence, hold.token));
+export function judgeJob(situation: Situation, hold: Hold): Verdict {
+  const seen: Seen = { pod: hold.ref, evidence: situation.evidenceOf(hold.ref) };
+  const members = membersOf(situation, hold);
+  const unseen = [seen, ...members].filter(({ evidence }) => evidence.is === "unknown");
+  // Of those whose keepers have said that they are stopped the cache may still show who is gone.
+  const stopping = members.filter(({ pod }) => situation.stoppingForMs(pod) !== undefined);
+  const look = lookAt(situation, unseen) ?? lookAt(situation, stopping);
+  if (look) return look;
+
+  const stopsInMs = ({ pod, evidence }: Member) => stopsWithinMs(situation, alone(hold, pod), evidence);
+  const left = members.filter((member) => !isProven(member.evidence, hold.token) && stopsInMs(member) > 0);
+  const verdict = judgeMembers(situation, hold, { known: seen.evidence, members, left });
+  return askedAgainWithin(verdict, Math.min(...left.map(stopsInMs)));
+}
+
+interface Members {
+  /** What is known of the Job. */
+  known: Evidence;
+  /** Every pod on the list. */
+  members: readonly Member[];
+  /** Those that may be running. */
+  left: readonly Member[];
+}
+
+function judgeMembers(situation: Situation, hold: Hold, { known, members, left }: Members): Verdict {
   const job = known.is === "job" && !isJobOver(known.job) ? known.job : undefined;
   const forced = forcedRelease(situation.lease, hold);
   if (forced?.now) return over("Forced");
-  if (!job && left.length === 0) return over("Terminated");
-  if (forced && !hold.revoked) return step(change(situation, { revoked: "Forced" }, "Revoked"));
-  if (hold.revoked || hold.expired) {
-    if (job && !job.suspended && left.length > 0)
-      return step({ do: "suspend", ref: hold.ref, forMs: LOOK_AGAIN_MS });
-    return judgeStopped(situation, hold, left, hold.revoked ?? "Expired", job === undefined);
+  // A Job that cannot be looked at may make pods yet.
+  if (!job && left.length === 0 && known.is !== "unknown") {
+    const isProved = members.every(({ evidence }) => isProven(evidence, hold.token));
+    return over(isProved ? "Terminated" : "Released");
   }
-  if (job && isSuspendedByUser(job)) return judgeStopped(situation, hold, left, "Suspended", false);
-  if (job?.suspended) return step({ do: "resume", ref: hold.ref, forMs: LOOK_AGAIN_MS });
+  if (forced && !hold.revoked) return step(change(situation, { revoked: "Forced" }, "Revoked"));
+  const stopped = (reason: EndReason, isUnowned: boolean) =>
+    judgeStopped(situation, hold, { left, reason, isUnowned });
+  if (hold.revoked || hold.expired) {
+    const verdict = stopped(hold.revoked ?? "Expired", job === undefined && known.is !== "unknown");
+    if (!job || job.suspended || left.length === 0) return verdict;
+    const suspend: Step = { do: "suspend", ref: hold.ref, forMs: LOOK_AGAIN_MS };
+    const isFirst = hold.expired && situation.timers.expiredForMs < SUSPEND_FIRST_MS;
+    return verdict.is === "over" && isFirst ? step(suspend) : meanwhile(verdict, suspend);
+  }
+  if (job && isSuspendedByUser(job)) return stopped("Suspended", false);
+  const verdict = judgeGoing(situation, hold, { known, members, left });
+  return job?.suspended ? meanwhile(verdict, { do: "resume", ref: hold.ref, forMs: LOOK_AGAIN_MS }) : verdict;
+}
+
+/** Its Job makes pods. */
+function judgeGoing(situation: Situation, hold: Hold, { known, members, left }: Members): Verdict {
   const isAtWork = left.some(({ evidence }) => wasStarted(evidence, hold.token));
   const startsInMs = isAtWork
     ? Number.POSITIVE_INFINITY
     : situation.wishes.startTimeoutMs - situation.timers.idleForMs;
-  if (startsInMs <= 0) return step(change(situation, { revoked: "NotStarted" }, "Revoked"));
-  if (left.length < members.length) return step(withPods(situation, left));
-  if (left.length > 0) return judgeSilence(situation, hold, startsInMs);
-  // What nobody may join any more must not keep others waiting.
-  return mayJoin(situation.lease, hold, { renew: true, ...situation.wishes }, situation.nowMs)
-    ? renewUnanswered(situation, hold, startsInMs)
-    : step(change(situation, { expired: true }, "Expiring"));
+  if (startsInMs <= 0) {
+    if (left.every((member) => isFresh(situation, member, -startsInMs)))
+      return step(change(situation, { revoked: "NotStarted" }, "Revoked"));
+    const look = lookAt(situation, left, -startsInMs);
+    if (look) return look;
+  }
+  const silence = judgeSilence(situation, hold, startsInMs > 0 ? startsInMs : Number.POSITIVE_INFINITY);
+  if (left.length < members.length && !isLimit(silence)) return step(withPods(situation, left));
+  if (left.length > 0) return silence;
+  if (mayJoin(situation.lease, hold, { renew: true, ...situation.wishes }, situation.nowMs))
+    return renewUnanswered(situation, hold, startsInMs);
+  // What nobody may join any more must not keep others waiting; but its user may have lifted the limit since.
+  const look = lookAt(situation, [{ pod: hold.ref, evidence: known }]);
+  return look ?? step(change(situation, { expired: true }, "Expiring"));
 }
 
 /**
@@ -73,34 +129,45 @@ export function membersOf({ evidenceOf }: Pick<Situation, "evidenceOf">, { pods 
 function judgeStopped(
   situation: Situation,
   hold: Hold,
-  left: readonly Member[],
-  reason: EndReason,
-  isUnowned: boolean,
+  { left, reason, isUnowned }: { left: readonly Member[]; reason: EndReason; isUnowned: boolean },
 ): Verdict {
   if (left.length === 0) return over(reason);
   const isForced = forcedRelease(situation.lease, hold) !== undefined;
-  if (isForced && !left.some(({ evidence }) => isSeenRunning(situation, evidence))) return over("Forced");
-  if (hold.expired) return judgeExpiredPods(situation, hold, left);
+  if (isForced && !left.some(({ evidence }) => isSeenRunning(situation, evidence))) {
+    if (left.every((member) => isFresh(situation, member))) return over("Forced");
+    const look = lookAt(situation, left);
+    if (look) return look;
+  }
+  if (hold.expired)
+    return lookAt(situation, left, situation.timers.expiredForMs) ?? judgeExpiredPods(situation, hold, left);
+  const silence = judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
   // The controller of a suspended Job deletes its pods. Those of a Job that is over or gone may be nobody's.
-  const deletable = isUnowned && hold.revoked && left.find(({ evidence }) => isDeletable(evidence));
-  if (deletable) return step({ do: "deletePod", ref: deletable.pod, forMs: LOOK_AGAIN_MS });
-  return judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
+  const deletable = isUnowned && hold.revoked ? left.filter(({ evidence }) => isDeletable(evidence)) : [];
+  return deletable.reduce((verdict, { pod }) => meanwhile(verdict, deletePod(pod)), silence);
 }
 
-/** Each of them has to be over by the rules for a pod that expired. */
+const deletePod = (ref: HolderPod): Step => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });
+
+/** Each of them has to be over by the rules for a pod that expired. None keeps another from being told to end. */
 function judgeExpiredPods(situation: Situation, hold: Hold, left: readonly Member[]): Verdict {
-  let forMs: number | undefined;
-  let isWaiting = false;
-  for (const { pod, evidence } of left) {
-    const alone: Hold = { ...hold, ref: pod, releasing: pod.releasing };
-    const verdict = judgeExpired(situation, alone, evidence);
-    if (verdict.is === "over") continue;
-    if (verdict.step.do !== "wait") return verdict;
-    isWaiting = true;
-    forMs = Math.min(forMs ?? Number.POSITIVE_INFINITY, verdict.step.forMs ?? Number.POSITIVE_INFINITY);
-  }
-  if (!isWaiting) return over("Expired");
-  return step({ do: "wait", ...(forMs !== undefined && { forMs }) });
+  const verdicts = left
+    .map((member) => judgeExpired(situation, alone(hold, member.pod), known(situation, member)))
+    .filter(({ is }) => is !== "over");
+  if (verdicts.length === 0) return over("Expired");
+  const steps = verdicts.flatMap((verdict) => (verdict.is === "step" ? [verdict.step] : []));
+  const write = steps.find(isUrgent);
+  if (write) return step(write);
+  const forMs = Math.min(...steps.map((one) => ("forMs" in one && one.forMs) || Number.POSITIVE_INFINITY));
+  const waiting: Verdict = step({ do: "wait", ...(Number.isFinite(forMs) && { forMs }) });
+  return steps.reduce(
+    (all, one) => (one.do === "wait" || isUrgent(one) ? all : meanwhile(all, one)),
+    waiting,
+  );
+}
+
+/** The hold as it would be, if this pod had it alone. */
+function alone(hold: Hold, pod: HolderPod): Hold {
+  return { ...hold, ref: pod, releasing: pod.releasing };
 }
 
 function withPods(situation: Situation, left: readonly Member[]): Decision {

@@ -1,55 +1,93 @@
 /** Whether the hold of a pod goes on, and what has to be done meanwhile. */
 import {
+  askedAgainWithin,
   CONFIRM_WITHIN_MS,
   change,
-  type Decision,
+  DATE_ALLOWANCE_MS,
   EXPIRY_ALLOWANCE_MS,
+  isFresh,
   LOOK_AGAIN_MS,
+  lookAt,
+  meanwhile,
   over,
+  type Seen,
   type Situation,
+  type Step,
   step,
   TERMINATION_ALLOWANCE_MS,
   type Verdict,
 } from "./decision.ts";
-import { type Evidence, isPast, isProven, lastSeen, wasGuarded } from "./evidence.ts";
+import { type Evidence, isKeeperUnseen, isPast, isProven, lastSeen, wasGuarded } from "./evidence.ts";
 import { forcedRelease } from "./hold.ts";
 import { isTerminal, isUnscheduled, type PodView } from "./pod.ts";
 import { hasKeptSinceGate, hasStarted } from "./proof.ts";
-import type { HandoverPolicy, Hold } from "./types.ts";
+import type { HandoverPolicy, Hold, HolderRef } from "./types.ts";
 
 export function judgePod(situation: Situation, hold: Hold): Verdict {
-  const evidence = situation.evidenceOf(hold.ref);
-  if (evidence.is === "unknown") return step({ do: "look", at: hold.ref });
+  const seen = { pod: hold.ref, evidence: situation.evidenceOf(hold.ref) };
+  const { evidence } = seen;
+  if (evidence.is === "unknown" && !situation.isStuck("look", hold.ref.uid))
+    return step({ do: "look", at: hold.ref });
   if (isProven(evidence, hold.token)) return over("Terminated");
   if (!hold.confirmed) {
     return isScheduledLate(evidence)
       ? judgeUnscheduled(situation, hold, evidence.pod)
       : judgeUnconfirmed(situation, hold, isPast(evidence));
   }
-  const forced = judgeForced(situation, hold, evidence);
+  const forced = judgeForced(situation, hold, seen);
   if (forced) return forced;
-  if (hold.expired) return judgeExpired(situation, hold, evidence);
+  const stopsInMs = stopsWithinMs(situation, hold, evidence);
+  if (stopsInMs <= 0) return over("Released");
+  return askedAgainWithin(judgeHolding(situation, hold, seen), stopsInMs);
+}
+
+function judgeHolding(situation: Situation, hold: Hold, seen: Seen): Verdict {
   const { timers, wishes } = situation;
-  const pod = lastSeen(evidence);
+  const { evidence } = seen;
+  const look = (withinMs?: number) => lookAt(situation, [seen], withinMs);
+  // Its keeper has said that it is stopped, and the cache may still show a pod that is gone.
+  if (situation.stoppingForMs(hold.ref) !== undefined) {
+    const isGone = look();
+    if (isGone) return isGone;
+  }
+  // What follows an expiry rests on whether the keeper runs: a watch that is stuck must not vouch for it.
+  if (hold.expired) return look(timers.expiredForMs) ?? judgeExpired(situation, hold, known(situation, seen));
   const startsInMs =
-    pod && evidence.is === "present" && !hold.revoked && !hasStarted(pod, hold.token)
+    evidence.is === "present" && !hold.revoked && !hasStarted(evidence.pod, hold.token)
       ? wishes.startTimeoutMs - timers.heldForMs
       : Number.POSITIVE_INFINITY;
-  if (startsInMs <= 0) return step(change(situation, { revoked: "NotStarted" }, "Revoked"));
-  if (hold.revoked && !hold.ref.selfFencing && isDeletable(evidence)) return step(deletePod(hold));
-  return judgeSilence(situation, hold, startsInMs);
+  const isUnwanted =
+    hold.revoked !== undefined &&
+    (!hold.ref.selfFencing || hold.revoked === "Forced") &&
+    isDeletable(evidence);
+  if (startsInMs > 0) {
+    const verdict = judgeSilence(situation, hold, startsInMs);
+    return isUnwanted ? meanwhile(verdict, deletePod(hold)) : verdict;
+  }
+  if (isFresh(situation, seen, -startsInMs))
+    return step(change(situation, { revoked: "NotStarted" }, "Revoked"));
+  return look(-startsInMs) ?? judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
+}
+
+/** What is known of a pod whose hold has expired, where the API server was asked since. */
+export function known(situation: Situation, seen: Seen): Evidence {
+  return isFresh(situation, seen, situation.timers.expiredForMs) ? seen.evidence : { is: "unknown" };
 }
 
 /**
  * An admin took the Lease away: renewals are refused from then on. A pod that is seen running where its kubelet can end it is
  * deleted, and its end awaited; otherwise the admin's word is taken.
  */
-function judgeForced(situation: Situation, hold: Hold, evidence: Evidence): Verdict | undefined {
+function judgeForced(situation: Situation, hold: Hold, seen: Seen): Verdict | undefined {
   const forced = forcedRelease(situation.lease, hold);
   if (!forced) return undefined;
-  if (forced.now || !isSeenRunning(situation, evidence)) return over("Forced");
-  if (hold.revoked === undefined) return step(change(situation, { revoked: "Forced" }, "Revoked"));
-  return isDeletable(evidence) ? step(deletePod(hold)) : undefined;
+  if (forced.now) return over("Forced");
+  if (!isSeenRunning(situation, seen.evidence)) {
+    if (isFresh(situation, seen)) return over("Forced");
+    const look = lookAt(situation, [seen]);
+    if (look) return look;
+  }
+  return hold.revoked === undefined ? step(change(situation, { revoked: "Forced" }, "Revoked")) : undefined;
 }
 
 /** Whether the pod is seen running where its kubelet can end it. */
@@ -66,18 +104,20 @@ export function judgeUnconfirmed(
 ): Verdict {
   if (forcedRelease(lease, hold)) return over("Forced");
   if (isPastUse) return over("NotConfirmed");
-  const leftMs = CONFIRM_WITHIN_MS - timers.silentForMs;
-  if (leftMs > 0) return step({ do: "wait", forMs: leftMs });
-  return over(
-    "NotConfirmed",
-    requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid),
-  );
+  const leftMs = CONFIRM_WITHIN_MS - timers.answerableForMs;
+  if (leftMs <= 0) {
+    return over(
+      "NotConfirmed",
+      requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid),
+    );
+  }
+  return step({ do: "wait", forMs: leftMs });
 }
 
 type Present = Extract<Evidence, { is: "present" }>;
 
 /** Whether the pod is only scheduled once it holds, so that its gate confirms when it has found a node and its images. */
-function isScheduledLate(evidence: Evidence): evidence is Present {
+export function isScheduledLate(evidence: Evidence): evidence is Present {
   return evidence.is === "present" && !isPast(evidence) && isUnscheduled(evidence.pod);
 }
 
@@ -87,13 +127,16 @@ function judgeUnscheduled(situation: Situation, hold: Hold, pod: PodView): Verdi
   if (forcedRelease(lease, hold)) return over("Forced");
   const leftMs = wishes.startTimeoutMs - timers.heldForMs;
   if (leftMs <= 0) {
+    const seen: Seen = { pod: hold.ref, evidence: { is: "present", pod } };
+    const look = lookAt(situation, [seen], -leftMs);
+    if (look) return look;
     return over(
       "NotConfirmed",
       requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid),
     );
   }
-  if (pod.gated) return step({ do: "ungate", ref: hold.ref, forMs: LOOK_AGAIN_MS });
-  return renewUnanswered(situation, hold, leftMs);
+  const verdict = renewUnanswered(situation, hold, leftMs);
+  return pod.gated ? meanwhile(verdict, { do: "ungate", ref: hold.ref, forMs: LOOK_AGAIN_MS }) : verdict;
 }
 
 /** No keeper of its runs yet that could renew, so the arbiter does. */
@@ -115,20 +158,33 @@ export const silenceLeftMs = ({ timers }: Situation, { ttlMs }: Hold) =>
 
 /** Silent for too long, said so in the status, and not proved to have ended. */
 export function judgeExpired(situation: Situation, hold: Hold, evidence: Evidence): Verdict {
-  const { timers, wishes } = situation;
+  const { wishes } = situation;
   const isFencing =
     canFence(hold, evidence) &&
     lastSeen(evidence) !== undefined &&
     !hold.releasing &&
     !isTerminating(evidence);
-  if (!isFencing && !wishes.continueOnLoss && isDeletable(evidence)) return step(deletePod(hold));
   const endsByItself = isFencing || wishes.continueOnLoss;
-  const graceSeconds = Math.max(hold.ref.graceSeconds ?? 0, lastSeen(evidence)?.deletionGraceSeconds ?? 0);
-  const mayTakeMs = graceSeconds * 1_000 + TERMINATION_ALLOWANCE_MS;
+  const isToldToEnd = endsByItself || !isDeletable(evidence);
+  const verdict = judgeTime(situation, hold, { evidence, isFencing, isToldToEnd });
+  return isToldToEnd ? verdict : meanwhile(verdict, deletePod(hold));
+}
+
+/** Whether it is over by now, or somebody has to act, however often its deletion was refused. */
+function judgeTime(
+  situation: Situation,
+  hold: Hold,
+  { evidence, isFencing, isToldToEnd }: { evidence: Evidence; isFencing: boolean; isToldToEnd: boolean },
+): Verdict {
+  const { timers, wishes } = situation;
+  const endsByItself = isFencing || wishes.continueOnLoss;
+  const mayTakeMs = graceMs(hold.ref, evidence) + TERMINATION_ALLOWANCE_MS;
   // Its kubelet may have learned of the deletion as late as its keeper of the expiry.
   const leftMs =
     mayTakeMs - (endsByItself ? timers.expiredForMs : Math.min(timers.endingForMs, timers.expiredForMs));
-  if (policyFor(situation, hold, evidence) === "AfterExpiry") {
+  // One that was not told to end, or could not be seen, may run on: only who asked for it has time stand in for proof.
+  const isBounded = isToldToEnd && evidence.is !== "unknown" && canFence(hold, evidence);
+  if (policyFor(situation, isBounded) === "AfterExpiry") {
     const mayRunForMs = wishes.continueOnLoss
       ? 0
       : isFencing
@@ -141,9 +197,37 @@ export function judgeExpired(situation: Situation, hold: Hold, evidence: Evidenc
   return step(change(situation, { unreachable: true }, "HolderUnreachable"));
 }
 
-function policyFor({ lease, wishes }: Situation, hold: Hold, evidence: Evidence): HandoverPolicy {
-  const isBounded = wishes.continueOnLoss || canFence(hold, evidence);
-  return lease.spec.handoverPolicy ?? (isBounded ? "AfterExpiry" : "AfterTermination");
+/**
+ * After how long every container of the pod has stopped, where time may stand for proof and nobody is left who could write it: its keeper has
+ * said that it was asked to stop, and the object is gone. Infinity: not by time alone.
+ *
+ * The kubelet calls the keeper's preStop hook when it begins to stop all containers, so the keeper's word is never earlier than that. It then
+ * sends SIGKILL when the grace period is over that it knows: the longest that the API server ever told it, or, of a pod that vanished, that of
+ * its spec; at least 1 s. Hooks and the order of sidecars may add up to 3 s (kubelet 1.37, `killContainer`). That a pod may have been deleted
+ * with another grace period than its spec's is known from the version that showed it, and from the replica that heard the word. What has
+ * passed is counted as {@link Situation.stoppingForMs} says.
+ *
+ * Limits: those of any kubelet that does not do what it has begun; and a keeper that was stopped alone, as by a change of its image, in the
+ * second in which its pod is deleted by force and its kubelet cut off.
+ */
+export function stopsWithinMs(situation: Situation, hold: Hold, evidence: Evidence): number {
+  const forMs = situation.stoppingForMs(hold.ref);
+  if (forMs === undefined || evidence.is !== "gone") return Number.POSITIVE_INFINITY;
+  // One that has spoken ran, also where the last status came before it began.
+  const isBounded = canFence(hold, isKeeperUnseen(evidence) ? { is: "unknown" } : evidence);
+  if (policyFor(situation, isBounded) !== "AfterExpiry") return Number.POSITIVE_INFINITY;
+  return graceMs(hold.ref, evidence) + TERMINATION_ALLOWANCE_MS + DATE_ALLOWANCE_MS - forMs;
+}
+
+function graceMs({ graceSeconds = 0 }: HolderRef, evidence: Evidence): number {
+  return Math.max(graceSeconds, lastSeen(evidence)?.deletionGraceSeconds ?? 0) * 1_000;
+}
+
+/** `isBounded`: whether it stops by itself in a known time. */
+function policyFor({ lease, wishes }: Situation, isBounded: boolean): HandoverPolicy {
+  return (
+    lease.spec.handoverPolicy ?? (wishes.continueOnLoss || isBounded ? "AfterExpiry" : "AfterTermination")
+  );
 }
 
 /**
@@ -167,4 +251,4 @@ function lateFenceMs(evidence: Evidence, token: number): number {
 const isTerminating = (evidence: Evidence) => lastSeen(evidence)?.deletionMs !== undefined;
 export const isDeletable = (evidence: Evidence) => evidence.is === "present" && !isTerminating(evidence);
 
-const deletePod = ({ ref }: Hold): Decision => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });
+const deletePod = ({ ref }: Hold): Step => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });

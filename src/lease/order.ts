@@ -1,4 +1,4 @@
-import type { Lease, LeaseRequest } from "./types.ts";
+import type { Lease, LeaseRequest, LeaseStatus, PastHold } from "./types.ts";
 
 /**
  * The one order in which waiters are served, for the arbiter and for everybody who shows a place in the queue: priority
@@ -23,9 +23,35 @@ export function isWaiting(request: LeaseRequest): boolean {
   return request.status.phase === "Pending" && !request.terminating;
 }
 
+/**
+ * Whether this very request was granted last, or was put back for the hold that there is, whose time it then bears. A later one of the
+ * same claimant is a new wish.
+ */
+export function wasGranted(
+  { uid, spec }: LeaseRequest,
+  { hold, lastRequest }: Pick<LeaseStatus, "hold" | "lastRequest">,
+): boolean {
+  if (uid === lastRequest || hold === undefined) return uid === lastRequest;
+  return (spec.ref?.uid ?? uid) === hold.ref.uid && spec.requestedAtMs === hold.acquiredMs;
+}
+
+/**
+ * Whether the grant that it shows was taken back unanswered: a confirmation that came too late has left its trace over the mark. It keeps its
+ * place.
+ */
+export function wasTakenBack({ status, terminating }: LeaseRequest, { history }: LeaseStatus): boolean {
+  const isOfGrant = ({ token, reason }: PastHold) => token === status.token && reason === NOT_CONFIRMED;
+  return status.phase === "Granted" && !terminating && history.some(isOfGrant);
+}
+
 /** Whether it was refused, and its claimant may not have heard it yet. One whose Job is skipped is told nothing: it is deleted. */
 export function isDenied(request: LeaseRequest): boolean {
   return request.status.phase === "Denied" && !isSkipped(request) && !request.terminating;
+}
+
+/** Whether it was decided, in whatever way, and its claimant may wait to hear of that. */
+export function isAnswered(request: LeaseRequest): boolean {
+  return isDenied(request) || request.status.phase === "Granted";
 }
 
 /** Whether its Job ends without running. */

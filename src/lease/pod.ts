@@ -4,17 +4,18 @@
  * Main means every container of the user that starts after our gate, the user's own init containers included.
  */
 
+import { isEarlierRun } from "../shared/gate-run.ts";
 import { defined, integer, list, record, text, textMap, timeMs } from "../shared/json.ts";
 import {
-  ANNOTATION,
   ENV,
   GATE_CONTAINER,
-  GROUP,
   KEEPER_CONTAINER,
   LEASE_LABEL,
   passedRun,
   SCHEDULING_GATE,
 } from "../shared/names.ts";
+import { isOwnContainer } from "./own-container.ts";
+import { type Asked, readAsked } from "./settings.ts";
 import type { ClaimantRef } from "./types.ts";
 
 export type ContainerState = "waiting" | "running" | "terminated";
@@ -35,14 +36,13 @@ export interface ContainerView {
   hasRestartRules: boolean;
 }
 
-export interface PodView {
+export interface PodView extends Asked {
   namespace: string;
   name: string;
   uid: string;
   resourceVersion: string;
   /** The value of the lease label. */
   lease?: string;
-  annotations: Readonly<Record<string, string>>;
   node?: string;
   phase: string;
   restartPolicy: string;
@@ -52,10 +52,12 @@ export interface PodView {
   graceSeconds: number;
   /** Its phase was written by the pod garbage collector, which saw no container. */
   collected: boolean;
-  /** It carries our scheduling gate: nothing of it runs before the arbiter takes that away. */
+  /** We injected it with our scheduling gate: nothing of it runs before the arbiter takes that away. */
   gated: boolean;
   /** The Job that made it. */
   job?: { name: string; uid: string };
+  /** The keeper's image is not that of the gate any more, so that the kubelet has stopped a keeper, or will, while main runs. */
+  isKeeperPatched?: true;
   /** The keeper carries the rule by which its exit stops every other container. */
   selfFencing: boolean;
   /** How long the kubelet may need to stop its containers once the keeper has fenced; 0 where admission did not say. */
@@ -83,22 +85,26 @@ export function parsePod(object: unknown): PodView {
   const apps = list(spec["containers"]).map((entry) => viewContainer(record(entry), "app", statuses));
   const gateIndex = init.findIndex(({ name }) => name === GATE_CONTAINER);
   const keeper = init.find(({ name }) => name === KEEPER_CONTAINER);
+  const lease = textMap(metadata["labels"])[LEASE_LABEL];
+  const imageOf = (name: string) => initContainerOf(spec, name)["image"];
+  const isKeeperPatched = imageOf(KEEPER_CONTAINER) !== imageOf(GATE_CONTAINER);
   return {
     namespace: text(metadata["namespace"]) ?? "",
     name: text(metadata["name"]) ?? "",
     uid: text(metadata["uid"]) ?? "",
     resourceVersion: text(metadata["resourceVersion"]) ?? "",
-    annotations: ownAnnotations(metadata["annotations"]),
+    ...readAsked(lease, metadata["annotations"]),
     phase: text(status["phase"]) ?? "Pending",
     restartPolicy: text(spec["restartPolicy"]) ?? "Always",
     graceSeconds: integer(spec["terminationGracePeriodSeconds"]) ?? DEFAULT_GRACE_SECONDS,
     collected: wasCollected(status),
     selfFencing: keeper?.hasRestartRules ?? false,
     stopMs: keeperStopMs(spec),
-    gated: list(spec["schedulingGates"]).some((gate) => record(gate)["name"] === SCHEDULING_GATE),
+    gated: isGated(spec),
+    ...(isKeeperPatched && { isKeeperPatched }),
     main: [...init.slice(gateIndex + 1).filter(({ name }) => name !== KEEPER_CONTAINER), ...apps],
     ...defined({
-      lease: textMap(metadata["labels"])[LEASE_LABEL],
+      lease,
       node: text(spec["nodeName"]),
       deletionMs: timeMs(metadata["deletionTimestamp"]),
       deletionGraceSeconds: integer(metadata["deletionGracePeriodSeconds"]),
@@ -118,12 +124,6 @@ function owningJob(metadata: Record<string, unknown>): PodView["job"] {
     );
   const [name, uid] = [text(owner?.["name"]), text(owner?.["uid"])];
   return name === undefined || uid === undefined ? undefined : { name, uid };
-}
-
-/** Ours alone: an object may carry 256 KiB of others'. */
-export function ownAnnotations(value: unknown): Record<string, string> {
-  const own = Object.entries(textMap(value)).filter(([name]) => name.startsWith(`${GROUP}/`));
-  return Object.fromEntries(own);
 }
 
 function viewContainer(
@@ -155,11 +155,21 @@ function viewContainer(
   };
 }
 
+/** One that bears our scheduling gate without having been injected would run its main without a hold once it is let go. */
+function isGated(podSpec: Record<string, unknown>): boolean {
+  const own = list(podSpec["initContainers"]).map(record).filter(isOwnContainer);
+  return (
+    own.length === 2 &&
+    list(podSpec["schedulingGates"]).some((gate) => record(gate)["name"] === SCHEDULING_GATE)
+  );
+}
+
+function initContainerOf(podSpec: Record<string, unknown>, name: string): Record<string, unknown> {
+  return record(list(podSpec["initContainers"]).find((container) => record(container)["name"] === name));
+}
+
 function keeperStopMs(podSpec: Record<string, unknown>): number {
-  const keeper = list(podSpec["initContainers"])
-    .map(record)
-    .find(({ name }) => name === KEEPER_CONTAINER);
-  const variable = list(keeper?.["env"])
+  const variable = list(initContainerOf(podSpec, KEEPER_CONTAINER)["env"])
     .map(record)
     .find(({ name }) => name === ENV.stopMs);
   const stopMs = Number(text(variable?.["value"]));
@@ -183,14 +193,14 @@ export function isTerminal(pod: PodView): boolean {
 }
 
 /** Whether its user has it wait before it is scheduled, and its gate has not run yet. */
-export function isUnscheduled({ gated, annotations, gate }: PodView): boolean {
-  const isLate = annotations[ANNOTATION.gate] === "scheduling" || annotations[ANNOTATION.ifHeld] === "skip";
+export function isUnscheduled({ gated, mode, gate }: PodView): boolean {
+  const isLate = mode.gate === "scheduling" || mode.ifHeld === "skip";
   return gated || (isLate && gate?.startedMs === undefined);
 }
 
 /** Whether it runs under the hold of its Job. */
-export function waitsForJob({ annotations }: Pick<PodView, "annotations">): boolean {
-  return annotations[ANNOTATION.gate] === "job";
+export function waitsForJob({ mode }: Pick<PodView, "mode">): boolean {
+  return mode.gate === "job";
 }
 
 /** Under whose hold it runs: its own, or that of its Job, which it may have lost. */
@@ -208,14 +218,15 @@ export function sinceRun(pod: PodView, gateRun: string | undefined): PodView {
   return { ...pod, gate: others };
 }
 
+/** Whether this run of its gate, or a later one, was seen to let it through: nobody waits for an answer to what that run asked. */
+export function hasPassed({ gate }: PodView, gateRun: string | undefined): boolean {
+  const passed = passedRun(gate?.message);
+  return gateRun !== undefined && (passed === gateRun || isEarlierRun(gateRun, passed));
+}
+
 /** Whether a grant could still be of use to it. */
 export function canUseGrant(pod: PodView): boolean {
   return pod.deletionMs === undefined && !isTerminal(pod);
-}
-
-/** Whether main is seen running. That it is not seen proves nothing. */
-export function isMainRunning(pod: PodView): boolean {
-  return pod.main.some(({ state }) => state === "running");
 }
 
 /** Whether its gate let it through: from here on main may be running, whatever the rest of the status says. */

@@ -3,16 +3,8 @@
  * guessed and nothing is ignored: an annotation of ours that cannot be read is a problem, not a default.
  */
 import { hasCode, KonductorError } from "../shared/errors.ts";
-import { defined } from "../shared/json.ts";
-import {
-  ANNOTATION,
-  GROUP,
-  INJECTED_ANNOTATION,
-  LEASE_LABEL,
-  PROPAGATED_ANNOTATION,
-  RESUMED_ANNOTATION,
-  SUSPENDED_ANNOTATION,
-} from "../shared/names.ts";
+import { defined, textMap } from "../shared/json.ts";
+import { ANNOTATION, GROUP, LEASE_LABEL, OWN_MARKS } from "../shared/names.ts";
 import { DEFAULT_TTL_MS } from "./codec.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { isLeaseName } from "./naming.ts";
@@ -63,11 +55,24 @@ export interface SettingsSource {
 /** Either the settings or one sentence that names the field, the value and what is allowed. */
 export type SettingsResult = { ok: true; settings: Settings } | { ok: false; problem: string };
 
+/** How it waits, and what a loss means to it: known also where something else that it asks for cannot be read. */
+export type Mode = Pick<Settings, "gate" | "ifHeld" | "onLost">;
+
+/** What an object asks for, read once, where the object is parsed: of bounded size, whatever it bears. */
+export interface Asked {
+  mode: Mode;
+  settings: SettingsResult;
+}
+
+const DEFAULT_MODE: Mode = { gate: "init", ifHeld: "wait", onLost: "terminate" };
+
 /** A keeper needs a few tries before the ttl is over. */
 export const MIN_POD_TTL_MS = 15_000;
 export const DEFAULT_START_TIMEOUT_MS = 600_000;
 const INT32_MAX = 2 ** 31 - 1;
 
+/** PATH_MAX of Linux. */
+const LONGEST_PATH = 4_096;
 const ABSOLUTE_PATH = /^(\/[^/:\0]+)+\/?$/;
 
 /** Reads label and annotations; `path` is where they stand in the object that the user wrote. */
@@ -78,6 +83,19 @@ export function readSettings(source: SettingsSource, path = "metadata"): Setting
     if (hasCode(error, "Invalid")) return { ok: false, problem: error.message };
     throw error;
   }
+}
+
+/** What an object with this label, and these annotations among others', asks for. */
+export function readAsked(lease: string | undefined, annotations: unknown): Asked {
+  const own = Object.fromEntries(
+    Object.entries(textMap(annotations)).filter(([name]) => name.startsWith(`${GROUP}/`)),
+  );
+  const mode = {
+    gate: GATE_MODE.find((mode) => mode === own[ANNOTATION.gate]) ?? DEFAULT_MODE.gate,
+    ifHeld: IF_HELD.find((mode) => mode === own[ANNOTATION.ifHeld]) ?? DEFAULT_MODE.ifHeld,
+    onLost: ON_LOST.find((mode) => mode === own[ANNOTATION.onLost]) ?? DEFAULT_MODE.onLost,
+  };
+  return { mode, settings: readSettings({ labels: { [LEASE_LABEL]: lease ?? "" }, annotations: own }) };
 }
 
 /** The ttl of a pod's hold, given the ttl of its Lease (undefined: it has to be created). */
@@ -118,17 +136,15 @@ function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path
   };
   return {
     lease,
-    ifHeld: oneOf(ANNOTATION.ifHeld, IF_HELD) ?? "wait",
+    ifHeld: oneOf(ANNOTATION.ifHeld, IF_HELD) ?? DEFAULT_MODE.ifHeld,
     maxWaiting: integer(ANNOTATION.maxWaiting, 0) ?? 1,
     renew: (oneOf(ANNOTATION.renew, ["true", "false"]) ?? "true") === "true",
-    gate: oneOf(ANNOTATION.gate, GATE_MODE) ?? "init",
+    gate: oneOf(ANNOTATION.gate, GATE_MODE) ?? DEFAULT_MODE.gate,
     startTimeoutMs: duration(ANNOTATION.startTimeout) ?? DEFAULT_START_TIMEOUT_MS,
-    onLost: oneOf(ANNOTATION.onLost, ON_LOST) ?? "terminate",
+    onLost: oneOf(ANNOTATION.onLost, ON_LOST) ?? DEFAULT_MODE.onLost,
     ...defined(optional),
   };
 }
-
-const WRITTEN_BY_US = [INJECTED_ANNOTATION, PROPAGATED_ANNOTATION, SUSPENDED_ANNOTATION, RESUMED_ANNOTATION];
 
 /** A misspelt annotation, or one written as a label, would otherwise be ignored without a word. */
 function refuseUnknown(
@@ -139,7 +155,7 @@ function refuseUnknown(
   const known: string[] = Object.values(ANNOTATION);
   for (const name of Object.keys(annotations)) {
     if (!name.startsWith(`${GROUP}/`) || known.includes(name)) continue;
-    if (WRITTEN_BY_US.includes(name)) continue;
+    if (OWN_MARKS.includes(name)) continue;
     const guess = closest(name, known);
     const hint = guess ? `did you mean ${guess}?` : `allowed: ${known.join(", ")}`;
     fail(invalid(path, name, annotations[name] ?? "", `konductor knows no such annotation; ${hint}`));
@@ -169,6 +185,7 @@ function integerFrom(text: string, least: number): number | undefined {
 }
 
 function pathFrom(text: string): string | undefined {
+  if (text.length > LONGEST_PATH) return undefined;
   const isPlain = ABSOLUTE_PATH.test(text) && !text.split("/").some((part) => part === "." || part === "..");
   return isPlain ? text.replace(/\/$/, "") : undefined;
 }

@@ -20,6 +20,11 @@ export interface HolderRef extends ClaimantRef {
   graceSeconds?: number;
   /** Whether its keeper was injected with the rule that stops the pod without the API server's help. */
   selfFencing?: boolean;
+  /**
+   * When its keeper said that it was asked to stop, and a live GET then found the pod being deleted, or gone: from then on its kubelet is
+   * stopping it. By the API server's time.
+   */
+  stoppingSinceMs?: number;
 }
 
 /** A pod that shares the hold of its Job: it was let through, and nothing has proved yet that its main has ended. */
@@ -27,6 +32,8 @@ export interface HolderPod extends HolderRef {
   kind: "Pod";
   /** The run of its gate that let it through: see src/shared/gate-run.ts. */
   gateRun?: string;
+  /** Since when its keeper runs or, where it is `releasing`, was asked to stop; undefined where it has not said so. */
+  keeperSince?: string;
   /** Its keeper was asked to stop, so that it cannot fence any more. */
   releasing: boolean;
 }
@@ -52,6 +59,8 @@ export interface Hold {
   confirmed: boolean;
   /** The run of the pod's gate that confirmed it: see src/shared/gate-run.ts. */
   gateRun?: string;
+  /** Since when the pod's keeper runs or, where it is `releasing`, was asked to stop; undefined where it has not said so. */
+  keeperSince?: string;
   /** The `renewTime` of its client's request that was taken into account last. */
   renewTimeMs?: number;
   /** The phase is Expired: the TTL and its allowance passed in silence. */
@@ -152,6 +161,8 @@ export interface LeaseRequest {
   resourceVersion: string;
   createdMs: number;
   terminating: boolean;
+  /** The uid of the pod in which its client ran; of a client elsewhere undefined. */
+  clientPod?: string;
   spec: {
     lease: string;
     holder: string;

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Where time comes from. Code that measures a duration uses `monotonicMs`; only what people read comes from `nowMs`.
- * Tests turn their own clock.
+ * Where time comes from. Code that measures a duration uses `monotonicMs`. `nowMs` is for people, and for what is compared with what other
+ * machines have written: then it must be the API server's (src/kube/server-clock.ts). Tests turn their own clock.
  */
 export interface Clock {
-  /** Wall clock, milliseconds since the epoch. It may jump. */
+  /** The time of day, whole milliseconds since the epoch. It may jump. */
   nowMs(): number;
   /** Milliseconds since an arbitrary moment; never goes back. */
   monotonicMs(): number;

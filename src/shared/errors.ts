@@ -23,6 +23,7 @@ const STATUS = {
   Conflict: 409,
   AlreadyExists: 409,
   Gone: 410,
+  TooLarge: 413,
   Invalid: 422,
   TooManyRequests: 429,
   Internal: 500,

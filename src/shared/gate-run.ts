@@ -2,7 +2,8 @@
  * Which attempt of a pod's gate is speaking: `BOOT_ID/MS`, the node's boot and when the attempt began since. A gate that runs
  * proves that main of its pod's earlier runs has ended, so a hold that an earlier run confirmed may be replaced; but a request can
  * be late (the server was held up, the connection lost without a word), and one of the very run that let main through must
- * replace nothing. Limit: a request that is held up across a reboot of its node.
+ * replace nothing. In the same form a keeper says since when it runs, or was asked to stop. Limit: a request that is held up across a
+ * reboot of its node.
  */
 const PATTERN = /^([0-9a-f-]{1,64})\/(\d{1,15})$/;
 
@@ -15,10 +16,22 @@ export function isGateRun(text: string): boolean {
   return PATTERN.test(text);
 }
 
-/** Whether `run` began after `confirmed`, the run by which a hold was confirmed. Nothing is concluded from what is not known. */
+/**
+ * Whether `run` began after `confirmed`, the run by which a hold was confirmed; one of another boot did. Nothing is concluded from what
+ * is not known.
+ */
 export function isLaterRun(run: string | undefined, confirmed: string | undefined): boolean {
+  const [of, than] = [parse(run), parse(confirmed)];
+  return of !== undefined && than !== undefined && (of.boot !== than.boot || of.ms > than.ms);
+}
+
+/** Whether `run` is known to have begun before `other`. */
+export function isEarlierRun(run: string | undefined, other: string | undefined): boolean {
+  const [of, than] = [parse(run), parse(other)];
+  return of !== undefined && than !== undefined && of.boot === than.boot && of.ms < than.ms;
+}
+
+function parse(run: string | undefined): { boot: string; ms: number } | undefined {
   const [, boot, ms] = run?.match(PATTERN) ?? [];
-  const [, confirmedBoot, confirmedMs] = confirmed?.match(PATTERN) ?? [];
-  if (boot === undefined || confirmedBoot === undefined) return false;
-  return boot !== confirmedBoot || Number(ms) > Number(confirmedMs);
+  return boot === undefined ? undefined : { boot, ms: Number(ms) };
 }

@@ -29,6 +29,10 @@ export class LruMap<K, V> {
     }
   }
 
+  values(): Iterable<V> {
+    return this.#entries.values();
+  }
+
   delete(key: K): void {
     this.#entries.delete(key);
   }

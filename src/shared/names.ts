@@ -33,11 +33,22 @@ export const PROPAGATED_ANNOTATION = `${GROUP}/propagated`;
 export const SUSPENDED_ANNOTATION = `${GROUP}/suspended`;
 /** On a Job that waits as a whole: the token under which konductor let it run last. */
 export const RESUMED_ANNOTATION = `${GROUP}/resumed`;
+/** konductor's notes on objects that are not its own: nobody else's word counts. */
+export const OWN_MARKS: readonly string[] = [
+  INJECTED_ANNOTATION,
+  PROPAGATED_ANNOTATION,
+  SUSPENDED_ANNOTATION,
+  RESUMED_ANNOTATION,
+];
 /** On a Lease: an admin has taken it from its holder. Written by our admission webhook only. */
 export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release`;
+/** On a client's LeaseRequest: the uid of the pod in which the client ran, by its own word. */
+export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
 
 export const GATE_CONTAINER = "konductor-gate";
 export const KEEPER_CONTAINER = "konductor-keeper";
+/** What both run, with an argument that says which of them it is. */
+export const GATE_PROGRAM = ["node", "/konductor/gate.js"];
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
 /** What the user's containers read of the hold, where they ask for it. */

@@ -10,8 +10,8 @@ const DAY_MS = 86_400_000;
 export const CA_LIFE_MS = 3_650 * DAY_MS;
 export const SERVING_LIFE_MS = 90 * DAY_MS;
 /**
- * A certificate is valid from a day before it was made: the API server calls no webhook whose certificate is of its future, so a replica
- * whose clock is ahead by an hour would have every labelled pod refused.
+ * A certificate is valid from a day before it was made: nobody calls a server whose certificate is of its own future. It is made by the
+ * time of one API server, and read by others, whose clocks may be behind, and by gates, on nodes of any time of day.
  */
 const BACKDATE_MS = DAY_MS;
 const KEY_BITS = 2_048;

@@ -2,15 +2,24 @@ import type { Server as HttpsServer } from "node:https";
 import { type FastifyInstance, type FastifyPluginCallback, fastify } from "fastify";
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
+import { boundBodies } from "./bounded-bodies.ts";
+import { createByteBudget } from "./byte-budget.ts";
 import { createGateApi } from "./gate-api/gate-api.ts";
 import type { GateApiOptions } from "./gate-api/options.ts";
+import { loggedPath } from "./logged-path.ts";
 import type { Readiness } from "./readiness.ts";
+import { Refusal } from "./refusal.ts";
 
 /** The API server lets idle connections go after 90 s: letting go first would reset a request now and then. */
 const KEEP_IDLE_MS = 95_000;
 /** To receive a request, not to answer it: streams go on for as long as they need. */
 const RECEIVE_WITHIN_MS = 15_000;
+const HEADERS_WITHIN_MS = 5_000;
+/** Node looks so seldom by itself that a request that dribbles in would live for four times as long. */
+const LOOK_FOR_SLOW_EVERY_MS = 1_000;
 const HANDSHAKE_WITHIN_MS = 10_000;
+/** Of all messages to the gate API that are coming in, a thousand of the longest: what gate and keeper send has 200 bytes. */
+const MESSAGES_BUDGET_BYTES = 16 * 1024 * 1024;
 /** A peer that vanished without a word is probed for after so much silence. */
 const FIRST_PROBE_AFTER_MS = 30_000;
 /** A waiting gate needs one, a keeper one now and then. */
@@ -49,6 +58,8 @@ export function createServer({ tls, admission, gateApi, readiness, clock, logger
       ...tls,
       minVersion: "TLSv1.2",
       handshakeTimeout: HANDSHAKE_WITHIN_MS,
+      headersTimeout: HEADERS_WITHIN_MS,
+      connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
       keepAlive: true,
       keepAliveInitialDelay: FIRST_PROBE_AFTER_MS,
     },
@@ -65,25 +76,37 @@ export function createServer({ tls, admission, gateApi, readiness, clock, logger
     done();
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
-    if (isDraining) reply.header("connection", "close");
+    if (isDraining || !reply.raw.shouldKeepAlive) reply.header("connection", "close");
     // fastify wants to close after a body that is too long: a client that is still sending would see a reset, and no answer. What
     // still comes is thrown away.
     else reply.removeHeader("connection");
     done(null, payload);
   });
   app.addHook("onResponse", ({ id, method, url }, { statusCode, elapsedTime }, done) => {
-    const line = { reqId: id, method, url, status: statusCode, elapsedMs: Math.round(elapsedTime) };
+    const line = {
+      reqId: id,
+      method,
+      path: loggedPath(url),
+      status: statusCode,
+      elapsedMs: Math.round(elapsedTime),
+    };
     if (statusCode >= 400) logger.info(line, "request refused");
     else logger.debug(line, "request answered");
     done();
   });
   app.setNotFoundHandler((request, reply) =>
-    reply
-      .code(404)
-      .send({ reason: "NotFound", message: `there is nothing at ${request.method} ${request.url}` }),
+    reply.code(404).send({
+      reason: "NotFound",
+      message: `there is nothing at ${request.method} ${loggedPath(request.url)}`,
+    }),
   );
   app.register(admission);
-  app.register(gates.plugin);
+  app.register((scope, _options, done) => {
+    const busy = () => new Refusal("NotReady", "too many long messages are coming in; try again");
+    scope.addHook("preParsing", boundBodies(createByteBudget(MESSAGES_BUDGET_BYTES), busy));
+    scope.register(gates.plugin);
+    done();
+  });
 
   return {
     app,
@@ -93,8 +116,9 @@ export function createServer({ tls, admission, gateApi, readiness, clock, logger
       readiness.drain();
       await clock.sleep(settleMs);
       isDraining = true;
-      gates.drain();
+      const sentAway = gates.drain();
       app.server.closeIdleConnections();
+      await sentAway;
     },
   };
 }

@@ -1,5 +1,7 @@
 import { parseArgs } from "node:util";
 import { SELF_FENCING_MODES, type SelfFencingMode } from "../../kube/features.ts";
+import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../kube/leader-election.ts";
+import { formatDuration, parseDuration } from "../../lease/duration.ts";
 import { describeError, KonductorError } from "../../shared/errors.ts";
 import { SERVICE_NAME, SYSTEM_NAMESPACE } from "../../shared/names.ts";
 
@@ -9,6 +11,7 @@ export interface ServeConfig {
   namespace: string;
   /** Names this replica in the election. */
   identity: string;
+  electionTimes: ElectionTimes;
   /** The image of injected containers. */
   image: string;
   bindAddress: string;
@@ -27,9 +30,18 @@ export interface ServeConfig {
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 
+const DEFAULT = {
+  leaseDuration: formatDuration(ELECTION_TIMES.leaseDurationMs),
+  renewDeadline: formatDuration(ELECTION_TIMES.renewDeadlineMs),
+  retryPeriod: formatDuration(ELECTION_TIMES.retryPeriodMs),
+} as const;
+
 const OPTIONS = {
   namespace: { type: "string" },
   identity: { type: "string" },
+  "leader-elect-lease-duration": { type: "string", default: DEFAULT.leaseDuration },
+  "leader-elect-renew-deadline": { type: "string", default: DEFAULT.renewDeadline },
+  "leader-elect-retry-period": { type: "string", default: DEFAULT.retryPeriod },
   image: { type: "string" },
   "bind-address": { type: "string", default: "0.0.0.0" },
   "secure-port": { type: "string", default: "8443" },
@@ -48,6 +60,12 @@ Serves admission and the gate API, and arbitrates when elected.
 
   --namespace NAME               where konductor runs (default: $POD_NAMESPACE, else ${SYSTEM_NAMESPACE})
   --identity NAME                this replica's name in the election (default: $POD_NAME)
+  --leader-elect-lease-duration DURATION
+                                 after which a silent arbiter is replaced, whole seconds (default: ${DEFAULT.leaseDuration})
+  --leader-elect-renew-deadline DURATION
+                                 after which an arbiter that cannot renew stops (default: ${DEFAULT.renewDeadline})
+  --leader-elect-retry-period DURATION
+                                 between two tries (default: ${DEFAULT.retryPeriod})
   --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
   --bind-address ADDRESS         (default: 0.0.0.0)
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
@@ -82,6 +100,7 @@ export function readServeConfig(
   return {
     namespace: values.namespace ?? env["POD_NAMESPACE"] ?? SYSTEM_NAMESPACE,
     identity,
+    electionTimes: electionTimes(values),
     image,
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),
@@ -100,6 +119,20 @@ function parse(args: readonly string[]) {
     return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values;
   } catch (error) {
     throw new KonductorError("BadRequest", describeError(error));
+  }
+}
+
+function electionTimes(values: ReturnType<typeof parse>): ElectionTimes {
+  try {
+    const times = {
+      leaseDurationMs: parseDuration(values["leader-elect-lease-duration"]),
+      renewDeadlineMs: parseDuration(values["leader-elect-renew-deadline"]),
+      retryPeriodMs: parseDuration(values["leader-elect-retry-period"]),
+    };
+    checkElectionTimes(times);
+    return times;
+  } catch (error) {
+    throw new KonductorError("BadRequest", `--leader-elect-*: ${describeError(error)}`, { cause: error });
   }
 }
 

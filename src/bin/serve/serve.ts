@@ -6,6 +6,7 @@ import { createEventRecorder } from "../../kube/events.ts";
 import { type ClusterFeatures, createClusterFeatures } from "../../kube/features.ts";
 import { createLeaderElector } from "../../kube/leader-election.ts";
 import { createLeaseReporter } from "../../kube/lease-reporter.ts";
+import { createServerClock, learnTime } from "../../kube/server-clock.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { describeError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
@@ -16,6 +17,8 @@ import { ensureServingCertificate, type ServingCertificate } from "../../tls/ser
 import { admissionPlugin } from "../../webhook/admission/plugin.ts";
 import { createHealthServer } from "../../webhook/health.ts";
 import { createAuthenticate } from "../../webhook/identity/authenticate.ts";
+import { createPublishedKeys } from "../../webhook/identity/published-keys.ts";
+import { createVerifySignature } from "../../webhook/identity/verify-signature.ts";
 import { createReadiness } from "../../webhook/readiness.ts";
 import { createServer } from "../../webhook/server.ts";
 import type { ServeConfig } from "./config.ts";
@@ -24,6 +27,7 @@ import { persist } from "./persist.ts";
 
 export interface ServeOptions {
   config: ServeConfig;
+  /** The machine's. Its time of day is used by nobody: see {@link createServerClock}. */
   clock: Clock;
   logger: Logger;
   /** Aborts when the replica should hand its work over and end. */
@@ -33,17 +37,22 @@ export interface ServeOptions {
 /** How often what rarely changes is looked at again: the server's version, our Service, the webhook's caBundle, the certificate. */
 const UPKEEP_EVERY_MS = 15_000;
 
+/** A slow answer says little of what time it is. */
+const ASK_TIME_WITHIN_MS = 1_000;
+
 /** What is left to tell at the end may take so long; events are for people, and losing the last is no harm. */
 const LAST_EVENTS_MS = 3_000;
 
 /** Runs one replica until `signal` aborts and its work is handed over. */
-export async function serve({ config, clock, logger, signal }: ServeOptions): Promise<void> {
+export async function serve({ config, clock: machine, logger, signal }: ServeOptions): Promise<void> {
   const { namespace, identity } = config;
+  const clock = createServerClock(machine);
   const client = createKubeClient({
     kubeConfig: loadKubeConfig(config.kubeconfig),
     userAgent: `konductor/${VERSION_TEXT}`,
     logger,
     clock,
+    onResponse: clock.observe,
   });
   // The caches serve requests until the very end, longer than the replica wants new work.
   const ending = new AbortController();
@@ -56,6 +65,8 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
     persist(action, { what, clock, logger, signal });
   const features = createClusterFeatures({ client, nodes: caches.nodes, mode: config.selfFencing });
   await patiently("read the server's version", () => features.refresh());
+  const ask = () => client.raw("GET", "/version", undefined, { timeoutMs: ASK_TIME_WITHIN_MS });
+  const timeLearned = learnTime(clock, ask, signal);
   const address = await patiently("find our own Service", () =>
     findGateAddress(client, namespace, config.gateUrl),
   );
@@ -73,10 +84,11 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
   const trustUs = () =>
     patchCaBundle({ client, name: WEBHOOK_CONFIGURATION, caBundlePem: certificate.caBundlePem });
   await patiently("write the caBundle of our webhook configuration", trustUs);
-  await Promise.all(Object.values(caches).map((cache) => cache.synced));
+  await Promise.all([...Object.values(caches).map((cache) => cache.synced), timeLearned]);
 
   const events = createEventRecorder({ client, component: "konductor", instance: identity, clock, logger });
   const reporter = createLeaseReporter({ events, logger });
+  const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const server = createServer({
     tls: servedBy(certificate),
     admission: admissionPlugin({
@@ -100,7 +112,8 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
       caches,
       events,
       reporter,
-      authenticate: createAuthenticate({ client, clock }),
+      authenticate: createAuthenticate({ client, clock, caches, verifySignature }),
+      verifySignature,
       trust: () => ({ ca: certificate.caBundlePem, urls: [address.url] }),
       clock,
       logger,
@@ -125,6 +138,7 @@ export async function serve({ config, clock, logger, signal }: ServeOptions): Pr
     namespace,
     name: ELECTION_LEASE,
     identity,
+    ...config.electionTimes,
     clock,
     logger,
     onStartedLeading: (term) => arbiter.runTerm(term),

@@ -6,27 +6,34 @@ import type { CommandContext, RunAction } from "../context.ts";
 import { leaseClientOf, printOutcome } from "../lease-client.ts";
 import { showWaiting } from "../waiting-line.ts";
 
+type Flags = AcquireFlags & { takeOver: boolean };
+
 /** `koncli lease acquire NAME`. */
 export function registerAcquire(lease: Command, run: RunAction): void {
   const command = lease
     .command("acquire <name>")
     .description("acquire a klease, at once or after waiting for it");
   addAcquireFlags(command, "the host name")
+    .option(
+      "--take-over",
+      "go on with what another process has acquired under this name, which must have ended",
+      false,
+    )
     .addHelpText(
       "after",
-      "\nEnds with 0 if it is acquired, 1 if somebody else has it, 2 if it cannot be asked for. Who gives --holder may acquire again what is " +
-        "its own already; without it a second process on this host is refused.\n" +
+      "\nEnds with 0 if it is acquired, 1 if somebody else has it, 2 if it cannot be asked for. A second process under the same name is " +
+        "somebody else; only what was acquired in the same pod is found again.\n" +
         "\nExamples:\n" +
         "  koncli lease acquire db-migration --holder $HOSTNAME --ttl 10m\n" +
         "  koncli lease acquire db-migration --holder $HOSTNAME --wait --timeout 5m",
     )
-    .action(async (name: string, flags: AcquireFlags, invoked: Command) => {
-      const wish = readAcquireFlags(flags);
+    .action(async (name: string, flags: Flags, invoked: Command) => {
+      const wish = { ...readAcquireFlags(flags), join: flags.takeOver };
       await run(invoked, (context) => acquire(context, { ...wish, lease: name, holder: flags.holder }));
     });
 }
 
-type Options = Omit<Wish, "join" | "holder"> & { holder: string | undefined };
+type Options = Omit<Wish, "pod" | "holder"> & { holder: string | undefined };
 
 async function acquire(context: CommandContext, { holder, ...wish }: Options): Promise<void> {
   const { io } = context;
@@ -36,7 +43,7 @@ async function acquire(context: CommandContext, { holder, ...wish }: Options): P
     const hold = await client.acquire({
       ...wish,
       holder: holder ?? io.hostname,
-      join: holder !== undefined,
+      pod: io.podUid,
       signal: io.signal,
       onWaiting: waiting.show,
     });

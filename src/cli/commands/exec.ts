@@ -15,7 +15,8 @@ type ExecFlags = AcquireFlags & { grace?: number };
 
 /**
  * `koncli lease exec NAME -- COMMAND...`: the command runs only while koncli holds the klease. It gets koncli's signals, and koncli ends
- * with its exit code; when the klease is lost the command is stopped before its ttl is over, and koncli ends with 1.
+ * with its exit code, once all of its process group has ended; when the klease is lost the group is stopped before its ttl is over, and koncli
+ * ends with 1.
  *
  * Limit: if koncli itself is killed by SIGKILL the command goes on, and nobody renews any more: after the ttl another may be granted
  * beside it. KONDUCTOR_TOKEN is the remedy.

@@ -1,7 +1,8 @@
 /**
- * Whether a user wrote a label or annotation into a CronJob's template, although the same value was put there by us: taking it
- * away would silently take a lease away. Told by the record of `kubectl apply` and by the API server's field managers (what a
- * webhook adds has none).
+ * Who wrote what, told by the API server's field managers (what a webhook adds has none) and by the record of `kubectl apply`.
+ *
+ * Where a user wrote a label or annotation into a CronJob's template, although the same value was put there by us, taking it away would
+ * silently take a lease away.
  *
  * Limit: a client that neither leaves a record nor changes the value (Helm 3 moving the label) cannot be told from us; it gets
  * a warning.
@@ -15,10 +16,33 @@ const TEMPLATE_METADATA = ["spec", "jobTemplate", "spec", "template", "metadata"
 /** `map` is "labels" or "annotations" of the template. */
 export function isWrittenByUser(metadata: Metadata | undefined, map: string, name: string): boolean {
   const path = [...TEMPLATE_METADATA, map, name];
-  const applied = parseObject(metadata?.annotations?.[LAST_APPLIED]);
+  return has(parseObject(metadata?.annotations?.[LAST_APPLIED]), path) || isManaged(metadata, path);
+}
+
+/** Whether some client of the API server, this request's among them, wrote the field at `path` last. */
+export function isManaged(metadata: Metadata | undefined, path: readonly string[]): boolean {
   const managed = list(metadata?.["managedFields"]).map((entry) => record(entry)["fieldsV1"]);
-  const owned = path.map((field) => `f:${field}`);
-  return has(applied, path) || managed.some((fields) => has(fields, owned));
+  return managed.some((fields) => has(fields, owned(path)));
+}
+
+/** `metadata` in which nobody is said to have written the field at `path`. */
+export function unmanaged(metadata: Metadata, path: readonly string[]): Metadata {
+  if (!isManaged(metadata, path)) return metadata;
+  const managedFields = list(metadata["managedFields"]).map((entry) =>
+    without(entry, ["fieldsV1", ...owned(path)]),
+  );
+  return { ...metadata, managedFields };
+}
+
+/** As the API server spells it in `fieldsV1`. */
+function owned(path: readonly string[]): string[] {
+  return path.map((field) => `f:${field}`);
+}
+
+function without(object: unknown, [field = "", ...rest]: readonly string[]): unknown {
+  if (!isRecord(object) || !Object.hasOwn(object, field)) return object;
+  const { [field]: value, ...others } = object;
+  return rest.length === 0 ? others : { ...object, [field]: without(value, rest) };
 }
 
 /** Whether some client applies this object server-side. Only then may our annotation have gone without anybody asking for it. */

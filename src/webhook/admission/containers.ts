@@ -6,16 +6,17 @@
  * k8s.io/kubernetes): all containers run as one user, then it is theirs (0600); or there is an fsGroup, then both are in it
  * (0640); or neither, then everybody may read it (0644).
  */
-import { isDeepStrictEqual } from "node:util";
 import {
   ENV,
   EXIT,
   GATE_CONTAINER,
+  GATE_PROGRAM,
   KEEPER_CONTAINER,
   LEASE_DIR,
   LEASE_VOLUME,
   STATE_DIR,
   STATE_VOLUME,
+  TERMINATION_LOG_PATH,
   TOKEN_AUDIENCE,
   TOKEN_DIR,
   TOKEN_PATH,
@@ -48,7 +49,6 @@ export interface ContainerPlan {
   resources: Resources;
 }
 
-const PROGRAM = ["node", "/konductor/gate.js"];
 const NOBODY = 65_532;
 const WORLD_READABLE = 0o644;
 /** Written at every renewal; outlives containers, not the pod. */
@@ -59,7 +59,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
   const common = {
     image: injection.image,
     imagePullPolicy: "IfNotPresent",
-    command: PROGRAM,
+    command: GATE_PROGRAM,
     env: environment(plan, injection),
     resources: plan.resources,
     securityContext: {
@@ -76,6 +76,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
       { name: STATE_VOLUME, mountPath: STATE_DIR },
       ...(plan.showsLease ? [{ name: LEASE_VOLUME, mountPath: LEASE_DIR }] : []),
     ],
+    terminationMessagePath: TERMINATION_LOG_PATH,
     // Why a gate failed shows in `kubectl describe pod`.
     terminationMessagePolicy: "FallbackToLogsOnError",
   };
@@ -85,7 +86,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
     args: ["keep"],
     ...common,
     restartPolicy: "Always",
-    lifecycle: { preStop: { exec: { command: [...PROGRAM, "announce"] } } },
+    lifecycle: { preStop: { exec: { command: [...GATE_PROGRAM, "announce"] } } },
     ...(plan.selfFencing && { restartPolicyRules: [FENCE] }),
   };
   return [gate, keeper];
@@ -127,13 +128,4 @@ function environment(
     ...(showsLease && { [ENV.leaseDir]: LEASE_DIR }),
   };
   return Object.entries(values).map(([name, value]) => ({ name, value }));
-}
-
-/**
- * Whether this is a gate or keeper that konductor injected, be it by an earlier pass, by another version, or in the pod from
- * which this one was copied. Other webhooks may have added to it, so only what it runs is looked at.
- */
-export function isOwnContainer({ name, command, args }: Container): boolean {
-  const argument = name === GATE_CONTAINER ? "gate" : name === KEEPER_CONTAINER ? "keep" : undefined;
-  return argument !== undefined && isDeepStrictEqual([command, args], [PROGRAM, [argument]]);
 }

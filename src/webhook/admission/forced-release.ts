@@ -29,9 +29,13 @@ export function admitLease(
   const name = text(metadata["name"]) ?? text(metadata["generateName"]) ?? "";
   const old = record(oldObject);
   if (operation === "CREATE") {
-    if (annotationOf(lease) !== undefined) throw notYours(name);
-    const isIgnored = `status of klease ${name} was ignored: konductor alone writes it; leave it out of the manifest`;
-    return { object: lease, warnings: lease["status"] === undefined ? [] : [isIgnored] };
+    // One that was exported brings along what was said of a hold of the klease before it.
+    const ignored = [
+      ...(lease["status"] === undefined ? [] : [`status of klease ${name}`]),
+      ...(annotationOf(lease) === undefined ? [] : [FIELD]),
+    ];
+    const why = "was ignored: konductor alone writes it; leave it out of the manifest";
+    return { object: annotated(lease, undefined), warnings: ignored.map((what) => `${what} ${why}`) };
   }
   if (isChanged(lease["status"], old["status"])) {
     if (isChanged(lease["status"], { ...record(old["status"]), ...FREE })) {

@@ -2,18 +2,21 @@
  * Puts gate, keeper and their volumes into a pod, and leaves every container of the user as it is, but for the mount of a volume that
  * `token-file` asks for.
  */
+import { isOwnContainer } from "../../lease/own-container.ts";
 import { waitsUnscheduled } from "../../lease/settings.ts";
 import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
-import { type Injection, isOwnContainer, ownContainers, ownVolumes } from "./containers.ts";
+import { type Injection, ownContainers, ownVolumes } from "./containers.ts";
 import { withLeaseMount } from "./lease-volume.ts";
-import { countLeadingMesh } from "./mesh.ts";
-import type { Container, PodTemplate } from "./objects.ts";
+import { leadingMesh } from "./mesh.ts";
+import type { Container, PodSpec, PodTemplate } from "./objects.ts";
+import { withoutMarks } from "./own-marks.ts";
 import type { PodPlan } from "./plan.ts";
 import { ownResources } from "./resources.ts";
 
 /**
  * The pod as it is to be stored. Idempotent: of a pod that was injected before (our webhook is called again when another one
- * changed the pod) what others added to our containers is kept, what is ours is brought up to date, and their place restored.
+ * changed the pod, and a manifest may be a copy of an injected pod) our containers and their place are restored. A container that looks
+ * like ours may be anybody's, so nothing stays in it that could change what it runs.
  */
 export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection): PodTemplate {
   const { metadata, spec } = pod;
@@ -36,7 +39,7 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
       wanted,
     ),
   );
-  const place = countLeadingMesh(init);
+  const place = leadingMesh(pod).length;
   const { tokenFile } = plan.settings;
   const users = (list: readonly Container[]) =>
     list.map((container) => (tokenFile ? withLeaseMount(container, tokenFile) : container));
@@ -44,29 +47,33 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
     ...pod,
     metadata: {
       ...metadata,
-      annotations: { ...metadata?.annotations, [INJECTED_ANNOTATION]: injection.version },
+      annotations: { ...withoutMarks(metadata?.annotations), [INJECTED_ANNOTATION]: injection.version },
     },
     spec: {
       ...spec,
       initContainers: [...init.slice(0, place), ...containers, ...users(init.slice(place))],
       containers: users(spec.containers),
       volumes: mergeBy("name", spec.volumes ?? [], ownVolumes(tokenFile !== undefined)),
-      ...(waitsUnscheduled(plan.settings) && {
-        schedulingGates: mergeBy("name", spec.schedulingGates ?? [], [{ name: SCHEDULING_GATE }]),
-      }),
+      ...schedulingGates(spec, waitsUnscheduled(plan.settings)),
     },
   };
 }
 
-/** `wanted`, and of `existing` what it does not speak of. Resources that somebody chose for it (VPA, a LimitRange) stay. */
+/** Ours is there where the settings ask for it, and nowhere else: the arbiter would take it for a wish of its own. */
+function schedulingGates(
+  { schedulingGates: given }: PodSpec,
+  isWanted: boolean,
+): Pick<PodSpec, "schedulingGates"> {
+  if (!given && !isWanted) return {};
+  const others = given?.filter(({ name }) => name !== SCHEDULING_GATE) ?? [];
+  return { schedulingGates: isWanted ? mergeBy("name", given ?? [], [{ name: SCHEDULING_GATE }]) : others };
+}
+
+/** `wanted`, with what a VPA, a LimitRange or a policy chose for `existing`. */
 function renewed(existing: Container | undefined, wanted: Container): Container {
   if (!existing) return wanted;
-  const { restartPolicyRules: _, ...kept } = existing;
   return {
-    ...kept,
     ...wanted,
-    env: mergeBy("name", existing.env ?? [], wanted.env ?? []),
-    volumeMounts: mergeBy("mountPath", existing.volumeMounts ?? [], wanted.volumeMounts ?? []),
     securityContext: { ...existing.securityContext, ...wanted.securityContext },
     ...((existing.resources ?? wanted.resources) && { resources: existing.resources ?? wanted.resources }),
   };

@@ -1,7 +1,7 @@
 /**
  * LeaseRequests of everybody but konductor, whose own never come here: who asks, since when, and when a renewal was asked for is not
- * theirs to say. Names come from the API server, times from this replica's clock; those of one request never go back, although the
- * next call may meet a replica whose clock is behind.
+ * theirs to say. Names and times are the API server's; those of one request never go back, although the next call may meet a replica that
+ * is a moment behind.
  *
  * What the CRD's schema refuses is left to it.
  */
@@ -30,7 +30,7 @@ export function stampRequest(
   return { ...withLabel(request, text(spec["lease"])), spec: stamped };
 }
 
-function stampNew(spec: Fields, username: string, nowMs: number): Fields {
+function stampNew({ gateRun: _, ...spec }: Fields, username: string, nowMs: number): Fields {
   if (spec["holderRef"] !== undefined) {
     throw new KonductorError(
       "Forbidden",

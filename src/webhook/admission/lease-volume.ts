@@ -3,13 +3,13 @@
  * is ever put into these.
  */
 import { posix } from "node:path";
+import { isOwnContainer } from "../../lease/own-container.ts";
 import type { Settings } from "../../lease/settings.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { text } from "../../shared/json.ts";
 import { ANNOTATION, LEASE_VOLUME } from "../../shared/names.ts";
-import { isOwnContainer } from "./containers.ts";
-import { countLeadingMesh } from "./mesh.ts";
-import type { Container, PodSpec, Volume } from "./objects.ts";
+import { leadingMesh } from "./mesh.ts";
+import type { Container, PodTemplate, Volume } from "./objects.ts";
 import type { Path } from "./refusals.ts";
 
 /** Volumes that the kubelet mounts read-only, whatever their mount says. */
@@ -25,12 +25,12 @@ export function withLeaseMount(container: Container, mountPath: string): Contain
 }
 
 /** @throws KonductorError `Invalid` where something of the user's is mounted that leaves no place for the files. */
-export function refuseTakenPath({ tokenFile }: Settings, spec: PodSpec, path: Path): void {
+export function refuseTakenPath({ tokenFile }: Settings, pod: PodTemplate, path: Path): void {
   if (tokenFile === undefined) return;
-  for (const [field, { volumeMounts = [] }] of userContainers(spec)) {
+  for (const [field, { volumeMounts = [] }] of userContainers(pod)) {
     for (const [index, mount] of volumeMounts.entries()) {
       if (isOurs(mount, tokenFile)) continue;
-      const rule = obstacle(mount, tokenFile, spec.volumes ?? []);
+      const rule = obstacle(mount, tokenFile, pod.spec.volumes ?? []);
       if (!rule) continue;
       throw new KonductorError(
         "Invalid",
@@ -41,9 +41,10 @@ export function refuseTakenPath({ tokenFile }: Settings, spec: PodSpec, path: Pa
 }
 
 /** Those that run after the gate, each with its field. */
-function userContainers({ initContainers = [], containers }: PodSpec): [string, Container][] {
+function userContainers(pod: PodTemplate): [string, Container][] {
+  const { initContainers = [], containers } = pod.spec;
   const init = initContainers.filter((container) => !isOwnContainer(container));
-  const afterGate = new Set(init.slice(countLeadingMesh(init)));
+  const afterGate = new Set(init.slice(leadingMesh(pod).length));
   return [
     ...initContainers
       .map((container, index): [string, Container] => [`initContainers[${index}]`, container])

@@ -1,34 +1,108 @@
 /**
  * The containers of service meshes, which must stand before ours: without the mesh's redirection and its proxy, a gate may not
- * reach the server where the mesh enforces mTLS. Only names are known of them: these are what each mesh's injector writes.
+ * reach the server where the mesh enforces mTLS. What stands there runs before the grant, so a name is not enough: the pod has to bear
+ * what the mesh's injector leaves on it, and the container has to run the mesh's program.
+ *
+ * After what the injectors write: istio/istio pkg/kube/inject, linkerd2 charts/partials, kuma pkg/plugins/runtime/k8s/webhooks/injector,
+ * consul-k8s control-plane/connect-inject, aws-app-mesh-controller-for-k8s pkg/inject.
+ *
+ * Limit: who writes all of that by hand, or puts another image into a mesh's container, is let pass. Images cannot be told: every
+ * organisation mirrors them under names of its own.
  */
-import type { Container } from "./objects.ts";
+import { isOwnContainer } from "../../lease/own-container.ts";
+import { list, parseJson, record } from "../../shared/json.ts";
+import type { Container, Metadata, PodTemplate } from "./objects.ts";
 
-const MESH_INIT = new Set([
-  "istio-init",
-  "istio-validation",
-  "linkerd-init",
-  "linkerd-network-validator",
-  "kuma-init",
-  "kuma-validation",
-  "consul-connect-inject-init",
-  "proxyinit", // AWS App Mesh
-]);
-
-const MESH_SIDECARS = new Set([
-  "istio-proxy",
-  "linkerd-proxy",
-  "kuma-sidecar",
-  "consul-dataplane",
-  "envoy", // AWS App Mesh
-]);
-
-/** How many of the leading init containers are a mesh's; a user's own must not run before the gate, so it ends the search. */
-export function countLeadingMesh(initContainers: readonly Container[]): number {
-  const firstOther = initContainers.findIndex((container) => !isMesh(container));
-  return firstOther < 0 ? initContainers.length : firstOther;
+interface Mesh {
+  name: string;
+  /** Whether its injector says, on the pod, that it put `container` in. */
+  claims(metadata: Metadata, container: string): boolean;
+  init: Readonly<Record<string, Program>>;
+  sidecars: Readonly<Record<string, Program>>;
 }
 
-function isMesh({ name, restartPolicy }: Container): boolean {
-  return restartPolicy === "Always" ? MESH_SIDECARS.has(name) : MESH_INIT.has(name);
+/** What a container runs: its command and arguments in one line, and a variable that is there. */
+interface Program {
+  line: RegExp;
+  variable?: string;
+}
+
+/** Its whole script: one call, without anything by which a shell would run another. */
+const CONSUL_INIT = /^\/bin\/sh -ec consul-k8s-control-plane connect-init(?:[-\w =."/${}]|\\\n)*\\?\n?$/;
+
+const MESHES: readonly Mesh[] = [
+  {
+    name: "Istio",
+    claims: (metadata, container) =>
+      list(record(parseJson(annotation(metadata, "sidecar.istio.io/status")))["initContainers"]).includes(
+        container,
+      ),
+    init: {
+      "istio-init": { line: /^istio-iptables / },
+      "istio-validation": { line: /^istio-iptables / },
+    },
+    sidecars: { "istio-proxy": { line: /^proxy sidecar / } },
+  },
+  {
+    name: "Linkerd",
+    claims: (metadata) => annotation(metadata, "linkerd.io/proxy-version") !== "",
+    init: {
+      "linkerd-init": { line: /^(--.* )?--incoming-proxy-port / },
+      "linkerd-network-validator": { line: /^\/usr\/lib\/linkerd\/linkerd2-network-validator / },
+    },
+    sidecars: { "linkerd-proxy": { line: /^$/, variable: "LINKERD2_PROXY_INBOUND_LISTEN_ADDR" } },
+  },
+  {
+    name: "Kuma",
+    claims: (metadata) => annotation(metadata, "kuma.io/sidecar-injected") === "true",
+    init: {
+      "kuma-init": { line: /^\/usr\/bin\/kumactl install transparent-proxy / },
+      "kuma-validation": { line: /^\/usr\/bin\/kumactl install transparent-proxy-validator / },
+    },
+    sidecars: { "kuma-sidecar": { line: /^run --/, variable: "KUMA_CONTROL_PLANE_URL" } },
+  },
+  {
+    name: "Consul",
+    claims: (metadata) => annotation(metadata, "consul.hashicorp.com/connect-inject-status") === "injected",
+    init: { "consul-connect-inject-init": { line: CONSUL_INIT, variable: "CONSUL_ADDRESSES" } },
+    sidecars: { "consul-dataplane": { line: /^-addresses /, variable: "DP_SERVICE_NODE_NAME" } },
+  },
+  {
+    // Its injector leaves no mark on the pod.
+    name: "App Mesh",
+    claims: () => true,
+    init: { proxyinit: { line: /^$/, variable: "APPMESH_START_ENABLED" } },
+    sidecars: {},
+  },
+];
+
+/** A container that may stand before the gate, and whose it is. */
+export interface MeshContainer {
+  name: string;
+  mesh: string;
+}
+
+/** Those of the leading init containers that are a mesh's; a user's own must not run before the gate, so it ends the search. */
+export function leadingMesh({ metadata = {}, spec }: PodTemplate): MeshContainer[] {
+  const leading: MeshContainer[] = [];
+  for (const container of spec.initContainers ?? []) {
+    if (isOwnContainer(container)) continue;
+    const mesh = MESHES.find((candidate) => isOf(candidate, container, metadata));
+    if (!mesh) break;
+    leading.push({ name: container.name, mesh: mesh.name });
+  }
+  return leading;
+}
+
+function isOf({ claims, init, sidecars }: Mesh, container: Container, metadata: Metadata): boolean {
+  const { name, restartPolicy, command = [], args = [], env = [] } = container;
+  const programs = restartPolicy === "Always" ? sidecars : init;
+  const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
+  if (!program || !claims(metadata, name) || !program.line.test([...command, ...args].join(" ")))
+    return false;
+  return program.variable === undefined || env.some((entry) => entry["name"] === program.variable);
+}
+
+function annotation({ annotations = {} }: Metadata, name: string): string {
+  return annotations[name] ?? "";
 }

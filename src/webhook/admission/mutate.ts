@@ -5,12 +5,13 @@
  */
 import { hasCode, KonductorError } from "../../shared/errors.ts";
 import { list, record } from "../../shared/json.ts";
-import { GROUP } from "../../shared/names.ts";
+import { GROUP, PROPAGATED_ANNOTATION, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext } from "./context.ts";
 import { admitLease } from "./forced-release.ts";
 import { injectPod } from "./inject.ts";
 import { stampRequest } from "./lease-request.ts";
 import { isCronJob, isPodTemplate, isRecord, isTemplateOwner, type Metadata } from "./objects.ts";
+import { withStoredMarks } from "./own-marks.ts";
 import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
 import { planPod } from "./plan.ts";
@@ -23,7 +24,7 @@ import {
   errored,
   patched,
 } from "./review.ts";
-import { isWholeJob, updateWholeJob } from "./whole-job.ts";
+import { isWholeJob, suspensionWarning, updateWholeJob } from "./whole-job.ts";
 
 interface Verdict {
   patch: Patch;
@@ -106,21 +107,29 @@ function isOfJob(metadata: Metadata | undefined): boolean {
 
 function judgeJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {
   if (!isTemplateOwner(object)) throw malformed(request.kind);
+  const old = isTemplateOwner(request.oldObject) ? request.oldObject : undefined;
+  if (isByUs(request, context)) return { patch: [], warnings: [] };
+  const { object: job, warnings } = withStoredMarks(object, old, { written: [SUSPENDED_ANNOTATION] });
   if (request.operation === "UPDATE") {
-    const old = isTemplateOwner(request.oldObject) ? request.oldObject : undefined;
-    const updated =
-      old && !isByUs(request, context) && isWholeJob(object) ? updateWholeJob(object, old) : object;
-    return { patch: diff(object, updated), warnings: warnJob(object, old) };
+    const updated = old && isWholeJob(job) ? updateWholeJob(job, old) : job;
+    return { patch: diff(object, updated), warnings: [...warnings, ...warnJob(object, old)] };
   }
-  const outcome = createJob(object, request.namespace, context);
-  return { patch: diff(object, outcome.object), warnings: outcome.warnings };
+  const outcome = createJob(job, request.namespace, context);
+  return {
+    patch: diff(object, outcome.object),
+    warnings: [...warnings, ...outcome.warnings, ...suspensionWarning(object, outcome.object)],
+  };
 }
 
 function judgeCronJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {
   if (!isCronJob(object)) throw malformed(request.kind);
   const old = isCronJob(request.oldObject) ? request.oldObject : undefined;
-  const outcome = mutateCronJob(object, request.namespace, context, old);
-  return { patch: diff(object, outcome.object), warnings: outcome.warnings };
+  const { object: cronJob, warnings } = withStoredMarks(object, old, {
+    written: [PROPAGATED_ANNOTATION],
+    removable: [PROPAGATED_ANNOTATION],
+  });
+  const outcome = mutateCronJob(cronJob, request.namespace, context, old);
+  return { patch: diff(object, outcome.object), warnings: [...warnings, ...outcome.warnings] };
 }
 
 function judgeOwner(

@@ -1,4 +1,5 @@
 /** Objects that make pods: the label goes down where that can work, and a warning names the right place where it cannot. */
+import { isDeepStrictEqual } from "node:util";
 import { integer, text } from "../../shared/json.ts";
 import { LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
 import { isAppliedServerSide, isWrittenByUser } from "./authorship.ts";
@@ -49,7 +50,8 @@ export function warnJob(job: TemplateOwner, old: TemplateOwner | undefined): str
 
 /**
  * A CronJob at creation and at every update: what we put into its template follows its label. `old` is what is
- * stored: server-side apply drops our record, which nobody owns, with the last annotation of the user's.
+ * stored: server-side apply drops our record, which nobody owns, with the last annotation of the user's, and anybody may take it away
+ * alone. A manifest that replaces the whole says itself what is to stay.
  */
 export function mutateCronJob(
   cronJob: CronJob,
@@ -60,7 +62,8 @@ export function mutateCronJob(
   if (isLabelled(cronJob)) requireSettings(cronJob.metadata, "metadata");
   const { jobTemplate } = cronJob.spec;
   const before = jobTemplate.spec.template;
-  const lost = isAppliedServerSide(cronJob.metadata) ? recordOn(old) : undefined;
+  const isRecordAlone = isDeepStrictEqual(wishesOf(cronJob), old && wishesOf(old));
+  const lost = isAppliedServerSide(cronJob.metadata) || isRecordAlone ? recordOn(old) : undefined;
   const own = withdraw(before, recordOn(cronJob) ?? lost, (map, name) =>
     isWrittenByUser(cronJob.metadata, map, name),
   );
@@ -89,6 +92,12 @@ function jobOf({ spec: { managedBy, parallelism } }: TemplateOwner): JobWishes {
 function refuseJobWishes(template: PodTemplate, path: Path, job: JobWishes | undefined): void {
   refuseSkip(template.metadata, path, job);
   refuseJobGate(requireSettings(template.metadata, `${path}metadata`), path, job);
+}
+
+/** What of ours stands on the CronJob and in its template. */
+function wishesOf({ metadata, spec }: CronJob) {
+  const template = spec.jobTemplate.spec.template.metadata;
+  return [marksOf(metadata), template?.labels, template?.annotations];
 }
 
 function recordOn(cronJob: CronJob | undefined): string | undefined {

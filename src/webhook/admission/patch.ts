@@ -1,6 +1,6 @@
 /** The difference between two versions of an object as a JSON patch (RFC 6902). */
 import jsonPatch, { type Operation } from "fast-json-patch";
-import { isOwnContainer } from "./containers.ts";
+import { isOwnContainer } from "../../lease/own-container.ts";
 import type { PodTemplate } from "./objects.ts";
 
 export type Patch = Operation[];

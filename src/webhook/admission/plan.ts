@@ -9,6 +9,7 @@ import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext } from "./context.ts";
 import { refuseTakenPath } from "./lease-volume.ts";
+import { leadingMesh } from "./mesh.ts";
 import type { Metadata, PodSpec, PodTemplate } from "./objects.ts";
 import { type Path, refuseIdleLimit, refuseImpossible, refuseNamespace, refuseNodeName } from "./refusals.ts";
 
@@ -23,17 +24,18 @@ export interface PodPlan {
 
 /** @throws KonductorError `Invalid` or `Forbidden`, one sentence, for what is refused. */
 export function planPod(
-  { metadata, spec }: PodTemplate,
+  pod: PodTemplate,
   namespace: string,
   context: AdmissionContext,
   path: Path = "",
 ): PodPlan {
+  const { metadata, spec } = pod;
   const settings = requireSettings(metadata, `${path}metadata`);
   refuseNamespace(namespace, context);
   refuseImpossible(metadata, spec, path);
   refuseNodeName(settings, spec, path);
   refuseIdleLimit(settings, metadata, path);
-  refuseTakenPath(settings, spec, path);
+  refuseTakenPath(settings, pod, path);
   const stop = stopMs(spec);
   const lease = context.leases.get(namespace, settings.lease);
   const ttlMs = podTtlMs(settings, lease?.ttlMs);
@@ -49,6 +51,7 @@ export function planPod(
         : missingLeaseWarning(settings, namespace, ttlMs, context)),
       ...(selfFencing && obstacle && settings.onLost === "terminate" ? [obstacle] : []),
       ...deadlineWarning(metadata, spec.activeDeadlineSeconds, `${path}spec`),
+      ...meshWarning(settings, pod, path),
     ],
   };
 }
@@ -84,6 +87,15 @@ function fencingObstacle(spec: PodSpec, settings: Settings, stop: number, ttlMs:
     `stopping this pod may take ${formatDuration(stop)}, more than half of its ttl ${formatDuration(ttlMs)}: ${consequence}; ` +
     `${ANNOTATION.ttl} of at least ${formatDuration(2 * stop)} avoids that`
   );
+}
+
+/** What runs without a hold is said. */
+function meshWarning({ lease }: Settings, pod: PodTemplate, path: Path): string[] {
+  const containers = leadingMesh(pod).map(({ name, mesh }) => `${name} (${mesh})`);
+  if (containers.length === 0) return [];
+  return [
+    `${path}spec.initContainers: ${containers.join(", ")} may run before the pod holds klease ${lease}, as a service mesh's own`,
+  ];
 }
 
 function shortLeaseWarning({ lease, ttlMs }: Settings, leaseTtlMs: number): string[] {

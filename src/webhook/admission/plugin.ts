@@ -1,6 +1,8 @@
 import type { FastifyError, FastifyPluginCallback } from "fastify";
-import { describeError, KonductorError } from "../../shared/errors.ts";
+import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
 import { PATH } from "../../shared/names.ts";
+import { boundBodies } from "../bounded-bodies.ts";
+import { createByteBudget } from "../byte-budget.ts";
 import type { AdmissionContext } from "./context.ts";
 import { mutate } from "./mutate.ts";
 import { parseReview, reviewOf } from "./review.ts";
@@ -11,11 +13,22 @@ import { parseReview, reviewOf } from "./review.ts";
  */
 export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
 
+/**
+ * Of all bodies that are coming in: twelve of the longest, six of which one peer may be sending. Many more API servers call than that, each
+ * with reviews of a few KiB.
+ */
+const BODIES_BUDGET_BYTES = 60 * 1024 * 1024;
+
 /** Serves the mutating webhook at {@link PATH.mutate}; what is no AdmissionReview is answered 400, what is too long 413. */
 export function admissionPlugin(context: AdmissionContext): FastifyPluginCallback {
+  const budget = createByteBudget(BODIES_BUDGET_BYTES);
+  const refuse = () => new KonductorError("NotReady", "too many long reviews are coming in; try again");
   return (app, _options, done) => {
+    app.addHook("preParsing", boundBodies(budget, refuse));
     app.setErrorHandler((error: FastifyError | KonductorError, _request, reply) => {
       const status = (error instanceof KonductorError ? error.status : error.statusCode) ?? 500;
+      if (hasCode(error, "NotReady"))
+        return reply.code(status).send({ reason: error.code, message: error.message });
       const reason = status === 500 ? "Internal" : "BadRequest";
       if (status >= 500) context.logger.error({ err: error }, "an admission request failed");
       const message = status >= 500 ? "konductor failed; its log says why" : describeError(error);

@@ -1,4 +1,5 @@
 /** Labelled pods that can never work, each refused with one sentence that names the field, its value and what is allowed. */
+import { isOwnContainer } from "../../lease/own-container.ts";
 import { type Settings, waitsUnscheduled } from "../../lease/settings.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import {
@@ -10,10 +11,11 @@ import {
   STATE_VOLUME,
   TOKEN_VOLUME,
 } from "../../shared/names.ts";
-import { isOwnContainer } from "./containers.ts";
 import type { AdmissionContext } from "./context.ts";
 import type { Metadata, PodSpec } from "./objects.ts";
 
+/** What only gate and keeper may read: it speaks for the pod. */
+const SECRET_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME];
 const OWN_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, LEASE_VOLUME];
 
 /** The kubelet's mark on the API server's copy of a static pod. */
@@ -174,12 +176,16 @@ export function refuseImpossible(metadata: Metadata | undefined, spec: PodSpec, 
   const isInjected = spec.initContainers?.some(isOwnContainer) ?? false;
   const reserved = "the name is konductor's own; any other is allowed";
   const ownNames = [GATE_CONTAINER, KEEPER_CONTAINER];
-  for (const [index, { name }] of spec.containers.entries()) {
-    if (ownNames.includes(name)) refuse(`spec.containers[${index}].name`, name, reserved);
-  }
-  for (const [index, container] of (spec.initContainers ?? []).entries()) {
-    if (ownNames.includes(container.name) && !isOwnContainer(container)) {
-      refuse(`spec.initContainers[${index}].name`, container.name, reserved);
+  for (const field of ["containers", "initContainers"] as const) {
+    for (const [index, container] of (spec[field] ?? []).entries()) {
+      if (field === "initContainers" && isOwnContainer(container)) continue;
+      const at = `spec.${field}[${index}]`;
+      if (ownNames.includes(container.name)) refuse(`${at}.name`, container.name, reserved);
+      for (const [place, { name }] of (container.volumeMounts ?? []).entries()) {
+        const wrong = SECRET_VOLUMES.find((own) => own === name);
+        if (wrong)
+          refuse(`${at}.volumeMounts[${place}].name`, wrong, "only konductor's own containers may mount it");
+      }
     }
   }
   for (const [index, { name }] of (isInjected ? [] : (spec.volumes ?? [])).entries()) {

@@ -32,6 +32,16 @@ export function suspended(job: TemplateOwner): TemplateOwner {
   };
 }
 
+/** An exported Job says that it is suspended, and no longer by whom: it is `created` as its user's. */
+export function suspensionWarning(sent: TemplateOwner, created: TemplateOwner): string[] {
+  if (!isWholeJob(created) || !isMarked(sent) || isMarked(created)) return [];
+  return ["spec.suspend: true counts as yours: the Job waits for its klease once you set it to false"];
+}
+
+function isMarked({ metadata }: TemplateOwner): boolean {
+  return metadata?.annotations?.[SUSPENDED_ANNOTATION] !== undefined;
+}
+
 /**
  * An update of the Job by anybody but konductor.
  * @throws KonductorError `Invalid` for one that takes the label away, by which the arbiter sees the Job, or wants too many pods.

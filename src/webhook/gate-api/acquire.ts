@@ -1,5 +1,6 @@
 import type { FastifyReply } from "fastify";
-import { type PodView, waitsForJob } from "../../lease/pod.ts";
+import { findPod } from "../../kube/find.ts";
+import { hasPassed, type PodView, waitsForJob } from "../../lease/pod.ts";
 import { keyOf } from "../../lease/types.ts";
 import { grantedLine, HOLD_LOST } from "./answers.ts";
 import { settingsOf } from "./caller.ts";
@@ -13,7 +14,7 @@ import { endLostHold, type OwnHold, resumeOwnHold } from "./own-hold.ts";
 import { ensureRequest } from "./pod-request.ts";
 import type { QueueView } from "./queue-view.ts";
 import type { Streams } from "./streams.ts";
-import { wait } from "./wait.ts";
+import { ASK_AGAIN, RECONNECT, wait } from "./wait.ts";
 import type { Waiters } from "./waiters.ts";
 
 export interface AcquireContext {
@@ -33,7 +34,7 @@ export async function acquire(
   { lostToken, gateRun }: AcquireRequest,
   reply: FastifyReply,
 ): Promise<void> {
-  const settings = settingsOf(pod);
+  const settings = await settingsOf(options, pod);
   streams.admit(pod.uid);
   const answerOnce = (line: object) => openStream().end(line);
   function openStream() {
@@ -42,15 +43,17 @@ export async function acquire(
     return openLineStream(reply.raw, options.clock);
   }
 
+  if (hasPassed(pod, gateRun)) return answerOnce(ASK_AGAIN);
   if (waitsForJob(pod)) {
     const hold = await joinJobHold(options, pod, gateRun);
     if (lostToken !== undefined && pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
     if (hold) return answerOnce(grantedLine(hold, options.trust()));
-    if (!pod.job) return answerOnce(WITHOUT_JOB);
-    if (streams.isDraining()) return answerOnce({ state: "reconnect" });
+    // The cache may not show yet that a Job has adopted it, and a gate takes a denial for final.
+    if (!pod.job && !(await findPod(options.client, pod))?.job) return answerOnce(WITHOUT_JOB);
+    if (streams.isDraining()) return answerOnce(RECONNECT);
     const stream = openStream();
-    const sendAway = waitForJob({ options, waiters, queue, pod, stream });
-    return streams.add(pod.uid, { stream, sendAway });
+    waitForJob({ options, waiters, queue, pod, stream });
+    return streams.add(pod.uid, stream);
   }
   if (lostToken !== undefined) {
     await endLostHold(options, pod, lostToken);
@@ -60,11 +63,12 @@ export async function acquire(
   if (!exists && settings.ifHeld === "fail") return answerOnce(MISSING);
   const own = await ownHold(options, pod, gateRun);
   if (own.is === "granted") return answerOnce(grantedLine(own.hold, options.trust()));
-  if (own.is === "inUse" || streams.isDraining()) return answerOnce({ state: "reconnect" });
+  if (streams.isDraining()) return answerOnce(RECONNECT);
+  if (own.is === "inUse") return answerOnce(ASK_AGAIN);
   const request = await ensureRequest(options, pod, settings, gateRun);
   const stream = openStream();
-  const sendAway = wait({ options, waiters, queue, pod, request, stream });
-  streams.add(pod.uid, { stream, sendAway });
+  wait({ options, waiters, queue, pod, request, stream });
+  streams.add(pod.uid, stream);
 }
 
 /** The cache is enough to know that there is none: a waiting stream looks live before it believes in a grant. */

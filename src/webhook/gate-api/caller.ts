@@ -1,27 +1,25 @@
-import { PODS } from "../../kube/resources.ts";
-import { type PodView, parsePod } from "../../lease/pod.ts";
-import { readSettings, type Settings } from "../../lease/settings.ts";
-import { hasCode } from "../../shared/errors.ts";
+import { findPod, type UidRef } from "../../kube/find.ts";
+import type { PodView } from "../../lease/pod.ts";
+import type { Settings } from "../../lease/settings.ts";
 import { LEASE_LABEL } from "../../shared/names.ts";
 import type { PodIdentity } from "../identity/identity.ts";
 import { Refusal } from "../refusal.ts";
 import type { GateApiOptions } from "./options.ts";
 
-/** The pod as the API server has it now; undefined when there is none of this uid. */
-export async function livePod(
+/** The live pod; refuses with NotFound when there is none of this uid. */
+export async function requireLivePod(
   { client }: Pick<GateApiOptions, "client">,
-  { namespace, name, uid }: PodIdentity,
-): Promise<PodView | undefined> {
-  try {
-    const pod = await client.get(PODS, { namespace, name }, parsePod);
-    return pod.uid === uid ? pod : undefined;
-  } catch (error) {
-    if (hasCode(error, "NotFound")) return undefined;
-    throw error;
-  }
+  ref: UidRef,
+): Promise<PodView> {
+  const pod = await findPod(client, ref);
+  if (pod) return pod;
+  throw new Refusal("NotFound", `pod ${ref.namespace}/${ref.name} (uid ${ref.uid}) is gone`);
 }
 
-/** The pod that calls, which must carry the label of `lease`. Refuses with NotFound or Forbidden. */
+/**
+ * The pod that calls, which must carry the label of `lease`. Refuses with NotFound or Forbidden, after a live look: a gate takes that for
+ * final, and the cache may show a label of before.
+ */
 export async function findCaller(
   options: Pick<GateApiOptions, "client" | "caches">,
   identity: PodIdentity,
@@ -29,8 +27,8 @@ export async function findCaller(
 ): Promise<PodView> {
   const { namespace, name, uid } = identity;
   const cached = options.caches.pods.store.get(`${namespace}/${name}`);
-  const pod = cached?.uid === uid ? cached : await livePod(options, identity);
-  if (!pod) throw new Refusal("NotFound", `pod ${namespace}/${name} (uid ${uid}) is gone`);
+  const isRight = cached?.uid === uid && cached.lease === lease;
+  const pod = isRight ? cached : await requireLivePod(options, identity);
   requireLease(pod, lease);
   return pod;
 }
@@ -44,9 +42,12 @@ export function requireLease(pod: PodView, lease: string): void {
   );
 }
 
-/** What the pod's annotations ask for. Refuses with BadRequest what admission would not have let pass. */
-export function settingsOf({ lease = "", annotations }: PodView): Settings {
-  const result = readSettings({ labels: { [LEASE_LABEL]: lease }, annotations });
+/**
+ * What the pod's annotations ask for. Refuses with BadRequest what admission would not have let pass, after a live look: a gate takes that for
+ * final, too.
+ */
+export async function settingsOf(options: Pick<GateApiOptions, "client">, pod: PodView): Promise<Settings> {
+  const result = pod.settings.ok ? pod.settings : (await requireLivePod(options, pod)).settings;
   if (!result.ok) throw new Refusal("BadRequest", result.problem);
   return result.settings;
 }

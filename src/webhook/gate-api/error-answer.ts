@@ -3,6 +3,7 @@ import { isoTime } from "../../lease/codec.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
+import { loggedPath } from "../logged-path.ts";
 import { Refusal } from "../refusal.ts";
 
 const RETRY_AFTER_MS = 1_000;
@@ -24,23 +25,25 @@ export function refusalOf(error: FastifyError | Error): Refusal {
   return new Refusal("Internal", "konductor failed; its log says why", { cause: error });
 }
 
-/** Answers errors as `{reason, message, serverTime}`. */
+/** Answers errors as `{reason, message, serverTime}`. One that is for another replica ends the connection; a 429 that is not says so. */
 export function answerErrors({ clock, logger }: { clock: Clock; logger: Logger }) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = refusalOf(error);
     if (refusal.status >= 500) {
       const { id, url } = request;
       logger.warn(
-        { reqId: id, url, reason: refusal.code, error: describeError(error) },
+        { reqId: id, path: loggedPath(url), reason: refusal.code, error: describeError(error) },
         "a gate API call failed",
       );
     }
     if (hasCode(refusal, "NotReady", "TooManyRequests")) {
       reply.header("retry-after", Math.ceil((refusal.retryAfterMs ?? RETRY_AFTER_MS) / 1_000));
     }
+    if (refusal.elsewhere) reply.raw.shouldKeepAlive = false;
     return reply.code(refusal.status).send({
       reason: refusal.code,
       message: refusal.message,
+      ...(refusal.code === "TooManyRequests" && { elsewhere: refusal.elsewhere }),
       serverTime: isoTime(clock.nowMs()),
     });
   };

@@ -3,13 +3,15 @@ import type { FastifyPluginCallback, FastifyRequest } from "fastify";
 import { isoTime } from "../../lease/codec.ts";
 import { hasCode } from "../../shared/errors.ts";
 import { PATH } from "../../shared/names.ts";
-import type { PodIdentity } from "../identity/identity.ts";
 import { Refusal } from "../refusal.ts";
 import { acquire } from "./acquire.ts";
 import { announce } from "./announce.ts";
 import { renewedAnswer } from "./answers.ts";
+import { createCallRates } from "./call-rates.ts";
 import { findCaller } from "./caller.ts";
+import { findEnding, identifyEnding } from "./ending.ts";
 import { answerErrors } from "./error-answer.ts";
+import { requireFresh } from "./freshness.ts";
 import { createLeaseTurns } from "./lease-turns.ts";
 import { parseAcquire, parseHold, parseRelease, parseRenew } from "./messages.ts";
 import type { GateApiOptions } from "./options.ts";
@@ -24,23 +26,27 @@ const MAX_STREAMS = 10_000;
 
 export interface GateApi {
   plugin: FastifyPluginCallback;
-  /** Sends every waiting gate to another replica, and from now on each that comes; every other call is still answered. */
-  drain(): void;
+  /**
+   * Sends every waiting gate to another replica, and from now on each that comes; every other call is still answered. Resolves when all
+   * have been sent.
+   */
+  drain(): Promise<void>;
 }
 
 export function createGateApi(given: GateApiOptions): GateApi {
-  const options = { ...given, turns: createLeaseTurns() };
+  const options = { ...given, turns: createLeaseTurns(given.clock) };
   const { clock, authenticate, trust, maxStreams = MAX_STREAMS } = options;
   const queue = createQueueView(options);
   const waiters = createWaiters(options, queue);
   const streams = createStreams(maxStreams);
+  const rates = createCallRates(clock);
   const timed = (answer: object) => ({ ...answer, serverTime: isoTime(clock.nowMs()) });
 
-  async function identify({ headers }: FastifyRequest): Promise<PodIdentity> {
+  async function identify<T>({ headers }: FastifyRequest, by: (token: string) => Promise<T>): Promise<T> {
     const [, token] = headers.authorization?.match(/^Bearer +(\S+)$/i) ?? [];
     if (!token) throw new Refusal("Unauthenticated", "a bearer token is required");
     try {
-      return await authenticate(token);
+      return await by(token);
     } catch (error) {
       if (!hasCode(error, "Unauthenticated")) throw error;
       throw new Refusal("Unauthenticated", error.message, { cause: error });
@@ -52,7 +58,9 @@ export function createGateApi(given: GateApiOptions): GateApi {
     app.setErrorHandler(answerErrors(options));
 
     app.post(PATH.acquire, limits, async (request, reply) => {
-      const identity = await identify(request);
+      requireFresh(options);
+      const identity = await identify(request, authenticate);
+      rates.take(identity.uid);
       const message = parseAcquire(request.body);
       const pod = await findCaller(options, identity, message.lease);
       await acquire({ options, waiters, queue, streams }, pod, message, reply);
@@ -60,30 +68,41 @@ export function createGateApi(given: GateApiOptions): GateApi {
     });
 
     app.post(PATH.renew, limits, async (request, reply) => {
-      const identity = await identify(request);
+      const identity = await identify(request, authenticate);
+      rates.take(identity.uid);
       const message = parseRenew(request.body);
       const pod = await findCaller(options, identity, message.lease);
-      const renewed = await renew(options, pod, message);
+      // A keeper that is answered elsewhere meanwhile, or ends, would be renewed later than it knows.
+      const hasHungUp = () => request.socket.destroyed;
+      const renewed = await renew({ ...options, hasHungUp }, pod, message);
       if (renewed.ok) return timed(renewedAnswer(renewed.hold, renewed.ttlMs, trust()));
       const { ok: _, ...refusal } = renewed;
       return reply.code(409).send(timed(refusal));
     });
 
     app.post(PATH.announce, limits, async (request) => {
-      const identity = await identify(request);
+      const sender = await identify(request, (token) => identifyEnding(options, token));
+      rates.take(sender.identity.uid);
       const message = parseHold(request.body);
-      await findCaller(options, identity, message.lease);
-      await announce(options, identity, message);
+      await announce(options, await findEnding(options, sender, message.lease), message);
       return timed({});
     });
 
     app.post(PATH.release, limits, async (request) => {
-      const identity = await identify(request);
+      const sender = await identify(request, (token) => identifyEnding(options, token));
+      rates.take(sender.identity.uid);
       const message = parseRelease(request.body);
-      return timed({ released: await release(options, identity, message) });
+      const ending = await findEnding(options, sender, message.lease);
+      return timed({ released: await release(options, ending, message) });
     });
     done();
   };
 
-  return { plugin, drain: () => streams.drain() };
+  return {
+    plugin,
+    drain() {
+      streams.drain();
+      return waiters.drain();
+    },
+  };
 }

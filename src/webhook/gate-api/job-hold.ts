@@ -3,7 +3,8 @@
  * the arbiter suspends a Job that does not hold, and its controller deletes its pods.
  */
 import { isoTime } from "../../lease/codec.ts";
-import { mayJoin, memberOf, openHoldOf, removeMember } from "../../lease/hold.ts";
+import { memberOf, openHoldOf, removeMember } from "../../lease/hold.ts";
+import { mayJoin } from "../../lease/hold-renewal.ts";
 import { requestName } from "../../lease/naming.ts";
 import type { PodView } from "../../lease/pod.ts";
 import { type Hold, keyOf, type Lease } from "../../lease/types.ts";
@@ -13,7 +14,7 @@ import type { GateApiContext } from "./options.ts";
 import type { QueueView } from "./queue-view.ts";
 import { holdLimits } from "./renew.ts";
 import { updateLease } from "./update-lease.ts";
-import { RECONNECT, SPEAK_EVERY_MS } from "./wait.ts";
+import { ASK_AGAIN, RECONNECT, SPEAK_EVERY_MS } from "./wait.ts";
 import type { Waiter, Waiters } from "./waiters.ts";
 
 /**
@@ -58,8 +59,8 @@ export interface JobWaitOptions {
   stream: LineStream;
 }
 
-/** Tells `stream` how its Job stands until the pod may ask again. The function that it returns sends the gate to another replica. */
-export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOptions): () => void {
+/** Tells `stream` how its Job stands until the pod may ask again, or is sent away. */
+export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOptions): void {
   const { caches, clock } = options;
   const { namespace, lease = "", job } = pod;
   const key = keyOf({ namespace, name: lease });
@@ -85,14 +86,14 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
     waiters.remove(waiter);
   }
 
-  function sendBack(close = false): void {
+  function finish(line: object): void {
     if (isOver) return;
     stop();
-    stream.end(RECONNECT, { close });
+    stream.end(line, { close: line === RECONNECT });
   }
 
   function lookAtHold(): void {
-    if (openTo(caches.leases.store.get(key), pod, options)) sendBack();
+    if (openTo(caches.leases.store.get(key), pod, options)) finish(ASK_AGAIN);
   }
 
   const waiter: Waiter = {
@@ -102,13 +103,13 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
     onHolderChange: tell,
     // Its Job's request is the arbiter's business.
     onRequestDeleted() {},
-    onRequestDenied() {},
+    onRequestAnswered() {},
     onPassedOver() {},
+    onSentAway: () => finish(RECONNECT),
   };
   waiters.add(waiter);
   tell();
   stream.onClose(stop);
   // What came between the last look and now was told to nobody.
   lookAtHold();
-  return () => sendBack(true);
 }

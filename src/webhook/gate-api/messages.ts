@@ -15,6 +15,8 @@ export interface AcquireRequest {
 export interface HoldRequest {
   lease: string;
   token: number;
+  /** Since when the keeper that speaks runs or, where it announces or releases, was asked to stop. */
+  keeperSince?: string;
 }
 
 export interface RenewRequest extends HoldRequest {
@@ -36,21 +38,21 @@ export function parseAcquire(body: unknown): AcquireRequest {
   const { lease, lostToken } = record(body);
   return {
     lease: leaseName(lease),
-    ...gateRun(body),
+    ...moment("gateRun", body),
     ...(lostToken != null && { lostToken: number("lostToken", lostToken, 1) }),
   };
 }
 
 export function parseHold(body: unknown): HoldRequest {
   const { lease, token } = record(body);
-  return { lease: leaseName(lease), token: number("token", token, 1) };
+  return { lease: leaseName(lease), token: number("token", token, 1), ...moment("keeperSince", body) };
 }
 
 export function parseRenew(body: unknown): RenewRequest {
   const { ttlMs } = record(body);
   return {
     ...parseHold(body),
-    ...gateRun(body),
+    ...moment("gateRun", body),
     ttlMs: number("ttlMs", ttlMs, SHORTEST_TTL_MS, LONGEST_TTL_MS),
   };
 }
@@ -63,14 +65,16 @@ export function parseRelease(body: unknown): ReleaseRequest {
   };
 }
 
-function gateRun(body: unknown): { gateRun?: string } {
-  const value = record(body)["gateRun"];
+function moment<F extends "gateRun" | "keeperSince">(field: F, body: unknown): { [K in F]?: string } {
+  const value = record(body)[field];
   if (value == null) return {};
-  const run = text(value);
-  if (run === undefined || !isGateRun(run)) {
-    throw new Refusal("BadRequest", "gateRun: the boot id and the milliseconds since boot are required");
+  const said = text(value);
+  if (said === undefined || !isGateRun(said)) {
+    throw new Refusal("BadRequest", `${field}: the boot id and the milliseconds since boot are required`);
   }
-  return { gateRun: run };
+  const read: { [K in F]?: string } = {};
+  read[field] = said;
+  return read;
 }
 
 function leaseName(value: unknown): string {

@@ -6,7 +6,7 @@ import type { PodView } from "../../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../lease/types.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
-import type { Authenticate } from "../identity/identity.ts";
+import type { Authenticate, VerifySignature } from "../identity/identity.ts";
 import type { LeaseTurns } from "./lease-turns.ts";
 
 /** Where and by what certificates konductor is reached now. */
@@ -17,13 +17,15 @@ export interface Trust {
 }
 
 /** What the gate API uses of a cache. Requests are indexed by their Lease. */
-export type Cache<T> = Pick<Reflector<T>, "apply" | "subscribe"> & {
+export type Cache<T> = Pick<Reflector<T>, "apply" | "subscribe" | "lastEventMonotonicMs"> & {
   store: Pick<Reflector<T>["store"], "get" | "byIndex">;
 };
 
 /** What the gate API works with, and what it keeps for itself. */
 export interface GateApiContext extends GateApiOptions {
   turns: LeaseTurns;
+  /** Whether nobody waits for the answer any more, where that makes what was asked for void. */
+  hasHungUp?(): boolean;
 }
 
 /** Everything that the gate API is given. */
@@ -33,6 +35,8 @@ export interface GateApiOptions {
   events: Pick<EventRecorder, "record">;
   reporter: Pick<LeaseReporter, "report">;
   authenticate: Authenticate;
+  /** For the word of a keeper whose pod is gone. */
+  verifySignature: VerifySignature;
   trust(): Trust;
   clock: Clock;
   logger: Logger;

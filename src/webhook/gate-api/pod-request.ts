@@ -4,22 +4,24 @@ import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { requestOf } from "../../lease/claimant-request.ts";
 import { parseLeaseRequest } from "../../lease/codec.ts";
 import { requestName } from "../../lease/naming.ts";
-import { isDenied, isSkipped, isWaiting } from "../../lease/order.ts";
+import { isDenied, isSkipped, isWaiting, wasTakenBack } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
 import type { Settings } from "../../lease/settings.ts";
 import type { LeaseRequest } from "../../lease/types.ts";
 import { keyOf } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
+import { isEarlierRun } from "../../shared/gate-run.ts";
 import { accountName } from "../../shared/names.ts";
 import { Refusal } from "../refusal.ts";
 import type { GateApiOptions } from "./options.ts";
+import { liveLease } from "./update-lease.ts";
 
 const TRIES = 8;
 
 /**
  * The LeaseRequest by which `pod` waits. One that waits already keeps its place; one that had its hold, or is somebody else's, is
  * replaced; one that was passed over for not answering a grant is in the running again, since its gate asks. One that was denied is
- * the answer to the run of the gate that asked, which may not have heard it; a later run asks anew.
+ * the answer to the run of the gate that asked, which may not have heard it; a later run asks anew, and a late earlier one changes nothing.
  */
 export async function ensureRequest(
   options: GateApiOptions,
@@ -37,20 +39,30 @@ export async function ensureRequest(
       requestOf("Pod", pod, settings, { nowMs: clock.nowMs(), requestedBy, gateRun }),
     );
   const isOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === pod.uid && spec.lease === settings.lease;
+  const leaseRef = { namespace, name: settings.lease };
+  let lease = caches.leases.store.get(keyOf(leaseRef));
+  /** Of those that wait, one that was granted last had its hold, although its status may not say so yet. */
   const isUsable = (request: LeaseRequest) =>
-    isOwn(request) && isWaiting(request) && !isSpent(options, request);
+    isOwn(request) &&
+    (isWaiting(request) || (lease !== undefined && wasTakenBack(request, lease.status))) &&
+    lease?.status.lastRequest !== request.uid;
   const isAnswer = (request: LeaseRequest) =>
-    isOwn(request) && isDenied(request) && gateRun !== undefined && request.spec.gateRun === gateRun;
+    isOwn(request) &&
+    isDenied(request) &&
+    gateRun !== undefined &&
+    (request.spec.gateRun === gateRun || isEarlierRun(gateRun, request.spec.gateRun));
+  // Of a hold that the cache did not show: whoever waits by it is told so.
+  const isTrace = (request: LeaseRequest) => isOwn(request) && lease?.status.hold?.ref.uid === pod.uid;
 
   const cached = caches.requests.store.get(keyOf({ namespace, name }));
-  // Only what a live look has shown to be of no use is deleted.
+  // Only what live looks, at itself and at the klease, have shown to be of no use is deleted.
   let found = cached && isUsable(cached) ? cached : undefined;
   for (let tries = 0; tries < TRIES; tries++) {
     try {
       if (found && isUsable(found)) {
-        const isPassedOver = found.status.reason !== undefined;
+        const isPassedOver = !isWaiting(found) || found.status.reason !== undefined;
         if (isPassedOver) found = await writeRequestStatus(client, found, { phase: "Pending" });
-      } else if (!found || !(isAnswer(found) || (isOwn(found) && isSkipped(found)))) {
+      } else if (!found || !(isAnswer(found) || isTrace(found) || (isOwn(found) && isSkipped(found)))) {
         if (found) await deleteRequest(client, found);
         found = await create();
       }
@@ -59,15 +71,11 @@ export async function ensureRequest(
     } catch (error) {
       if (!hasCode(error, "Conflict", "AlreadyExists", "NotFound")) throw error;
       found = await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
+      lease = await liveLease(options, leaseRef);
+      if (lease) caches.leases.apply(lease);
     }
   }
   throw new Refusal("NotReady", `request ${namespace}/${name} keeps changing; try again`, {
     retryAfterMs: 1_000,
   });
-}
-
-/** Whether the request had its hold, although its status may not say so yet. */
-function isSpent({ caches }: Pick<GateApiOptions, "caches">, request: LeaseRequest): boolean {
-  const lease = caches.leases.store.get(keyOf({ namespace: request.namespace, name: request.spec.lease }));
-  return lease?.status.lastRequest === request.uid;
 }

@@ -1,15 +1,21 @@
+import { findPod } from "../../kube/find.ts";
 import { writeRequestStatus } from "../../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { isoTime, parseLeaseRequest } from "../../lease/codec.ts";
 import { grantedStatus, holdTtlMs, podRefOf } from "../../lease/grant.ts";
-import { type HoldLimits, holdOf, type RenewalRefusal, renewHold } from "../../lease/hold.ts";
+import { holdOf, isStopping } from "../../lease/hold.ts";
+import {
+  type HoldLimits,
+  leftUnwrittenMs,
+  type RenewalRefusal,
+  renewHold,
+} from "../../lease/hold-renewal.ts";
 import { requestName } from "../../lease/naming.ts";
-import { claimantOf, type PodView, waitsForJob } from "../../lease/pod.ts";
-import { readSettings } from "../../lease/settings.ts";
+import { claimantOf, hasPassed, type PodView, waitsForJob } from "../../lease/pod.ts";
 import { type Hold, keyOf, type LeaseRequest } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
-import { LEASE_LABEL } from "../../shared/names.ts";
+import { requireLivePod } from "./caller.ts";
 import type { RenewRequest } from "./messages.ts";
 import type { GateApiContext } from "./options.ts";
 import { liveLease, type Outcome, updateLease } from "./update-lease.ts";
@@ -23,45 +29,81 @@ export type RenewAnswer =
     }
   | { ok: false; reason: RenewalRefusal; holder: string | undefined; message: string };
 
-/** Renews, or confirms, the hold of `pod`. Refused only after a live look at the Lease: a keeper that is refused stops its pod. */
+/**
+ * Renews, or confirms, the hold of `pod`. Refused only after a live look at the Lease, and at the pod where its annotations are the reason: a
+ * keeper that is refused stops its pod.
+ */
 export async function renew(
   options: GateApiContext,
   pod: PodView,
   request: RenewRequest,
 ): Promise<RenewAnswer> {
+  if (hasPassed(pod, request.gateRun))
+    return refusalOf(pod, request, "NotHolder", "its gate has ended", undefined);
   // A confirmation lets main through. If the Lease is deleted then, the request is what tells of its hold.
   if (request.gateRun !== undefined) await traceGrant(options, pod, request);
-  return renewLease(options, pod, request);
+  const answer = await renewLease(options, pod, request, "stopping");
+  // A cache may still show a pod that is gone, and a keeper that speaks of its end does not take that back.
+  if (answer === "stopping") return renewLease<never>(options, await requireLivePod(options, pod), request);
+  // It may also show a limit that its user has lifted since.
+  const live = isLimited(answer) ? await findPod(options.client, pod) : undefined;
+  return live ? renewLease<never>(options, live, request) : answer;
 }
 
-function renewLease(
+const isLimited = (answer: RenewAnswer) =>
+  !answer.ok && (answer.reason === "MaxHold" || answer.reason === "NotRenewable");
+
+/** `ifStopping`: the answer where the pod is being stopped, as its keeper has said; without it the renewal takes that back. */
+function renewLease<T extends string = never>(
   options: GateApiContext,
   pod: PodView,
-  { lease: name, token, ttlMs, gateRun }: RenewRequest,
-): Promise<RenewAnswer> {
+  request: RenewRequest,
+  ifStopping?: T,
+): Promise<RenewAnswer | T> {
+  const { lease: name, token, ttlMs, gateRun, keeperSince } = request;
   const { namespace, uid } = pod;
   const { askedTtlMs, ...wishes } = holdLimits(pod);
-  return updateLease<RenewAnswer>(options, { namespace, name }, (lease) => {
-    const refuse = (reason: RenewalRefusal, because: string): Outcome<RenewAnswer> => {
-      const message = `klease ${namespace}/${name} is not renewed for ${pod.name} with token ${token}: ${because}`;
-      return { answer: { ok: false, reason, holder: lease?.status.hold?.holder, message }, needsLive: true };
-    };
+  return updateLease<RenewAnswer | T>(options, { namespace, name }, (lease) => {
+    const refuse = (reason: RenewalRefusal, because: string): Outcome<RenewAnswer> => ({
+      answer: refusalOf(pod, request, reason, because, lease?.status.hold),
+      needsLive: true,
+    });
     if (!lease) return refuse("Revoked", "it was deleted");
+    if (ifStopping && isStopping(lease.status.hold, uid)) return { answer: ifStopping };
     const wantedTtlMs = holdTtlMs(lease, askedTtlMs, pod);
     const renewal = {
       ...{ uid, token, countedTtlMs: ttlMs, wantedTtlMs, ...wishes },
-      ...defined({ gateRun, node: pod.node }),
+      ...defined({ gateRun, keeperSince, node: pod.node }),
       ...(lease.status.hold?.ref.kind === "Job" && {
         shared: { job: waitsForJob(pod) ? pod.job : undefined, pod: podRefOf(pod) },
       }),
     };
-    const result = renewHold(lease, renewal, options.clock.nowMs());
-    if (!result.ok) return refuse(result.reason, explain(result.reason, lease.status.hold));
+    const { hold } = lease.status;
+    const nowMs = options.clock.nowMs();
+    const result = renewHold(lease, renewal, nowMs);
+    if (!result.ok) return refuse(result.reason, explain(result.reason, hold));
+    const leftMs = hold && leftUnwrittenMs(hold, result.hold, nowMs);
+    if (hold && leftMs !== undefined)
+      return { answer: { ok: true, hold, ttlMs: Math.min(leftMs, wantedTtlMs) } };
     return { answer: { ok: true, hold: result.hold, ttlMs: wantedTtlMs }, write: result.status };
   });
 }
 
-/** Sees to it that the pod's request shows the grant; the arbiter has mostly done so. */
+function refusalOf(
+  { namespace, name }: PodView,
+  { lease, token }: RenewRequest,
+  reason: RenewalRefusal,
+  because: string,
+  hold: Hold | undefined,
+): RenewAnswer {
+  const message = `klease ${namespace}/${lease} is not renewed for ${name} with token ${token}: ${because}`;
+  return { ok: false, reason, holder: hold?.holder, message };
+}
+
+/**
+ * Sees to it that the pod's request shows the grant; the arbiter has mostly done so. A confirmation may be late: then the request may be
+ * about another grant, and is left as it is.
+ */
 async function traceGrant(
   options: GateApiContext,
   pod: PodView,
@@ -72,12 +114,6 @@ async function traceGrant(
   const { namespace } = pod;
   const { uid } = claimant;
   const { client, caches } = options;
-  const key = keyOf({ namespace, name: lease });
-  const claim = { uid, token };
-  const hold =
-    holdOf(caches.leases.store.get(key), claim) ??
-    holdOf(await liveLease(options, { namespace, name: lease }), claim);
-  if (!hold) return;
   const name = requestName(lease, claimant);
   const isTraced = ({ status }: LeaseRequest) => status.phase === "Granted" && status.token === token;
   let found = caches.requests.store.get(keyOf({ namespace, name }));
@@ -85,6 +121,9 @@ async function traceGrant(
     while (!found || !isTraced(found)) {
       found = await client.get(LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
       if (isTraced(found)) return;
+      // Looked at after the request: one that came when the hold was over is the pod's next wish.
+      const hold = holdOf(await liveLease(options, { namespace, name: lease }), { uid, token });
+      if (!hold) return;
       const status = grantedStatus(found, hold);
       found = await writeRequestStatus(client, found, status).catch((error: unknown) => {
         if (!hasCode(error, "Conflict")) throw error;
@@ -115,10 +154,9 @@ function explain(reason: RenewalRefusal, hold: Hold | undefined): string {
 }
 
 /** Annotations that cannot be read any more (admission once could) must not cost a running pod its hold. */
-export function holdLimits({ lease = "", annotations }: PodView): RenewalWishes {
-  const result = readSettings({ labels: { [LEASE_LABEL]: lease }, annotations });
-  if (!result.ok) return { renew: true };
-  const { renew, maxHoldMs, ttlMs } = result.settings;
+export function holdLimits({ settings: read }: PodView): RenewalWishes {
+  if (!read.ok) return { renew: true };
+  const { renew, maxHoldMs, ttlMs } = read.settings;
   return { renew, ...defined({ maxHoldMs, askedTtlMs: ttlMs }) };
 }
 

@@ -33,7 +33,8 @@ export function liveLease(
 
 /**
  * The one way in which the gate API changes a Lease: read, decide, write what was decided to exactly the version that was read,
- * show it in the cache, and tell people. When somebody else was faster, read live and decide again. Refuses with NotReady after too many tries.
+ * show it in the cache, and tell people. When somebody else was faster, read live and decide again. Refuses with NotReady after too many
+ * tries, or where the caller has hung up before it was its turn.
  */
 export function updateLease<T>(
   context: UpdateContext,
@@ -44,10 +45,10 @@ export function updateLease<T>(
   return context.turns.take(keyOf(ref), () => update(context, ref, decide, options));
 }
 
-type UpdateContext = Pick<GateApiContext, "client" | "caches" | "reporter" | "clock" | "turns">;
+type UpdateContext = Pick<GateApiContext, "client" | "caches" | "reporter" | "clock" | "turns" | "hasHungUp">;
 
 async function update<T>(
-  { client, caches, reporter, clock }: UpdateContext,
+  { client, caches, reporter, clock, hasHungUp }: UpdateContext,
   ref: { namespace: string; name: string },
   decide: (lease: Lease | undefined) => Outcome<T>,
   { live = false }: UpdateOptions,
@@ -60,6 +61,7 @@ async function update<T>(
     cached = undefined;
     if (isDoubtful) continue;
     if (!lease || !write) return answer;
+    if (hasHungUp?.()) throw new Refusal("NotReady", "the caller has hung up");
     try {
       const written = await writeLeaseStatus(client, lease, write, clock.nowMs());
       caches.leases.apply(written);

@@ -1,5 +1,5 @@
 import { isoTime } from "../../lease/codec.ts";
-import { isDenied } from "../../lease/order.ts";
+import { isAnswered, isDenied } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
 import { describeError } from "../../shared/errors.ts";
@@ -15,7 +15,10 @@ import type { Waiter, Waiters } from "./waiters.ts";
 /** The gate gives a connection up after 20 s of silence. */
 export const SPEAK_EVERY_MS = 15_000;
 
+/** Sends a gate to another replica, and ends its connection. */
 export const RECONNECT = { state: "reconnect" };
+/** Asks a gate to ask again, here or elsewhere. */
+export const ASK_AGAIN = { state: "reconnect", elsewhere: false };
 
 export interface WaitOptions {
   options: GateApiOptions;
@@ -26,11 +29,8 @@ export interface WaitOptions {
   stream: LineStream;
 }
 
-/**
- * Tells `stream` how its pod's request stands until it is granted, denied or withdrawn, or the connection is gone. The function
- * that it returns sends the gate to another replica.
- */
-export function wait({ options, waiters, queue, pod, request, stream }: WaitOptions): () => void {
+/** Tells `stream` how its pod's request stands until it is granted, denied or withdrawn, sent away, or the connection is gone. */
+export function wait({ options, waiters, queue, pod, request, stream }: WaitOptions): void {
   const { caches, clock, logger, trust } = options;
   const key = keyOf({ namespace: pod.namespace, name: request.spec.lease });
   let stopTimer = () => {};
@@ -48,10 +48,10 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
     stopTimer = clock.after(SPEAK_EVERY_MS, tell);
   }
 
-  function finish(line: object, close = false): void {
+  function finish(line: object): void {
     if (isOver) return;
     stop();
-    stream.end(line, { close });
+    stream.end(line, { close: line === RECONNECT });
   }
 
   function stop(): void {
@@ -60,7 +60,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
     waiters.remove(waiter);
   }
 
-  /** One look after the other; whatever goes wrong, the gate comes back and is looked at anew. */
+  /** One look after the other; whatever goes wrong, the gate is looked at anew, by another replica. */
   function look(what: () => Promise<unknown>): void {
     looks = looks
       .then(async () => {
@@ -69,7 +69,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
       .catch((error: unknown) => {
         logger.warn(
           { klease: key, pod: pod.name, error: describeError(error) },
-          "a waiting gate is sent back",
+          "a waiting gate is sent away",
         );
         finish(RECONNECT);
       });
@@ -80,21 +80,24 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
     const own = findOwnHold(lease, pod);
     if (own.is === "granted") finish(grantedLine(own.hold, trust()));
     // Another connection of this pod's gate was answered, or its gate runs again: the gate that lives will say so.
-    if (own.is === "inUse") finish(RECONNECT);
+    if (own.is === "inUse") finish(ASK_AGAIN);
     return lease;
   }
 
-  /** A hold counts for more: an arbiter that is being replaced may have denied what the next one granted. */
-  async function lookAtDenial(denied: LeaseRequest): Promise<void> {
+  /**
+   * A hold counts for more than a denial: an arbiter that is being replaced may have denied what the next one granted. A grant that the
+   * Lease does not show is over, or was deleted with the Lease. What is left of it is the trace of a hold to everybody but a gate that asks.
+   */
+  async function lookAtAnswer(answered: LeaseRequest): Promise<void> {
     const lease = await lookAtHold();
-    finish(deniedLine(denied, lease?.status.hold));
+    finish(isDenied(answered) ? deniedLine(answered, lease?.status.hold) : ASK_AGAIN);
   }
 
   /** konductor itself deletes requests that had their hold, which the Lease then tells. */
   async function lookAtDeletion(last: LeaseRequest | undefined): Promise<void> {
     const lease = await liveLease(options, { namespace: pod.namespace, name: request.spec.lease });
     const hadHold = lease?.status.lastRequest === request.uid || lease?.status.hold?.ref.uid === pod.uid;
-    if (hadHold || last?.status.phase !== "Pending") return finish(RECONNECT);
+    if (hadHold || last?.status.phase !== "Pending") return finish(ASK_AGAIN);
     finish({
       state: "denied",
       reason: "Withdrawn",
@@ -109,8 +112,9 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
     onHolding: () => look(lookAtHold),
     onHolderChange: tell,
     onRequestDeleted: (last) => look(() => lookAtDeletion(last)),
-    onPassedOver: () => finish(RECONNECT),
-    onRequestDenied: (denied) => look(() => lookAtDenial(denied)),
+    onPassedOver: () => finish(ASK_AGAIN),
+    onSentAway: () => finish(RECONNECT),
+    onRequestAnswered: (answered) => look(() => lookAtAnswer(answered)),
   };
   waiters.add(waiter);
   tell();
@@ -118,7 +122,6 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
   // What came between the last look and now was told to nobody.
   if (caches.leases.store.get(key)?.status.hold?.ref.uid === pod.uid) look(lookAtHold);
   const current = caches.requests.store.get(keyOf(request));
-  if (current && current.uid === request.uid && isDenied(current)) look(() => lookAtDenial(current));
-  else if (current?.uid !== request.uid || current.status.reason !== undefined) finish(RECONNECT);
-  return () => finish(RECONNECT, true);
+  if (current && current.uid === request.uid && isAnswered(current)) look(() => lookAtAnswer(current));
+  else if (current?.uid !== request.uid || current.status.reason !== undefined) finish(ASK_AGAIN);
 }

@@ -6,19 +6,21 @@
  */
 import { createHash } from "node:crypto";
 import type { KubeClient } from "../../kube/api.ts";
+import type { Caches } from "../../kube/caches.ts";
+import { keyOf } from "../../lease/types.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { hasCode, KonductorError } from "../../shared/errors.ts";
 import { LruMap } from "../../shared/lru-map.ts";
 import { TOKEN_AUDIENCE } from "../../shared/names.ts";
-import type { Authenticate, PodIdentity } from "./identity.ts";
-import { claimsToBePods } from "./token-claims.ts";
+import type { Authenticate, PodIdentity, VerifySignature } from "./identity.ts";
+import { createReviewQueue, type Standing } from "./review-queue.ts";
+import { type ClaimedPod, claimedPod, LONGEST_TOKEN } from "./token-claims.ts";
 import { reviewToken } from "./token-review.ts";
+import { isForged } from "./verify-signature.ts";
 
 const ACCEPTED_FOR_MS = 60_000;
 const REFUSED_FOR_MS = 5_000;
 const REMEMBERED_TOKENS = 10_000;
-/** Tokens of the API server have about 1 KiB; nothing longer is sent on. (Node takes 16 KiB of headers in all.) */
-const LONGEST_TOKEN = 8 * 1024;
 
 interface Believed<T> {
   what: T;
@@ -28,18 +30,42 @@ interface Believed<T> {
 export interface AuthenticateOptions {
   client: KubeClient;
   clock: Clock;
+  caches: Pick<Caches, "pods">;
+  verifySignature: VerifySignature;
 }
 
-/** Asks the API server once per token at a time, and remembers by the token's digest what it said. */
-export function createAuthenticate({ client, clock }: AuthenticateOptions): Authenticate {
+/**
+ * Asks the API server once per token at a time, and remembers by the token's digest what it said. What was certainly not signed by the API
+ * server it is not asked about; and of the rest first, and more at a time, about what was.
+ */
+export function createAuthenticate({
+  client,
+  clock,
+  caches,
+  verifySignature,
+}: AuthenticateOptions): Authenticate {
   // Apart, so that no number of bad tokens makes good ones forgotten.
   const accepted = new LruMap<string, Believed<PodIdentity>>(REMEMBERED_TOKENS);
   const refused = new LruMap<string, Believed<KonductorError>>(REMEMBERED_TOKENS);
   const underReview = new Map<string, Promise<PodIdentity>>();
+  const queue = createReviewQueue();
 
-  async function review(key: string, token: string): Promise<PodIdentity> {
+  /** Throws where the signature is not the API server's. That it could not be verified means nothing. */
+  async function standingOf(token: string, claimed: ClaimedPod): Promise<Standing> {
     try {
-      const identity = await reviewToken(client, token);
+      await verifySignature(token);
+      return "signed";
+    } catch (error) {
+      if (isForged(error)) throw error;
+      const known = caches.pods.store.get(keyOf(claimed));
+      return known?.uid === claimed.uid ? "claimed" : "unknown";
+    }
+  }
+
+  async function review(key: string, token: string, claimed: ClaimedPod): Promise<PodIdentity> {
+    try {
+      const standing = await standingOf(token, claimed);
+      const identity = await queue.run(standing, () => reviewToken(client, token));
       accepted.set(key, { what: identity, untilMs: clock.monotonicMs() + ACCEPTED_FOR_MS });
       return identity;
     } catch (error) {
@@ -66,13 +92,14 @@ export function createAuthenticate({ client, clock }: AuthenticateOptions): Auth
     if (identity) return identity;
     const refusal = fresh(refused.get(key));
     if (refusal) throw refusal;
-    if (!claimsToBePods(token)) {
+    const claimed = claimedPod(token);
+    if (!claimed) {
       throw new KonductorError(
         "Unauthenticated",
         `the token is not a pod's projected token for the audience ${TOKEN_AUDIENCE}`,
       );
     }
-    const running = underReview.get(key) ?? review(key, token);
+    const running = underReview.get(key) ?? review(key, token, claimed);
     underReview.set(key, running);
     return running;
   };

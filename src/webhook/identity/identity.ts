@@ -12,3 +12,9 @@ export interface PodIdentity {
  * wrong with the token, or NotReady when the API server could not be asked.
  */
 export type Authenticate = (token: string) => Promise<PodIdentity>;
+
+/**
+ * The same by the token's signature alone, which outlives its pod. It proves who its sender is, and not that the pod is still there: good for
+ * one thing only, to end the pod's own hold.
+ */
+export type VerifySignature = Authenticate;

@@ -1,0 +1,61 @@
+/** What is left of a process group. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { kill } from "node:process";
+
+/** A process that has not ended. */
+export interface GroupProcess {
+  pid: number;
+  /** The name of its program, without arguments, which may be secret. */
+  command: string;
+  isStopped: boolean;
+}
+
+/**
+ * The processes of group `pgid` that have not ended; undefined where there are some, and none can be seen: only Linux shows them, and
+ * somebody else's may be hidden. One that has ended and was not waited for (a zombie) does nothing any more.
+ */
+export function processesIn(pgid: number): GroupProcess[] | undefined {
+  if (!exists(pgid)) return [];
+  const found = read("/proc", pgid);
+  return found.length > 0 ? found.filter(({ hasEnded }) => !hasEnded) : undefined;
+}
+
+/** The processes of a group as `proc` shows them, those that have ended among them (proc(5)). */
+export function read(proc: string, pgid: number): (GroupProcess & { hasEnded: boolean })[] {
+  return pidsOf(proc)
+    .map((pid) => readProcess(proc, pid))
+    .filter((process) => process?.pgid === pgid)
+    .filter((process) => process !== undefined);
+}
+
+function exists(pgid: number): boolean {
+  try {
+    return kill(-pgid, 0);
+  } catch (error) {
+    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+  }
+}
+
+function pidsOf(proc: string): string[] {
+  try {
+    return readdirSync(proc).filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+}
+
+function readProcess(proc: string, pid: string) {
+  try {
+    const [, command = "", rest = ""] =
+      /^\d+ \((.*)\) (.*)$/s.exec(readFileSync(join(proc, pid, "stat"), "utf8")) ?? [];
+    const fields = rest.split(" ");
+    const [state = "", , pgid] = fields;
+    // The first thread of a process may have ended while others run.
+    const hasEnded = "ZXx".includes(state) && Number(fields[17]) <= 1;
+    return { pid: Number(pid), pgid: Number(pgid), command, isStopped: "Tt".includes(state), hasEnded };
+  } catch {
+    // It has ended meanwhile.
+    return undefined;
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * Calls on the objects around a Lease: its requests, the pods and Jobs of its claimants. Each may be refused, or not be answered, for
+ * ever, by somebody's quota, webhook or policy. So each is an errand of its own: it fails, rests and is tried again by itself, and what
+ * the Lease's time limits ask for never waits for it.
+ */
+import { exponentialBackoff } from "../shared/backoff.ts";
+import type { Clock } from "../shared/clock.ts";
+import { describeError, hasCode } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
+import { LruMap } from "../shared/lru-map.ts";
+
+/** What is to be done to an object. */
+export interface Errand {
+  /** Of the Lease: `namespace/name`. */
+  key: string;
+  what: string;
+  /** Of the object. */
+  uid: string;
+}
+
+export interface Errands {
+  /**
+   * Does `work`, unless the same errand is under way, or rests since it has failed. Never rejects. Resolves with whether it succeeded, but
+   * with false as soon as it is slow.
+   */
+  run(errand: Errand, work: () => Promise<unknown>): Promise<boolean>;
+  /** Does `run` for each of `items`, a few at a time; resolves with whether all succeeded. */
+  runEach<T>(items: readonly T[], run: (item: T) => Promise<boolean>): Promise<boolean>;
+  /** Whether it has been tried for a while in vain, of one object or (without `uid`) of any: nothing may wait for it. */
+  isStuck(errand: Omit<Errand, "uid"> & { uid?: string }): boolean;
+  /** The API server itself is away: nothing of what was tried for this Lease was refused, so nothing of it is stuck, or rests for long. */
+  excuse(key: string): void;
+}
+
+export interface ErrandsOptions {
+  clock: Clock;
+  logger: Logger;
+  /** Whether errands may begin; always, by default. */
+  isWanted?: () => boolean;
+  /** Called when an errand that was slow has ended, or one that failed may be tried again. */
+  wake(key: string): void;
+}
+
+/** For so long others wait for one call; and what has failed for so long is stuck. */
+export const PATIENCE_MS = 1_000;
+const BACKOFF = { firstMs: 100, maxMs: 30_000 };
+/** What has failed since the API server was away rests no longer than after so many failures. */
+const EXCUSED_FAILURES = 4;
+/** One that was not tried again for so long, although it might, is nobody's business any more. */
+const OVER_AFTER_MS = 30_000;
+const AT_A_TIME = 8;
+const REMEMBERED_LEASES = 10_000;
+const REMEMBERED_ERRANDS = 20_000;
+
+interface Try {
+  what: string;
+  /** When the first of the tries in a row began. */
+  sinceMs: number;
+  failures: number;
+  /** When the next one may begin; infinite while one is under way. */
+  restsUntilMs: number;
+}
+
+export function createErrands({ clock, logger, isWanted = () => true, wake }: ErrandsOptions): Errands {
+  const backoff = exponentialBackoff(BACKOFF);
+  const byLease = new LruMap<string, LruMap<string, Try>>(REMEMBERED_LEASES);
+
+  function triesOf(key: string): LruMap<string, Try> {
+    const tries = byLease.get(key) ?? new LruMap<string, Try>(REMEMBERED_ERRANDS);
+    byLease.set(key, tries);
+    return tries;
+  }
+
+  const isOver = ({ restsUntilMs }: Try) => clock.monotonicMs() > restsUntilMs + OVER_AFTER_MS;
+
+  function fail({ key, what }: Errand, attempt: Try, error: unknown): void {
+    // Somebody was faster, and the watch brings what is true now.
+    if (!hasCode(error, "Conflict", "NotFound", "AlreadyExists"))
+      logger.warn({ klease: key, errand: what, error: describeError(error) }, "failed; will be tried again");
+    const restMs = backoff(attempt.failures++);
+    attempt.restsUntilMs = clock.monotonicMs() + restMs;
+    clock.after(restMs, () => wake(key));
+  }
+
+  async function attempt(errand: Errand, work: () => Promise<unknown>): Promise<boolean> {
+    const tries = triesOf(errand.key);
+    const id = `${errand.what} ${errand.uid}`;
+    const known = tries.get(id);
+    const nowMs = clock.monotonicMs();
+    if (!isWanted() || (known && nowMs < known.restsUntilMs)) return false;
+    const isAgain = known !== undefined && !isOver(known);
+    const current: Try = {
+      what: errand.what,
+      sinceMs: isAgain ? known.sinceMs : nowMs,
+      failures: isAgain ? known.failures : 0,
+      restsUntilMs: Number.POSITIVE_INFINITY,
+    };
+    tries.set(id, current);
+    try {
+      await work();
+      tries.delete(id);
+      if (isSlow(current)) wake(errand.key);
+      return true;
+    } catch (error) {
+      fail(errand, current, error);
+      return false;
+    }
+  }
+
+  const isSlow = ({ sinceMs }: Try) => clock.monotonicMs() - sinceMs >= PATIENCE_MS;
+
+  return {
+    run(errand, work) {
+      return new Promise((resolve) => {
+        const stop = clock.after(PATIENCE_MS, () => resolve(false));
+        void attempt(errand, work).then((isDone) => {
+          stop();
+          resolve(isDone);
+        });
+      });
+    },
+    async runEach(items, run) {
+      const left = items.values();
+      let areDone = true;
+      const next = async () => {
+        for (const item of left) areDone = (await run(item)) && areDone;
+      };
+      await Promise.all(Array.from({ length: AT_A_TIME }, next));
+      return areDone;
+    },
+    isStuck({ key, what, uid }) {
+      const tries = byLease.get(key);
+      if (!tries) return false;
+      const found = uid === undefined ? tries.values() : [tries.get(`${what} ${uid}`)];
+      return [...found].some((one) => one?.what === what && isSlow(one) && !isOver(one));
+    },
+    excuse(key) {
+      for (const one of byLease.get(key)?.values() ?? []) {
+        one.sinceMs = clock.monotonicMs();
+        one.failures = Math.min(one.failures, EXCUSED_FAILURES);
+      }
+    },
+  };
+}

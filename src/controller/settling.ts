@@ -1,0 +1,99 @@
+/**
+ * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, say that the spec was seen, look
+ * again at a holder that is not watched. Nothing of it stops anything else of it.
+ */
+import type { KubeClient } from "../kube/api.ts";
+import type { Caches } from "../kube/caches.ts";
+import { writeLeaseStatus } from "../kube/lease-objects.ts";
+import type { LeaseReporter } from "../kube/lease-reporter.ts";
+import type { Situation } from "../lease/decision.ts";
+import { isPast } from "../lease/evidence.ts";
+import { podsOf } from "../lease/hold.ts";
+import { waitingInOrder } from "../lease/order.ts";
+import { type ClaimantRef, type HolderRef, keyOf, type Lease } from "../lease/types.ts";
+import type { Clock } from "../shared/clock.ts";
+import type { Errands } from "./errands.ts";
+import { STRAY_FRESH_MS } from "./evidence-store.ts";
+import { dueAtMs } from "./follow-ups.ts";
+import type { Housekeeping } from "./housekeeping.ts";
+import type { Skips } from "./skips.ts";
+import type { Steps } from "./steps.ts";
+import { deleteUnrecorded } from "./unrecorded-holders.ts";
+import type { WaiterCount } from "./waiter-count.ts";
+
+export interface SettlingOptions {
+  client: KubeClient;
+  caches: Caches;
+  reporter: LeaseReporter;
+  errands: Errands;
+  housekeeping: Housekeeping;
+  skips: Skips;
+  steps: Steps;
+  waiterCount: WaiterCount;
+  clock: Clock;
+  /** Has the Lease looked at again after so long. */
+  wakeAfter(key: string, delayMs: number): void;
+}
+
+/** Settles the Lease of a situation in which nobody can be granted it now. */
+export type Settle = (situation: Situation) => Promise<void>;
+
+export function createSettling(options: SettlingOptions): Settle {
+  const { client, caches, errands, housekeeping, skips, steps, waiterCount, clock, wakeAfter } = options;
+
+  /** One whose label was changed by hand wakes another Lease. */
+  function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
+    if (kind === "LeaseRequest") return true;
+    const watched = (kind === "Job" ? caches.jobs : caches.pods).store.get(`${lease.namespace}/${name}`);
+    return watched?.uid === uid && watched.lease === lease.name;
+  }
+
+  /** What no limit has waited for is tried all the same. */
+  async function tryAgain({ lease, requests, evidenceOf, isStuck }: Situation): Promise<void> {
+    const isUnseen = (ref: ClaimantRef) => evidenceOf(ref).is === "unknown";
+    const claimants = waitingInOrder(lease, requests).flatMap(({ spec: { ref } }) => ref ?? []);
+    const { hold } = lease.status;
+    const blind = (hold ? [hold.ref, ...podsOf(hold)] : []).filter(({ uid }) => isStuck("look", uid));
+    await errands.runEach([...blind, ...claimants.filter(isUnseen)], (ref) =>
+      steps.take({ do: "look", at: ref }, lease),
+    );
+    await errands.runEach(
+      requests.filter(({ uid }) => isStuck("retire", uid)),
+      steps.retire,
+    );
+  }
+
+  function planNextLook({ lease, requests, evidenceOf, nowMs }: Situation): void {
+    const key = keyOf(lease);
+    // What was due is done by now; the watch wakes for a request that changed meanwhile.
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const atMs of requests.map(dueAtMs)) if (atMs >= nowMs) nextMs = Math.min(nextMs, atMs);
+    if (Number.isFinite(nextMs)) wakeAfter(key, nextMs - nowMs + 1);
+    const { hold } = lease.status;
+    const isStray = (ref: HolderRef) => !isWatched(lease, ref) && !isPast(evidenceOf(ref));
+    if (hold && [hold.ref, ...podsOf(hold)].some(isStray)) wakeAfter(key, STRAY_FRESH_MS);
+  }
+
+  async function count({ lease, requests }: Situation): Promise<void> {
+    const key = keyOf(lease);
+    const waiters = waitingInOrder(lease, requests).length;
+    const isNews = lease.status.observedGeneration !== lease.generation;
+    if (waiters === lease.status.waiters && !isNews) return;
+    const dueInMs = waiterCount.dueInMs(key);
+    if (dueInMs > 0 && !isNews) return wakeAfter(key, dueInMs);
+    caches.leases.apply(await writeLeaseStatus(client, lease, { ...lease.status, waiters }, clock.nowMs()));
+    waiterCount.written(key);
+  }
+
+  return async (situation) => {
+    const { lease } = situation;
+    const run = (what: string, work: () => Promise<void>) =>
+      errands.run({ key: keyOf(lease), what, uid: lease.uid }, work);
+    await run("end holds of a deleted klease", () => deleteUnrecorded(lease, options));
+    await run("skip", () => skips.skip(situation));
+    await run("bring in line", () => housekeeping.follow(situation));
+    await tryAgain(situation);
+    planNextLook(situation);
+    await run("count", () => count(situation));
+  };
+}

@@ -1,0 +1,95 @@
+/** The steps at others than the Lease itself, each an errand: none stops another, and no time limit waits for one that is refused. */
+import { isDeepStrictEqual } from "node:util";
+import type { KubeClient } from "../kube/api.ts";
+import type { Caches } from "../kube/caches.ts";
+import { find } from "../kube/find.ts";
+import { writeRequestStatus } from "../kube/lease-objects.ts";
+import type { LeaseReporter } from "../kube/lease-reporter.ts";
+import { deletePod } from "../kube/pod-deletion.ts";
+import { LEASE_REQUESTS } from "../kube/resources.ts";
+import { removeSchedulingGate } from "../kube/scheduling-gate.ts";
+import { parseLeaseRequest } from "../lease/codec.ts";
+import type { Step } from "../lease/decision.ts";
+import { holdOf } from "../lease/hold.ts";
+import { type ClaimantRef, type HolderRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { hasCode } from "../shared/errors.ts";
+import type { Errands } from "./errands.ts";
+import type { EvidenceStore } from "./evidence-store.ts";
+import type { Housekeeping } from "./housekeeping.ts";
+import type { WaitingJobs } from "./waiting-jobs.ts";
+
+export interface StepsOptions {
+  client: KubeClient;
+  caches: Pick<Caches, "leases" | "requests">;
+  reporter: LeaseReporter;
+  errands: Errands;
+  evidence: EvidenceStore;
+  housekeeping: Housekeeping;
+  waitingJobs: WaitingJobs;
+}
+
+/** Each resolves with whether it is done; where it is not it is tried again by whoever asks for it again. */
+export interface Steps {
+  take(step: Step, lease: Lease): Promise<boolean>;
+  retire(request: LeaseRequest): Promise<boolean>;
+  /** Writes a status that is so in any version of this very request: the cache may be behind. */
+  mark(what: string, request: LeaseRequest, status: LeaseRequest["status"]): Promise<boolean>;
+}
+
+export function createSteps(options: StepsOptions): Steps {
+  const { client, caches, reporter, errands, evidence, housekeeping, waitingJobs } = options;
+
+  async function write(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
+    if (isDeepStrictEqual(request.status, status)) return;
+    try {
+      caches.requests.apply(await writeRequestStatus(client, request, status));
+    } catch (error) {
+      if (!hasCode(error, "Conflict", "NotFound")) throw error;
+      const live = await find(client, LEASE_REQUESTS, request, parseLeaseRequest);
+      if (live) caches.requests.apply(live);
+      if (live?.uid === request.uid) caches.requests.apply(await writeRequestStatus(client, live, status));
+    }
+  }
+
+  /** What the cache shows of an expired or revoked hold may be long over: the caller has just read the Lease live. */
+  async function deleteHolder(lease: Lease, ref: HolderRef): Promise<void> {
+    const cached = lease.status.hold;
+    const hold =
+      cached && holdOf(caches.leases.store.get(keyOf(lease)), { uid: ref.uid, token: cached.token });
+    if (!hold || (!hold.expired && !hold.revoked)) return;
+    if (await deletePod(client, { namespace: lease.namespace, ...ref })) reporter.holderDeleted(lease, ref);
+  }
+
+  return {
+    async take(step, lease) {
+      const { namespace } = lease;
+      const run = ({ uid }: ClaimantRef, work: () => Promise<unknown>) =>
+        errands.run({ key: keyOf(lease), what: step.do, uid }, work);
+      switch (step.do) {
+        case "look":
+          return errands.runEach([step.at, ...(step.others ?? [])], (ref) =>
+            run(ref, () =>
+              ref.kind === "LeaseRequest"
+                ? housekeeping.lookForRequest(namespace, ref)
+                : evidence.look(namespace, ref),
+            ),
+          );
+        case "ungate":
+          return run(step.ref, () => removeSchedulingGate(client, { namespace, ...step.ref }));
+        case "resume":
+        case "suspend":
+          return run(step.ref, () => waitingJobs.steer(step.do, lease, step.ref));
+        case "deletePod":
+          return run(step.ref, () => deleteHolder(lease, step.ref));
+      }
+    },
+    retire: (request) =>
+      errands.run({ key: leaseKeyOf(request), what: "retire", uid: request.uid }, () =>
+        housekeeping.remove(request),
+      ),
+    mark: (what, request, status) =>
+      errands.run({ key: leaseKeyOf(request), what, uid: request.uid }, () => write(request, status)),
+  };
+}
+
+const leaseKeyOf = ({ namespace, spec }: LeaseRequest) => keyOf({ namespace, name: spec.lease });
