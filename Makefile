@@ -2,7 +2,7 @@
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build image test lint types unit integration test-life demo chaos cluster clean
+.PHONY: help build image test test-all lint types unit integration test-life demo chaos sim cluster clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -10,15 +10,17 @@ build: $(INSTALLED) ## dist/konductor.js, dist/gate.js, dist/koncli.js
 	@npm run --silent build
 image: $(INSTALLED) ## dist/image.tar, an OCI archive, without a container engine
 	@npm run --silent image
-test: $(INSTALLED) ## everything
+test: $(INSTALLED) ## everything once
 	@npm run --silent test
+test-all: $(INSTALLED) ## everything on every node where it can run, for a night
+	@npm run --silent test -- --all
 lint: $(INSTALLED) ## style, likely mistakes and the direction of imports
 	@npm run --silent lint
 types: $(INSTALLED) ## the TypeScript compiler
 	@npm run --silent types
 unit: $(INSTALLED) ## tests that need nothing but Node
 	@npm run --silent test:unit
-integration: $(INSTALLED) ## tests against a real API server
+integration: $(INSTALLED) ## tests against a real API server, in full
 	@npm run --silent test:integration
 test-life: $(INSTALLED) ## every way in which a hold ends, on a kubelet, with bounds and measured times
 	@npm run --silent test:life
@@ -26,6 +28,8 @@ demo: $(INSTALLED) ## two examples on a cluster of their own, with a timeline; G
 	@npm run --silent demo
 chaos: $(INSTALLED) ## faults at random on a kubelet, and proof that no two ran; SECONDS=60, SEED=1, GUARD=off
 	@npm run --silent chaos
+sim: $(INSTALLED) ## the real code in a simulated cluster, in virtual time; STORIES=1000, SEED=1, KEEP=1,2, TRACE=on
+	@npm run --silent sim
 cluster: $(INSTALLED) ## a real Kubernetes to try things by hand
 	@npm run --silent cluster
 clean: ## remove what was built

@@ -1,23 +1,53 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** A real cluster takes seconds to answer, and minutes to be built for the first time. */
 const onCluster = { testTimeout: 120_000, hookTimeout: 1_500_000, fileParallelism: false };
+/** Which of them run at a time is said by test/e2e/schedule.ts. */
+const scenarios = { ...onCluster, maxConcurrency: 1_000 };
+const integration = {
+  ...onCluster,
+  globalSetup: ["test/integration/global-setup.ts"],
+  fileParallelism: true,
+  maxConcurrency: 6,
+};
+/** These start clusters, nodes or many processes of their own, and mostly wait. All others only talk to the shared API server. */
+const WITH_CLUSTERS = [
+  "test/integration/admission-{leases,requests}.test.ts",
+  "test/integration/attacks/*.test.ts",
+  "test/integration/{clocks,cluster,deploy,failpoints,lease-client,node-loss}.test.ts",
+  "test/integration/process-node*.test.ts",
+];
+
+/** Files that wait the longest: whatever else there is fits beside them. */
+const LONGEST = ["integration/clocks.test.ts", "integration/lease-client.test.ts"];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.some((path) => moduleId.endsWith(path));
+    const sorted = await super.sort(files);
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))];
+  }
+}
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000 } },
       {
         test: {
+          ...integration,
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          globalSetup: ["test/integration/global-setup.ts"],
-          ...onCluster,
+          exclude: WITH_CLUSTERS,
+          maxWorkers: 2,
         },
       },
+      { test: { ...integration, name: "integration-clusters", include: WITH_CLUSTERS, maxWorkers: 3 } },
       // One suite of scenarios, on either node.
-      { test: { name: "scenarios-process", include: ["test/e2e/process.test.ts"], ...onCluster } },
-      { test: { name: "scenarios-kubelet", include: ["test/e2e/kubelet.test.ts"], ...onCluster } },
+      { test: { ...scenarios, name: "scenarios-process", include: ["test/e2e/process.test.ts"] } },
+      { test: { ...scenarios, name: "scenarios-kubelet", include: ["test/e2e/kubelet.test.ts"] } },
     ],
   },
 });

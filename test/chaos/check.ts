@@ -4,17 +4,19 @@
  *   while another main lived;
  * - every main ran under a hold of its own pod or of its pod's Job, and no hold was given twice;
  * - tokens rose with every grant, and none went unseen;
+ * - no healthy holder was fenced: whoever could not renew, and was stopped, had been kept from every replica by a fault;
  * - every Job completed, its mains having run to their end, or failed after a fault that may have been the cause.
  *
  * Limits: signs of life come each 100 ms, so that a shorter overlap can hide; what a klease's status said between two versions
  * that were seen is known from its history, which has the last 10 holds.
  */
 import { overlaps } from "../e2e/journal.ts";
-import { type Grant, grantsOf } from "./grants.ts";
-import type { FaultRecord, History, JobRecord, WorkloadRun } from "./history.ts";
+import { findNeedless, lossesOf } from "./fences.ts";
+import { type Grant, grantsOf, isPodOf, isUnder } from "./grants.ts";
+import { at, type FaultRecord, type History, type JobRecord, type WorkloadRun } from "./history.ts";
 import { type Idleness, longestIdleness } from "./idleness.ts";
 
-export type Rule = "overlap" | "early grant" | "no hold" | "token" | "liveness";
+export type Rule = "overlap" | "early grant" | "no hold" | "token" | "fence" | "liveness";
 
 export interface Violation {
   rule: Rule;
@@ -29,6 +31,8 @@ export interface Verdict {
   completedJobs: number;
   /** After a fault that may have been the cause. */
   failedJobs: number;
+  /** Holders that could not renew, and were stopped. */
+  losses: number;
   /** undefined: nobody ever waited in vain. */
   idleness: Idleness | undefined;
 }
@@ -42,6 +46,7 @@ export function checkHistory(history: History): Verdict {
   const leases = new Set([...history.runs, ...history.sightings].map(({ lease }) => lease));
   const violations: Violation[] = [];
   const holds: Grant[] = [];
+  let losses = 0;
   for (const lease of leases) {
     const of = <T extends { lease: string }>(all: readonly T[]) => all.filter((each) => each.lease === lease);
     const grants = grantsOf(of(history.sightings));
@@ -54,6 +59,9 @@ export function checkHistory(history: History): Verdict {
     findBadTokens(grants).forEach(say("token"));
     findUnheld(runs, grants).forEach(say("no hold"));
     findEarlyGrants(runs, grants).forEach(say("early grant"));
+    const lost = lossesOf(runs, grants, of(history.fences));
+    losses += lost.length;
+    lost.flatMap((loss) => findNeedless(loss, history.faults) ?? []).forEach(say("fence"));
   }
   const judged = history.jobs.map((job) => ({ job, sentence: findNeglect(job, history) }));
   for (const { job, sentence } of judged) {
@@ -73,6 +81,7 @@ export function checkHistory(history: History): Verdict {
     mains: history.runs.length,
     completedJobs: ended("Complete"),
     failedJobs: ended("Failed"),
+    losses,
     idleness: longestIdleness(history),
   };
 }
@@ -165,21 +174,6 @@ function mayHaveFailed({ pods, fromMs, toMs }: FaultRecord, job: JobRecord): boo
   return fromMs <= (job.endedMs ?? Number.POSITIVE_INFINITY) && toMs + EFFECT_LASTS_MS >= job.createdMs;
 }
 
-/** Whether its pod, or the Job of its pod, was granted. */
-function isUnder({ by }: WorkloadRun, { holder }: Grant): boolean {
-  return holder === by || isPodOf(by, { name: holder });
-}
-
-/** The Job controller adds five characters. */
-function isPodOf(pod: string, { name }: Pick<JobRecord, "name">): boolean {
-  return pod.startsWith(`${name}-`) && pod.length === name.length + 6;
-}
-
 function nameOf({ by, token }: WorkloadRun): string {
   return token === undefined ? by : `${by} (token ${token})`;
-}
-
-/** Seconds since boot, as the journals have them. */
-function at(ms: number): string {
-  return (ms / 1_000).toFixed(2);
 }

@@ -3,7 +3,10 @@
  * the row of its table "Not covered" that it keeps to. Rows that no fault here comes near to are in workloads.ts.
  */
 
-/** Where it strikes. Of each group but the pods there is one fault at a time. */
+/**
+ * Where it strikes. Of each group but the pods there is one fault at a time: of konductor so that one replica works where one is ill, for the
+ * promise "One replica that works is enough".
+ */
 export type Group = "control plane" | "konductor" | "network" | "pod" | "node";
 
 export interface FaultKind {
@@ -25,6 +28,9 @@ const BEYOND_TTL_MS = 18_000;
 const KUBELET_AWAY_MS = 25_000;
 /** The kubelet calls a node NotReady 30 s after its runtime is gone. */
 const RUNTIME_AWAY_MS = 18_000;
+/** From longer than a replica waits for a word on a watch. */
+const UNHEARD_MS = 10_000;
+const STALLED_MS = 60_000;
 /**
  * Row "a node so short of CPU that the keeper does not run for seconds": a keeper that stands still fences late. Up to here
  * it is covered, by the allowance of 2 s that is added to each ttl.
@@ -45,6 +51,8 @@ const KINDS = [
   { name: "kill -9 of every replica", group: "konductor" },
   { name: "pause of a replica", group: "konductor", lastsMs: [1_000, LONG_MS] },
   { name: "pause of the arbiter", group: "konductor", lastsMs: [1_000, LONG_MS], weight: 2 },
+  { name: "cut of a replica from the API server", group: "konductor", lastsMs: [2_000, LONG_MS], weight: 2 },
+  { name: "stall of a replica's watch", group: "konductor", lastsMs: [UNHEARD_MS, STALLED_MS], weight: 2 },
 
   { name: "partition of a holder from konductor", group: "network", lastsMs: [2_000, LONG_MS], weight: 2 },
   { name: "partition of every holder from konductor", group: "network", lastsMs: [2_000, LONG_MS] },

@@ -1,7 +1,9 @@
 import type { Environment } from "../e2e/environment.ts";
 import type { Entry } from "../e2e/journal.ts";
+import { NO_REPLICA, SHORT_OF_CPU } from "./fences.ts";
 import type { History } from "./history.ts";
 import type { Recorder } from "./recorder.ts";
+import { timesWithoutReplica } from "./replica-times.ts";
 import { LEASE_PLANS } from "./workloads.ts";
 
 /**
@@ -13,7 +15,7 @@ export const STARVED_MS = 1_000;
 /** What both witnesses know by now: the mains' journals, and the watch. */
 export async function gatherHistory(
   { journal }: Pick<Environment, "journal">,
-  { sightings, waits, jobs }: Recorder,
+  { sightings, waits, fences, readyTimes, jobs }: Recorder,
   { faults, leftovers }: Pick<History, "faults" | "leftovers">,
 ): Promise<History> {
   const read = LEASE_PLANS.map(async ({ name: lease }) => ({
@@ -26,10 +28,15 @@ export async function gatherHistory(
   return {
     sightings: sightings(),
     waits: waits(),
+    fences: fences(),
     jobs: jobs(),
     runs: journals.flatMap(({ runs }) => runs),
     starvedMs: Math.max(0, ...silences.map(({ fromMs, toMs }) => toMs - fromMs)),
-    faults: [...faults, ...starved.map((silence) => ({ kind: "short of CPU", ...silence }))],
+    faults: [
+      ...faults,
+      ...starved.map((silence) => ({ kind: SHORT_OF_CPU, ...silence })),
+      ...timesWithoutReplica(readyTimes(), faults).map((time) => ({ kind: NO_REPLICA, ...time })),
+    ],
     leftovers,
   };
 }

@@ -1,5 +1,5 @@
 /** The holds of one klease, put together from what was seen of them at different times. */
-import type { Sighting } from "./history.ts";
+import type { JobRecord, Sighting, WorkloadRun } from "./history.ts";
 
 export type Grant = Omit<Sighting, "lease">;
 
@@ -11,4 +11,14 @@ export function grantsOf(sightings: readonly Sighting[]): Grant[] {
     grants.set(key, { ...grants.get(key), ...sighting });
   }
   return [...grants.values()].toSorted((a, b) => a.token - b.token || a.acquiredMs - b.acquiredMs);
+}
+
+/** Whether its pod, or the Job of its pod, was granted. */
+export function isUnder({ by }: WorkloadRun, { holder }: Grant): boolean {
+  return holder === by || isPodOf(by, { name: holder });
+}
+
+/** The Job controller adds five characters. */
+export function isPodOf(pod: string, { name }: Pick<JobRecord, "name">): boolean {
+  return pod.startsWith(`${name}-`) && pod.length === name.length + 6;
 }

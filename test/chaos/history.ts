@@ -11,6 +11,10 @@ export interface Sighting {
   token: number;
   holder: string;
   acquiredMs: number;
+  /** Of its klease. */
+  ttlMs: number;
+  /** By its last renewal that was seen. */
+  expiresMs?: number;
   /** There once it is over. */
   endedMs?: number;
   reason?: EndReason;
@@ -28,6 +32,20 @@ export interface Wait {
   toMs: number;
 }
 
+/** A keeper ended with the code upon which the kubelet stops its pod, in the second that began then. */
+export interface Fence {
+  lease: string;
+  pod: string;
+  atMs: number;
+}
+
+/** One container of a replica was Ready. */
+export interface ReadyTime {
+  pod: string;
+  fromMs: number;
+  toMs: number;
+}
+
 export interface JobRecord {
   name: string;
   lease: string;
@@ -38,10 +56,10 @@ export interface JobRecord {
   result?: "Complete" | "Failed";
 }
 
-/** A fault that was done, or a time in which the machine was short of CPU. */
+/** A fault that was done, or one that nobody has done (see fences.ts). */
 export interface FaultRecord {
   kind: string;
-  /** The pods that it was aimed at; left out: everything may feel it. */
+  /** The pods, or replicas, that it was aimed at; left out: everything may feel it. */
   pods?: readonly string[];
   fromMs: number;
   toMs: number;
@@ -51,10 +69,16 @@ export interface History {
   sightings: readonly Sighting[];
   runs: readonly WorkloadRun[];
   waits: readonly Wait[];
+  fences: readonly Fence[];
   jobs: readonly JobRecord[];
   faults: readonly FaultRecord[];
   /** Who still stood as the holder of what, when no Job was left. */
   leftovers: readonly { lease: string; holder: string }[];
   /** The longest time between two signs of life of a main that lived: how short of CPU the machine was. */
   starvedMs: number;
+}
+
+/** Seconds since boot, as the journals have them. */
+export function at(ms: number): string {
+  return (ms / 1_000).toFixed(2);
 }

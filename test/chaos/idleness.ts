@@ -1,5 +1,6 @@
 import { grantsOf } from "./grants.ts";
 import type { History } from "./history.ts";
+import { union, without } from "./spans.ts";
 
 /** A time in which nobody held a klease although somebody waited for it. */
 export interface Idleness {
@@ -10,11 +11,6 @@ export interface Idleness {
   during: readonly string[];
   /** Whose grant ended it, or who waited longest if none did. */
   waiter: string;
-}
-
-interface Span {
-  fromMs: number;
-  toMs: number;
 }
 
 /**
@@ -42,28 +38,4 @@ export function longestIdleness({ waits, sightings, runs, faults }: History): Id
     });
   });
   return all.toSorted((a, b) => b.ms - a.ms)[0];
-}
-
-function union(spans: readonly Span[]): Span[] {
-  const joined: Span[] = [];
-  for (const { fromMs, toMs } of spans.toSorted((a, b) => a.fromMs - b.fromMs)) {
-    const last = joined.at(-1);
-    if (last && fromMs <= last.toMs) last.toMs = Math.max(last.toMs, toMs);
-    else joined.push({ fromMs, toMs });
-  }
-  return joined;
-}
-
-/** What of `spans` lies outside of `others`, both being unions. */
-function without(spans: readonly Span[], others: readonly Span[]): Span[] {
-  return spans.flatMap(({ fromMs, toMs }) => {
-    const left: Span[] = [];
-    let startMs = fromMs;
-    for (const other of others.filter((each) => each.fromMs < toMs && each.toMs > fromMs)) {
-      if (other.fromMs > startMs) left.push({ fromMs: startMs, toMs: other.fromMs });
-      startMs = Math.max(startMs, other.toMs);
-    }
-    if (startMs < toMs) left.push({ fromMs: startMs, toMs });
-    return left;
-  });
 }

@@ -1,33 +1,37 @@
 /** Keeps what the watch shows as a history, by the clock of the journals. */
-import type { Lease, LeaseRequest } from "../../src/lease/types.ts";
+import type { Hold, Lease, LeaseRequest } from "../../src/lease/types.ts";
+import { KEEPER_CONTAINER } from "../../src/shared/names.ts";
 import { bootMs, toBootMs } from "../e2e/boot-time.ts";
-import type { JobRecord, Sighting, Wait } from "./history.ts";
+import type { Fence, JobRecord, ReadyTime, Sighting, Wait } from "./history.ts";
 import type { Watch } from "./watch.ts";
 
 export interface Recorder {
   sightings(): Sighting[];
   /** Whoever waits still waits until now. */
   waits(): Wait[];
+  fences(): Fence[];
+  /** Of replicas; who is Ready still is until now. */
+  readyTimes(): ReadyTime[];
   /** Notes that a Job was asked for; the watch tells what becomes of it. */
   expectJob(job: Pick<JobRecord, "name" | "lease" | "completions">): void;
   hasEnded(job: string): boolean;
   jobs(): JobRecord[];
 }
 
-interface OpenWait extends Omit<Wait, "toMs"> {
-  toMs?: number;
-}
+type Open<T extends { toMs: number }> = Omit<T, "toMs"> & { toMs?: number };
 
 /** Subscribes to `watch`, which must not have started. */
 export function createRecorder({
   leases,
   requests,
   jobs,
-}: Pick<Watch, "leases" | "requests" | "jobs">): Recorder {
+  pods,
+  replicas,
+}: Pick<Watch, "leases" | "requests" | "jobs" | "pods" | "replicas">): Recorder {
   const offsetMs = bootOffsetMs();
   const toBoot = (wallMs: number) => wallMs + offsetMs;
   const sightings = new Map<string, Sighting>();
-  const waits = new Map<string, OpenWait>();
+  const waits = new Map<string, Open<Wait>>();
   const expected = new Map<string, JobRecord>();
 
   function see(sighting: Sighting): void {
@@ -35,11 +39,12 @@ export function createRecorder({
     sightings.set([lease, token, holder, acquiredMs, endedMs].join(" "), sighting);
   }
 
-  leases.subscribe(({ object: { name: lease, status } }: { object: Lease }) => {
+  leases.subscribe(({ object: { name: lease, spec, status } }: { object: Lease }) => {
     const { hold, history } = status;
-    if (hold) see({ lease, token: hold.token, holder: hold.holder, acquiredMs: toBoot(hold.acquiredMs) });
-    for (const { token, holder, acquiredMs, endedMs, reason } of history)
-      see({ lease, token, holder, acquiredMs: toBoot(acquiredMs), endedMs: toBoot(endedMs), reason });
+    const show = ({ token, holder, acquiredMs }: Pick<Hold, "token" | "holder" | "acquiredMs">) =>
+      ({ lease, ttlMs: spec.ttlMs, token, holder, acquiredMs: toBoot(acquiredMs) }) satisfies Sighting;
+    if (hold) see({ ...show(hold), expiresMs: toBoot(hold.expiresMs) });
+    for (const past of history) see({ ...show(past), endedMs: toBoot(past.endedMs), reason: past.reason });
   });
 
   requests.subscribe(({ type, object }: { type: string; object: LeaseRequest }) => {
@@ -53,6 +58,23 @@ export function createRecorder({
     waits.set(uid, wait);
   });
 
+  const fences = new Map<string, Fence>();
+  pods.subscribe(({ object: { name: pod, lease, containers } }) => {
+    const keeper = containers.find(({ name }) => name === KEEPER_CONTAINER);
+    if (lease === undefined || keeper?.fencedMs === undefined) return;
+    fences.set(`${pod} ${keeper.fencedMs}`, { lease, pod, atMs: toBoot(keeper.fencedMs) });
+  });
+
+  const readyTimes: (Open<ReadyTime> & { container: string })[] = [];
+  replicas.subscribe(({ type, object: { name: pod, containers, isEnding } }) => {
+    const ready = containers.filter(({ isReady }) => isReady && !isEnding && type !== "deleted");
+    const open = readyTimes.filter((time) => time.pod === pod && time.toMs === undefined);
+    for (const time of open) if (ready.every(({ id }) => id !== time.container)) time.toMs = bootMs();
+    for (const { id } of ready)
+      if (open.every(({ container }) => container !== id))
+        readyTimes.push({ pod, container: id, fromMs: bootMs() });
+  });
+
   /** By name: the watch may know of a Job before whoever created it has its answer. */
   const outcomes = new Map<string, Pick<JobRecord, "endedMs" | "result">>();
   jobs.subscribe(({ object: { name, result } }) => {
@@ -60,7 +82,7 @@ export function createRecorder({
   });
 
   /** A grant is known to the millisecond; that the request says so comes later. */
-  function endOf({ lease, holder, fromMs, toMs = bootMs() }: OpenWait): number {
+  function endOf({ lease, holder, fromMs, toMs = bootMs() }: Open<Wait>): number {
     const grants = [...sightings.values()].filter(
       (each) => each.lease === lease && each.holder === holder && each.acquiredMs >= fromMs,
     );
@@ -70,6 +92,8 @@ export function createRecorder({
   return {
     sightings: () => [...sightings.values()],
     waits: () => [...waits.values()].map((wait) => ({ ...wait, toMs: endOf(wait) })),
+    fences: () => [...fences.values()],
+    readyTimes: () => readyTimes.map((time) => ({ toMs: bootMs(), ...time })),
     expectJob: (job) => expected.set(job.name, { ...job, createdMs: bootMs() }),
     hasEnded: (job) => outcomes.has(job),
     jobs: () => [...expected.values()].map((job) => ({ ...job, ...outcomes.get(job.name) })),

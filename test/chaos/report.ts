@@ -12,7 +12,7 @@ const STARVED =
 
 /** What a run ends with. */
 export function formatReport({ seed, seconds }: Plan, { history, verdict, storm }: Outcome): string {
-  const { violations, holds, mains, completedJobs, failedJobs, idleness } = verdict;
+  const { violations, holds, mains, completedJobs, failedJobs, losses, idleness } = verdict;
   const ends = countBy(holds.flatMap(({ reason }) => reason ?? [])).map(
     ([reason, count]) => `${count} ${reason}`,
   );
@@ -23,6 +23,7 @@ export function formatReport({ seed, seconds }: Plan, { history, verdict, storm 
     ["holds checked", holds.length > 0 ? `${holds.length} (${ends.join(", ")})` : "0"],
     ["runs of a main", String(mains)],
     ["Jobs", `${completedJobs} completed, ${failedJobs} failed by a fault`],
+    ["holders that were stopped", `${losses}, since they could not renew`],
     ["violations", String(violations.length)],
     ["longest without a holder", idleness ? formatIdleness(idleness) : "none"],
     ["longest silence of a live main", inSeconds(history.starvedMs)],

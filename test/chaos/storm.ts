@@ -5,7 +5,7 @@ import type { Calm } from "./calm.ts";
 import type { FaultName } from "./faults.ts";
 import type { FaultRecord } from "./history.ts";
 import { inSeconds, type PlannedFault, type Round } from "./plan.ts";
-import type { Strike } from "./strikes.ts";
+import type { Strike } from "./strike.ts";
 
 export interface StormOptions {
   rounds: readonly Round[];

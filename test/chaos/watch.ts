@@ -6,9 +6,9 @@ import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/k
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
 import type { Lease, LeaseRequest } from "../../src/lease/types.ts";
 import { systemClock } from "../../src/shared/clock.ts";
-import { list, record, text } from "../../src/shared/json.ts";
+import { list, record, text, timeMs } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
-import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { ELECTION_LEASE, EXIT, LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import type { Environment } from "../e2e/environment.ts";
 
 export interface WatchedContainer {
@@ -17,11 +17,15 @@ export interface WatchedContainer {
   id: string;
   state: "waiting" | "running" | "terminated";
   isReady: boolean;
+  /** When its last run ended, where that was to fence, in whole seconds. */
+  fencedMs: number | undefined;
 }
 
 export interface WatchedPod extends StoredObject {
   ip: string;
   phase: string;
+  /** Of its label. */
+  lease: string | undefined;
   isEnding: boolean;
   containers: readonly WatchedContainer[];
 }
@@ -95,13 +99,16 @@ function parseWatchedPod(object: unknown): WatchedPod {
     ...parseMetadata(pod),
     ip: text(status["podIP"]) ?? "",
     phase: text(status["phase"]) ?? "Pending",
-    containers: containers.map(({ name, containerID, state, ready }) => {
+    lease: text(record(record(pod["metadata"])["labels"])[LEASE_LABEL]),
+    containers: containers.map(({ name, containerID, state, lastState, ready }) => {
       const { running, terminated } = record(state);
+      const { exitCode, finishedAt } = record(terminated ?? record(lastState)["terminated"]);
       return {
         name: text(name) ?? "",
         id: (text(containerID) ?? "").replace("containerd://", ""),
         state: running ? "running" : terminated ? "terminated" : "waiting",
         isReady: ready === true,
+        fencedMs: exitCode === EXIT.fenced ? timeMs(finishedAt) : undefined,
       };
     }),
   };

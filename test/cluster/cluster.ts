@@ -3,7 +3,7 @@ import { userInfo } from "node:os";
 import { resolve } from "node:path";
 import { CONTROL_PLANE_BINARIES, NODE_BINARIES } from "./binaries/catalog.ts";
 import { binarySources, findBinaries } from "./binaries/find.ts";
-import { startControlPlane } from "./control-plane.ts";
+import { CONTROL_PLANE_PORTS, startControlPlane } from "./control-plane.ts";
 import type { ControlPlane, ControlPlaneProcessName } from "./control-plane-api.ts";
 import { NODE_PACKAGES, requirePackages } from "./debian-packages.ts";
 import { startKubeletNode } from "./kubelet-node.ts";
@@ -17,6 +17,8 @@ import { claimSlot, cleanUpLeftovers, removeRecord, slotPorts } from "./state/sl
 export type { ControlPlane, ControlPlaneProcessName } from "./control-plane-api.ts";
 export {
   API_SERVER_CLUSTER_IP,
+  type Cut,
+  type Heal,
   type KubeletNode,
   type NodeProcessName,
   type Partition,
@@ -32,6 +34,8 @@ export interface Cluster {
   /** A kubectl of the cluster's version. */
   readonly kubectlPath: string;
   readonly controlPlane: ControlPlane;
+  /** On loopback, for what belongs to the cluster: the kernel gives none of them to outgoing connections. */
+  readonly freePorts: readonly number[];
   /** There with `node: "kubelet"`. */
   readonly node?: KubeletNode;
   /** Ends every process, container, mount and network namespace of the cluster and removes `dir`. May be called twice. */
@@ -87,11 +91,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     await mkdir(record.dir, { recursive: true });
     const network = withNode ? await createNetwork(record) : undefined;
     const path = env["PATH"] ?? "";
+    const ports = slotPorts(record.slot);
     const controlPlane = await startControlPlane({
       binaries,
       dir: record.dir,
       address: network?.addresses.node ?? "127.0.0.1",
-      ports: slotPorts(record.slot),
+      ports,
       enter: network?.enter ?? [],
       path,
       flags: options.flags ?? {},
@@ -118,6 +123,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       auditLogPath,
       kubectlPath: binaries.kubectl,
       controlPlane,
+      freePorts: ports.slice(CONTROL_PLANE_PORTS),
       ...(node && { node }),
       stop,
     };

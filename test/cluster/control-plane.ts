@@ -15,13 +15,15 @@ import { newPki, type Pki } from "./pki.ts";
 import { managedProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
+export const CONTROL_PLANE_PORTS = 5;
+
 export interface ControlPlaneOptions {
   readonly binaries: Binaries<ControlPlaneBinary>;
   /** An existing, empty folder. */
   readonly dir: string;
   /** Everything listens here; the host must reach it. */
   readonly address: string;
-  /** Five of them are used. */
+  /** The first {@link CONTROL_PLANE_PORTS} of them are used. */
   readonly ports: readonly number[];
   /** Put before each command line, e.g. to enter a network namespace. */
   readonly enter: readonly string[];

@@ -1,3 +1,5 @@
+import type { ApiConnection } from "./network/connections.ts";
+
 /** The processes that make up a node. */
 export type NodeProcessName = "containerd" | "kubelet" | "kube-proxy";
 
@@ -28,15 +30,19 @@ export interface KubeletNode {
   /** Starts the kubelet again and returns when its healthz answers. */
   startKubelet(): Promise<void>;
   /**
-   * Drops every packet, also of open connections, between a pod and a peer until `heal()`. Cuts add up.
+   * Drops every packet, also of open connections, between each pod and its peer, all from the same moment until the cut is taken back by
+   * what this resolves with. Cuts add up.
    * Traffic between a hostNetwork pod and the node itself cannot be cut.
    */
-  partition(cut: Partition): Promise<void>;
-  /** Drops every packet between the kubelet and the API server until `heal()`; pods and containers go on. */
-  cutKubelet(): Promise<void>;
-  /** Takes back every cut. */
-  heal(): Promise<void>;
+  partition(...cuts: readonly Cut[]): Promise<Heal>;
+  apiConnections(podIp: string): Promise<ApiConnection[]>;
 }
+
+/** Takes back one cut; again does nothing. */
+export type Heal = () => Promise<void>;
+
+/** `kubelet`: off from the API server; pods and containers go on. */
+export type Cut = Partition | PodPort | "kubelet";
 
 /** What is cut off from what. */
 export interface Partition {
@@ -44,6 +50,12 @@ export interface Partition {
   readonly podIp?: string;
   /** The peer: a Service's ClusterIP, a pod's IP or the node's address. Left out: everything. */
   readonly peerIp?: string;
+}
+
+/** A TCP port of a pod, and so the one connection that the pod has by it. */
+export interface PodPort {
+  readonly podIp: string;
+  readonly podPort: number;
 }
 
 /** The ClusterIP of the Service `kubernetes`, at which pods reach the API server: a `peerIp` for `partition`. */

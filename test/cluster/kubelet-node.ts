@@ -4,12 +4,14 @@ import { stringify } from "yaml";
 import type { NodeBinary } from "./binaries/catalog.ts";
 import type { Binaries } from "./binaries/find.ts";
 import { run } from "./command.ts";
+import { favourContainers } from "./container-share.ts";
 import type { StartedControlPlane } from "./control-plane.ts";
 import { writeTestImages } from "./image/test-images.ts";
 import type { KubeletNode, NodeProcessName } from "./kubelet-node-api.ts";
 import { KUBELET_API_SERVER_ADDRESS } from "./network/addresses.ts";
+import { listConnections, parseConnections } from "./network/connections.ts";
 import type { NodeNetwork } from "./network/namespace.ts";
-import { cut, cutKubelet, healAll } from "./network/partition.ts";
+import { createPartitions } from "./network/partition.ts";
 import { cniConfig, containerdConfig, kubeletConfig, nodePaths } from "./node-config.ts";
 import { managedProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
@@ -32,6 +34,7 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
   const { binaries, controlPlane, network, path } = options;
   const address = network.addresses.node;
   const paths = nodePaths(controlPlane.dir);
+  const partitions = createPartitions(network);
   const files = await writeConfiguration(options);
   const define = (name: NodeProcessName, args: string[], ready: () => Promise<boolean>) =>
     managedProcess({
@@ -80,6 +83,13 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
     ),
   };
 
+  const exec = (command: string, ...args: string[]) => {
+    const [program = "", ...enter] = network.enter;
+    return run(program, [...enter, command, ...args]);
+  };
+  const apiServerPort = Number(new URL(controlPlane.apiServerUrl).port);
+
+  await favourContainers();
   const [images] = await Promise.all([
     writeTestImages(join(paths.dir, "images"), options.cacheDir),
     processes.containerd.start(),
@@ -99,10 +109,7 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
     name: NODE_NAME,
     address,
     importImage,
-    exec(command, ...args) {
-      const [program = "", ...enter] = network.enter;
-      return run(program, [...enter, command, ...args]);
-    },
+    exec,
     async signalContainer(id, signal) {
       await ctr("tasks", "kill", `--signal=${signal}`, id);
     },
@@ -117,9 +124,9 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
     resume: (name) => processes[name].resume(),
     stopKubelet: () => processes.kubelet.kill(),
     startKubelet: () => processes.kubelet.start(),
-    partition: (partition) => cut(network, partition),
-    cutKubelet: () => cutKubelet(network),
-    heal: () => healAll(network),
+    partition: partitions.cut,
+    apiConnections: async (podIp) =>
+      parseConnections(await exec("ss", ...listConnections(podIp, apiServerPort))),
   };
 }
 

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { describeError } from "../../src/shared/errors.ts";
 
 export interface Condition {
   /** Completes the sentence "waited 30 s for …". */
   readonly what: string;
   readonly withinMs: number;
+  /** By default soon at first, and less often the longer it takes: many conditions are waited for side by side. */
   readonly everyMs?: number;
   /** A rejection counts as "not yet" and becomes the cause of the timeout. */
   holds(): Promise<boolean>;
@@ -13,7 +15,8 @@ export interface Condition {
 
 /** Returns when the condition holds. Throws when its time is over or `abort` throws. */
 export async function waitFor(condition: Condition): Promise<void> {
-  const deadlineMs = performance.now() + condition.withinMs;
+  const beganMs = performance.now();
+  const deadlineMs = beganMs + condition.withinMs;
   let cause: unknown;
   while (performance.now() < deadlineMs) {
     try {
@@ -23,7 +26,12 @@ export async function waitFor(condition: Condition): Promise<void> {
       cause = error;
     }
     await condition.abort?.();
-    await sleep(condition.everyMs ?? 100);
+    await sleep(condition.everyMs ?? pauseMs(performance.now() - beganMs));
   }
-  throw new Error(`waited ${condition.withinMs / 1000} s for ${condition.what}`, { cause });
+  const why = cause === undefined ? "" : `: ${describeError(cause)}`;
+  throw new Error(`waited ${condition.withinMs / 1000} s for ${condition.what}${why}`, { cause });
+}
+
+function pauseMs(waitedMs: number): number {
+  return Math.min(Math.max(waitedMs / 10, 50), 500);
 }

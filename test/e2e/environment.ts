@@ -4,6 +4,7 @@ import type { Kubectl } from "../integration/kubectl.ts";
 import type { Figure } from "./figures.ts";
 import type { Journal } from "./journal.ts";
 import type { Row } from "./rows.ts";
+import type { Lock, Part } from "./schedule.ts";
 
 export type NodeKind = "kubelet" | "process";
 
@@ -54,10 +55,28 @@ export interface Scenario {
   row?: Row;
   /** Why the process node cannot show it. */
   needsKubelet?: string;
-  /** Nothing runs beside it: it changes what others rely on (kills the arbiter, stops the API server), or measures a time. */
-  alone?: boolean;
+  /** Where it runs once; by default where {@link homeOf} says. */
+  home?: NodeKind;
+  /** What it takes away from others, or must have for itself. */
+  locks?: readonly Lock[];
+  /** Judges all that happened before: it runs last, and alone. */
+  looksBack?: boolean;
+  /** What it relies on, if not on everything. */
+  uses?: readonly Part[];
   /** Asserts a bound in milliseconds, which a busy machine may miss: it has three tries. */
   isMeasured?: boolean;
   timeoutMs?: number;
   run(environment: Environment): Promise<void>;
+}
+
+/**
+ * On which node a scenario runs in `make test`, where there is a kubelet: what the life table promises is shown by a real one. `make
+ * test-all` runs it wherever it can run.
+ */
+export function homeOf({
+  home,
+  needsKubelet,
+  row,
+}: Pick<Scenario, "home" | "needsKubelet" | "row">): NodeKind {
+  return home ?? (needsKubelet || row ? "kubelet" : "process");
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { PODS } from "../../src/kube/resources.ts";
 import { list, record, text } from "../../src/shared/json.ts";
 import { LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
-import { startCluster, streamLog } from "../cluster/cluster.ts";
+import { type ClusterOptions, startCluster, streamLog } from "../cluster/cluster.ts";
 import { run } from "../cluster/command.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { kubectlOf } from "../integration/kubectl.ts";
@@ -27,17 +27,29 @@ export interface KubeletEnvironmentOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Where progress goes. */
   stream: { isTTY?: boolean; write(text: string): unknown };
+  /** Further flags of the control plane. */
+  flags?: ClusterOptions["flags"];
+  /** konductor's image as an archive; by default it is built. */
+  imagePath?: string;
+}
+
+/** Builds konductor's image and resolves with the path of its archive. */
+export async function buildImage(stream: KubeletEnvironmentOptions["stream"]): Promise<string> {
+  streamLog(stream).line("building the image");
+  await run(process.execPath, [join(root, "tools/image/main.ts")]);
+  return join(root, "dist/image.tar");
 }
 
 /** A real node, and konductor installed as users do it: the image imported, `kubectl apply -k deploy`. */
 export async function startKubeletEnvironment({
   env,
   stream,
+  flags = {},
+  imagePath,
 }: KubeletEnvironmentOptions): Promise<Environment> {
   const log = streamLog(stream);
-  log.line("building the image");
-  await run(process.execPath, [join(root, "tools/image/main.ts")]);
-  const cluster = await startCluster({ node: "kubelet", name: "kubelet cluster", env, log });
+  const image = imagePath ?? (await buildImage(stream));
+  const cluster = await startCluster({ node: "kubelet", name: "kubelet cluster", env, log, flags });
   const { node } = cluster;
   if (!node) throw new Error("the cluster came without a node");
   const client = adminClient(cluster);
@@ -93,7 +105,7 @@ export async function startKubeletEnvironment({
 
   try {
     await mkdir(journalDir, { recursive: true, mode: 0o777 });
-    await node.importImage(join(root, "dist/image.tar"));
+    await node.importImage(image);
     await node.importImage(await writeKoncliImage(cluster.dir, env));
     await kubectl("apply", "-k", join(root, "deploy"));
     await ready();
@@ -151,7 +163,7 @@ export async function startKubeletEnvironment({
     },
     async createNamespace() {
       const name = `scenario-${++namespaces}`;
-      await createNamespace(kubectl, name);
+      await createNamespace(client, name);
       return name;
     },
     journal: (lease) => openJournal(journalDir, lease),

@@ -1,12 +1,24 @@
+import type { KubeClient } from "../../src/kube/api.ts";
+import { NAMESPACES, type Resource } from "../../src/kube/resources.ts";
 import { waitFor } from "../cluster/wait.ts";
-import type { Kubectl } from "../integration/kubectl.ts";
+
+const SERVICE_ACCOUNTS: Resource = {
+  group: "",
+  version: "v1",
+  plural: "serviceaccounts",
+  kind: "ServiceAccount",
+  namespaced: true,
+};
 
 /** Creates a namespace that pods can be created in: a controller gives it the account that they run as. */
-export async function createNamespace(kubectl: Kubectl, name: string): Promise<void> {
-  await kubectl("create", "namespace", name);
+export async function createNamespace(client: KubeClient, name: string): Promise<void> {
+  await client.create(NAMESPACES, { metadata: { name } });
   await waitFor({
     what: `the default service account of namespace ${name}`,
     withinMs: 60_000,
-    holds: async () => (await kubectl("-n", name, "get", "serviceaccount", "default")) !== "",
+    async holds() {
+      await client.get(SERVICE_ACCOUNTS, { namespace: name, name: "default" });
+      return true;
+    },
   });
 }

@@ -37,7 +37,7 @@ export async function waitForLease(
     return wanted(last);
   };
   try {
-    await waitFor({ what, withinMs, everyMs: 50, holds });
+    await waitFor({ what, withinMs, holds });
   } catch (cause) {
     throw new Error(`klease ${namespace}/${name} is ${JSON.stringify(last?.status)}`, { cause });
   }
@@ -55,7 +55,6 @@ export async function waitForJobs(
   await waitFor({
     what: `every Job in ${namespace} to end`,
     withinMs,
-    everyMs: 250,
     async holds() {
       failed.length = 0;
       const jobs = (await client.list(JOBS, { namespace })).items.map(record);

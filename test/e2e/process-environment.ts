@@ -1,13 +1,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { parseAllDocuments } from "yaml";
 import { list, record, text } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
-import { packageVersion } from "../../tools/build.ts";
-import { startCluster, streamLog } from "../cluster/cluster.ts";
-import { run } from "../cluster/command.ts";
+import { buildPrograms, packageVersion } from "../../tools/build.ts";
+import { type ClusterOptions, startCluster, streamLog } from "../cluster/cluster.ts";
 import { startProcessNode } from "../cluster/process-node/process-node.ts";
 import { type Kubectl, kubectlOf } from "../integration/kubectl.ts";
 import { adminClient } from "./admin-client.ts";
@@ -30,6 +28,10 @@ export interface ProcessEnvironmentOptions {
   clockOffsetsMs?: readonly [first: number, second: number];
   /** Where replicas note their writes, and read at which one of them they are to end: see failpoint.ts. */
   failpointDir?: string;
+  /** Where konductor's programs have been built; by default they are built for this environment. */
+  programsDir?: string;
+  /** Further flags of the control plane. */
+  flags?: ClusterOptions["flags"];
 }
 
 /**
@@ -41,14 +43,23 @@ export async function startProcessEnvironment({
   stream,
   clockOffsetsMs = [0, 0],
   failpointDir,
+  programsDir,
+  flags = {},
 }: ProcessEnvironmentOptions): Promise<Environment> {
-  await run(process.execPath, [join(root, "tools/build.ts")]);
-  const cluster = await startCluster({ node: "none", name: "process cluster", env, log: streamLog(stream) });
+  const cluster = await startCluster({
+    node: "none",
+    name: "process cluster",
+    env,
+    log: streamLog(stream),
+    flags,
+  });
+  // Others may be building into `dist/` at this moment.
+  const bundleDir = programsDir ?? join(cluster.dir, "dist");
   const client = adminClient(cluster);
   const kubectl = kubectlOf(cluster);
   const journalDir = join(cluster.dir, "journal");
   const logger = createLogger({ level: "warn" });
-  const [first = 0, firstHealth = 0, second = 0, secondHealth = 0] = await freePorts(4);
+  const [first = 0, firstHealth = 0, second = 0, secondHealth = 0] = cluster.freePorts;
   const balancer = await startBalancer([first, second]);
   const url = `https://127.0.0.1:${balancer.port}`;
   const replicas: Replica[] = [];
@@ -56,7 +67,7 @@ export async function startProcessEnvironment({
   const node = await startProcessNode({
     kubeconfigPath: cluster.kubeconfigPath,
     dir: join(cluster.dir, "process-node"),
-    bundleDir: join(root, "dist"),
+    bundleDir,
     nodePath: process.execPath,
     logger,
   });
@@ -78,6 +89,7 @@ export async function startProcessEnvironment({
   const start = async () => void (await Promise.all(replicas.map((replica) => replica.start())));
 
   try {
+    if (!programsDir) await buildPrograms({ root, outDir: bundleDir });
     await mkdir(journalDir, { recursive: true });
     await install(kubectl, url);
     const kubeconfigPath = await accountKubeconfig(kubectl, cluster.dir);
@@ -89,7 +101,7 @@ export async function startProcessEnvironment({
       replicas.push(
         createReplica({
           identity: `replica-${index}`,
-          programPath: join(root, "dist/konductor.js"),
+          programPath: join(bundleDir, "konductor.js"),
           healthPort,
           clockOffsetMs: clockOffsetsMs[index - 1] ?? 0,
           failpointDir,
@@ -138,7 +150,7 @@ export async function startProcessEnvironment({
     killContainer: async (pod, container, signal) => node.killContainer(pod, container, signal),
     async createNamespace() {
       const name = `scenario-${++namespaces}`;
-      await createNamespace(kubectl, name);
+      await createNamespace(client, name);
       return name;
     },
     journal: (lease) => openJournal(journalDir, lease),
@@ -176,20 +188,4 @@ async function accountKubeconfig(kubectl: Kubectl, dir: string): Promise<string>
   const path = join(dir, "konductor.kubeconfig");
   await writeFile(path, JSON.stringify({ ...config, users }), { mode: 0o600 });
   return path;
-}
-
-/** Ports that were free a moment ago. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-      return server;
-    }),
-  );
-  return servers.map((server) => {
-    const address = server.address();
-    server.close();
-    return typeof address === "object" && address !== null ? address.port : 0;
-  });
 }

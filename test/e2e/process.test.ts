@@ -1,4 +1,32 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll } from "vitest";
+import { buildPrograms } from "../../tools/build.ts";
 import { startProcessEnvironment } from "./process-environment.ts";
 import { scenarioSuite } from "./suite.ts";
 
-scenarioSuite("process", () => startProcessEnvironment({ env: process.env, stream: process.stderr }));
+const { env, stderr: stream } = process;
+const root = join(import.meta.dirname, "../..");
+
+/** One for all of its clusters. */
+let programs: Promise<string> | undefined;
+async function build(): Promise<string> {
+  const dir = await mkdtemp(join(tmpdir(), "konductor-programs-"));
+  await buildPrograms({ root, outDir: dir });
+  return dir;
+}
+afterAll(async () => {
+  if (programs) await rm(await programs, { recursive: true });
+});
+
+scenarioSuite({
+  node: "process",
+  env,
+  width: 8,
+  apart: [["konductor"], ["control plane"]],
+  async start() {
+    programs ??= build();
+    return startProcessEnvironment({ env, stream, programsDir: await programs });
+  },
+});

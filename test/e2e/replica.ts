@@ -72,7 +72,8 @@ export function createReplica({
         `--identity=${identity}`,
         ...flags,
       ];
-      const started = spawn(process.execPath, args, {
+      // It ends with whoever started it, however that ends.
+      const started = spawn("setpriv", ["--pdeathsig", "KILL", process.execPath, ...args], {
         stdio: ["ignore", "pipe", "pipe"],
         env: { CLOCK_OFFSET_MS: String(clockOffsetMs), FAILPOINT_DIR: failpointDir },
       });

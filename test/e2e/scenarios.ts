@@ -2,6 +2,7 @@ import type { Scenario } from "./environment.ts";
 import { arbiters } from "./scenarios/arbiters.ts";
 import { ending } from "./scenarios/ending.ts";
 import { fencing } from "./scenarios/fencing.ts";
+import { forceDeleted } from "./scenarios/force-deleted.ts";
 import { foreignHands } from "./scenarios/foreign-hands.ts";
 import { jobFeatures } from "./scenarios/job-features.ts";
 import { keeperTroubles } from "./scenarios/keeper-troubles.ts";
@@ -33,6 +34,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...ending,
   ...mainEnds,
   ...kubernetesEnds,
+  ...forceDeleted,
   ...fencing,
   ...partitions,
   ...keeperTroubles,

@@ -1,8 +1,8 @@
 /** One klease in a namespace of its own, with its journal: where most scenarios play. */
-import { PODS } from "../../src/kube/resources.ts";
+import { LEASES, PODS } from "../../src/kube/resources.ts";
 import { type PodView, parsePod } from "../../src/lease/pod.ts";
 import type { Hold, Lease } from "../../src/lease/types.ts";
-import { API_VERSION } from "../../src/shared/names.ts";
+import { hasCode } from "../../src/shared/errors.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Environment, PodName } from "./environment.ts";
 import type { Journal, Run } from "./journal.ts";
@@ -12,7 +12,7 @@ import { pod, type Workload } from "./workload.ts";
 export interface Stage {
   readonly namespace: string;
   readonly journal: Journal;
-  /** Creates a pod that wants the klease. */
+  /** Creates a pod that wants the klease, unless it is there. */
   apply(name: string, details?: Partial<Workload>): Promise<PodName>;
   /** Resolves with the klease when it is as `wanted`. */
   lease(what: string, wanted: (lease: Lease) => boolean, withinMs?: number): Promise<Lease>;
@@ -22,6 +22,8 @@ export interface Stage {
   waits(name: string): Promise<void>;
   /** Resolves with the runs of that pod's main when it has begun so many. */
   runs(name: string, count: number, withinMs?: number): Promise<Run[]>;
+  /** Tells main of that pod to end, by SIGTERM: not before it runs, when nobody would hear it. */
+  endMain(name: string): Promise<void>;
   /** Resolves with the pod when it is as `wanted`. */
   pod(name: string, what: string, wanted: (pod: PodView) => boolean, withinMs?: number): Promise<PodView>;
   /** Resolves with the klease when nobody holds it and no request is left. */
@@ -34,23 +36,24 @@ export async function setStage(
   name: string,
   spec: Readonly<Record<string, unknown>>,
 ): Promise<Stage> {
-  const { client, kubectl } = environment;
+  const { client } = environment;
   const namespace = await environment.createNamespace();
   const journal = environment.journal(`${namespace}-${name}`);
-  const metadata = { namespace, name };
-  await kubectl.withObject({ apiVersion: API_VERSION, kind: "Lease", metadata, spec }, "apply");
+  await client.create(LEASES, { metadata: { namespace, name }, spec });
 
   const lease: Stage["lease"] = (what, wanted, withinMs = 60_000) =>
     waitForLease(environment, { namespace, name, what, withinMs }, wanted);
   const requests = () => readRequests(environment, namespace);
 
-  return {
+  const stage: Stage = {
     namespace,
     journal,
     lease,
     async apply(podName, details) {
       const workload = { namespace, name: podName, lease: name, journal, ...details };
-      await kubectl.withObject(pod(workload), "apply");
+      await client.create(PODS, pod(workload)).catch((error: unknown) => {
+        if (!hasCode(error, "AlreadyExists")) throw error;
+      });
       return { namespace, name: podName };
     },
     async holds(podName, withinMs) {
@@ -80,6 +83,10 @@ export async function setStage(
       });
       return runs;
     },
+    async endMain(podName) {
+      await stage.runs(podName, 1);
+      await environment.killContainer({ namespace, name: podName }, "main", "SIGTERM");
+    },
     async pod(podName, what, wanted, withinMs = 60_000) {
       let found: PodView | undefined;
       await waitFor({
@@ -102,4 +109,5 @@ export async function setStage(
       return lease("the klease to be free", ({ status }) => !status.hold, withinMs);
     },
   };
+  return stage;
 }

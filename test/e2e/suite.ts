@@ -1,41 +1,118 @@
-import { afterAll, beforeAll, describe, test } from "vitest";
-import type { Environment, Scenario } from "./environment.ts";
+import { afterAll, describe, test } from "vitest";
+import { NAMESPACES } from "../../src/kube/resources.ts";
+import { canRunKubelet, isBrief } from "../extent.ts";
+import { type Environment, homeOf, type NodeKind, type Scenario } from "./environment.ts";
+import { lockedTo } from "./locked.ts";
 import { SCENARIOS } from "./scenarios.ts";
+import { createSchedule, type Lock, PARTS, type Part, type Schedule } from "./schedule.ts";
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 
-/** Runs every scenario on one node: those that disturb nobody side by side first, then the others one after the other. */
-export function scenarioSuite(node: Environment["node"], start: () => Promise<Environment>): void {
-  describe(`on the ${node} node`, () => {
-    let environment: Environment;
-    beforeAll(async () => {
-      environment = await start();
-    });
-    afterAll(async () => {
-      await environment?.stop();
-    });
+export interface SuiteOptions {
+  node: NodeKind;
+  /** Says how much is asked for. */
+  env: Readonly<Record<string, string | undefined>>;
+  /** So many scenarios run at a time on one cluster. */
+  width: number;
+  /** For each of these sets a cluster more, on which the scenarios play that lock one of its parts: nobody else has to wait for them. */
+  apart: readonly (readonly Part[])[];
+  start(): Promise<Environment>;
+}
 
-    const together = SCENARIOS.filter(({ alone }) => !alone);
-    const alone = SCENARIOS.filter((scenario) => scenario.alone);
-    describe.concurrent("side by side", () => {
-      for (const scenario of together) define(scenario, node, () => environment);
+/** A cluster on which scenarios play; it is started for the first of them. */
+interface Ground {
+  name: string;
+  environment(): Promise<Environment>;
+  stop(): Promise<void>;
+}
+
+/** Runs the scenarios of one node, side by side where they do not collide. Each has its time from when it starts. */
+export function scenarioSuite({ node, env, width, apart, start }: SuiteOptions): void {
+  const isHomeOnly = isBrief(env) && canRunKubelet();
+  const chosen = SCENARIOS.filter((scenario) => !isHomeOnly || homeOf(scenario) === node);
+  const rank = ({ looksBack, locks = [] }: Scenario) => (looksBack ? 2 : locks.includes("machine") ? 1 : 0);
+  const calm = openGround("calm", start);
+  const others = apart.map((parts) => ({ parts, ground: openGround(parts.join(", "), start) }));
+  const grounds = [calm, ...others.map(({ ground }) => ground)];
+  const groundsOf = ({ looksBack, locks = [] }: Scenario): readonly Ground[] =>
+    looksBack
+      ? grounds
+      : [others.find(({ parts }) => parts.some((part) => locks.includes(part)))?.ground ?? calm];
+  describe.concurrent(`on the ${node} node`, () => {
+    const schedule = createSchedule({ width });
+    afterAll(async () => {
+      await Promise.all(grounds.map((ground) => ground.stop()));
     });
-    describe("alone", () => {
-      for (const scenario of alone) define(scenario, node, () => environment);
-    });
+    for (const scenario of chosen.toSorted((a, b) => rank(a) - rank(b)))
+      for (const ground of groundsOf(scenario)) define(scenario, { node, schedule, ground });
   });
 }
 
-function define(scenario: Scenario, node: Environment["node"], environment: () => Environment): void {
-  const { name, needsKubelet, isMeasured, timeoutMs = DEFAULT_TIMEOUT_MS, run } = scenario;
-  test(name, { timeout: timeoutMs, retry: isMeasured ? 2 : 0 }, async (context) => {
+function openGround(name: string, start: () => Promise<Environment>): Ground {
+  let started: Promise<Environment> | undefined;
+  return {
+    name,
+    environment() {
+      started ??= start();
+      return started;
+    },
+    async stop() {
+      const environment = await started?.catch(() => undefined);
+      await environment?.stop();
+    },
+  };
+}
+
+interface Place {
+  node: NodeKind;
+  schedule: Schedule;
+  ground: Ground;
+}
+
+function define(scenario: Scenario, { node, schedule, ground }: Place): void {
+  const { name, needsKubelet, isMeasured, looksBack, uses = PARTS } = scenario;
+  const locks: readonly Lock[] = looksBack ? ["machine"] : (scenario.locks ?? []);
+  const title = looksBack ? `${name} (${ground.name})` : name;
+  test(title, { timeout: 0, retry: isMeasured ? 2 : 0 }, async (context) => {
     if (needsKubelet && node === "process") return context.skip(`needs a kubelet: ${needsKubelet}`);
-    context.onTestFailed(async () => {
-      process.stderr.write(
-        `--- konductor, after "${name}" failed\n${await environment().konductor.logs().catch(String)}\n`,
-      );
+    context.onTestFailed(async ({ task }) => {
+      const why = task.result?.errors?.map(({ message }) => message).join("; ");
+      const { konductor } = await ground.environment();
+      const logs = await konductor.logs().catch(String);
+      process.stderr.write(`--- konductor, after "${name}" failed: ${why}\n${logs}\n`);
     });
-    const shared = environment();
-    await run({ ...shared, report: (figure) => shared.report({ ...figure, scenario: name }) });
+    const shared = await ground.environment();
+    await schedule.run({ ground: ground.name, locks, uses }, () => runInTime(scenario, shared));
   });
+}
+
+async function runInTime(
+  { name, locks = [], timeoutMs = DEFAULT_TIMEOUT_MS, run }: Scenario,
+  environment: Environment,
+): Promise<void> {
+  const beganMs = performance.now();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`took longer than ${timeoutMs / 1_000} s`)), timeoutMs);
+  });
+  const namespaces: string[] = [];
+  try {
+    const own: Environment = {
+      ...lockedTo(environment, locks),
+      report: (figure) => environment.report({ ...figure, scenario: name }),
+      async createNamespace() {
+        const namespace = await environment.createNamespace();
+        namespaces.push(namespace);
+        return namespace;
+      },
+    };
+    await Promise.race([run(own), late]);
+  } finally {
+    clearTimeout(timer);
+    // A kubelet goes on looking at pods that are over, and whatever a failed scenario has left runs on.
+    for (const namespace of namespaces)
+      await environment.client.delete(NAMESPACES, { name: namespace }).catch(() => undefined);
+    const seconds = Math.round((performance.now() - beganMs) / 1_000);
+    process.stderr.write(`${environment.node} node: ${seconds} s: ${name}\n`);
+  }
 }

@@ -13,6 +13,8 @@ export interface Workload {
   journal: Journal;
   /** How long main works; undefined: until it is told to stop. */
   runsForSeconds?: number;
+  /** The path of a file: main works until it is there. */
+  runsUntil?: string;
   exitCode?: number;
   /** The first run of each pod ends with 1 instead. */
   failsAtFirst?: boolean;
@@ -30,7 +32,8 @@ export interface Workload {
 
 /** A shell program that leaves a sign of life each 100 ms and does with TERM as it is told. */
 export function mainScript(workload: Workload): string {
-  const { journal, runsForSeconds, exitCode = 0, failsAtFirst = false, readToken, onTerm = "end" } = workload;
+  const { journal, runsForSeconds, runsUntil, exitCode = 0, failsAtFirst = false } = workload;
+  const { readToken, onTerm = "end" } = workload;
   const hasRun = `${journal.path}.$HOSTNAME.ran`;
   const onTermScript =
     onTerm === "end"
@@ -38,13 +41,16 @@ export function mainScript(workload: Workload): string {
       : onTerm === "ignore"
         ? "j term"
         : `j term; i=0; while [ $i -lt ${onTerm.afterSeconds * 10} ]; do j beat; sleep 0.1; i=$((i+1)); done; j end; exit 143`;
-  const turns = runsForSeconds === undefined ? "true" : `[ $n -lt ${Math.round(runsForSeconds * 10)} ]`;
+  const turns = [
+    ...(runsForSeconds === undefined ? [] : [`[ $n -lt ${Math.round(runsForSeconds * 10)} ]`]),
+    ...(runsUntil === undefined ? [] : [`[ ! -e ${runsUntil} ]`]),
+  ];
   return [
     journalFunction(journal.path),
     ...(readToken ? [readToken] : []),
     `trap '${onTermScript}' TERM`,
     "j start",
-    `n=0; while ${turns}; do j beat; sleep 0.1 & wait $!; n=$((n+1)); done`,
+    `n=0; while ${turns.join(" && ") || "true"}; do j beat; sleep 0.1 & wait $!; n=$((n+1)); done`,
     "j end",
     ...(failsAtFirst ? [`[ -e ${hasRun} ] || { : > ${hasRun}; exit 1; }`] : []),
     `exit ${exitCode}`,

@@ -2,7 +2,9 @@
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { textMap } from "../../src/shared/json.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../../src/shared/names.ts";
+import { waitFor } from "../cluster/wait.ts";
 import { IN_NAMESPACE, objectOf, type Stage, startStage } from "./admission-clients.ts";
+import { WEBHOOKS_NAME } from "./admission-server.ts";
 
 const FREE = { phase: "Available", holder: "" };
 const NOW = { annotations: { [FORCE_RELEASE_ANNOTATION]: '{"now":true}' } };
@@ -78,7 +80,8 @@ test("has nobody's word but konductor's that it is released by force", async () 
   await stage.patch("klease/taken", { status: FREE }, "--as=ada");
   await expect(annotate(forged)).rejects.toThrow(refusal);
   await expect(annotate(`${FORCE_RELEASE_ANNOTATION}-`)).rejects.toThrow(refusal);
-  await expect(stage.send(objectOf("Lease", "new", { ttl: "1m" }, NOW), "create")).rejects.toThrow(refusal);
+  await stage.send(objectOf("Lease", "new", { ttl: "1m" }, NOW), "create");
+  expect(await annotationOf("new")).toBeUndefined();
   // Once the hold is over it is nothing but a trace.
   await endHold("taken");
   await annotate(`${FORCE_RELEASE_ANNOTATION}-`);
@@ -95,6 +98,19 @@ test.each([
   await expect(stage.patch(`klease/${name}`, { metadata, status: FREE }, "--as=ada")).rejects.toThrow(
     refusal,
   );
+});
+
+test("has nobody's word however its version is spelt", async () => {
+  await createHeld("spelt");
+  const { metadata } = await stage.read("klease/spelt");
+  const change = {
+    resourceVersion: `00${metadata["resourceVersion"]}`,
+    annotations: { [FORCE_RELEASE_ANNOTATION]: '{"token":8,"by":"bob","now":true}' },
+  };
+  await expect(stage.patch("klease/spelt", { metadata: change }, "--as=ada")).rejects.toThrow(
+    `metadata.annotations[${FORCE_RELEASE_ANNOTATION}] is written by konductor alone`,
+  );
+  expect(await annotationOf("spelt")).toBeUndefined();
 });
 
 test("answers with a conflict to who has read an older version", async () => {
@@ -114,4 +130,36 @@ test("is not held up by a status that its manifest has, which is ignored at crea
   await expect(
     stage.send({ ...manifest, status, metadata: { name: "again" } }, "create", "--warnings-as-errors"),
   ).rejects.toThrow("Warning: status of klease again was ignored");
+});
+
+test("has no other word than konductor's webhook would write, where that webhook was taken away", async () => {
+  await createHeld("unguarded");
+  const say = (word: object | null) => {
+    const value = word && JSON.stringify(word);
+    const metadata = { annotations: { [FORCE_RELEASE_ANNOTATION]: value } };
+    return stage.patch("klease/unguarded", { metadata }, "--as=ada");
+  };
+  await stage.kubectl("delete", "mutatingwebhookconfiguration", WEBHOOKS_NAME);
+  await waitFor({
+    what: "the webhook to be out of force",
+    withinMs: 30_000,
+    async holds() {
+      await say({ token: 7, by: "ada", now: false });
+      return true;
+    },
+  });
+  const refusal = "koncli lease release --force";
+  for (const word of [
+    { token: 8, by: "ada", now: false },
+    { token: 7, by: "bob", now: false },
+    { token: 7, by: "ada", now: false, more: 1 },
+    null,
+  ])
+    await expect(say(word), JSON.stringify(word)).rejects.toThrow(refusal);
+  await endHold("unguarded");
+  await say(null);
+  const metadata = { annotations: { [FORCE_RELEASE_ANNOTATION]: '{"token":7,"by":"ada","now":true}' } };
+  await expect(
+    stage.send(objectOf("Lease", "exported", { ttl: "1m" }, metadata), "create", "--as=ada"),
+  ).rejects.toThrow(refusal);
 });

@@ -1,23 +1,40 @@
-/** Replicas whose clocks disagree by two hours. */
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
+/** Replicas whose machines' times of day disagree by two hours, and are wrong by one. */
+import { X509Certificate } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { ELECTION_LEASES, EVENTS, LEASE_REQUESTS, LEASES, SECRETS } from "../../src/kube/resources.ts";
+import { waitingInOrder } from "../../src/lease/order.ts";
+import type { Lease } from "../../src/lease/types.ts";
+import { systemClock } from "../../src/shared/clock.ts";
+import { record, text } from "../../src/shared/json.ts";
+import { ANNOTATION, ELECTION_LEASE, SYSTEM_NAMESPACE, TLS_SECRET } from "../../src/shared/names.ts";
 import { overtakeArbiter } from "../e2e/election.ts";
 import type { Environment } from "../e2e/environment.ts";
 import { holdBefore } from "../e2e/handover.ts";
 import { overlaps } from "../e2e/journal.ts";
+import { readLease, readRequests } from "../e2e/observe.ts";
 import { startProcessEnvironment } from "../e2e/process-environment.ts";
+import { createSchedule } from "../e2e/schedule.ts";
 import { type Stage, setStage } from "../e2e/stage.ts";
+import { koncli } from "./koncli.ts";
 
 const HOUR_MS = 3_600_000;
 const TTL_MS = 15_000;
 /** Beyond ttl and allowance: a hold that is counted by anybody's time of day has ended by then. */
 const RENEWALS = 5;
 
+/** What is known of the API server's time, and what a busy machine adds. */
+const SLACK_MS = 1_000;
+const MAX_HOLD_MS = 25_000;
+const DAY_MS = 24 * HOUR_MS;
+
+const startedMs = Date.now();
 let environment: Environment;
 beforeAll(async () => {
   // The first makes the certificates, most often.
   const clockOffsetsMs = [HOUR_MS, -HOUR_MS] as const;
   environment = await startProcessEnvironment({
     env: inject("cluster").env,
+    programsDir: inject("cluster").programsDir,
     stream: process.stderr,
     clockOffsetsMs,
   });
@@ -33,21 +50,58 @@ async function takesTurns(stage: Stage): Promise<void> {
   expect(overlaps(runs)).toEqual([]);
 }
 
-test("a hold is renewed by whichever of them, outlives a change of the arbiter, and the next main starts when its own has ended", async () => {
-  const stage = await setStage(environment, "clocks", { ttl: `${TTL_MS / 1_000}s` });
-  const { token } = await holdBefore(stage);
-  const renewedBy = (count: number) =>
-    stage.lease(
-      `renewal ${count}`,
-      ({ status: { hold } }) => hold?.token === token && hold.renewals >= count,
+async function deletePod({ namespace }: Stage): Promise<void> {
+  await environment.kubectl("-n", namespace, "delete", "pod", "old", "--wait=false", "--ignore-not-found");
+}
+
+describe.concurrent("while the arbiter changes", () => {
+  const turns = createSchedule({ width: 1 });
+  /** With both replicas paused there would be nobody to elect; with one of them, what is created may be refused. */
+  const inTurn = <T>(act: () => Promise<T>) => turns.run({ ground: "clocks", locks: [], uses: [] }, act);
+  const overtake = () => inTurn(() => overtakeArbiter(environment));
+
+  test("a hold is renewed by whichever of them, outlives a change of the arbiter, and the next main starts when its own has ended", async () => {
+    const stage = await setStage(environment, "clocks", { ttl: `${TTL_MS / 1_000}s` });
+    const { token } = await inTurn(() => holdBefore(stage));
+    const renewedBy = (count: number) =>
+      stage.lease(
+        `renewal ${count}`,
+        ({ status: { hold } }) => hold?.token === token && hold.renewals >= count,
+      );
+    for (const after of [RENEWALS, 2 * RENEWALS]) {
+      await overtake();
+      await renewedBy(after);
+    }
+    expect(await stage.journal.runs()).toMatchObject([{ by: "old" }]);
+    await deletePod(stage);
+    await takesTurns(stage);
+  });
+
+  test("max-hold is as long by whichever of them, also where the arbiter changes meanwhile", async () => {
+    const names = ["a", "b", "c"];
+    const stages = await Promise.all(
+      names.map(async (name) => {
+        const stage = await setStage(environment, `max-${name}`, { ttl: `${TTL_MS / 1_000}s` });
+        const annotations = { [ANNOTATION.maxHold]: `${MAX_HOLD_MS / 1_000}s` };
+        await inTurn(() => stage.apply("old", { annotations }));
+        return { stage, hold: await stage.holds("old") };
+      }),
     );
-  for (const after of [RENEWALS, 2 * RENEWALS]) {
-    await overtakeArbiter(environment);
-    await renewedBy(after);
-  }
-  expect(await stage.journal.runs()).toMatchObject([{ by: "old" }]);
-  await environment.kubectl("-n", stage.namespace, "delete", "pod", "old", "--wait=false");
-  await takesTurns(stage);
+    // Each new arbiter gives whoever is silent the ttl once more, so that none may come but this one.
+    await inTurn(async () => {
+      await overtakeArbiter(environment);
+      for (const { stage, hold } of stages) {
+        const isOver = ({ status }: Lease) => status.history.some(({ token }) => token === hold.token);
+        const { status } = await stage.lease("the hold to end", isOver, MAX_HOLD_MS + 3 * TTL_MS);
+        const { acquiredMs = 0, endedMs = 0 } =
+          status.history.find(({ token }) => token === hold.token) ?? {};
+        // It is refused at the first renewal after that, each third of the ttl, and ends when main has, or after its ttl.
+        expect(endedMs - acquiredMs).toBeGreaterThan(MAX_HOLD_MS - SLACK_MS);
+        expect(endedMs - acquiredMs).toBeLessThan(MAX_HOLD_MS + TTL_MS / 3 + TTL_MS + 10_000);
+        await deletePod(stage);
+      }
+    });
+  });
 });
 
 test("a silent holder keeps its klease for its ttl, by nobody's time of day", async () => {
@@ -66,14 +120,61 @@ test("a silent holder keeps its klease for its ttl, by nobody's time of day", as
   expect(silentMs).toBeGreaterThan((TTL_MS * 2) / 3 - 1_000);
   expect(silentMs).toBeLessThan(TTL_MS + 10_000);
   await environment.killContainer(old, "konductor-keeper", "SIGCONT");
-  await environment.kubectl(
-    "-n",
-    stage.namespace,
-    "delete",
-    "pod",
-    "old",
-    "--wait=false",
-    "--ignore-not-found",
-  );
+  await deletePod(stage);
   await takesTurns(stage);
+});
+
+test("pods and clients wait for as long as they wish, and are served in the order in which they came", async () => {
+  const stage = await setStage(environment, "order", { ttl: "10m" });
+  const { namespace } = stage;
+  /** koncli on a machine whose time of day is wrong by so much. */
+  const client = (errorMs: number, ...args: string[]) =>
+    koncli(["--kubeconfig", environment.cluster.kubeconfigPath, "-n", namespace, "lease", ...args], {
+      clock: { ...systemClock(), nowMs: () => Date.now() + errorMs },
+    });
+  expect(await client(0, "acquire", "order", "--holder", "first")).toMatchObject({ code: 0 });
+  const names = ["pod-1", "client-1", "pod-2", "client-2", "pod-3", "client-3"];
+  const clients = [];
+  for (const [index, name] of names.entries()) {
+    const errorMs = (index - 2) * HOUR_MS;
+    if (name.startsWith("pod")) await stage.apply(name, { runsForSeconds: 1 });
+    else
+      clients.push(
+        client(errorMs, "exec", "order", "--holder", name, "--wait", "--timeout", "2m", "--", "/bin/true"),
+      );
+    await stage.waits(name);
+  }
+  await overtakeArbiter(environment);
+  const waiting = waitingInOrder(
+    await readLease(environment, namespace, "order"),
+    await readRequests(environment, namespace),
+  );
+  expect(waiting.map(({ spec }) => spec.holder)).toEqual(names);
+  expect(await client(0, "release", "order", "--holder", "first")).toMatchObject({ code: 0 });
+  expect((await Promise.all(clients)).map(({ code, err }) => [code, err])).toEqual(
+    clients.map(() => [0, expect.anything()]),
+  );
+  const { status } = await stage.atRest();
+  expect(status.history.map(({ holder }) => holder).toReversed()).toEqual(["first", ...names]);
+});
+
+test("whatever they have written bears the right time", async () => {
+  const { client } = environment;
+  const written = [
+    ...(await Promise.all([LEASES, LEASE_REQUESTS, EVENTS].map((each) => client.list(each)))).flatMap(
+      ({ items }) => items,
+    ),
+    await client.get(ELECTION_LEASES, { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE }),
+  ];
+  const times = JSON.stringify(written).match(/\d{4}-\d\d-\d\dT[\d:.]+Z/g) ?? [];
+  expect(times.length).toBeGreaterThan(20);
+  const wrong = times.filter(
+    (time) => Date.parse(time) < startedMs - SLACK_MS || Date.parse(time) > Date.now() + 15 * 60_000,
+  );
+  expect(wrong).toEqual([]);
+  const secret = record(await client.get(SECRETS, { namespace: SYSTEM_NAMESPACE, name: TLS_SECRET }));
+  const pem = Buffer.from(text(record(secret["data"])["tls.crt"]) ?? "", "base64");
+  const madeMs = Date.parse(new X509Certificate(pem).validFrom) + DAY_MS;
+  expect(madeMs).toBeGreaterThan(startedMs - SLACK_MS);
+  expect(madeMs).toBeLessThan(Date.now());
 });

@@ -206,6 +206,17 @@ describe("LeaseRequest", () => {
       "must be the name of a klease",
     ],
     ["a holder that is too long", { lease: "a", holder: "h".repeat(254) }, "spec.holder: Too long"],
+    [
+      "a holder that clears a terminal",
+      { lease: "a", holder: "a\u001b[2J" },
+      "must not contain control characters",
+    ],
+    ["a holder of two lines", { lease: "a", holder: "a\nb" }, "must not contain control characters"],
+    [
+      "a holder that reads backwards",
+      { lease: "a", holder: "a\u202eb" },
+      "must not contain control characters",
+    ],
     ["a bad ttl", { lease: "a", holder: "a", ttl: "0s" }, DURATION],
     ["a moment in words", { lease: "a", holder: "a", waitUntil: "tomorrow" }, "must be of type date-time"],
   ])("refuses %s", async (_, spec, message) => {

@@ -74,20 +74,25 @@ describe("renew", () => {
       urls: URLS,
       serverTime: expect.any(String),
     };
-    for (const renewals of [0, 1, 2]) {
-      const { status, body } = await one.post(PATH.renew, bearer, { lease, token, ttlMs: 30_000 });
+    // Each by another keeper: one keeper's next renewal is not written within a second.
+    for (const [renewals, keeperSince] of [undefined, "0a1b/1000", "0a1b/2000"].entries()) {
+      const sent = { lease, token, ttlMs: 30_000, keeperSince };
+      const { status, body } = await one.post(PATH.renew, bearer, sent);
       expect([status, body]).toEqual([200, { ...renewed, renewals }]);
     }
     expect((await world.lease(lease)).status.hold).toMatchObject({ confirmed: true, renewals: 2 });
   });
 
-  test("at two replicas at once loses none", async () => {
+  test("at two replicas at once is answered by both, and written for all of them at once", async () => {
     const { lease, bearer, token } = await world.newHolder();
+    const before = (await world.lease(lease)).status.hold;
     const renewals = Array.from({ length: 6 }, (_, index) =>
       (index % 2 ? one : other).post(PATH.renew, bearer, { lease, token, ttlMs: TTL_MS }),
     );
     expect((await Promise.all(renewals)).map(({ status }) => status)).toEqual(Array(6).fill(200));
-    expect((await world.lease(lease)).status.hold?.renewals).toBe(6);
+    const after = (await world.lease(lease)).status.hold;
+    expect(after?.expiresMs).toBeGreaterThan(before?.expiresMs ?? Number.POSITIVE_INFINITY);
+    expect(after?.renewals).toBeLessThan(6);
   });
 
   test("takes back that the hold is about to end", async () => {
@@ -96,6 +101,19 @@ describe("renew", () => {
     expect((await world.lease(lease)).status.hold?.releasing).toBe(true);
     await other.post(PATH.renew, bearer, { lease, token, ttlMs: TTL_MS });
     expect((await world.lease(lease)).status.hold?.releasing).toBe(false);
+  });
+
+  test("does not take it back for the keeper that was asked to stop, but for the next one", async () => {
+    const { lease, bearer, token } = await world.newHolder();
+    const keeper = async (path: string, keeperSince: string) => {
+      expect((await one.post(path, bearer, { lease, token, ttlMs: TTL_MS, keeperSince })).status).toBe(200);
+      const { releasing, keeperSince: known } = (await world.lease(lease)).status.hold ?? {};
+      return { releasing, known };
+    };
+    expect(await keeper(PATH.renew, "0a1b/4000")).toEqual({ releasing: false, known: "0a1b/4000" });
+    expect(await keeper(PATH.announce, "0a1b/5000")).toEqual({ releasing: true, known: "0a1b/5000" });
+    expect(await keeper(PATH.renew, "0a1b/4000")).toEqual({ releasing: true, known: "0a1b/5000" });
+    expect(await keeper(PATH.renew, "0a1b/6000")).toEqual({ releasing: false, known: "0a1b/6000" });
   });
 
   test.each<[string, string, PodOptions, Partial<Hold>]>([

@@ -1,6 +1,14 @@
-/** One control plane for all integration tests; `inject("cluster")` gives it to them. */
+/** One control plane for all integration tests, with konductor's objects but not konductor; `inject("cluster")` gives it to them. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
+import { buildPrograms } from "../../tools/build.ts";
 import { startCluster, streamLog } from "../cluster/cluster.ts";
+import { kubectlOf } from "./kubectl.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const DEPLOY = join(ROOT, "deploy");
 
 /** What a test needs to talk to the shared cluster, or to start one of its own. */
 export interface SharedCluster {
@@ -8,6 +16,8 @@ export interface SharedCluster {
   readonly apiServerUrl: string;
   readonly auditLogPath: string;
   readonly kubectlPath: string;
+  /** konductor's programs, built. */
+  readonly programsDir: string;
   /** The environment of the test run: `startCluster` asks for it. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -27,6 +37,17 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     log: streamLog(process.stderr),
   });
   const { kubeconfigPath, apiServerUrl, auditLogPath, kubectlPath } = cluster;
-  project.provide("cluster", { kubeconfigPath, apiServerUrl, auditLogPath, kubectlPath, env: { ...env } });
-  return cluster.stop;
+  const kubectl = kubectlOf(cluster);
+  // Files that run side by side apply them, too: two that create the same object at once would refuse each other.
+  for (const path of ["namespace.yaml", "crds", "rbac.yaml", "user-roles.yaml"])
+    await kubectl("apply", "-f", join(DEPLOY, path));
+  await kubectl("wait", "--for=condition=Established", "-f", join(DEPLOY, "crds"));
+  const programsDir = await mkdtemp(join(tmpdir(), "konductor-programs-"));
+  await buildPrograms({ root: ROOT, outDir: programsDir });
+  const places = { kubeconfigPath, apiServerUrl, auditLogPath, kubectlPath, programsDir };
+  project.provide("cluster", { ...places, env: { ...env } });
+  return async () => {
+    await cluster.stop();
+    await rm(programsDir, { recursive: true });
+  };
 }

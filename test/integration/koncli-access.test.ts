@@ -3,7 +3,6 @@ import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { buildPrograms, PROGRAMS } from "../../tools/build.ts";
 import { run } from "../cluster/command.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { koncli, writeKubeconfig } from "./koncli.ts";
@@ -65,9 +64,7 @@ describe("koncli reaches the cluster", () => {
     expect(await koncli(["--kubeconfig", await kubeconfig("exec", { exec }), ...LIST])).toEqual(REPORT);
   });
   test("as a plugin of kubectl, with flags on either side", async () => {
-    const programs = PROGRAMS.filter(({ name }) => name === "koncli");
-    const root = join(import.meta.dirname, "../..");
-    const [program = ""] = await buildPrograms({ root, outDir: dir, programs });
+    const program = join(cluster.programsDir, "koncli.js");
     for (const name of ["kubectl-koncli", "kubectl_complete-koncli"]) await symlink(program, join(dir, name));
     const PATH = [dir, dirname(process.execPath), process.env["PATH"]].join(":");
     const env = ["env", `PATH=${PATH}`, `KUBECONFIG=${cluster.kubeconfigPath}`, cluster.kubectlPath];

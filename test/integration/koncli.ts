@@ -24,6 +24,7 @@ export async function koncli(args: readonly string[], io: Partial<CliIo> = {}): 
     isTerminal: false,
     env: {},
     hostname: hostname(),
+    podUid: undefined,
     signal: new AbortController().signal,
     onExit: () => () => {},
     onSignal: () => () => {},

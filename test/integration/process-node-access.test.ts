@@ -1,6 +1,6 @@
 /** The process node against a real API server: what others get at, from logs to signals. */
 import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, inject, test } from "vitest";
 import { NODES, PODS, TOKEN_REVIEWS } from "../../src/kube/resources.ts";
@@ -58,13 +58,16 @@ test("a sidecar killed with -9 is started again alone; a paused one stands still
 });
 
 test("kubectl logs: whole, the last lines, with times, and followed to the end", async () => {
+  const heard = join(fixture.dir, "heard");
+  const untilHeard = `until [ -e ${heard} ]; do sleep 0.05; done`;
   await createPod("talking", {
-    containers: [shell("main", "echo one; echo two; say talked; sleep 1; printf three")],
+    containers: [shell("main", `echo one; echo two; say talked; ${untilHeard}; printf three`)],
   });
   await said("talking", "talked");
   const followed = kubectl("logs", "-f", "talking");
   await waitUntil("two lines to be there", async () => (await kubectl("logs", "talking")) === "one\ntwo\n");
   expect(await kubectl("logs", "talking", "--tail=1", "--timestamps")).toMatch(/^\d{4}-\S+Z two\n$/);
+  await writeFile(heard, "");
   expect(await followed).toBe("one\ntwo\nthree\n");
 });
 

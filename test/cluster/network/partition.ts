@@ -3,39 +3,52 @@
  * of its traffic, to other pods too, is routed and passes these hooks.
  */
 import { run } from "../command.ts";
-import type { Partition } from "../kubelet-node-api.ts";
+import type { Cut, Heal } from "../kubelet-node-api.ts";
 import { KUBELET_API_SERVER_ADDRESS } from "./addresses.ts";
 import type { NodeNetwork } from "./namespace.ts";
 
-const TABLE = "konductor_partition";
+const HOOKS = ["forward", "input", "output"];
 
-/** Before the filters (priority 0) and after kube-proxy has put the real destination in place of a ClusterIP. */
-const CHAINS = ["forward", "input", "output"]
-  .map((hook) => `add chain ip ${TABLE} ${hook} { type filter hook ${hook} priority -10; }`)
-  .join("\n");
-
-export async function cut(network: NodeNetwork, { podIp, peerIp }: Partition): Promise<void> {
-  await drop(network, matches(podIp ?? network.addresses.podSubnet, peerIp));
+/** The cuts of one node. Each has a table of its own, so that it can be taken back while others stay. */
+export interface Partitions {
+  /** Kubelet and API server both run on the node, so what tells them apart is the address that the kubelet calls. */
+  cut(...cuts: readonly Cut[]): Promise<Heal>;
 }
 
-/** Cuts the kubelet off from the API server. Both run on the node, so what tells them apart is the address that the kubelet calls. */
-export async function cutKubelet(network: NodeNetwork): Promise<void> {
-  await drop(network, [`ct original ip daddr ${KUBELET_API_SERVER_ADDRESS}`]);
-}
+export function createPartitions(network: NodeNetwork): Partitions {
+  let cuts = 0;
 
-async function drop(network: NodeNetwork, packets: readonly string[]): Promise<void> {
-  const rules = ["forward", "input", "output"].flatMap((chain) =>
-    packets.map((match) => `add rule ip ${TABLE} ${chain} ${match} drop`),
-  );
-  await nft(network, [`add table ip ${TABLE}`, CHAINS, ...rules].join("\n"));
-}
+  async function drop(packets: readonly string[]): Promise<Heal> {
+    const table = `konductor_partition_${++cuts}`;
+    // Before the filters (priority 0) and after kube-proxy has put the real destination in place of a ClusterIP.
+    const chains = HOOKS.map(
+      (hook) => `add chain ip ${table} ${hook} { type filter hook ${hook} priority -10; }`,
+    );
+    const rules = HOOKS.flatMap((hook) =>
+      packets.map((match) => `add rule ip ${table} ${hook} ${match} drop`),
+    );
+    await nft(network, [`add table ip ${table}`, ...chains, ...rules]);
+    let isHealed = false;
+    return async () => {
+      if (!isHealed) await nft(network, [`delete table ip ${table}`]);
+      isHealed = true;
+    };
+  }
 
-export async function healAll(network: NodeNetwork): Promise<void> {
-  await nft(network, `add table ip ${TABLE}\ndelete table ip ${TABLE}`);
+  return {
+    cut: (...cuts) => drop(cuts.flatMap((cut) => matches(cut, network.addresses.podSubnet))),
+  };
 }
 
 /** In both directions; "ct original" also finds a ClusterIP that has been translated. */
-function matches(pod: string, peer: string | undefined): string[] {
+function matches(cut: Cut, everyPod: string): string[] {
+  if (cut === "kubelet") return [`ct original ip daddr ${KUBELET_API_SERVER_ADDRESS}`];
+  if ("podPort" in cut)
+    return [
+      `ip saddr ${cut.podIp} tcp sport ${cut.podPort}`,
+      `ip daddr ${cut.podIp} tcp dport ${cut.podPort}`,
+    ];
+  const { podIp: pod = everyPod, peerIp: peer } = cut;
   if (!peer) return [`ip saddr ${pod}`, `ip daddr ${pod}`];
   return [
     `ip saddr ${pod} ip daddr ${peer}`,
@@ -44,7 +57,7 @@ function matches(pod: string, peer: string | undefined): string[] {
   ];
 }
 
-async function nft({ enter }: NodeNetwork, script: string): Promise<void> {
+async function nft({ enter }: NodeNetwork, commands: readonly string[]): Promise<void> {
   const [program = "", ...args] = enter;
-  await run(program, [...args, "nft", script]);
+  await run(program, [...args, "nft", commands.join("\n")]);
 }

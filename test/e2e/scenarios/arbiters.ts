@@ -18,7 +18,8 @@ export const arbiters: readonly Scenario[] = [
   {
     name: "an arbiter that stands still until another is elected, and then goes on, grants nothing twice and forgets nobody",
     row: "arbiter killed, two arbiters at once",
-    alone: true,
+    home: "process",
+    locks: ["konductor"],
     timeoutMs: 240_000,
     async run(environment) {
       const { kubectl } = environment;
@@ -31,7 +32,7 @@ export const arbiters: readonly Scenario[] = [
       );
       await kubectl.withObject({ apiVersion: "v1", kind: "List", items }, "create");
       await waitForQueue(environment, stage, CROWD);
-      await environment.killContainer(first, "main", "SIGTERM");
+      await stage.endMain(first.name);
 
       for (let pause = 1; pause <= PAUSES; pause++) {
         await waitForEnded(stage, pause * 3);

@@ -19,15 +19,19 @@ export const fencing: readonly Scenario[] = [
     name: "a holder whose keeper is cut off from konductor is stopped by its kubelet before the next one starts",
     row: "keeper cut off, and the pod can fence itself",
     needsKubelet,
-    // Healing takes back every cut there is.
-    alone: true,
     timeoutMs: 180_000,
     async run(environment) {
       const stages = await Promise.all(POLICIES.map((policy) => begin(environment, policy)));
       const atMs = bootMs();
-      for (const { namespace } of stages) await cutOff(environment, { namespace, name: "old" });
-      await Promise.all(stages.map((stage) => stage.runs("next", 1)));
-      await environment.cluster.node?.heal();
+      const heal = await cutOff(
+        environment,
+        stages.map(({ namespace }) => ({ namespace, name: "old" })),
+      );
+      try {
+        await Promise.all(stages.map((stage) => stage.runs("next", 1)));
+      } finally {
+        await heal();
+      }
       await Promise.all(stages.map((stage, index) => wasFenced(environment, stage, atMs, POLICIES[index])));
       const [never, onFailure] = stages;
       if (never) await hasFailed(never);
@@ -44,7 +48,7 @@ export const fencing: readonly Scenario[] = [
     name: "holders are stopped in time and served again also when the API server stops",
     row: "konductor, API server or etcd away",
     needsKubelet,
-    alone: true,
+    locks: ["control plane"],
     timeoutMs: 240_000,
     async run(environment) {
       const stages = await Promise.all(POLICIES.map((policy) => begin(environment, policy)));

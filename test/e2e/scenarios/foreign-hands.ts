@@ -1,8 +1,9 @@
 import { expect } from "vitest";
-import { LEASE_REQUESTS, LEASES, NAMESPACES } from "../../../src/kube/resources.ts";
-import { isTerminal } from "../../../src/lease/pod.ts";
+import { find } from "../../../src/kube/find.ts";
+import { LEASE_REQUESTS, LEASES, NAMESPACES, PODS } from "../../../src/kube/resources.ts";
+import { isTerminal, parsePod } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
-import { hasCode } from "../../../src/shared/errors.ts";
+import { record } from "../../../src/shared/json.ts";
 import { EXIT, GATE_CONTAINER } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Environment, Scenario } from "../environment.ts";
@@ -11,7 +12,9 @@ import { readRequests } from "../observe.ts";
 import { setStage } from "../stage.ts";
 import { expectTurns, waitForEnded, waitForQueue } from "../turns.ts";
 
-const NAMESPACE_GONE_WITHIN_MS = 60_000;
+const PODS_GONE_WITHIN_MS = 60_000;
+/** Kubernetes looks again whether a namespace is empty after twice as long as before, and each look takes a while. */
+const NAMESPACE_SYNC_MS = 15_000;
 
 export const foreignHands: readonly Scenario[] = [
   {
@@ -35,7 +38,7 @@ export const foreignHands: readonly Scenario[] = [
         },
       });
       expect((await stage.holds("holder")).token).toBe(token);
-      await environment.killContainer(holder, "main", "SIGTERM");
+      await stage.endMain(holder.name);
       await waitForEnded(stage, 2);
       await expectTurns(environment, stage, 2);
       await stage.atRest();
@@ -58,7 +61,7 @@ export const foreignHands: readonly Scenario[] = [
       expect(gate?.exitCode).toBe(EXIT.refused);
       expect(await kubectl("-n", namespace, "logs", "waiter", "-c", GATE_CONTAINER)).toContain("(Withdrawn)");
       expect((await stage.holds("holder")).token).toBe(token);
-      await environment.killContainer(holder, "main", "SIGTERM");
+      await stage.endMain(holder.name);
       await stage.atRest();
       await expectTurns(environment, stage, 1);
     },
@@ -84,7 +87,7 @@ export const foreignHands: readonly Scenario[] = [
     },
   },
   {
-    name: "a namespace with a holder and waiters terminates within a minute, and nobody runs beside another",
+    name: "a namespace with a holder and waiters terminates when their pods have ended, and nobody runs beside another",
     async run(environment) {
       const { client } = environment;
       const stage = await setStage(environment, "doomed", { ttl: "1m" });
@@ -94,15 +97,25 @@ export const foreignHands: readonly Scenario[] = [
       await stage.runs("holder", 1);
       for (const name of ["first", "second", "third"]) await stage.apply(name, { graceSeconds: 5 });
       await waitForQueue(environment, stage, 3);
+      const beganMs = performance.now();
       await client.delete(NAMESPACES, { name: namespace });
       await waitFor({
-        what: `namespace ${namespace} to be gone`,
-        withinMs: NAMESPACE_GONE_WITHIN_MS,
-        holds: () =>
-          client.get(NAMESPACES, { name: namespace }).then(
-            () => false,
-            (error: unknown) => hasCode(error, "NotFound"),
-          ),
+        what: `the pods of namespace ${namespace} to be gone`,
+        withinMs: PODS_GONE_WITHIN_MS,
+        async holds() {
+          const { items } = await client.list(PODS, { namespace }, parsePod);
+          if (items.length === 0) return true;
+          throw new Error(`there are ${JSON.stringify(items)}`);
+        },
+      });
+      await waitFor({
+        what: `namespace ${namespace} to be gone, since nothing of konductor's keeps it`,
+        withinMs: performance.now() - beganMs + NAMESPACE_SYNC_MS,
+        async holds() {
+          const found = await find(client, NAMESPACES, { name: namespace }, record);
+          if (!found) return true;
+          throw new Error(`its status is ${JSON.stringify(found["status"])}`);
+        },
       });
       expect(overlaps(await journal.runs())).toEqual([]);
     },

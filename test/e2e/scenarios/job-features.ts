@@ -72,7 +72,7 @@ export const jobFeatures: readonly Scenario[] = [
         .find(({ type }) => type === "Failed");
       expect(text(failed?.["reason"])).toBe("PodFailurePolicy");
       expect(record(status)["failed"]).toBe(1);
-      await environment.killContainer({ namespace, name: "first" }, "main", "SIGTERM");
+      await stage.endMain("first");
       await stage.atRest();
       expect((await journal.runs()).map(({ by }) => by)).toEqual(["first"]);
     },

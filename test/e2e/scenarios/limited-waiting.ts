@@ -45,10 +45,6 @@ async function held(environment: Environment, name: string): Promise<Stage> {
   return stage;
 }
 
-async function free(environment: Environment, { namespace }: Stage): Promise<void> {
-  await environment.killContainer({ namespace, name: "first" }, "main", "SIGTERM");
-}
-
 export const limitedWaiting: readonly Scenario[] = [
   {
     name: "if-held: fail: a Job whose klease is held fails after its backoffLimit, with the reason; one that finds it free runs",
@@ -82,7 +78,7 @@ export const limitedWaiting: readonly Scenario[] = [
       expect(await kubectl("-n", namespace, "get", "pods", "--no-headers", selector)).toMatch(/ Init:Error /);
       expect(await kubectl("-n", namespace, "describe", "pods", selector)).toMatch(new RegExp(why));
 
-      await free(environment, stage);
+      await stage.endMain("first");
       await stage.lease("the klease to be free", ({ status }) => !status.hold);
       await kubectl.withObject(job({ ...workload, name: "next" }), "create");
       expect(await waitForJobs(environment, namespace)).toEqual({ failed: ["late"] });
@@ -145,7 +141,7 @@ export const limitedWaiting: readonly Scenario[] = [
         `held by first since ${ISO} \\(TimedOut\\)`;
       expect(await reasons(environment, stage)).toEqual([expect.stringMatching(why)]);
 
-      await free(environment, stage);
+      await stage.endMain("first");
       expect(await waitForJobs(environment, namespace)).toEqual({ failed: ["short"] });
       expect((await journal.runs()).map(({ by }) => by.replace(/-.*/, ""))).toEqual(["first", "long"]);
       await stage.atRest();
@@ -209,7 +205,7 @@ async function asksAgain(
       );
     },
   });
-  await free(environment, stage);
+  await stage.endMain("first");
   await stage.runs("again", 1, 120_000);
   expect(overlaps(await stage.journal.runs())).toEqual([]);
   await environment.kubectl("-n", namespace, "delete", "pod", "again", "--wait=false", "--grace-period=1");

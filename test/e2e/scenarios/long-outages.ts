@@ -21,7 +21,7 @@ export const longOutages: readonly Scenario[] = [
     name: "a konductor that is away for longer than a ttl of 15s: that holder is stopped in time, and one with 2m goes on",
     row: "konductor, API server or etcd away",
     needsKubelet: "the process node has no RestartAllContainers",
-    alone: true,
+    locks: ["konductor"],
     timeoutMs: 240_000,
     async run(environment) {
       const { konductor, kubectl } = environment;

@@ -33,7 +33,7 @@ export const lostNodes: readonly Scenario[] = [
     name: "a node without kubelet: the next is granted as the holder and the policy say, or when the node is tainted as out of service",
     row: "node lost",
     needsKubelet,
-    alone: true,
+    locks: ["node"],
     timeoutMs: 300_000,
     async run(environment) {
       const [fencing, bounded, unproven] = await Promise.all([
@@ -95,7 +95,7 @@ export const lostNodes: readonly Scenario[] = [
     name: "a Node that is deleted proves nothing: its holder, gone as well, is unreachable until an admin releases it by force",
     row: "force-deleted, garbage-collected, Node deleted, out-of-service taint",
     needsKubelet,
-    alone: true,
+    locks: ["node"],
     timeoutMs: 240_000,
     async run(environment) {
       const { client, kubectl } = environment;
@@ -147,6 +147,9 @@ async function withoutKubelet(
       withinMs: 60_000,
       holds: () => isReady({ client }, node.name),
     });
+    // kube-proxy ends when its Node is deleted, and is started again by whoever runs it.
+    await node.kill("kube-proxy");
+    await node.start("kube-proxy");
     await konductor.start();
   }
 }

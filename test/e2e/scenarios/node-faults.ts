@@ -49,7 +49,8 @@ export const nodeFaults: readonly Scenario[] = [
   {
     name: `a konductor that is away for ${OUTAGE_MS / 1000} s costs nobody a hold of 1m`,
     row: "konductor, API server or etcd away",
-    alone: true,
+    home: "process",
+    locks: ["konductor"],
     timeoutMs: 180_000,
     async run(environment) {
       const stage = await setStage(environment, "patient", { ttl: "1m" });
@@ -70,7 +71,7 @@ export const nodeFaults: readonly Scenario[] = [
       name: `a ${name} that is killed and started again costs nobody a hold`,
       row: "main, keeper, kubelet or containerd restarted",
       needsKubelet: `the process node has no ${name}`,
-      alone: true,
+      locks: ["node"],
       async run(environment) {
         const stage = await setStage(environment, "steady", SHORT);
         const hold = await begin(stage);

@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
+import type { Heal } from "../../cluster/cluster.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { bootMs, toBootMs } from "../boot-time.ts";
 import { cutOff } from "../cut-off.ts";
@@ -31,15 +32,12 @@ export const partitions: readonly Scenario[] = [
     needsKubelet,
     // Four kills of 2 s each leave little time to a kubelet that is short of CPU.
     isMeasured: true,
-    // Healing takes back every cut there is.
-    alone: true,
     timeoutMs: 240_000,
     async run(environment) {
       const [four, sick] = await Promise.all([holdWithFourMains(environment), holdWithProbe(environment)]);
       const stopMs = (3 + 2 + PROBE_GRACE_SECONDS) * 1_000;
+      const heal = await cutOffHolders(environment, [four, sick]);
       try {
-        for (const { stage } of [four, sick])
-          await cutOff(environment, { namespace: stage.namespace, name: "old" });
         const fourRenewedMs = await lastRenewalMs(four.stage);
         const sickRenewedMs = await lastRenewalMs(sick.stage);
         const sickAtMs = sickRenewedMs + sick.ttlMs - stopMs - SICK_BEFORE_FENCE_MS;
@@ -63,7 +61,7 @@ export const partitions: readonly Scenario[] = [
           expect(nextMs).toBeGreaterThan(endedMs);
         }
       } finally {
-        await environment.cluster.node?.heal();
+        await heal();
       }
       // They have queued again, and run.
       for (const { stage } of [four, sick]) await stage.holds("old");
@@ -75,15 +73,14 @@ export const partitions: readonly Scenario[] = [
     row: "keeper cut off, and the pod cannot fence itself",
     needsKubelet,
     isMeasured: true,
-    alone: true,
     timeoutMs: 240_000,
     async run(environment) {
       const cases = await Promise.all([
         holdWithoutFence(environment, "AfterTermination", 10, { onTerm: { afterSeconds: 3 } }),
         holdWithoutFence(environment, "AfterExpiry", 5, { onTerm: "ignore" }),
       ]);
+      const heal = await cutOffHolders(environment, cases);
       try {
-        for (const { stage } of cases) await cutOff(environment, { namespace: stage.namespace, name: "old" });
         const renewedMs = await Promise.all(cases.map(({ stage }) => lastRenewalMs(stage)));
         for (const [index, { stage, ttlMs, policy, graceSeconds }] of cases.entries()) {
           const { endedMs, nextMs } = await nextRuns(stage);
@@ -102,12 +99,18 @@ export const partitions: readonly Scenario[] = [
           });
         }
       } finally {
-        await environment.cluster.node?.heal();
+        await heal();
       }
       await clearAway(environment, cases);
     },
   },
 ];
+
+/** Resolves with what takes the cuts back. */
+function cutOffHolders(environment: Environment, cases: readonly Case[]): Promise<Heal> {
+  const holders = cases.map(({ stage: { namespace } }) => ({ namespace, name: "old" }));
+  return cutOff(environment, holders);
+}
 
 async function holdWithFourMains(environment: Environment): Promise<Case> {
   const stage = await setStage(environment, "four", { ttl: "25s" });

@@ -15,7 +15,8 @@ export const queue: readonly Scenario[] = [
   {
     name: `kill -9 of the arbiter, then of every replica, in the middle of ${CROWD} queued pods: no overlap, nobody forgotten`,
     row: "arbiter killed, two arbiters at once",
-    alone: true,
+    home: "process",
+    locks: ["konductor"],
     timeoutMs: 480_000,
     async run(environment) {
       const { kubectl, konductor } = environment;
@@ -28,7 +29,7 @@ export const queue: readonly Scenario[] = [
       );
       await kubectl.withObject({ apiVersion: "v1", kind: "List", items }, "create");
       await waitForQueue(environment, stage, CROWD, 180_000);
-      await environment.killContainer(first, "main", "SIGTERM");
+      await stage.endMain(first.name);
 
       await waitForEnded(stage, CROWD * 0.2, 120_000);
       await konductor.killArbiter();
@@ -111,7 +112,7 @@ export const queue: readonly Scenario[] = [
         await stage.apply(name, { annotations, runsForSeconds: 0.5 });
         await stage.waits(name);
       }
-      await environment.killContainer(first, "main", "SIGTERM");
+      await stage.endMain(first.name);
       await waitForEnded(stage, 4);
       expect((await stage.journal.runs()).map(({ by }) => by)).toEqual(["first", "above", "unset", "below"]);
     },
@@ -129,7 +130,7 @@ export const queue: readonly Scenario[] = [
       await stage.waits("unset");
       const raised = { spec: { priority: 4 } };
       await environment.client.patch(LEASES, { namespace, name: "reranked" }, raised, { type: "merge" });
-      await environment.killContainer(first, "main", "SIGTERM");
+      await stage.endMain(first.name);
       await waitForEnded(stage, 3);
       expect((await stage.journal.runs()).map(({ by }) => by)).toEqual(["first", "unset", "annotated"]);
     },

@@ -79,9 +79,12 @@ const REFUSED: readonly { what: string; details: Partial<Workload>; sentence: st
   },
 ];
 
+const NO_NODE: Scenario["uses"] = ["control plane", "konductor"];
+
 export const refusals: readonly Scenario[] = [
   {
     name: "what a user gets wrong is refused by kubectl apply with one sentence, and nothing is stored",
+    uses: NO_NODE,
     async run(environment) {
       const namespace = await environment.createNamespace();
       const journal = environment.journal(`${namespace}-wrong`);
@@ -162,6 +165,7 @@ export const refusals: readonly Scenario[] = [
   },
   {
     name: "a body that is no AdmissionReview, or 10 MB long, gets a clear error from the admission endpoint",
+    uses: NO_NODE,
     async run(environment) {
       const call = (body: string) => callKonductor(environment, { path: PATH.mutate, body });
       expect(await call("{")).toEqual(refusal(400, "BadRequest", "JSON"));

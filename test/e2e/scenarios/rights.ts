@@ -13,11 +13,10 @@ const GROUPS = [
   "system:authenticated",
 ];
 
-/** Looks back on everything before it: it has to be the last one. */
 export const rights: readonly Scenario[] = [
   {
     name: "no request of konductor's own account was answered 403 in the whole suite",
-    alone: true,
+    looksBack: true,
     async run({ client, cluster }) {
       const lines = createInterface({ input: createReadStream(cluster.auditLogPath) });
       const forbidden: string[] = [];

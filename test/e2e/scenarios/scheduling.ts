@@ -35,7 +35,7 @@ export const scheduling: readonly Scenario[] = [
       await stage.waits("fourth");
       const second = await stage.pod("second", "to be looked at", () => true);
       expect({ node: second.node, gated: second.gated }).toEqual({ node: undefined, gated: true });
-      await environment.killContainer(first, "main", "SIGTERM");
+      await stage.endMain(first.name);
       await waitForEnded(stage, 4);
       expect((await stage.journal.runs()).map(({ by }) => by)).toEqual([
         "first",
@@ -49,7 +49,6 @@ export const scheduling: readonly Scenario[] = [
   },
   {
     name: "gate: scheduling: a grant waits for a pod that needs longer than 10 s to find its node",
-    alone: true,
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "late", { ttl: "15s" });
@@ -114,7 +113,7 @@ export const scheduling: readonly Scenario[] = [
             ({ spec }) => spec.holder !== "gone",
           ),
       });
-      await environment.killContainer(first, "main", "SIGTERM");
+      await stage.endMain(first.name);
       await stage.atRest();
       expect(await readRequests(environment, namespace)).toEqual([]);
       expect((await stage.journal.runs()).map(({ by }) => by)).toEqual(["first"]);

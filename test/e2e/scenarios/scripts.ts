@@ -211,6 +211,7 @@ export const scripts: readonly Scenario[] = [
   },
   {
     name: "scripts: every klease manifest and troubleshooting command does what was promised",
+    home: "kubelet",
     async run(environment) {
       const { kubectl } = environment;
       const namespace = await environment.createNamespace();

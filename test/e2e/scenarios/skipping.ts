@@ -1,4 +1,5 @@
 /** Jobs that end without having run: `if-held: skip`, and `max-waiting` for the runs of one CronJob. */
+import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { EVENTS, JOBS } from "../../../src/kube/resources.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
@@ -64,7 +65,7 @@ export const skipping: readonly Scenario[] = [
       expect(others).toEqual([]);
       if (!runner) throw new Error("no Job has run");
       await stage.runs(runner.name, 1);
-      await environment.killContainer(runner, "main", "SIGTERM");
+      await stage.endMain(runner.name);
       expect((await waitForJobs(environment, namespace)).failed).toEqual([runner.job?.name]);
       expect((await journal.runs()).map(({ by }) => by)).toEqual([runner.name]);
       const { status } = await stage.atRest();
@@ -91,8 +92,9 @@ export const skipping: readonly Scenario[] = [
         successPolicy: { rules: [{ succeededIndexes: "0-2" }] },
       };
       const workload = { namespace, lease: "parts", annotations: skips, journal };
+      const skipped = `${journal.path}.skipped`;
       await environment.kubectl.withObject(
-        job({ ...workload, name: "first", runsForSeconds: 5 }, indexed),
+        job({ ...workload, name: "first", runsUntil: skipped }, indexed),
         "create",
       );
       await waitFor({
@@ -104,6 +106,12 @@ export const skipping: readonly Scenario[] = [
         job({ ...workload, name: "second", runsForSeconds: 1 }, indexed),
         "create",
       );
+      await waitFor({
+        what: "the second Job to be skipped",
+        withinMs: 60_000,
+        holds: async () => (await completions(environment, namespace)).get("second") === "LeaseHeld",
+      });
+      await writeFile(skipped, "");
       expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
       const runs = await journal.runs();
       // On a kubelet the host name of an index's pod is the Job's name and the index alone.
@@ -166,7 +174,7 @@ export const skipping: readonly Scenario[] = [
           holds: async () => (await completions(environment, namespace)).get(name) === "LeaseHeld",
         });
       }
-      await environment.killContainer(hung, "main", "SIGTERM");
+      await stage.endMain(hung.name);
       await waitForEnded(stage, 2);
       expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
       expect((await journal.runs()).map(({ by }) => by.replace(/-.*/, ""))).toEqual(["hung", "first"]);

@@ -81,7 +81,7 @@ export const specChanges: readonly Scenario[] = [
       await patchLease(environment, stage, "stretched", { spec: { ttl: "20s" } });
       const { status } = await ttlBecomes(20_000);
       expect(status.hold).toMatchObject({ token, holder: "holder" });
-      await environment.killContainer(holder, "main", "SIGTERM");
+      await stage.endMain(holder.name);
       await stage.atRest();
       expect(await stage.journal.runs()).toHaveLength(1);
     },

@@ -49,7 +49,6 @@ export const successors: readonly Scenario[] = [
     name: "of a Deployment's two pods one is active and the other stands by: it takes over when the active one is deleted",
     row,
     isMeasured: true,
-    alone: true,
     async run(environment) {
       const stage = await setStage(environment, "web", { ttl: "1m" });
       await deploy(environment, stage, "Deployment", { replicas: 2 });

@@ -1,20 +1,23 @@
+import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Scenario } from "../environment.ts";
 import { overlaps } from "../journal.ts";
 import { readRequests, waitForJobs, waitForLease } from "../observe.ts";
+import { waitForQueue } from "../turns.ts";
 import { job } from "../workload.ts";
 
 export const turnTaking: readonly Scenario[] = [
   {
     name: "four labelled Jobs at once run one after another, the highest priority first",
     async run(environment) {
-      const { client: _, kubectl } = environment;
+      const { kubectl } = environment;
       const namespace = await environment.createNamespace();
       const journal = environment.journal(`${namespace}-nightly`);
-      // The first one takes the lease, so that the other three are in the queue before anybody is chosen.
-      const first = job({ namespace, name: "first", lease: "nightly", journal, runsForSeconds: 8 });
+      // The first one has the klease until the other three are in the queue.
+      const queued = `${journal.path}.queued`;
+      const first = job({ namespace, name: "first", lease: "nightly", journal, runsUntil: queued });
       await kubectl.withObject(first, "apply");
       await waitForLease(
         environment,
@@ -32,6 +35,8 @@ export const turnTaking: readonly Scenario[] = [
           "apply",
         );
       }
+      await waitForQueue(environment, { namespace }, 3);
+      await writeFile(queued, "");
       expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
 
       const runs = await journal.runs();

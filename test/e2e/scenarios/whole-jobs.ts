@@ -1,4 +1,5 @@
 /** `gate: job`: a Job waits suspended, and all of its pods run under one hold. */
+import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { JOBS } from "../../../src/kube/resources.ts";
 import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
@@ -98,12 +99,15 @@ export const wholeJobs: readonly Scenario[] = [
     row: "a Job holds as a whole",
     async run(environment) {
       const stage = await setJobStage(environment, "batch");
-      await stage.create("old", { runsForSeconds: 4 }, { parallelism: 3, completions: 3 });
+      const queued = `${stage.journal.path}.queued`;
+      await stage.create("old", { runsUntil: queued }, { parallelism: 3, completions: 3 });
       const { ref, token } = await stage.heldBy("old", 3);
       expect(ref.kind).toBe("Job");
       await stage.create("next", { runsForSeconds: 1 });
       await stage.waits("next");
       expect(await stage.job("next")).toMatchObject({ suspended: true, lease: "batch" });
+      await stage.runsOf("old", 3);
+      await writeFile(queued, "");
       const next = await stage.runsOf("next", 1);
       const old = await stage.runsOf("old", 3);
       expect(await waitForJobs(environment, stage.namespace)).toEqual({ failed: [] });
@@ -201,11 +205,13 @@ export const wholeJobs: readonly Scenario[] = [
     name: "gate: job: pods that outlive their Job keep its hold until they have ended",
     async run(environment) {
       const stage = await setJobStage(environment, "orphans");
-      await stage.create("old", { runsForSeconds: 8 });
+      const orphaned = `${stage.journal.path}.orphaned`;
+      await stage.create("old", { runsUntil: orphaned });
       const { pods: [orphan] = [] } = await stage.heldBy("old", 1);
       await stage.create("next", { runsForSeconds: 1 });
       await stage.waits("next");
       await environment.kubectl("-n", stage.namespace, "delete", "job", "old", "--cascade=orphan");
+      await writeFile(orphaned, "");
       const next = await stage.runsOf("next", 1);
       const [old] = await stage.runsOf("old", 1);
       expect(old).toMatchObject({ by: orphan?.name, ended: true });
@@ -228,7 +234,7 @@ export const wholeJobs: readonly Scenario[] = [
         .map(record)
         .find(({ type }) => type === "Complete");
       expect(text(complete?.["reason"])).toBe("LeaseHeld");
-      await environment.killContainer({ namespace: stage.namespace, name: "holder" }, "main", "SIGTERM");
+      await stage.endMain("holder");
       const rest = await stage.atRest();
       expect(rest.status.skipped).toBe(1);
       expect((await stage.journal.runs()).map(({ by }) => by)).toEqual(["holder"]);
@@ -306,7 +312,6 @@ export const wholeJobs: readonly Scenario[] = [
     name: "gate: job: one pod that is cut off stops in time and rejoins the hold, while its siblings go on",
     row: "a Job holds as a whole",
     needsKubelet: "the process node has no partitions, and no RestartAllContainers",
-    alone: true,
     timeoutMs: 180_000,
     async run(environment) {
       const stage = await setJobStage(environment, "rejoined", "15s");
@@ -316,15 +321,15 @@ export const wholeJobs: readonly Scenario[] = [
       const [lost, kept] = hold.pods ?? [];
       if (!lost || !kept) throw new Error("two pods were on the list");
       const isOf = ({ by }: Run, name: string) => by === name;
+      const heal = await cutOff(environment, [{ namespace: stage.namespace, name: lost.name }]);
       try {
-        await cutOff(environment, { namespace: stage.namespace, name: lost.name });
         await waitFor({
           what: "the pod that is cut off to be stopped",
           withinMs: TTL_MS + EXPIRY_ALLOWANCE_MS + STOP_MS,
           holds: async () => (await stage.journal.runs()).some((run) => isOf(run, lost.name) && run.ended),
         });
       } finally {
-        await environment.cluster.node?.heal();
+        await heal();
       }
       await stage.runs(lost.name, 2);
       expect(await stage.heldBy("old", 2)).toMatchObject({ token: hold.token });
@@ -441,7 +446,7 @@ export const wholeJobs: readonly Scenario[] = [
         'metadata.annotations[konductor.io/gate]: Invalid value: "job": only a Job can wait as a whole',
       );
       await stage.create("old", {}, { suspend: true });
-      expect(await stage.job("old")).toMatchObject({ suspended: true, annotations: WHOLE });
+      expect(await stage.job("old")).toMatchObject({ suspended: true, mode: { gate: "job" } });
       await expect(
         kubectl("-n", stage.namespace, "label", "job", "old", "konductor.io/lease=other", "--overwrite"),
       ).rejects.toThrow('with konductor.io/gate "job" it has to stay "none"');

@@ -9,6 +9,8 @@ import { createLogger } from "../../../src/shared/log.ts";
 import { SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
 import { issueServingCertificate, type KeyPair } from "../../../src/tls/authority.ts";
 import { createAuthenticate } from "../../../src/webhook/identity/authenticate.ts";
+import { createPublishedKeys } from "../../../src/webhook/identity/published-keys.ts";
+import { createVerifySignature } from "../../../src/webhook/identity/verify-signature.ts";
 import { createReadiness } from "../../../src/webhook/readiness.ts";
 import { createServer, type Server } from "../../../src/webhook/server.ts";
 import { waitFor } from "../../cluster/wait.ts";
@@ -49,6 +51,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const events = {
     record: ({ reason, message }: EventReport) => void recorded.push(`${reason}: ${message}`),
   };
+  const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const server = createServer({
     tls: { cert: certPem, key: keyPem },
     admission: (_app, _options, done) => done(),
@@ -57,7 +60,8 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       caches,
       events,
       reporter: createLeaseReporter({ events, logger }),
-      authenticate: createAuthenticate({ client, clock }),
+      authenticate: createAuthenticate({ client, clock, caches, verifySignature }),
+      verifySignature,
       trust: () => ({ ca: authority.certPem, urls: URLS }),
       clock,
       logger,

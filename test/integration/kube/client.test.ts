@@ -7,7 +7,7 @@ import { beforeAll, expect, inject, test } from "vitest";
 import { createKubeClient } from "../../../src/kube/client.ts";
 import { NODES, PODS, SECRETS } from "../../../src/kube/resources.ts";
 import { record, text } from "../../../src/shared/json.ts";
-import { CONFIG_MAPS, connect, createNamespace, parseThing } from "./fixture.ts";
+import { CONFIG_MAPS, connect, createNamespace, createWidgets, parseThing } from "./fixture.ts";
 
 const client = connect();
 let namespace: string;
@@ -58,6 +58,19 @@ test("create, get, replace, patch, list and delete", async () => {
   expect(await client.get(CONFIG_MAPS, metadata, parseThing)).toMatchObject({ uid: created.uid });
   await client.delete(CONFIG_MAPS, metadata, { uid: created.uid });
   await expect(client.get(CONFIG_MAPS, metadata)).rejects.toMatchObject({ code: "NotFound" });
+});
+
+test("a merge patch with the uid of an object that was created again is a Conflict", async () => {
+  for (const resource of [CONFIG_MAPS, await createWidgets(client)]) {
+    const metadata = { namespace, name: "again" };
+    const { uid } = await client.create(resource, { metadata }, parseThing);
+    await client.delete(resource, metadata);
+    const { resourceVersion } = await client.create(resource, { metadata }, parseThing);
+    for (const guard of [{ uid }, { uid, resourceVersion }])
+      await expect(
+        client.patch(resource, metadata, { metadata: guard }, { type: "merge" }),
+      ).rejects.toMatchObject({ code: "Conflict" });
+  }
 });
 
 test("lists come in pages", async () => {

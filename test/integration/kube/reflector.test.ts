@@ -110,6 +110,26 @@ test("a watch whose connection is cut is resumed where it broke, without a new l
   }
 });
 
+test("the server ends an idle watch by itself, before it counts as silent", async () => {
+  const ends: string[] = [];
+  const overheard: KubeClient = {
+    ...client,
+    async *watch(resource, options, signal) {
+      let by = "the reflector";
+      try {
+        yield* client.watch(resource, options, signal);
+        by = "the server";
+      } finally {
+        ends.push(by);
+      }
+    },
+  };
+  const { start, lists } = follow(overheard);
+  await start();
+  await until("two watches to have ended", () => ends.length === 2);
+  expect([ends, lists()]).toEqual([["the server", "the server"], 1]);
+});
+
 test("a version that is too old for the server leads to a new list, which finds deletions", async () => {
   const widgets = await createWidgets(client);
   const widget = (name: string) => ({ metadata: { namespace, name } });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { withLease } from "../../../src/client/with-lease.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { startTcpProxy, type TcpProxy } from "../kube/tcp-proxy.ts";
@@ -6,16 +6,18 @@ import type { Fixture } from "./fixture.ts";
 
 export function cutOffTests(fixture: () => Fixture): void {
   describe("a client that is cut off from the API server", () => {
-    let proxy: TcpProxy;
-    let kubeconfig: string;
-    beforeAll(async () => {
-      proxy = await startTcpProxy(fixture().environment.cluster.apiServerUrl);
-      kubeconfig = await fixture().kubeconfigOf("alice", proxy.url);
-    });
-    afterAll(() => proxy?.close());
+    const proxies: TcpProxy[] = [];
+    /** A way to the API server that can be cut without anybody else noticing. */
+    async function openWay(): Promise<{ proxy: TcpProxy; kubeconfig: string }> {
+      const proxy = await startTcpProxy(fixture().environment.cluster.apiServerUrl);
+      proxies.push(proxy);
+      return { proxy, kubeconfig: await fixture().kubeconfigOf("alice", proxy.url) };
+    }
+    afterAll(() => Promise.all(proxies.map((proxy) => proxy.close())));
 
     test("while it waits, is granted what was released meanwhile", async () => {
       const { namespace, koncli, newLease, requests, until } = fixture();
+      const { proxy, kubeconfig } = await openWay();
       const lease = await newLease();
       await koncli("lease", "acquire", lease, "--holder", "one");
       const options = { kubeconfig, namespace, lease, holder: "two", timeoutMs: 60_000 };
@@ -40,6 +42,7 @@ export function cutOffTests(fixture: () => Fixture): void {
 
     test("for a short time, keeps its hold", async () => {
       const { namespace, newLease, until } = fixture();
+      const { proxy, kubeconfig } = await openWay();
       const lease = await newLease();
       const troubles: string[] = [];
       const onTrouble = (text: string) => troubles.push(text);
@@ -61,6 +64,7 @@ export function cutOffTests(fixture: () => Fixture): void {
 
     test("is told to stop before anybody else can be granted", async () => {
       const { namespace, newLease, koncli, lease: read } = fixture();
+      const { proxy, kubeconfig } = await openWay();
       const lease = await newLease();
       let abortedMs = 0;
       const options = { kubeconfig, namespace, lease, holder: "cut", ttlMs: 6_000, graceMs: 1_000 };

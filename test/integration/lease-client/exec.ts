@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { waitFor } from "../../cluster/wait.ts";
+import { beat, lastBeatMs } from "./beats.ts";
 import type { Fixture } from "./fixture.ts";
 
 export function execTests(fixture: () => Fixture): void {
@@ -24,12 +25,6 @@ export function execTests(fixture: () => Fixture): void {
         everyMs: 20,
         holds: async () => (await read(path)).includes(text),
       });
-    /** A shell command that shows every 20 ms, in milliseconds since the epoch, that it still runs. */
-    const beat = (path: string) => `while :; do date +%s%3N >> ${path}; sleep 0.02; done`;
-    async function lastBeatMs(path: string): Promise<number> {
-      const times = (await read(path)).trim().split("\n").map(Number);
-      return Math.max(...times);
-    }
 
     test("passes token, expiry, output and exit code through, and releases", async () => {
       const { newLease, lease, requests, start } = fixture();
@@ -80,6 +75,32 @@ export function execTests(fixture: () => Fixture): void {
       run.child.kill("SIGUSR2");
       expect(await run.ended).toBe(3);
       expect((await lease(name)).status.hold).toBeUndefined();
+    });
+
+    test("holds until what the command has started has worked off the signal that ended it", async () => {
+      const { newLease, start } = fixture();
+      const name = await newLease();
+      const [path, go, seen] = [newFile(), newFile(), newFile()];
+      const worker = `trap 'until [ -e ${go} ]; do sleep 0.05; done; echo over >> ${path}; exit' TERM; echo ready > ${path}; while :; do sleep 0.05; done`;
+      const run = start("lease", "exec", name, "--", "sh", "-c", `sh -c "${worker}"; true`);
+      await written(path, "ready");
+      run.child.kill("SIGTERM");
+      await waitFor({
+        what: "koncli to name what is left",
+        withinMs: 30_000,
+        holds: async () => /waiting for what it left running: \d+ \(/.test(run.err),
+      });
+      const copy = ["--", "cp", path, seen];
+      const next = start("lease", "exec", name, "--wait", "--timeout", "1m", ...copy);
+      await waitFor({
+        what: "another one to wait",
+        withinMs: 30_000,
+        holds: async () => next.err.includes(`waiting for klease ${name}`),
+      });
+      await writeFile(go, "");
+      expect(await next.ended).toBe(0);
+      expect(await read(seen)).toBe("ready\nover\n");
+      expect(await run.ended).toBe(143);
     });
 
     test("runs nothing where the klease is held, or the command or the grace period is wrong", async () => {
@@ -160,38 +181,6 @@ export function execTests(fixture: () => Fixture): void {
         holds: async () => Date.now() - endedMs > 500,
       });
       expect(await lastBeatMs(child)).toBe(endedMs);
-    });
-
-    test("stops the command before the ttl is over when nobody renews any more", async () => {
-      const { environment, newLease, start, until } = fixture();
-      const name = await newLease({ ttl: "15s" });
-      const path = newFile();
-      // SIGTERM does not impress it.
-      const run = start(
-        "lease",
-        "exec",
-        name,
-        "--grace",
-        "1s",
-        "--",
-        "bash",
-        "-c",
-        `trap '' TERM; ${beat(path)}`,
-      );
-      await until(name, "to be renewed", ({ status }) => (status.hold?.renewals ?? 0) >= 1);
-      await environment.konductor.stop();
-      try {
-        const { hold } = (await fixture().lease(name)).status;
-        expect(await run.ended).toBe(1);
-        expect(run.err).toMatch(
-          /error: klease .* is lost: it could not be renewed for \d+s, and its ttl of 15s/,
-        );
-        // Nobody can be granted before its expiry, which counts from when konductor saw the last renewal.
-        expect(await lastBeatMs(path)).toBeLessThan(hold?.expiresMs ?? 0);
-      } finally {
-        await environment.konductor.start();
-      }
-      await until(name, "to be free", ({ status }) => status.hold === undefined);
     });
 
     test("does not renew what is not renewable, and stops in time", async () => {

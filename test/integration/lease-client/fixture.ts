@@ -14,15 +14,12 @@ import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { list, record } from "../../../src/shared/json.ts";
-import { buildPrograms, PROGRAMS } from "../../../tools/build.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Environment } from "../../e2e/environment.ts";
 import { startProcessEnvironment } from "../../e2e/process-environment.ts";
 import { koncli, type Outcome } from "../koncli.ts";
 
-const root = join(import.meta.dirname, "../../..");
-
-/** A koncli that runs as a process of its own. */
+/** A koncli that runs as a process of its own, or a script that calls it. */
 export interface KoncliProcess {
   readonly child: ChildProcess;
   /** What it has written so far. */
@@ -49,6 +46,8 @@ export interface Fixture {
   /** koncli as a process of its own, as alice. */
   start(...args: string[]): KoncliProcess;
   startAs(kubeconfigPath: string, ...args: string[]): KoncliProcess;
+  /** A shell script in which `koncli` is alice's. */
+  startScript(script: string, env: Readonly<Record<string, string>>): KoncliProcess;
   /** A kubeconfig for a user; by `server` through another address, such as a proxy's. */
   kubeconfigOf(user: string, server?: string): Promise<string>;
   /** A client of alice's. */
@@ -57,15 +56,11 @@ export interface Fixture {
 }
 
 export async function startFixture(name: string): Promise<Fixture> {
-  const environment = await startProcessEnvironment({ env: inject("cluster").env, stream: process.stderr });
+  const { env, programsDir } = inject("cluster");
+  const environment = await startProcessEnvironment({ env, programsDir, stream: process.stderr });
   const { client: admin, kubectl, cluster } = environment;
   const dir = await mkdtemp(join(tmpdir(), "konductor-lease-client-"));
-  // Its own, since others may build anew meanwhile.
-  const [koncliPath = ""] = await buildPrograms({
-    root,
-    outDir: dir,
-    programs: PROGRAMS.filter((program) => program.name === "koncli"),
-  });
+  const koncliPath = join(programsDir, "koncli.js");
   const namespace = name;
   await kubectl("create", "namespace", namespace);
   for (const user of ["alice", "bob"]) {
@@ -79,6 +74,13 @@ export async function startFixture(name: string): Promise<Fixture> {
   };
   const ended: (() => Promise<unknown>)[] = [];
   let count = 0;
+
+  function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): KoncliProcess {
+    const started = startProcess(command, args, env);
+    // What it has started may have its output open still: that is for the test to end.
+    ended.push(async () => started.child.kill("SIGKILL"));
+    return started;
+  }
 
   const lease = (leaseName: string) => admin.get(LEASES, { namespace, name: leaseName }, parseLease);
   const fixture: Fixture = {
@@ -113,11 +115,12 @@ export async function startFixture(name: string): Promise<Fixture> {
     koncliAs: (user, ...args) => koncli(["--kubeconfig", kubeconfigs[user], "-n", namespace, ...args]),
     start: (...args) => fixture.startAs(kubeconfigs.alice, ...args),
     kubeconfigOf: (user, server) => impersonate(cluster.kubeconfigPath, user, dir, server),
-    startAs(kubeconfigPath, ...args) {
-      const started = startKoncli([koncliPath, "--kubeconfig", kubeconfigPath, "-n", namespace, ...args]);
-      // What it has started may have its output open still: that is for the test to end.
-      ended.push(async () => started.child.kill("SIGKILL"));
-      return started;
+    startAs: (kubeconfigPath, ...args) =>
+      start(process.execPath, [koncliPath, "--kubeconfig", kubeconfigPath, "-n", namespace, ...args]),
+    startScript(script, env) {
+      const koncli = [process.execPath, koncliPath, "--kubeconfig", kubeconfigs.alice, "-n", namespace];
+      const prelude = `koncli() { ${koncli.map((word) => `'${word}'`).join(" ")} "$@"; }`;
+      return start("sh", ["-c", `${prelude}\n${script}`], env);
     },
     client(clock) {
       const { client } = connect({ kubeconfig: kubeconfigs.alice, namespace }, "lease-client-test");
@@ -133,8 +136,11 @@ export async function startFixture(name: string): Promise<Fixture> {
   return fixture;
 }
 
-function startKoncli(args: readonly string[]): KoncliProcess {
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+function startProcess(command: string, args: readonly string[], env: NodeJS.ProcessEnv): KoncliProcess {
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, ...env },
+  });
   const written = { out: "", err: "" };
   child.stdout.on("data", (chunk) => {
     written.out += chunk;
@@ -169,7 +175,7 @@ async function impersonate(
   const clusters = list(config["clusters"])
     .map(record)
     .map((entry) => ({ ...entry, cluster: { ...record(entry["cluster"]), ...(server && { server }) } }));
-  const path = join(dir, `${user}${server ? "-elsewhere" : ""}.kubeconfig`);
+  const path = join(dir, `${user}${server ? `-by-${new URL(server).port}` : ""}.kubeconfig`);
   await writeFile(path, JSON.stringify({ ...config, users, clusters }), { mode: 0o600 });
   return path;
 }

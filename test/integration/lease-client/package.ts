@@ -39,6 +39,7 @@ export function packageTests(fixture: () => Fixture): void {
       dir = await mkdtemp(join(tmpdir(), "konductor-package-"));
       const target = join(dir, "node_modules/konductor");
       await mkdir(target, { recursive: true });
+      await run(process.execPath, [join(root, "tools/build.ts")]);
       const packed = await run("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", dir], {
         cwd: root,
       });

@@ -58,26 +58,6 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
       expect(await koncli("lease", "renew", once, "--holder", "one")).toMatchObject({ code: 0 });
       expect(await koncli("lease", "renew", "missing")).toMatchObject({ code: 2 });
     });
-
-    test("without konductor is trouble, and changes nothing", async () => {
-      const { koncli, newLease, lease, environment } = fixture();
-      const name = await newLease();
-      await koncli("lease", "acquire", name, "--holder", "one");
-      const { hold } = (await lease(name)).status;
-      await environment.konductor.stop();
-      try {
-        const unanswered = await koncli("lease", "renew", name, "--holder", "one");
-        expect(unanswered).toMatchObject({ code: 2, out: "" });
-        expect(unanswered.err).toMatch(/^error: konductor did not answer about klease .* within 10 s/);
-        expect(await koncli("lease", "acquire", await newLease(), "--holder", "one")).toMatchObject({
-          code: 2,
-          err: expect.stringMatching(/^error: konductor does not answer, so klease .* cannot be asked for/),
-        });
-        expect((await lease(name)).status.hold).toEqual(hold);
-      } finally {
-        await environment.konductor.start();
-      }
-    });
   });
 
   describe("release", () => {
@@ -126,22 +106,6 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
         code: 0,
         out: `nobody holds klease ${name}: there is nothing to release\n`,
       });
-    });
-
-    test("without konductor is done when it is back, and said so", async () => {
-      const { koncli, newLease, until, environment } = fixture();
-      const name = await newLease();
-      await koncli("lease", "acquire", name, "--holder", "one");
-      await environment.konductor.stop();
-      try {
-        expect(await koncli("lease", "release", name, "--holder", "one")).toMatchObject({
-          code: 0,
-          err: `warning: konductor does not answer; klease ${name} is free when it does\n`,
-        });
-      } finally {
-        await environment.konductor.start();
-      }
-      await until(name, "to be free", ({ status }) => status.hold === undefined);
     });
 
     test("after the klease was deleted ends what the next one of its name waits for", async () => {

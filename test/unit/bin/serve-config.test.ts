@@ -11,6 +11,7 @@ test("the environment of deploy/ is enough", () => {
   expect(readServeConfig([], POD)).toEqual({
     namespace: "konductor-system",
     identity: "konductor-1",
+    electionTimes: { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 1_000 },
     image: "konductor:0.1.0",
     bindAddress: "0.0.0.0",
     securePort: 8443,
@@ -29,12 +30,30 @@ test("a flag wins over the environment", () => {
   });
 });
 
+test("the election's times, as durations", () => {
+  const flags = ["lease-duration=3s", "renew-deadline=2s", "retry-period=500ms"];
+  expect(
+    readServeConfig(
+      flags.map((flag) => `--leader-elect-${flag}`),
+      POD,
+    ),
+  ).toMatchObject({ electionTimes: { leaseDurationMs: 3_000, renewDeadlineMs: 2_000, retryPeriodMs: 500 } });
+});
+
 describe("one sentence says what is wrong and what is allowed", () => {
   test.each([
     [["--self-fencing=maybe"], '--self-fencing: "maybe" is not allowed; use auto, always, never'],
     [["--log-level=loud"], '--log-level: "loud" is not allowed; use trace, debug, info, warn, error'],
     [["--secure-port=70000"], '--secure-port: "70000" is not allowed; use a port from 0 to 65535'],
     [["--create-missing-leases=no"], '--create-missing-leases: "no" is not allowed; use true, false'],
+    [
+      ["--leader-elect-lease-duration=soon"],
+      '--leader-elect-*: "soon" is not a Go duration such as "10m" or "1h30m"',
+    ],
+    [
+      ["--leader-elect-lease-duration=4s"],
+      "leader election: leaseDurationMs (4000) must be more than renewDeadlineMs (4000)",
+    ],
     [["--bogus"], /--bogus/],
   ])("%j", (args, sentence) => {
     expect(() => readServeConfig(args, POD)).toThrow(sentence);

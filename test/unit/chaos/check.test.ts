@@ -1,23 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkHistory, type Rule } from "../../chaos/check.ts";
+import { checkHistory } from "../../chaos/check.ts";
 import type { History, WorkloadRun } from "../../chaos/history.ts";
-import { historyOf, LEASE, TURN, turns } from "./samples.ts";
-
-/** The rules that a history breaks, each once. */
-function broken(history: History): Rule[] {
-  return [...new Set(checkHistory(history).violations.map(({ rule }) => rule))];
-}
-
-/** `history` with each of `part` changed. */
-function change<Part extends "runs" | "sightings" | "jobs">(
-  history: History,
-  part: Part,
-  changed: (item: History[Part][number], index: number) => History[Part][number] | undefined,
-): History {
-  const items: readonly History[Part][number][] = history[part];
-  return { ...history, [part]: items.flatMap((item, index) => changed(item, index) ?? []) };
-}
+import { broken, change, historyOf, LEASE, TURN, turns } from "./samples.ts";
 
 const three = historyOf([TURN, TURN, TURN]);
 const [first, second] = three.runs;

@@ -1,8 +1,10 @@
 /** Histories as a run without a fault leaves them. */
 import fc from "fast-check";
+import { checkHistory, type Rule } from "../../chaos/check.ts";
 import type { History } from "../../chaos/history.ts";
 
 export const LEASE = "report";
+export const TTL_MS = 15_000;
 const FIRST_TOKEN = 1_000;
 
 /** What one pod of a Job does; milliseconds. */
@@ -20,7 +22,16 @@ export const TURN: Turn = { gapMs: 100, startsAfterMs: 500, mains: [2_000], rele
 
 /** Turns of one klease, one after the other; everybody has waited from the beginning. */
 export function historyOf(turns: readonly Turn[], lease = LEASE): History {
-  const history = { sightings: [], waits: [], runs: [], jobs: [], faults: [], leftovers: [], starvedMs: 0 };
+  const history = {
+    sightings: [],
+    waits: [],
+    fences: [],
+    runs: [],
+    jobs: [],
+    faults: [],
+    leftovers: [],
+    starvedMs: 0,
+  };
   const { sightings, waits, runs, jobs }: Writable = history;
   let nowMs = 0;
   for (const [index, { gapMs, startsAfterMs, mains, releasedAfterMs }] of turns.entries()) {
@@ -37,8 +48,8 @@ export function historyOf(turns: readonly Turn[], lease = LEASE): History {
       nowMs += lastsMs + (ended ? 0 : 1_000);
     }
     nowMs += releasedAfterMs;
-    sightings.push({ lease, token, holder, acquiredMs });
-    sightings.push({ lease, token, holder, acquiredMs, endedMs: nowMs, reason: "Released" });
+    sightings.push({ lease, token, holder, acquiredMs, ttlMs: TTL_MS });
+    sightings.push({ lease, token, holder, acquiredMs, ttlMs: TTL_MS, endedMs: nowMs, reason: "Released" });
     jobs.push({ name, lease, completions: 1, createdMs: 0, endedMs: nowMs, result: "Complete" });
   }
   return history;
@@ -58,3 +69,18 @@ export const turns: fc.Arbitrary<Turn[]> = fc.array(
   }),
   { minLength: 2, maxLength: 12 },
 );
+
+/** The rules that a history breaks, each once. */
+export function broken(history: History): Rule[] {
+  return [...new Set(checkHistory(history).violations.map(({ rule }) => rule))];
+}
+
+/** `history` with each of `part` changed. */
+export function change<Part extends "runs" | "sightings" | "jobs">(
+  history: History,
+  part: Part,
+  changed: (item: History[Part][number], index: number) => History[Part][number] | undefined,
+): History {
+  const items: readonly History[Part][number][] = history[part];
+  return { ...history, [part]: items.flatMap((item, index) => changed(item, index) ?? []) };
+}

@@ -79,7 +79,8 @@ test("a hold is renewed each third of its ttl, and lasts", async () => {
   await clock.turn(60_500);
   expect(kept.signal.aborted).toBe(false);
   expect(sentAtMs).toEqual([10_000, 20_000, 30_000, 40_000, 50_000, 60_000]);
-  expect(kept.expiresMs).toBe(77);
+  // By the clock of whoever reads it, whatever konductor's is.
+  expect(kept.expiresMs - clock.nowMs()).toBe(TTL_MS - 500);
 });
 
 test("one that cannot be renewed is tried again and again, and lost its reserve before the end of its ttl", async () => {

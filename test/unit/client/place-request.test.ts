@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
 import type { ClientContext } from "../../../src/client/context.ts";
 import type { Wish } from "../../../src/client/lease-client.ts";
-import { placeRequest, withdraw } from "../../../src/client/place-request.ts";
-import { createServerClock } from "../../../src/client/server-clock.ts";
+import { type Place, placeRequest, withdraw } from "../../../src/client/place-request.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASES, type Resource } from "../../../src/kube/resources.ts";
+import { createServerClock } from "../../../src/kube/server-clock.ts";
 import { parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
@@ -57,12 +57,12 @@ function aServer({ lease = {}, loseAnswers = 0 }: { lease?: Fields; loseAnswers?
     user: async () => "alice",
     random: () => 0,
   };
-  const place = (wish: Partial<Wish> = {}) =>
+  const place = (wish: Partial<Wish> = {}, earlier?: Place) =>
     placeRequest(
       context,
       { lease: "nightly", holder: "ci", join: false, timeoutMs: WAIT_MS, ...wish },
       clock.monotonicMs() + (wish.timeoutMs ?? WAIT_MS),
-      never,
+      { stop: never, earlier },
     );
   const change = (spec: Fields, status: Fields = {}) => {
     if (stored) stored = { ...stored, spec: { ...stored.spec, ...spec }, status };
@@ -110,6 +110,32 @@ test("a request of the same name that waits is another process's, unless it is t
   });
 });
 
+test("a request of the same name is our own where the same pod made it, and no other", async () => {
+  const { place, request } = aServer();
+  await place({ pod: "pod-1" });
+  expect(request()?.clientPod).toBe("pod-1");
+  expect((await place({ pod: "pod-1" })).request.uid).toBe("uid-1");
+  for (const pod of ["pod-2", undefined])
+    await expect(place({ pod })).rejects.toMatchObject({ code: "Held" });
+  expect((await place({ pod: "pod-2", join: true })).request.uid).toBe("uid-1");
+});
+
+test("outside of pods no request is known as our own", async () => {
+  const { place } = aServer();
+  await place();
+  for (const pod of ["pod-1", undefined])
+    await expect(place({ pod })).rejects.toMatchObject({ code: "Held" });
+});
+
+test("another user's request is not ours in the same pod either", async () => {
+  const { place, change } = aServer();
+  await place({ pod: "pod-1" });
+  change({ requestedBy: "bob" });
+  await expect(place({ pod: "pod-1" })).rejects.toMatchObject({
+    message: expect.stringMatching(/by user bob/),
+  });
+});
+
 test("one that joins for a shorter time leaves the longer wait alone, also when it ends", async () => {
   const { place, context, deleted, request } = aServer();
   const long = await place();
@@ -154,6 +180,21 @@ test("a hold that outlived its klease may be another process's", async () => {
   });
   expect(deleted).toEqual([]);
   expect((await place({ join: true })).request.uid).toBe("uid-2");
+});
+
+test("who lost a klease that was deleted before it confirmed goes on waiting in its own place", async () => {
+  const { place, deleted } = aServer();
+  const earlier = await place();
+  expect((await place({}, earlier)).request.uid).toBe("uid-1");
+  expect(deleted).toEqual([]);
+});
+
+test("a grant that was lost before it was confirmed is no other process's hold", async () => {
+  const { place, change, deleted } = aServer({ lease: { phase: "Available" } });
+  const earlier = await place();
+  change({}, { phase: "Granted", fencingToken: 7 });
+  expect((await place({}, earlier)).request.uid).toBe("uid-2");
+  expect(deleted).toEqual(["uid-1"]);
 });
 
 test("a request that is not ours in spite of its name is replaced", async () => {

@@ -1,17 +1,13 @@
-/** What the arbiter asks before a klease's first grant. All else is tested on a real API server, or in the worlds of test/unit/lease. */
+/** What the arbiter asks before a klease's first grant, and of a pod that vanished. All else is tested on a real API server, or in the worlds of test/unit/lease. */
 import { expect, test } from "vitest";
-import { createArbiter } from "../../../src/controller/arbiter.ts";
-import { BY_LEASE, BY_NODE } from "../../../src/kube/caches.ts";
-import type { NodeView } from "../../../src/kube/node-view.ts";
 import { microTime } from "../../../src/lease/codec.ts";
-import type { JobView } from "../../../src/lease/job.ts";
-import type { PodView } from "../../../src/lease/pod.ts";
-import { keyOf, type Lease, type LeaseRequest } from "../../../src/lease/types.ts";
+import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import type { LeaseRequest } from "../../../src/lease/types.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
-import { createLogger } from "../../../src/shared/log.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
-import { aLease, aRequest, NOW_MS } from "../lease/samples.ts";
-import { fedReflector } from "./fed-reflector.ts";
+import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
+import { buildArbiter } from "./built-arbiter.ts";
 import { recordedClient } from "./recorded-client.ts";
 
 const LEASE = aLease();
@@ -23,49 +19,36 @@ const json = ({ spec, status, ...metadata }: LeaseRequest) => ({
   status: { phase: status.phase, fencingToken: status.token },
 });
 
-/** An arbiter whose cache shows who waits; `live`: the requests that there are. What it asked, and the phases that it wrote. */
-function arbitrate(live: readonly LeaseRequest[], lease = LEASE) {
+/**
+ * An arbiter whose caches show who waits, and `pods`, of which the API server has none; `live`: the requests that there are. What it asked, and
+ * what it wrote.
+ */
+function arbitrate(live: readonly LeaseRequest[], lease = LEASE, pods: readonly PodView[] = []) {
+  const clock = turnedClock(NOW_MS);
   const { client, calls } = recordedClient(({ what, sent }) => {
     if (what === "list leaserequests") return live.map(json);
+    if (what === "get pods") throw new KonductorError("NotFound", "no such pod");
     const { metadata, status } = record(sent);
     const spec = { ttl: "1m" };
     // Every write of the klease is a version of its own.
     const written = { resourceVersion: String(100 + calls.length), generation: lease.generation };
     return { metadata: { ...record(metadata), ...written }, spec, status };
   });
-  const caches = {
-    leases: fedReflector<Lease>({ [BY_NODE]: () => undefined }),
-    requests: fedReflector<LeaseRequest>({ [BY_LEASE]: () => keyOf(lease) }),
-    pods: fedReflector<PodView>({ [BY_LEASE]: () => undefined }),
-    jobs: fedReflector<JobView>({ [BY_LEASE]: () => undefined }),
-    nodes: fedReflector<NodeView>(),
-  };
-  const ignore = () => undefined;
-  const arbiter = createArbiter({
-    client,
-    caches,
-    reporter: { report: ignore, holderDeleted: ignore },
-    events: { record: ignore },
-    clock: turnedClock(NOW_MS),
-    logger: createLogger({ level: "silent" }),
-    createMissingLeases: true,
-    systemNamespace: "konductor-system",
-  });
+  const { caches, begin } = buildArbiter({ client, clock });
   caches.leases.apply(lease);
   caches.requests.apply(waiter);
-  const term = new AbortController();
-  const over = arbiter.runTerm(term.signal).catch(ignore);
-  const phases = () =>
+  for (const pod of pods) caches.pods.apply(pod);
+  const end = begin();
+  const written = (field: string) => () =>
     calls
       .filter(({ what }) => what === "replaceStatus leases")
-      .map(({ sent }) => record(record(sent)["status"])["phase"]);
+      .map(({ sent }) => record(record(sent)["status"])[field]);
   return {
+    clock,
     asked: () => calls.map(({ what }) => what),
-    phases,
-    async end() {
-      term.abort();
-      await over;
-    },
+    phases: written("phase"),
+    holders: written("holder"),
+    end,
   };
 }
 
@@ -95,4 +78,23 @@ test("nothing is asked where the klease itself records who was granted it", asyn
   await expect.poll(phases).toContain("Held");
   await end();
   expect(asked()).not.toContain("list leaserequests");
+});
+
+/** After a look the arbiter decides again. */
+const LOOK_AGAIN_MS = 5;
+
+test("a pod whose keeper has said that it is being stopped is asked for, though the cache shows it: its grace period counts from then", async () => {
+  const lease = held({ ref: { ...aHold().ref, stoppingSinceMs: NOW_MS }, releasing: true });
+  const cached = parsePod({
+    metadata: { namespace: "ns", name: "run-1", uid: "pod-1", resourceVersion: "1" },
+  });
+  const { asked, holders, clock, end } = arbitrate([], lease, [cached]);
+  await expect.poll(asked).toContain("get pods");
+  await clock.turn(LOOK_AGAIN_MS);
+  await clock.waitedFor(36_000);
+  await clock.turn(36_999 - LOOK_AGAIN_MS);
+  expect(holders()).not.toContain("ci");
+  await clock.turn(1);
+  await expect.poll(holders).toContain("ci");
+  await end();
 });

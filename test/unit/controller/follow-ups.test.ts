@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { followUps } from "../../../src/controller/follow-ups.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
+import { NOT_CONFIRMED } from "../../../src/lease/order.ts";
+import { parsePod } from "../../../src/lease/pod.ts";
+import type { LeaseRequest } from "../../../src/lease/types.ts";
+import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
 
 const START_MS = Date.parse("2026-01-01T00:00:00Z");
 const metadata = (name: string) => ({
@@ -44,5 +48,61 @@ describe("a request that waits until", () => {
   it("is denied, so that its gate hears why, when it is a pod's", () => {
     const holderRef = { kind: "Pod", name: "a", uid: "u" };
     expect(stepsAfter(31, { waitUntil, holderRef })).toEqual(["deny"]);
+  });
+});
+
+describe("a request that a pod has made since its hold", () => {
+  const ref = { kind: "Pod" as const, name: "run-1", uid: "pod-1" };
+  const hold = aHold();
+  // As a cache shows it that has not heard of the hold's end.
+  const outdated = aLease({ hold, lastToken: hold.token, lastRequest: "request-1" });
+  const follow = (spec: object, status: Partial<LeaseRequest["status"]> = {}, uid = "request-2") =>
+    followUps({
+      lease: outdated,
+      requests: [
+        aRequest({ name: "again", uid, spec: { ref, ...spec }, status: { phase: "Pending", ...status } }),
+      ],
+      evidenceOf: () => ({ is: "unknown" }),
+      hasLapsed: () => false,
+      nowMs: NOW_MS,
+    });
+
+  it("is not taken for the one that was granted: it keeps its place", () => {
+    expect(follow({ requestedAtMs: NOW_MS + 5 })).toEqual([]);
+  });
+
+  it("unlike that one, one that was put back, and one that tells of this hold", () => {
+    const marked = [{ do: "mark", status: { phase: "Granted", token: hold.token } }];
+    expect(follow({}, {}, "request-1")).toMatchObject(marked);
+    expect(follow({ requestedAtMs: hold.acquiredMs })).toMatchObject(marked);
+    expect(follow({ requestedAtMs: NOW_MS }, { phase: "Granted", token: hold.token })).toEqual([]);
+  });
+});
+
+describe("a pod whose grant was taken back", () => {
+  const waitingPod = parsePod({
+    metadata: { namespace: "ns", name: "p", uid: "u", resourceVersion: "1" },
+    spec: { containers: [{ name: "main" }] },
+    status: { phase: "Pending" },
+  });
+  const passedOver = aRequest({
+    spec: { ref: { kind: "Pod", name: "p", uid: "u" } },
+    status: { phase: "Pending", reason: NOT_CONFIRMED },
+  });
+  const stepsFor = (gated: boolean) =>
+    followUps({
+      lease: aLease({ lastToken: 41 }),
+      requests: [passedOver],
+      evidenceOf: () => ({ is: "present", pod: { ...waitingPod, gated } }),
+      hasLapsed: () => false,
+      nowMs: NOW_MS,
+    }).map((step) => step.do);
+
+  it("queues again while it waits behind its scheduling gate, since no gate of its runs that could ask", () => {
+    expect(stepsFor(true)).toEqual(["queueAgain"]);
+  });
+
+  it("is passed over until its gate asks, where that can run", () => {
+    expect(stepsFor(false)).toEqual([]);
   });
 });

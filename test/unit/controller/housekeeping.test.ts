@@ -1,15 +1,17 @@
 /** What housekeeping asks the API server before it acts, and how its writes are guarded: the caches may be behind. */
 import { describe, expect, test } from "vitest";
+import { createErrands } from "../../../src/controller/errands.ts";
 import { createHousekeeping } from "../../../src/controller/housekeeping.ts";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
 import type { EventReport } from "../../../src/kube/events.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
-import type { PodView } from "../../../src/lease/pod.ts";
+import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
+import { createLogger } from "../../../src/shared/log.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
+import { createPod, statusOf } from "../lease/pod-fixture.ts";
 import { aHold, aLease, aRequest, NOW_MS, situationOf } from "../lease/samples.ts";
-import { createPod, statusOf } from "../lease/world/pod.ts";
 import { fedReflector } from "./fed-reflector.ts";
 import { type Call, recordedClient } from "./recorded-client.ts";
 
@@ -40,9 +42,17 @@ interface Stage {
   /** Throws for what is refused. */
   refuse?: (call: Call) => void;
   isNamespaceTerminating?: boolean;
+  /** What a GET of any pod finds. */
+  pod?: object;
 }
 
-function stage({ live, createMissingLeases = true, refuse, isNamespaceTerminating = false }: Stage = {}) {
+function stage({
+  live,
+  createMissingLeases = true,
+  refuse,
+  isNamespaceTerminating = false,
+  pod,
+}: Stage = {}) {
   const clock = turnedClock(NOW_MS);
   const applied: Lease[] = [];
   const { client, calls } = recordedClient((call) => {
@@ -51,6 +61,8 @@ function stage({ live, createMissingLeases = true, refuse, isNamespaceTerminatin
       case "get leases":
         if (live) return json(live);
         throw new KonductorError("NotFound", "there is no such klease");
+      case "get pods":
+        return pod;
       case "get namespaces":
         return { metadata: isNamespaceTerminating ? { deletionTimestamp: "2026-01-01T00:00:00Z" } : {} };
       default:
@@ -64,7 +76,8 @@ function stage({ live, createMissingLeases = true, refuse, isNamespaceTerminatin
   const pods = fedReflector<PodView>();
   const caches = { leases, requests, pods };
   const events = recordedEvents();
-  const options = { client, caches, events, lapseClock, clock, createMissingLeases };
+  const errands = createErrands({ clock, logger: createLogger({ level: "silent" }), wake: () => undefined });
+  const options = { client, caches, errands, events, lapseClock, clock, createMissingLeases };
   const housekeeping = createHousekeeping(options);
   const deleted = () => calls.filter(({ what }) => what === "delete leaserequests").map(({ sent }) => sent);
   const asked = () => calls.map(({ what }) => what);
@@ -90,6 +103,7 @@ describe("beside a klease", () => {
     const { housekeeping, calls } = stage({ live: lease });
     await housekeeping.follow(situation(lease, late));
     expect(calls).toMatchObject([
+      { what: "get leases" },
       {
         what: "delete leaserequests",
         sent: at(late),
@@ -97,6 +111,15 @@ describe("beside a klease", () => {
       },
     ]);
     expect(housekeeping.isRequestGone(late.uid)).toBe(true);
+  });
+
+  test("one that has changed since is looked at: what it is now is decided about anew", async () => {
+    const refuse = ({ what }: Call) => {
+      if (what === "delete leaserequests") throw new KonductorError("Conflict", "it has changed");
+    };
+    const { housekeeping, asked } = stage({ live: lease, refuse });
+    await expect(housekeeping.remove(late)).rejects.toMatchObject({ code: "Conflict" });
+    expect(asked()).toEqual(["delete leaserequests", "get leaserequests"]);
   });
 
   test.each([
@@ -121,12 +144,32 @@ describe("beside a klease", () => {
     expect(applied).toMatchObject([{ resourceVersion: "8" }]);
   });
 
-  test("who holds is told without another look", async () => {
+  test("who holds is told after a live look, one for all: the cache may show a hold that is over", async () => {
     const hold = aHold({ ref: { kind: "LeaseRequest", ...late } });
     const held = aLease({ hold, lastToken: hold.token });
-    const { housekeeping, asked } = stage({ live: newer });
-    await housekeeping.follow(situation(held, late));
-    expect(asked()).toEqual(["replaceStatus leaserequests"]);
+    const current = stage({ live: held });
+    await current.housekeeping.follow(situation(held, late, once));
+    expect(current.asked()).toEqual([
+      "get leases",
+      "replaceStatus leaserequests",
+      "replaceStatus leaserequests",
+    ]);
+    const outdated = stage({ live: newer });
+    await outdated.housekeeping.follow(situation(held, late, once));
+    expect(outdated.asked()).toEqual(["get leases"]);
+  });
+
+  test("one that is refused, or not answered, keeps none of the others back", async () => {
+    const refused = ["Forbidden", "Internal", "Unreachable"] as const;
+    const others = ["a", "b"].map((name) => ({ ...late, name, uid: name }));
+    for (const code of refused) {
+      const refuse = ({ sent }: Call) => {
+        if (JSON.stringify(sent).includes(late.name)) throw new KonductorError(code, "no");
+      };
+      const { housekeeping, deleted } = stage({ live: lease, refuse });
+      await housekeeping.follow(situation(lease, late, ...others));
+      expect(deleted()).toEqual([late, ...others].map(at));
+    }
   });
 
   test.each(["Conflict", "NotFound"] as const)(
@@ -170,6 +213,7 @@ describe("beside a klease", () => {
       const housekeeping = createHousekeeping({
         client,
         caches,
+        errands: createErrands({ clock, logger: createLogger({ level: "silent" }), wake: () => undefined }),
         events: recordedEvents(),
         lapseClock: createLapseClock(clock),
         clock,
@@ -253,6 +297,24 @@ describe("where the cache shows no klease", () => {
     await expect(stage({ refuse }).housekeeping.recreate(KEY, [aRequest()])).resolves.toBeUndefined();
   });
 
+  test("nor has anybody to tell whether the namespace is there to stay", async () => {
+    const refuse = ({ what }: Call) => {
+      if (what === "get namespaces") throw new KonductorError("Forbidden", "no");
+    };
+    const { housekeeping, asked } = stage({ refuse });
+    await housekeeping.recreate(KEY, [aRequest()]);
+    expect(asked()).toContain("create leases");
+  });
+
+  test("nor can a request that must not be dropped keep it away", async () => {
+    const refuse = ({ what }: Call) => {
+      if (what === "delete leaserequests") throw new KonductorError("Forbidden", "no");
+    };
+    const { housekeeping, asked } = stage({ refuse });
+    await housekeeping.recreate(KEY, [late, aRequest()]);
+    expect(asked()).toContain("create leases");
+  });
+
   test.each<[string, Stage, LeaseRequest[]]>([
     ["nobody waits", {}, [denied, over, granted]],
     ["whoever waits does so no longer", {}, [late]],
@@ -280,6 +342,28 @@ describe("where the cache shows no klease", () => {
     await housekeeping.recreate(KEY, requests);
     const sentence = "LeaseMissing: waiting for klease nightly, which does not exist: create it";
     expect(told).toEqual([`Pod gated: ${sentence}`, `Job whole: ${sentence}`]);
+  });
+
+  test.each<[string, { node?: string; uid?: string; deleted?: true }, boolean]>([
+    ["it has no node", {}, true],
+    ["it has a node by now", { node: "node-1" }, false],
+    ["it is another by now", { uid: "another" }, false],
+    ["it is being deleted", { deleted: true }, false],
+  ])("a pod that was granted it before it had a node waits again where %s", async (_, found, waits) => {
+    const metadata = { namespace: "ns", name: "run-1", uid: found.uid ?? "pod-1" };
+    const deletion = found.deleted && { deletionTimestamp: "2026-01-01T00:00:00Z" };
+    const pod = { metadata: { ...metadata, ...deletion }, spec: { nodeName: found.node } };
+    const { housekeeping, pods, calls, asked } = stage({ pod });
+    pods.apply(parsePod({ metadata: { namespace: "ns", name: "run-1", uid: "pod-1" } }));
+    const ref = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
+    await housekeeping.recreate(KEY, [{ ...granted, spec: { ...granted.spec, ref } }]);
+    expect(asked().slice(0, 2)).toEqual(["get leases", "get pods"]);
+    expect(asked().includes("replaceStatus leaserequests")).toBe(waits);
+    if (waits)
+      expect(calls.at(-1)?.sent).toMatchObject({
+        metadata: { uid: granted.uid, resourceVersion: granted.resourceVersion },
+        status: { phase: "Pending" },
+      });
   });
 
   test("nothing is asked where nobody ever asked for it", async () => {

@@ -1,32 +1,46 @@
 /** What a skip rests on, and what it does when somebody writes in between. The rest is shown by test/e2e/scenarios/skipping.ts. */
 import { expect, test } from "vitest";
+import { createErrands } from "../../../src/controller/errands.ts";
 import { createSkips } from "../../../src/controller/skips.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
+import { readAsked } from "../../../src/lease/settings.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
-import { ANNOTATION } from "../../../src/shared/names.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { ANNOTATION, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
+import { createPod, statusOf } from "../lease/pod-fixture.ts";
 import { aLease, aRequest, held, NOW_MS, situationOf } from "../lease/samples.ts";
-import { createPod, statusOf } from "../lease/world/pod.ts";
 import { fedReflector } from "./fed-reflector.ts";
 import { recordedClient } from "./recorded-client.ts";
 
 interface Stage {
   lease?: Lease;
-  annotations: PodView["annotations"];
+  annotations: Record<string, string>;
+  /** What the Job's own template says, where it is not the same as its pod. */
+  template?: { labels?: object; annotations?: object };
   request?: LeaseRequest["status"];
   /** How often somebody renews between our read and our write. */
   renewals?: number;
+  /** Pods that a live look shows. */
+  siblings?: object[];
 }
 
 /** A pod of a CronJob's Job that waits for `lease`, which has skipped four Jobs before. */
-function stage({ lease = held(), annotations, request = { phase: "Pending" }, renewals = 0 }: Stage) {
+function stage({
+  lease = held(),
+  annotations,
+  template = { labels: { [LEASE_LABEL]: lease.name }, annotations },
+  request = { phase: "Pending" },
+  renewals = 0,
+  siblings = [],
+}: Stage) {
   const job = { name: "nightly-2", uid: "job-2" };
   const pod: PodView = {
     ...statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })),
-    ...{ name: "nightly-2-a", uid: "pod-of-2", job, annotations },
+    ...{ name: "nightly-2-a", uid: "pod-of-2", job, ...readAsked(lease.name, annotations) },
   };
   const seen = { skipped: 4, isOver: false, told: [] as string[] };
   let renewalsToCome = renewals;
@@ -38,9 +52,15 @@ function stage({ lease = held(), annotations, request = { phase: "Pending" }, re
           metadata: { namespace, name, uid, resourceVersion },
           status: formatLeaseStatus(lease, { ...lease.status, skipped: seen.skipped }, NOW_MS),
         };
+      case "list pods":
+        return siblings;
       case "get jobs":
         return {
-          metadata: { uid: job.uid, ownerReferences: [{ kind: "CronJob", uid: "nightly" }] },
+          metadata: {
+            uid: job.uid,
+            ownerReferences: [{ apiVersion: "batch/v1", kind: "CronJob", uid: "nightly" }],
+          },
+          spec: { template: { metadata: template } },
           status: { conditions: seen.isOver ? [{ type: "SuccessCriteriaMet", status: "True" }] : [] },
         };
       case "patch jobs":
@@ -61,7 +81,7 @@ function stage({ lease = held(), annotations, request = { phase: "Pending" }, re
     evidenceOf: () => ({ is: "present", pod }),
   });
   const caches = {
-    pods: fedReflector<PodView>({ lease: () => undefined }),
+    pods: fedReflector<PodView>({ lease: ({ namespace, lease }) => `${namespace}/${lease}` }),
     requests: fedReflector<LeaseRequest>(),
     leases: fedReflector<Lease>(),
   };
@@ -69,7 +89,10 @@ function stage({ lease = held(), annotations, request = { phase: "Pending" }, re
     record: ({ reason, message }: { reason: string; message: string }) =>
       seen.told.push(`${reason}: ${message}`),
   };
-  const skips = createSkips({ client, caches, events, clock: turnedClock(NOW_MS) });
+  const clock = turnedClock(NOW_MS);
+  const logger = createLogger({ level: "silent" });
+  const errands = createErrands({ clock, logger, wake: () => undefined });
+  const skips = createSkips({ client, caches, errands, events, clock });
   return { seen, skip: () => skips.skip(situation) };
 }
 
@@ -110,3 +133,43 @@ test.each<[string, Stage]>([
   await skip();
   expect(seen).toEqual({ skipped: 4, isOver: false, told: [] });
 });
+
+test.each<[string, Stage["template"] & {}]>([
+  [
+    "is not for this klease",
+    { labels: { [LEASE_LABEL]: "other" }, annotations: { [ANNOTATION.ifHeld]: "skip" } },
+  ],
+  ["is for none", { annotations: { [ANNOTATION.ifHeld]: "skip" } }],
+  ["is to wait", { labels: { [LEASE_LABEL]: "nightly" } }],
+])("a pod cannot have a Job skipped that %s, by naming it as its owner", async (_, template) => {
+  const { seen, skip } = stage({ annotations: { [ANNOTATION.ifHeld]: "skip" }, template });
+  await skip();
+  expect(seen).toEqual({ skipped: 4, isOver: false, told: [] });
+});
+
+test.each(["Pending", "Denied"] as const)(
+  "a Job is not skipped of which a live look shows a pod past its gate: %s",
+  async (phase) => {
+    const sibling = {
+      metadata: {
+        ...{ namespace: "ns", name: "nightly-2-b", uid: "pod-b", resourceVersion: "9" },
+        labels: { "konductor.io/lease": "nightly" },
+        ownerReferences: [
+          { apiVersion: "batch/v1", kind: "Job", controller: true, name: "nightly-2", uid: "job-2" },
+        ],
+      },
+      spec: { initContainers: [{ name: "konductor-gate" }], containers: [{ name: "main" }] },
+      status: {
+        initContainerStatuses: [{ name: "konductor-gate", state: { terminated: { exitCode: 0 } } }],
+      },
+    };
+    const request: LeaseRequest["status"] = phase === "Denied" ? { phase, reason: "Skipped" } : { phase };
+    const { seen, skip } = stage({
+      annotations: { [ANNOTATION.ifHeld]: "skip", ...waiting("0") },
+      request,
+      siblings: [sibling],
+    });
+    await skip();
+    expect(seen).toEqual({ skipped: 4, isOver: false, told: [] });
+  },
+);

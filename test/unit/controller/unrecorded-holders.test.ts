@@ -1,10 +1,10 @@
-/** Which clients may run under a hold that a deleted klease recorded. Pods' holds are told of in world/arbiter.ts and integration tests. */
+/** Which clients may run under a hold that a deleted klease recorded. Pods' holds are told of in test/sim and integration tests. */
 import { expect, test } from "vitest";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
 import { countUnrecorded } from "../../../src/controller/unrecorded-holders.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
-import { noPods } from "../lease/client-world/no-pods.ts";
 import { aLease, aRequest } from "../lease/samples.ts";
+import { noPods } from "./no-pods.ts";
 
 const granted = aRequest({ name: "a", status: { phase: "Granted", token: 41, holdTtlMs: 30_000 } });
 

@@ -1,13 +1,22 @@
 /** How often the API server is asked who somebody is; what it says of real tokens is tested on a real one. */
+import { errors } from "jose";
 import { expect, test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { createAuthenticate } from "../../../src/webhook/identity/authenticate.ts";
+import type { VerifySignature } from "../../../src/webhook/identity/identity.ts";
+import { fedReflector } from "../controller/fed-reflector.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
+import { createPod, statusOf } from "../lease/pod-fixture.ts";
 
 /** The claims of a projected token; nobody here looks at the signature. */
 function tokenWith(claims: object): string {
-  const payload = { aud: ["konductor.io"], "kubernetes.io": { pod: { name: "b", uid: "c" } }, ...claims };
+  const payload = {
+    aud: ["konductor.io"],
+    "kubernetes.io": { namespace: "a", pod: { name: "b", uid: "c" } },
+    ...claims,
+  };
   return `e30.${Buffer.from(JSON.stringify(payload)).toString("base64url")}.c2ln`;
 }
 const TOKEN = tokenWith({});
@@ -22,15 +31,25 @@ const ACCEPTED = {
   },
 };
 
-function authenticateWith(answer: () => Promise<unknown>) {
+const notVerified = (cause: Error) => new KonductorError("Unauthenticated", "not verified", { cause });
+const noKey = () => Promise.reject(notVerified(new errors.JWKSNoMatchingKey()));
+const forged = () => Promise.reject(notVerified(new errors.JWSSignatureVerificationFailed()));
+
+function authenticateWith(answer: () => Promise<unknown>, verifySignature: VerifySignature = noKey) {
   const clock = turnedClock();
+  const pods = fedReflector<PodView>();
+  pods.apply({ ...statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })), ...POD });
   let reviews = 0;
   const create = async () => {
     reviews++;
     return { status: await answer() };
   };
   const client: KubeClient = Object.assign(Object.create(null), { create });
-  return { clock, authenticate: createAuthenticate({ client, clock }), reviews: () => reviews };
+  return {
+    clock,
+    authenticate: createAuthenticate({ client, clock, caches: { pods }, verifySignature }),
+    reviews: () => reviews,
+  };
 }
 
 test("calls with one token wait for one review, and believe it for a minute", async () => {
@@ -108,4 +127,34 @@ test("no number of refused tokens makes an accepted one forgotten", async () => 
   const asked = reviews();
   expect(await authenticate(TOKEN)).toEqual(POD);
   expect(reviews()).toBe(asked);
+});
+
+test("of what was not signed by the API server it is not asked", async () => {
+  const { authenticate, reviews } = authenticateWith(async () => ACCEPTED, forged);
+  await expect(authenticate(TOKEN)).rejects.toMatchObject({ code: "Unauthenticated" });
+  expect(reviews()).toBe(0);
+});
+
+test("tokens that anybody can make up are reviewed a few at a time, and keep waiting neither a pod's nor a signed one", async () => {
+  const open: (() => void)[] = [];
+  const signed = tokenWith({ jti: "signed" });
+  const { authenticate, reviews } = authenticateWith(
+    () => new Promise((resolve) => open.push(() => resolve({ authenticated: false }))),
+    async (token) => (token === signed ? POD : noKey()),
+  );
+  const bound = (uid: string) => ({ "kubernetes.io": { namespace: "a", pod: { name: "b", uid } } });
+  const told = Array.from({ length: 1_000 }, (_, index) =>
+    authenticate(tokenWith({ jti: index, ...bound(`made-up-${index}`) })).catch(({ code }) => code),
+  );
+  const full = await Promise.race(told);
+  expect([full, reviews()]).toEqual(["NotReady", 4]);
+  const others = [authenticate(TOKEN), authenticate(signed)].map((one) => one.catch(() => "told"));
+  await expect.poll(reviews).toBe(6);
+  while (open.length > 0) {
+    open.shift()?.();
+    await new Promise(setImmediate);
+  }
+  await Promise.all(others);
+  const codes = await Promise.all(told);
+  expect(codes.filter((code) => code === "NotReady")).toHaveLength(1_000 - 104);
 });

@@ -8,6 +8,7 @@ import { createLogger } from "../../../src/shared/log.ts";
 import { PATH } from "../../../src/shared/names.ts";
 import { createGateApi } from "../../../src/webhook/gate-api/gate-api.ts";
 import type { Authenticate } from "../../../src/webhook/identity/identity.ts";
+import { Refusal } from "../../../src/webhook/refusal.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { memoryCaches } from "./samples.ts";
@@ -26,6 +27,7 @@ function gateApiWith({ authenticate = async () => POD }: { authenticate?: Authen
     events: { record: () => {} },
     reporter: { report: () => {} },
     authenticate,
+    verifySignature: authenticate,
     trust: () => ({ ca: "", urls: [] }),
     clock: turnedClock(),
     logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
@@ -97,4 +99,27 @@ describe.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])("%s", (pa
     expect([answer.status, answer.body["reason"]]).toEqual([status, reason]);
     expect(JSON.stringify(answer.body)).not.toContain("inner");
   });
+
+  test.each<[string, Refusal, "close" | "keep-alive"]>([
+    ["a replica that cannot work", new Refusal("NotReady", "no"), "close"],
+    ["a replica's own failure", new Refusal("Internal", "no"), "close"],
+    ["a full replica", new Refusal("TooManyRequests", "no", { elsewhere: true }), "close"],
+    [
+      "a caller that asks too often",
+      new Refusal("TooManyRequests", "no", { elsewhere: false }),
+      "keep-alive",
+    ],
+    ["a caller that may not", new Refusal("Forbidden", "no"), "keep-alive"],
+  ])(
+    "ends the connection where another replica may answer otherwise: %s",
+    async (_what, refusal, connection) => {
+      const answer = await gateApiWith({ authenticate: () => Promise.reject(refusal) }).post(
+        path,
+        WELL_FORMED,
+      );
+      expect([answer.status, answer.headers.connection]).toEqual([refusal.status, connection]);
+      const said = refusal.code === "TooManyRequests" ? refusal.elsewhere : undefined;
+      expect(answer.body["elsewhere"]).toBe(said);
+    },
+  );
 });

@@ -5,12 +5,20 @@ interface Named {
   name: string;
 }
 
-/** A cache that holds what it is given, and tells its listeners; `indexOf` says under what an object is found by any index. */
-export function memoryCache<T extends Named>(indexOf: (object: T) => string = () => "") {
+export interface MemoryCache<T> extends Cache<T> {
+  lastEventMonotonicMs: number | undefined;
+}
+
+/**
+ * A cache that holds what it is given, and tells its listeners; `indexOf` says under what an object is found by any index. The API server
+ * is heard of only where a test says so.
+ */
+export function memoryCache<T extends Named>(indexOf: (object: T) => string = () => ""): MemoryCache<T> {
   const objects = new Map<string, T>();
   const listeners = new Set<Parameters<Cache<T>["subscribe"]>[0]>();
   const keyOf = ({ namespace, name }: Named) => `${namespace}/${name}`;
-  const cache: Cache<T> = {
+  return {
+    lastEventMonotonicMs: undefined,
     store: {
       get: (key) => objects.get(key),
       byIndex: (_index, value) => [...objects.values()].filter((object) => indexOf(object) === value),
@@ -28,5 +36,4 @@ export function memoryCache<T extends Named>(indexOf: (object: T) => string = ()
       return () => listeners.delete(listener);
     },
   };
-  return cache;
 }

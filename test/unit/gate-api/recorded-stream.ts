@@ -1,20 +1,22 @@
 import type { LineStream } from "../../../src/webhook/gate-api/line-stream.ts";
 
-/** A stream that keeps what was said, and is closed by its end, by its destruction or by `hangUp`. */
+/** A stream that keeps what was said, and whether its end was to close the connection; it is closed by its end, by its destruction or by `hangUp`. */
 export function recordedStream() {
   const listeners: (() => void)[] = [];
   const lines: Record<string, unknown>[] = [];
+  const closes: boolean[] = [];
   const hangUp = () => {
     for (const listener of listeners.splice(0)) listener();
   };
   const stream: LineStream = {
     send: (line) => void lines.push({ ...line }),
-    end(line) {
+    end(line, { close = false } = {}) {
       lines.push({ ...line });
+      closes.push(close);
       hangUp();
     },
     destroy: hangUp,
     onClose: (listener) => void listeners.push(listener),
   };
-  return { stream, lines, hangUp };
+  return { stream, lines, closes, hangUp };
 }

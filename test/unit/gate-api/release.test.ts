@@ -1,68 +1,214 @@
 import { describe, expect, test } from "vitest";
 import { parsePod } from "../../../src/lease/pod.ts";
-import { GATE_CONTAINER, KEEPER_CONTAINER, passMessage } from "../../../src/shared/names.ts";
+import { GATE_CONTAINER, KEEPER_CONTAINER, PATH, passMessage } from "../../../src/shared/names.ts";
 import { provesEnd } from "../../../src/webhook/gate-api/release.ts";
+import { storedApi } from "./stored-api.ts";
 
 const TOKEN = 42;
-const MAIN_RUN = { startedAt: "2026-01-01T00:00:06Z" };
+const BEGAN = { startedAt: "2026-01-01T00:00:06Z" };
+const RUNNING = { state: { running: BEGAN } };
+const ended = (exitCode: number) => ({ state: { terminated: { ...BEGAN, exitCode } } });
+const BACKING_OFF = {
+  state: { waiting: { reason: "CrashLoopBackOff" } },
+  lastState: { terminated: { ...BEGAN, exitCode: 1 } },
+};
 
 interface Case {
-  sincePreStopMs: number | undefined;
-  isStarted?: boolean;
-  hasEnded?: boolean;
+  sincePreStopMs?: number;
+  /** The status of main. */
+  main?: object;
+  /** What differs in the spec of main. */
+  spec?: object;
+  restartPolicy?: string;
+  /** Of a pod that is being deleted. */
   graceSeconds?: number;
   token?: number;
+  keeperImage?: string;
+  phase?: string;
+  /** A container of the user between keeper and main, and its status. */
+  init?: { spec: object; status: object };
 }
 
-function podOf({ isStarted = true, hasEnded = false, graceSeconds, token = TOKEN }: Case) {
+function podOf(given: Case): object {
+  const { main = RUNNING, spec, restartPolicy = "Never", graceSeconds, token = TOKEN, init } = given;
+  const { keeperImage = "konductor:1", phase = "Running" } = given;
   const gate = { exitCode: 0, startedAt: "2026-01-01T00:00:00Z", finishedAt: "2026-01-01T00:00:05Z" };
-  return parsePod({
+  return {
     metadata: {
       namespace: "a",
-      name: "b",
-      uid: "c",
+      name: "me",
+      uid: "me",
+      labels: { "konductor.io/lease": "report" },
       ...(graceSeconds !== undefined && {
         deletionTimestamp: "2026-01-01T00:10:00Z",
         deletionGracePeriodSeconds: graceSeconds,
       }),
     },
     spec: {
-      initContainers: [{ name: GATE_CONTAINER }, { name: KEEPER_CONTAINER, restartPolicy: "Always" }],
-      containers: [{ name: "main" }],
+      restartPolicy,
+      initContainers: [
+        { name: GATE_CONTAINER, image: "konductor:1" },
+        { name: KEEPER_CONTAINER, image: keeperImage, restartPolicy: "Always" },
+        ...(init ? [{ name: "prepare", ...init.spec }] : []),
+      ],
+      containers: [{ name: "main", ...spec }],
     },
     status: {
-      phase: "Running",
+      phase,
       initContainerStatuses: [
         { name: GATE_CONTAINER, state: { terminated: { ...gate, message: passMessage(token) } } },
+        ...(init ? [{ name: "prepare", ...init.status }] : []),
       ],
-      containerStatuses: [
-        {
-          name: "main",
-          state: !isStarted ? { waiting: {} } : hasEnded ? { terminated: MAIN_RUN } : { running: MAIN_RUN },
-        },
-      ],
+      containerStatuses: [{ name: "main", ...main }],
     },
-  });
+  };
 }
 
-describe("the keeper's SIGTERM tells that main has ended", () => {
-  test.each<[string, Case]>([
-    ["right after the preStop: the pod completed", { sincePreStopMs: 499, hasEnded: true }],
-    ["within the grace period of a deleted pod, less a second", { sincePreStopMs: 28_999, graceSeconds: 30 }],
-    ["right after the preStop of a deleted pod", { sincePreStopMs: 40, graceSeconds: 30 }],
-  ])("%s", (_what, input) => {
-    expect(provesEnd(podOf(input), TOKEN, input.sincePreStopMs)).toBe(true);
-  });
+const isProved = (given: Case) => provesEnd(parsePod(podOf(given)), TOKEN, given.sincePreStopMs);
 
+describe("main has ended", () => {
   test.each<[string, Case]>([
-    ["when it is not known how long the preStop ago was", { sincePreStopMs: undefined, graceSeconds: 30 }],
-    ["when main is seen running: the keeper alone was stopped", { sincePreStopMs: 40 }],
-    ["when no main container has started", { sincePreStopMs: 40, isStarted: false }],
-    ["when main started under an earlier hold", { sincePreStopMs: 40, token: TOKEN - 1 }],
-    ["half a second after the preStop of a pod that is not deleted", { sincePreStopMs: 500, hasEnded: true }],
-    ["in the last second of the grace period", { sincePreStopMs: 29_000, graceSeconds: 30 }],
-    ["when there is no grace period", { sincePreStopMs: 500, graceSeconds: 0 }],
-  ])("but not %s", (_what, input) => {
-    expect(provesEnd(podOf(input), TOKEN, input.sincePreStopMs)).toBe(false);
+    ["a Job's pod completed", { main: ended(0) }],
+    ["a Job's pod failed", { main: ended(1) }],
+    ["the pod may restart it, and it succeeded", { main: ended(0), restartPolicy: "OnFailure" }],
+    [
+      "it is not restarted, though the pod's others are",
+      {
+        main: ended(1),
+        restartPolicy: "Always",
+        spec: { restartPolicy: "Never" },
+      },
+    ],
+    ["the kubelet wrote a terminal phase", { main: {}, phase: "Failed" }],
+    [
+      "a deleted pod's keeper was stopped within the grace period",
+      { sincePreStopMs: 28_999, graceSeconds: 30 },
+    ],
+    ["a deleted pod's keeper was stopped right after its preStop", { sincePreStopMs: 40, graceSeconds: 30 }],
+    [
+      "main was in its crash back-off when the pod was deleted",
+      {
+        sincePreStopMs: 40,
+        graceSeconds: 30,
+        main: BACKING_OFF,
+        restartPolicy: "Always",
+      },
+    ],
+  ])("where %s", (_what, given) => {
+    expect(isProved(given)).toBe(true);
   });
 });
+
+describe("nothing is proved", () => {
+  test.each<[string, Case]>([
+    ["in main's crash back-off", { sincePreStopMs: 100, main: BACKING_OFF, restartPolicy: "Always" }],
+    [
+      "in the back-off of a Job's main",
+      { sincePreStopMs: 100, main: BACKING_OFF, restartPolicy: "OnFailure" },
+    ],
+    ["when main failed a moment ago", { sincePreStopMs: 100, main: ended(1), restartPolicy: "OnFailure" }],
+    [
+      "when main ended a moment ago, and always runs",
+      { sincePreStopMs: 100, main: ended(0), restartPolicy: "Always" },
+    ],
+    [
+      "when main is always restarted, and no other container is",
+      {
+        sincePreStopMs: 100,
+        main: ended(0),
+        spec: { restartPolicy: "Always" },
+      },
+    ],
+    [
+      "when a rule may restart it",
+      {
+        sincePreStopMs: 100,
+        main: ended(1),
+        spec: { restartPolicy: "Never", restartPolicyRules: [{ action: "Restart" }] },
+      },
+    ],
+    [
+      "when a rule of another container may restart them all",
+      {
+        sincePreStopMs: 100,
+        main: ended(0),
+        init: { spec: { restartPolicyRules: [{ action: "RestartAllContainers" }] }, status: ended(0) },
+      },
+    ],
+    [
+      "while an init container runs, or is to run again",
+      {
+        sincePreStopMs: 100,
+        main: { state: { waiting: {} } },
+        init: { spec: {}, status: BACKING_OFF },
+        restartPolicy: "OnFailure",
+      },
+    ],
+    [
+      "while a sidecar runs",
+      {
+        sincePreStopMs: 100,
+        main: ended(0),
+        init: { spec: { restartPolicy: "Always" }, status: RUNNING },
+      },
+    ],
+    ["when main is seen running: the keeper alone was stopped", { sincePreStopMs: 40 }],
+    ["when main ended under an earlier hold", { main: ended(0), token: TOKEN - 1 }],
+    ["of a deleted pod when it is not known how long the preStop ago was", { graceSeconds: 30 }],
+    [
+      "of a deleted pod when no main container has started",
+      {
+        sincePreStopMs: 40,
+        graceSeconds: 30,
+        main: { state: { waiting: {} } },
+      },
+    ],
+    [
+      "of a deleted pod when main started under an earlier hold",
+      {
+        sincePreStopMs: 40,
+        graceSeconds: 30,
+        token: TOKEN - 1,
+      },
+    ],
+    [
+      "of a deleted pod whose keeper may have been stopped since its image was patched",
+      {
+        sincePreStopMs: 40,
+        graceSeconds: 30,
+        keeperImage: "konductor:2",
+      },
+    ],
+    ["in the last second of the grace period", { sincePreStopMs: 29_000, graceSeconds: 30 }],
+    ["when there is no grace period", { sincePreStopMs: 500, graceSeconds: 0 }],
+  ])("%s", (_what, given) => {
+    expect(isProved(given)).toBe(false);
+  });
+});
+
+test.each([
+  [undefined, true],
+  ["AfterExpiry", true],
+  ["AfterTermination", false],
+])(
+  "under handoverPolicy %s the keeper of a deleted pod is believed: %s",
+  async (handoverPolicy, released) => {
+    const { post, hold } = storedApi({
+      lease: {
+        metadata: { namespace: "a", name: "report", uid: "lease", resourceVersion: "1" },
+        spec: { ttl: "10m", handoverPolicy },
+        status: {
+          phase: "Held",
+          holder: "me",
+          holderRef: { kind: "Pod", name: "me", uid: "me" },
+          fencingToken: TOKEN,
+          confirmed: true,
+        },
+      },
+      pod: podOf({ graceSeconds: 30 }),
+    });
+    const body = { lease: "report", token: TOKEN, sincePreStopMs: 40 };
+    expect(await post(PATH.release, body)).toMatchObject({ released });
+    expect(hold() === undefined).toBe(released);
+  },
+);

@@ -36,10 +36,10 @@ export function requestOf(pod: string, second: number, spec: object = {}, status
   });
 }
 
-/** Empty caches. */
+/** Empty caches, which are always up to date. */
 export function memoryCaches() {
-  return {
-    leases: memoryCache<Lease>(),
-    requests: memoryCache<LeaseRequest>(({ namespace, spec }) => `${namespace}/${spec.lease}`),
-  };
+  const leases = memoryCache<Lease>();
+  const requests = memoryCache<LeaseRequest>(({ namespace, spec }) => `${namespace}/${spec.lease}`);
+  for (const cache of [leases, requests]) cache.lastEventMonotonicMs = Number.POSITIVE_INFINITY;
+  return { leases, requests };
 }

@@ -5,10 +5,10 @@ import { recordedStream } from "./recorded-stream.ts";
 test("a full replica refuses newcomers, not those who come back, until somebody leaves", () => {
   const streams = createStreams(1);
   const { stream, hangUp } = recordedStream();
-  streams.add("one", { stream, sendAway: () => {} });
+  streams.add("one", stream);
   streams.admit("one");
   expect(() => streams.admit("two")).toThrow(
-    expect.objectContaining({ code: "TooManyRequests", retryAfterMs: 5_000 }),
+    expect.objectContaining({ code: "TooManyRequests", elsewhere: true, retryAfterMs: 5_000 }),
   );
   hangUp();
   streams.admit("two");
@@ -21,18 +21,8 @@ test("a pod's new stream ends the one before it, whose end then counts for nothi
   before.stream.onClose(() => {
     isEnded = true;
   });
-  streams.add("one", { stream: before.stream, sendAway: () => {} });
-  streams.add("one", { stream: after.stream, sendAway: () => {} });
+  streams.add("one", before.stream);
+  streams.add("one", after.stream);
   expect(isEnded).toBe(true);
   expect(() => streams.admit("two")).toThrow(expect.objectContaining({ code: "TooManyRequests" }));
-});
-
-test("draining sends everybody away, and each who comes later", () => {
-  const streams = createStreams(10);
-  const sent: string[] = [];
-  const open = (name: string) => ({ stream: recordedStream().stream, sendAway: () => void sent.push(name) });
-  streams.add("one", open("one"));
-  streams.drain();
-  streams.add("two", open("two"));
-  expect(sent).toEqual(["one", "two"]);
 });

@@ -6,6 +6,10 @@ import { parsePod } from "../../../src/lease/pod.ts";
 import type { Lease } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { createLogger } from "../../../src/shared/log.ts";
+import { LEASE_LABEL } from "../../../src/shared/names.ts";
+import { FRESH_FOR_MS } from "../../../src/webhook/gate-api/freshness.ts";
+import { waitForJob } from "../../../src/webhook/gate-api/job-hold.ts";
+import { createLeaseTurns } from "../../../src/webhook/gate-api/lease-turns.ts";
 import { createQueueView } from "../../../src/webhook/gate-api/queue-view.ts";
 import { wait } from "../../../src/webhook/gate-api/wait.ts";
 import { createWaiters } from "../../../src/webhook/gate-api/waiters.ts";
@@ -15,15 +19,16 @@ import { recordedStream } from "./recorded-stream.ts";
 import { leaseHeldBy, memoryCaches, requestOf } from "./samples.ts";
 
 /** `live`: how the Lease stands when it is looked at; without it the API server does not answer. */
-function waiting({ live, status = {} }: { live?: Lease; status?: object } = {}) {
+function replica({ live }: { live?: Lease | "deleted" | undefined } = {}) {
   const clock = turnedClock();
   const caches = { ...memoryCaches(), pods: memoryCache<PodView>() };
-  const request = requestOf("me", 1, { waitUntil: "2026-01-01T00:05:01Z" }, status);
-  caches.requests.apply(request);
   caches.leases.apply(leaseHeldBy("holder", 1));
   const client: KubeClient = new Proxy(Object.create(null), {
-    get: () => () =>
-      live ? Promise.resolve(live) : Promise.reject(new KonductorError("Unreachable", "no API server")),
+    get: () => async () => {
+      if (live === "deleted") throw new KonductorError("NotFound", "there is no such klease");
+      if (!live) throw new KonductorError("Unreachable", "no API server");
+      return live;
+    },
   });
   const options = {
     client,
@@ -31,6 +36,7 @@ function waiting({ live, status = {} }: { live?: Lease; status?: object } = {}) 
     events: { record: () => {} },
     reporter: { report: () => {} },
     authenticate: () => Promise.reject(new Error("nobody calls")),
+    verifySignature: () => Promise.reject(new Error("nobody calls")),
     trust: () => ({ ca: "", urls: [] }),
     clock,
     logger: createLogger({ level: "silent" }),
@@ -38,11 +44,17 @@ function waiting({ live, status = {} }: { live?: Lease; status?: object } = {}) 
     createMissingLeases: true,
   };
   const queue = createQueueView({ caches, clock });
-  const waiters = createWaiters({ caches }, queue);
+  return { clock, caches, options, queue, waiters: createWaiters({ caches, clock }, queue) };
+}
+
+function waiting({ live, status = {} }: { live?: Lease | "deleted"; status?: object } = {}) {
+  const { clock, caches, options, queue, waiters } = replica({ live });
+  const request = requestOf("me", 1, { waitUntil: "2026-01-01T00:05:01Z" }, status);
+  caches.requests.apply(request);
   const pod = parsePod({ metadata: { namespace: "a", name: "me", uid: "me" } });
-  const { stream, lines, hangUp } = recordedStream();
-  const sendAway = wait({ options, waiters, queue, pod, request, stream });
-  return { clock, caches, lines, hangUp, sendAway };
+  const { stream, lines, closes, hangUp } = recordedStream();
+  wait({ options, waiters, queue, pod, request, stream });
+  return { clock, caches, lines, closes, hangUp, drain: waiters.drain };
 }
 
 const DENIED = { phase: "Denied", reason: "Held" };
@@ -68,11 +80,19 @@ test("it hears nothing more once it has hung up", async () => {
   expect(lines).toHaveLength(1);
 });
 
-test("it hears when it is sent away", () => {
-  const { lines, sendAway } = waiting();
-  sendAway();
-  sendAway();
+test("it hears when it is sent away, and its connection is closed", async () => {
+  const { lines, closes, drain } = waiting();
+  await drain();
+  await drain();
   expect(lines.slice(1)).toEqual([{ state: "reconnect" }]);
+  expect(closes).toEqual([true]);
+});
+
+test("one that was passed over asks again, and may do so here", () => {
+  const { caches, lines, closes } = waiting();
+  caches.requests.apply(requestOf("me", 1, {}, { phase: "Pending", reason: "NotConfirmed" }));
+  expect(lines.slice(1)).toEqual([{ state: "reconnect", elsewhere: false }]);
+  expect(closes).toEqual([false]);
 });
 
 test.each([
@@ -112,9 +132,42 @@ test("a denial that cannot be told apart from a grant is asked for again", async
   expect(lines.slice(1)).toEqual([{ state: "reconnect" }]);
 });
 
+const GRANTED = { phase: "Granted", fencingToken: 2 };
+
+test.each([
+  ["its klease was deleted", "deleted" as const, { state: "reconnect", elsewhere: false }],
+  ["it is over", leaseHeldBy("somebody", 3), { state: "reconnect", elsewhere: false }],
+  ["it holds", leaseHeldBy("me", 2), { state: "granted", token: 2 }],
+  ["nobody can tell", undefined, { state: "reconnect" }],
+])("it does not wait on once its request was granted: %s", async (_, live, line) => {
+  const { clock, caches, lines } = waiting(live && { live });
+  caches.requests.apply(requestOf("me", 1, {}, GRANTED));
+  await clock.turn(0);
+  expect(lines.slice(1)).toMatchObject([line]);
+  const back = waiting({ ...(live && { live }), status: GRANTED });
+  await back.clock.turn(0);
+  expect(back.lines.slice(1)).toMatchObject([line]);
+});
+
 test("a grant that cannot be looked up is not believed: it comes back", async () => {
   const { clock, caches, lines } = waiting();
   caches.leases.apply(leaseHeldBy("me", 2));
   await clock.turn(0);
   expect(lines.slice(1)).toEqual([{ state: "reconnect" }]);
 });
+
+test.each([0, FRESH_FOR_MS + 1])(
+  "a pod that waits for its Job's hold is sent away as well from a replica that heard last %i ms ago",
+  async (agoMs) => {
+    const { clock, caches, options, queue, waiters } = replica();
+    caches.requests.lastEventMonotonicMs = clock.monotonicMs() - agoMs;
+    const pod = parsePod({
+      metadata: { namespace: "a", name: "me", uid: "me", labels: { [LEASE_LABEL]: "report" } },
+    });
+    const { stream, lines, closes } = recordedStream();
+    waitForJob({ options: { ...options, turns: createLeaseTurns(clock) }, waiters, queue, pod, stream });
+    await clock.turn(3_000);
+    expect(lines[0]).toMatchObject({ state: "waiting" });
+    expect([lines.slice(1), closes]).toEqual(agoMs === 0 ? [[], []] : [[{ state: "reconnect" }], [true]]);
+  },
+);

@@ -1,16 +1,20 @@
 import { beforeEach, expect, test } from "vitest";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
+import { FRESH_FOR_MS } from "../../../src/webhook/gate-api/freshness.ts";
 import { createWaiters, type Waiter } from "../../../src/webhook/gate-api/waiters.ts";
+import { type TurnedClock, turnedClock } from "../gate/turned-clock.ts";
 import { LEASE_KEY, leaseHeldBy, memoryCaches, requestOf } from "./samples.ts";
 
+let clock: TurnedClock;
 let told: string[];
 let caches: ReturnType<typeof memoryCaches>;
 let waiters: ReturnType<typeof createWaiters>;
 
 beforeEach(() => {
+  clock = turnedClock();
   told = [];
   caches = memoryCaches();
-  waiters = createWaiters({ caches }, { outdate: () => {}, forget: () => {} });
+  waiters = createWaiters({ caches, clock }, { outdate: () => {}, forget: () => {} });
 });
 
 function waiterOf(request: LeaseRequest): Waiter {
@@ -23,8 +27,9 @@ function waiterOf(request: LeaseRequest): Waiter {
     onHolding: tell("holds"),
     onHolderChange: tell("sees another"),
     onRequestDeleted: tell("is deleted"),
-    onRequestDenied: tell("is denied"),
+    onRequestAnswered: tell("is answered"),
     onPassedOver: tell("is passed over"),
+    onSentAway: tell("is sent away"),
   };
 }
 
@@ -38,13 +43,35 @@ test("a new holder is told to all, a renewal to nobody", () => {
   expect(told.splice(0)).toEqual(["two holds", "one sees another"]);
 });
 
+test("of many those who wait on are told a few at a time, after the one who holds, and of the latest holder", async () => {
+  const COUNT = 120;
+  const others = () => told.filter((line) => line.endsWith("sees another")).length;
+  const crowd = Array.from({ length: COUNT }, (_, index) => waiterOf(requestOf(`pod-${index}`, index)));
+  crowd.forEach(waiters.add);
+  caches.leases.apply(leaseHeldBy("pod-119", 2));
+  expect(told[0]).toBe("pod-119 holds");
+  expect(others()).toBeLessThan(COUNT / 2);
+  await clock.turn(0);
+  expect(others()).toBe(COUNT - 1);
+
+  told.length = 0;
+  caches.leases.apply(leaseHeldBy("somebody", 3));
+  const [first, , last] = [crowd[0], crowd[1], crowd.at(-1)];
+  if (first && last) for (const gone of [first, last]) waiters.remove(gone);
+  caches.leases.apply(leaseHeldBy("pod-60", 4));
+  await clock.turn(0);
+  expect(told.filter((line) => line.startsWith("pod-60"))).toEqual(["pod-60 holds"]);
+  expect(told).not.toContain("pod-119 sees another");
+  expect(told).toContain("pod-118 sees another");
+});
+
 test("what happens to a request is told to the one who waits by it", () => {
   const request = requestOf("one", 1);
   waiters.add(waiterOf(request));
   waiters.add(waiterOf(requestOf("two", 2)));
   caches.requests.apply(requestOf("one", 1, {}, { phase: "Pending", reason: "NotConfirmed" }));
   caches.requests.apply(requestOf("two", 2, {}, { phase: "Denied", reason: "Held" }));
-  expect(told).toEqual(["one is passed over", "two is denied"]);
+  expect(told).toEqual(["one is passed over", "two is answered"]);
 });
 
 test("who has gone is told nothing, and takes nobody along who came in its place", () => {
@@ -55,4 +82,93 @@ test("who has gone is told nothing, and takes nobody along who came in its place
   waiters.remove(first);
   caches.leases.apply(leaseHeldBy("somebody", 1));
   expect(told).toEqual(["one sees another"]);
+});
+
+/** `count` who wait, and leave when they are sent away; `left` are those that have, with when. */
+function crowd(count: number) {
+  const left: { holder: string; atMs: number }[] = [];
+  for (let index = 0; index < count; index++) {
+    const waiter: Waiter = {
+      ...waiterOf(requestOf(`pod-${index}`, index)),
+      onSentAway() {
+        left.push({ holder: waiter.claimant, atMs: clock.monotonicMs() - beganMs });
+        waiters.remove(waiter);
+      },
+    };
+    waiters.add(waiter);
+  }
+  return left;
+}
+
+let beganMs: number;
+beforeEach(() => {
+  beganMs = clock.monotonicMs();
+});
+
+/** The API server was heard of at `ageMs` before now. */
+function heardOf(cache: "leases" | "requests", ageMs: number): void {
+  caches[cache].lastEventMonotonicMs = clock.monotonicMs() - ageMs;
+}
+
+test.each(["leases", "requests"] as const)(
+  "nobody waits where nothing was heard of %s for 20 s, however well the other is",
+  async (silent) => {
+    const left = crowd(1);
+    heardOf(silent, 0);
+    await clock.turn(FRESH_FOR_MS);
+    expect(left).toEqual([]);
+    await clock.turn(3_000);
+    expect(left).toHaveLength(1);
+  },
+);
+
+test("a copy that is heard of again in time sends nobody away, be it late once", async () => {
+  const left = crowd(3);
+  heardOf("leases", 0);
+  await clock.turn(FRESH_FOR_MS + 1_000);
+  heardOf("leases", 0);
+  await clock.turn(FRESH_FOR_MS);
+  expect(left).toEqual([]);
+});
+
+test("a crowd is sent away little by little, who has waited longest first, and those that come meanwhile last", async () => {
+  const left = crowd(1_000);
+  heardOf("requests", FRESH_FOR_MS);
+  await clock.turn(2_999);
+  crowd(1);
+  await clock.turn(4_000);
+  expect(left.map(({ holder }) => holder)).toEqual(
+    Array.from({ length: 1_000 }, (_, index) => `pod-${index}`),
+  );
+  for (let second = 0; second < 7; second++) {
+    const inSecond = left.filter(({ atMs }) => Math.floor(atMs / 1_000) === second);
+    expect(inSecond.length).toBeLessThanOrEqual(250);
+  }
+});
+
+test("those who are left when the copies are well again stay", async () => {
+  const left = crowd(1_000);
+  heardOf("requests", FRESH_FOR_MS);
+  await clock.turn(3_000);
+  heardOf("requests", 0);
+  const gone = left.length;
+  expect(gone).toBeGreaterThan(0);
+  await clock.turn(FRESH_FOR_MS);
+  expect(left).toHaveLength(gone);
+});
+
+test("a replica that drains sends everybody away, whoever still comes too, and says when all have gone", async () => {
+  const left = crowd(100);
+  let isEmpty = false;
+  const drained = waiters.drain().then(() => {
+    isEmpty = true;
+  });
+  await clock.turn(200);
+  expect([isEmpty, left.length]).toEqual([false, 75]);
+  await clock.turn(100);
+  await drained;
+  expect(left).toHaveLength(100);
+  const late = crowd(1);
+  await clock.turn(0);
+  expect(late).toHaveLength(1);
 });

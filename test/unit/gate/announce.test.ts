@@ -23,7 +23,11 @@ test("the hook's begin is stored before the server is told", async () => {
   });
   await runAnnounce(context, clock.monotonicMs() - 40);
   expect(storedMs).toBe(clock.monotonicMs() - 40);
-  expect(server.requests(PATH.announce)[0]?.body).toEqual({ lease: LEASE, token: 41 });
+  expect(server.requests(PATH.announce)[0]?.body).toEqual({
+    lease: LEASE,
+    token: 41,
+    keeperSince: `0a1b/${clock.monotonicMs() - 40}`,
+  });
 });
 
 test("a server that does not answer holds the hook up for 200 ms since its begin", async () => {
@@ -40,4 +44,37 @@ test("a server that does not answer holds the hook up for 200 ms since its begin
   expect(over).toBe(false);
   await clock.turn(1);
   await end;
+});
+
+test.each([
+  [401, "Unauthenticated"],
+  [503, "NotReady"],
+])(
+  "an answer %i is not the last word while there is time: the next one may be another's",
+  async (status, reason) => {
+    stage = await openStage(certificate);
+    const { server, clock, context, hold } = stage;
+    hold();
+    server.play(PATH.announce, json({ reason }, status), json({}));
+    const end = runAnnounce(context, clock.monotonicMs());
+    await server.received(PATH.announce);
+    await clock.waitedFor(50);
+    await clock.turn(50);
+    await server.received(PATH.announce, 2);
+    await end;
+    expect(stage.lines).toEqual([]);
+  },
+);
+
+test("a refusal that stands is not asked for again, nor one for which no time is left", async () => {
+  stage = await openStage(certificate);
+  const { server, clock, context, hold } = stage;
+  hold();
+  server.play(PATH.announce, json({ reason: "Forbidden" }, 403), json({ reason: "NotReady" }, 503));
+  await runAnnounce(context, clock.monotonicMs());
+  const late = runAnnounce(context, clock.monotonicMs() - 190);
+  await server.received(PATH.announce, 2);
+  await clock.turn(10);
+  await late;
+  expect(server.requests(PATH.announce)).toHaveLength(2);
 });

@@ -91,12 +91,15 @@ test("SIGTERM ends a waiting gate with 143", async () => {
 test("gate, keeper, a keeper killed with -9, its successor, preStop, SIGTERM: one hold from end to end", async () => {
   serve(3_000);
   expect(await start("gate").exit).toBe(EXIT.done);
+  // A gate on a busy machine may have sent its confirmation twice.
+  const confirmations = server.requests(PATH.renew).length;
   const first = start("keep");
-  await server.received(PATH.renew, 2);
+  await server.received(PATH.renew, confirmations + 1);
   first.kill("SIGKILL");
   expect(await first.exit).toBe("SIGKILL");
+  const renewals = server.requests(PATH.renew).length;
   const second = start("keep");
-  await server.received(PATH.renew, 3);
+  await server.received(PATH.renew, renewals + 1);
   expect(await start("announce").exit).toBe(EXIT.done);
   second.kill("SIGTERM");
   expect(await second.exit).toBe(EXIT.done);

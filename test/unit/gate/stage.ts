@@ -9,6 +9,7 @@ import { leaseFiles } from "../../../src/gate/lease-files.ts";
 import { prestopFile } from "../../../src/gate/prestop-file.ts";
 import { createRoute } from "../../../src/gate/route.ts";
 import { httpsTransport } from "../../../src/gate/transport.ts";
+import { formatGateRun } from "../../../src/shared/gate-run.ts";
 import type { Certificate } from "./certificates.ts";
 import { type ScriptedServer, scriptedServer } from "./scripted-server.ts";
 import { type TurnedClock, turnedClock } from "./turned-clock.ts";
@@ -69,7 +70,9 @@ export async function openStage(certificate: Certificate, changes: Partial<GateC
   const context: Context = {
     config,
     clock,
-    bootMs: clock.monotonicMs,
+    bootMs: () => Math.round(clock.monotonicMs()),
+    startedMs: Math.round(clock.monotonicMs()),
+    momentOf: (ms) => formatGateRun("0a1b", ms),
     newGateRun: () => GATE_RUN,
     log: { info: (message) => void lines.push(message) },
     client,

@@ -26,7 +26,33 @@ test.each([
   [{}, "-1", undefined],
   ["busy", undefined, undefined],
 ])("how long to wait is taken from %o or the header %s", (body, header, retryAfterMs) => {
-  expect(statusError("list pods", 429, body, header).retryAfterMs).toBe(retryAfterMs);
+  expect(statusError("list pods", 429, body, { retryAfter: header }).retryAfterMs).toBe(retryAfterMs);
+});
+
+test.each([
+  ["the uid that it was sent to", [{ field: "metadata.uid" }], "Conflict"],
+  ["the uid among others", [{ field: "metadata.name" }, { field: "metadata.uid" }], "Conflict"],
+  ["another field", [{ field: "metadata.name" }], "Invalid"],
+  ["nothing", undefined, "Invalid"],
+])("a patch that is refused for %s", (_, causes, code) => {
+  const body = { kind: "Status", reason: "Invalid", details: { causes } };
+  expect(statusError("patch configmap a/b", 422, body).code).toBe(code);
+});
+
+const missing = { kind: "Status", reason: "NotFound", message: "gone" };
+
+test.each([
+  ["a Status that names it", { ...missing, details: { kind: "pods", name: "b" } }, "NotFound"],
+  ["a Status that names nothing", missing, "NotFound"],
+  ["a Status about another", { ...missing, details: { kind: "pods", name: "c" } }, "BadRequest"],
+  ["a Status about its namespace", { ...missing, details: { kind: "namespaces", name: "b" } }, "BadRequest"],
+  ["a Status with another reason", { ...missing, reason: "Expired" }, "BadRequest"],
+  ["a path that is not served", "404 page not found\n", "BadRequest"],
+  ["a proxy's page", "<html>no such host</html>", "BadRequest"],
+  ["a proxy's JSON", { error: "no such host" }, "BadRequest"],
+])("that an object is gone is only said by a Status about it: %s", (_, body, code) => {
+  const about = { plural: "pods", name: "b" };
+  expect(statusError("get pod a/b", 404, body, { about })).toMatchObject({ code });
 });
 
 test("what a proxy says in place of a Status is cut", () => {

@@ -129,3 +129,23 @@ test("a run that ends while all workers are idle ends", async () => {
   stop.abort();
   await ended;
 });
+
+test("keys whose handlers are slow leave room for the others, and are still worked on once at a time", async () => {
+  const { clock, queue, stop, ended, begun, finish } = start(1);
+  for (const key of ["hangs", "hangs too", "other"]) queue.add(key);
+  await clock.turn(5_000);
+  queue.add("hangs");
+  await clock.turn(5_000);
+  expect(begun).toEqual(["hangs", "hangs too", "other"]);
+  stop.abort();
+  let hasEnded = false;
+  void ended.then(() => {
+    hasEnded = true;
+  });
+  await finish("other");
+  await finish("hangs");
+  await clock.turn(5_000);
+  expect(hasEnded).toBe(false);
+  await finish("hangs too");
+  await ended;
+});

@@ -27,12 +27,13 @@ const holderRef: fc.Arbitrary<HolderRef> = fc
     optional("node", fc.string()),
     optional("graceSeconds", fc.nat()),
     optional("selfFencing", fc.boolean()),
+    optional("stoppingSinceMs", timeMs),
   )
   .map(([ref, ...rest]) => Object.assign(ref, ...rest));
 
 const holderPod: fc.Arbitrary<HolderPod> = fc
-  .tuple(holderRef, fc.boolean(), optional("gateRun", fc.string()))
-  .map(([ref, releasing, run]) => ({ ...ref, kind: "Pod", releasing, ...run }));
+  .tuple(holderRef, fc.boolean(), optional("gateRun", fc.string()), optional("keeperSince", fc.string()))
+  .map(([ref, releasing, run, keeper]) => ({ ...ref, kind: "Pod", releasing, ...run, ...keeper }));
 
 const REASONS: EndReason[] = [
   "Released",
@@ -69,6 +70,7 @@ const hold = fc
     }),
     optional("revoked", fc.constantFrom("NotStarted" as const, "Forced" as const)),
     optional("gateRun", fc.string()),
+    optional("keeperSince", fc.string()),
   )
   .chain(([known, ...rest]) => {
     const whole: Omit<Hold, "token"> = Object.assign(known, ...rest);

@@ -8,11 +8,19 @@ import { aHold, aLease, aRequest, NOW_MS } from "./samples.ts";
 const LONG_AGO = {
   heldForMs: 999_000,
   silentForMs: 999_000,
+  answerableForMs: 999_000,
   expiredForMs: 999_000,
   endingForMs: 0,
   idleForMs: 0,
 };
-const JUST_NOW = { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 };
+const JUST_NOW = {
+  heldForMs: 0,
+  silentForMs: 0,
+  answerableForMs: 0,
+  expiredForMs: 0,
+  endingForMs: 0,
+  idleForMs: 0,
+};
 
 const RENEWED_MS = NOW_MS - 5_000;
 const WAITS = { waitUntilMs: NOW_MS + 30_000 };
@@ -40,7 +48,10 @@ function situation(change: Partial<Situation> = {}): Situation {
     lease: leaseOf(ownHold()),
     requests: [own(), waiter],
     evidenceOf: () => ({ is: "unknown" }),
+    lookedAgoMs: () => 0,
+    isStuck: () => false,
     isRequestGone: () => false,
+    stoppingForMs: () => undefined,
     isNodeReady: () => true,
     unrecordedHolders: 0,
     timers: JUST_NOW,
@@ -165,7 +176,7 @@ describe("a confirmation", () => {
     situation({
       lease: leaseOf(fresh, { renewable: false }),
       requests: [request, waiter],
-      timers: { ...JUST_NOW, heldForMs: silentForMs, silentForMs },
+      timers: { ...JUST_NOW, heldForMs: silentForMs, silentForMs, answerableForMs: silentForMs },
     });
 
   test("is awaited for 10 s, then the next one is served", () => {

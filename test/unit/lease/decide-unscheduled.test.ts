@@ -3,27 +3,39 @@ import { expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
+import { readAsked } from "../../../src/lease/settings.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
+import { createPod, statusOf } from "./pod-fixture.ts";
 import { aHold, aRequest, held, NOW_MS } from "./samples.ts";
-import { createPod, statusOf } from "./world/pod.ts";
 
 const START_TIMEOUT_MS = 600_000;
 
 function granted(pod: Partial<PodView>, timers: Partial<HoldTimers> = {}): Situation {
   const status = statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" }));
   const { gate: _, node: __, ...unscheduled } = status;
-  const annotations = { [ANNOTATION.gate]: "scheduling" };
+  const asked = readAsked("nightly", { [ANNOTATION.gate]: "scheduling" });
   const own = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
   return {
     lease: held({ confirmed: false, renewals: 0 }),
     requests: [
       aRequest({ name: "own", spec: { ref: own }, status: { phase: "Granted", token: aHold().token } }),
     ],
-    evidenceOf: () => ({ is: "present", pod: { ...unscheduled, annotations, ...pod } }),
+    evidenceOf: () => ({ is: "present", pod: { ...unscheduled, ...asked, ...pod } }),
+    lookedAgoMs: () => 0,
+    isStuck: () => false,
     isRequestGone: () => false,
+    stoppingForMs: () => undefined,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0, ...timers },
+    timers: {
+      heldForMs: 0,
+      silentForMs: 0,
+      answerableForMs: 0,
+      expiredForMs: 0,
+      endingForMs: 0,
+      idleForMs: 0,
+      ...timers,
+    },
     wishes: { startTimeoutMs: START_TIMEOUT_MS, continueOnLoss: false },
     nowMs: NOW_MS,
   };
@@ -59,6 +71,18 @@ test("after start-timeout its request is passed over and the next is served", ()
   });
 });
 
+test("its gate has 10 s to answer from when it has started, however long ago the arbiter has renewed", () => {
+  const gate = {
+    name: "konductor-gate",
+    kind: "init",
+    state: "running",
+    startedMs: NOW_MS,
+    hasRestartRules: false,
+  } as const;
+  const timers = { heldForMs: 150_000, silentForMs: 150_000, answerableForMs: 1_000 };
+  expect(decide(granted({ gate }, timers))).toEqual({ do: "wait", forMs: 9_000 });
+});
+
 test("once its gate runs, or when it is being deleted, the rules are everybody's", () => {
   const gate = {
     name: "konductor-gate",
@@ -67,6 +91,6 @@ test("once its gate runs, or when it is being deleted, the rules are everybody's
     startedMs: NOW_MS,
     hasRestartRules: false,
   } as const;
-  expect(decide(granted({ gate }, { silentForMs: 10_000 }))).toMatchObject({ why: "NotConfirmed" });
+  expect(decide(granted({ gate }, { answerableForMs: 10_000 }))).toMatchObject({ why: "NotConfirmed" });
   expect(decide(granted({ deletionMs: NOW_MS }))).toMatchObject({ why: "NotConfirmed" });
 });

@@ -1,12 +1,12 @@
-/** What the world of decide.property.test.ts found in `decide()`, each told once. */
+/** What stories have once found in `decide()`, each told once. */
 import { expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Hold } from "../../../src/lease/types.ts";
 import { passMessage } from "../../../src/shared/names.ts";
+import { createPod, STOP_MS, statusOf } from "./pod-fixture.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "./samples.ts";
-import { createPod, STOP_MS, statusOf } from "./world/pod.ts";
 
 const GATE_MS = NOW_MS - 120_000;
 
@@ -33,12 +33,16 @@ function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> 
     lease: held({ expired: true, ...hold }),
     requests: [waiter],
     evidenceOf: () => ({ is: "present", pod }),
+    lookedAgoMs: () => 0,
+    isStuck: () => false,
     isRequestGone: () => false,
+    stoppingForMs: () => undefined,
     isNodeReady: () => true,
     unrecordedHolders: 0,
     timers: {
       heldForMs: 99_000,
       silentForMs: 99_000,
+      answerableForMs: 99_000,
       expiredForMs: 0,
       endingForMs: 0,
       idleForMs: 0,
@@ -157,4 +161,16 @@ test("behind holds of a deleted klease, requests whose pods nobody has seen are 
   const unknown = { ...situation, evidenceOf: () => ({ is: "unknown" }) as const };
   expect(decide(unknown)).toEqual({ do: "look", at: own });
   expect(decide(situation)).toEqual({ do: "wait", forMs: 5_000 });
+});
+
+test("while an expired hold is shown that nobody wants, its own request is not deleted, to be put back at once", () => {
+  const { ref, acquiredMs } = aHold();
+  const { kind, name, uid } = ref;
+  const own = aRequest({ spec: { ref: { kind, name, uid }, requestedAtMs: acquiredMs } });
+  const situation = { ...expired(holder({ phase: "Failed" }), { expiredForMs: 400 }), requests: [own] };
+  expect(decide(situation)).toEqual({ do: "wait", forMs: 600 });
+  const { timers } = situation;
+  expect(decide({ ...situation, timers: { ...timers, expiredForMs: 1_000 } })).toMatchObject({
+    do: "retire",
+  });
 });

@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
 import type { Evidence } from "../../../src/lease/evidence.ts";
-import { renewHold } from "../../../src/lease/hold.ts";
+import { renewHold } from "../../../src/lease/hold-renewal.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { ForcedRelease, Hold, Lease } from "../../../src/lease/types.ts";
+import { createPod, nodeNameOf, statusOf } from "./pod-fixture.ts";
 import { aHold, aRequest, held, NOW_MS } from "./samples.ts";
-import { createPod, nodeNameOf, statusOf } from "./world/pod.ts";
 
 const GATE_MS = NOW_MS - 120_000;
 const { token } = aHold();
@@ -40,10 +40,20 @@ function situation(change: Partial<Situation> = {}): Situation {
     lease: forcedLease(),
     requests: [aRequest({ name: "waiter" })],
     evidenceOf: () => present(),
+    lookedAgoMs: () => 0,
+    isStuck: () => false,
     isRequestGone: () => false,
+    stoppingForMs: () => undefined,
     isNodeReady: (node) => node === nodeNameOf(truth),
     unrecordedHolders: 0,
-    timers: { heldForMs: 60_000, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
+    timers: {
+      heldForMs: 60_000,
+      silentForMs: 0,
+      answerableForMs: 0,
+      expiredForMs: 0,
+      endingForMs: 0,
+      idleForMs: 0,
+    },
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs: NOW_MS,
     ...change,
@@ -78,6 +88,7 @@ describe("a pod that is seen running on a Ready node", () => {
     const timers = {
       heldForMs: 99_000,
       silentForMs: 99_000,
+      answerableForMs: 99_000,
       expiredForMs: 0,
       endingForMs: 9_000,
       idleForMs: 0,

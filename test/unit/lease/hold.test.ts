@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { grantHold, holderRefOf, holdTtlMs, nextToken, regrantHold } from "../../../src/lease/grant.ts";
-import { changeHold, endHold, holdOf, renewHold } from "../../../src/lease/hold.ts";
+import { changeHold, endHold, holdOf } from "../../../src/lease/hold.ts";
+import { leftUnwrittenMs, type Renewal, renewHold } from "../../../src/lease/hold-renewal.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseSpec } from "../../../src/lease/types.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "./samples.ts";
@@ -87,17 +88,19 @@ describe("a renewal", () => {
       ok: true,
       hold: { renewals: 0, expiresMs: NOW_MS + 60_000 },
     });
-    const refused = { ok: false, reason: "NotRenewable" };
-    expect(renewHold(held(confirmed), { ...again, gateRun: "b/6" }, NOW_MS)).toEqual(refused);
-    expect(renewHold(held({ ...confirmed, renewals: 1 }), again, NOW_MS)).toEqual(refused);
+    expect(renewHold(held({ ...confirmed, renewals: 1 }), again, NOW_MS)).toEqual({
+      ok: false,
+      reason: "NotRenewable",
+    });
   });
 
   test.each([
     [90_000, 60_000, 90_000],
     [30_000, 60_000, 60_000],
     [30_000, 30_000, 30_000],
+    [30_000, 365 * 24 * 3_600_000, 60_000],
   ])(
-    "of a Lease that wants %i ms by a keeper that counts %i ms makes it %i ms: never less than the keeper counts with",
+    "of a Lease that wants %i ms by a keeper that counts %i ms makes it %i ms: never less than what it was told",
     (wantedTtlMs, countedTtlMs, ttlMs) => {
       const renewal = { ...RENEWAL, wantedTtlMs, countedTtlMs };
       expect(renewHold(held({ ttlMs: 60_000 }), renewal, NOW_MS)).toMatchObject({
@@ -105,6 +108,74 @@ describe("a renewal", () => {
       });
     },
   );
+});
+
+describe("a renewal right after another one", () => {
+  const renewedAgain = (sinceMs: number, change: Partial<Renewal> = {}) => {
+    const lease = held({ ttlMs: 60_000, expiresMs: NOW_MS - sinceMs + 60_000 });
+    const result = renewHold(lease, { ...RENEWAL, ...change }, NOW_MS);
+    const { hold } = lease.status;
+    if (!result.ok || !hold) throw new Error("it is not renewed");
+    return leftUnwrittenMs(hold, result.hold, NOW_MS);
+  };
+
+  test("need not be written within a second, and its holder counts from the one that was", () => {
+    expect(renewedAgain(0)).toBe(60_000);
+    expect(renewedAgain(999)).toBe(59_001);
+  });
+
+  test.each([
+    ["later", 1_000, {}],
+    ["where an earlier one has a later time, which another replica's clock has shown", -1, {}],
+    ["with another ttl", 500, { wantedTtlMs: 90_000 }],
+    ["by another run of the keeper", 500, { keeperSince: "b/900000" }],
+  ])("is written %s", (_, sinceMs, change) => {
+    expect(renewedAgain(sinceMs, change)).toBeUndefined();
+  });
+});
+
+describe("a message that was on its way for long", () => {
+  const RUNS = { gateRun: "b/2000", renewals: 0 };
+
+  test("a confirmation of an earlier run does not take the place of the later one's", () => {
+    const late = { ...RENEWAL, gateRun: "b/1000" };
+    expect(renewHold(held(RUNS), late, NOW_MS)).toEqual({ ok: false, reason: "NotHolder" });
+  });
+
+  test("a confirmation is refused once a keeper has renewed", () => {
+    const lease = held({ ...RUNS, keeperSince: "b/2050", releasing: true });
+    const late = { ...RENEWAL, gateRun: "b/2000" };
+    expect(renewHold(lease, late, NOW_MS)).toEqual({ ok: false, reason: "NotHolder" });
+  });
+
+  test("a confirmation that is repeated does not take back that the keeper, of 0.1.0, was asked to stop", () => {
+    const again = { ...RENEWAL, gateRun: "b/2000" };
+    expect(renewHold(held({ ...RUNS, releasing: true }), again, NOW_MS)).toMatchObject({
+      ok: true,
+      hold: { releasing: true },
+    });
+  });
+
+  test.each([
+    ["by the keeper that was asked to stop", "b/3000", true, "b/9000"],
+    ["by one that began when that one was asked", "b/9000", true, "b/9000"],
+    ["by one that began later", "b/9001", false, "b/9001"],
+    ["by one on a node that was booted anew", "c/10", false, "c/10"],
+  ])("a renewal %s leaves the hold marked or not", (_, keeperSince, releasing, since) => {
+    const lease = held({ ...RUNS, renewals: 3, keeperSince: "b/9000", releasing: true });
+    expect(renewHold(lease, { ...RENEWAL, keeperSince }, NOW_MS)).toMatchObject({
+      ok: true,
+      hold: { renewals: 4, expiresMs: NOW_MS + 60_000, releasing, keeperSince: since },
+    });
+  });
+
+  test("a renewal is refused where another keeper has spoken since", () => {
+    const lease = held({ ...RUNS, keeperSince: "b/9000" });
+    expect(renewHold(lease, { ...RENEWAL, keeperSince: "b/3000" }, NOW_MS)).toEqual({
+      ok: false,
+      reason: "NotHolder",
+    });
+  });
 });
 
 test("a hold is only its own claimant's, under its own token", () => {
@@ -140,15 +211,15 @@ describe("the end of a hold", () => {
     let status = aLease().status;
     for (let token = 1; token <= 12; token++) {
       const grant = { request: aRequest(), ref: aHold().ref, token, ttlMs: 1 };
-      const lease = { status: grantHold(status, grant, NOW_MS + token) };
-      status = endHold(lease, "Released", NOW_MS + 100 + token);
+      const lease = { status: grantHold(status, grant, NOW_MS + 200 * token) };
+      status = endHold(lease, "Released", NOW_MS + 200 * token + 100);
     }
     expect(status.hold).toBeUndefined();
     expect(status.history.map(({ token }) => token)).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
     expect(status.history[0]).toEqual({
       holder: "ci",
-      acquiredMs: NOW_MS + 12,
-      endedMs: NOW_MS + 112,
+      acquiredMs: NOW_MS + 2_400,
+      endedMs: NOW_MS + 2_500,
       reason: "Released",
       token: 12,
     });

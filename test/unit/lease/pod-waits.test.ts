@@ -8,8 +8,8 @@ import type { Evidence } from "../../../src/lease/evidence.ts";
 import { isOneTry } from "../../../src/lease/order.ts";
 import { readSettings } from "../../../src/lease/settings.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
+import { createPod, statusOf } from "./pod-fixture.ts";
 import { aLease, aRequest, held, NOW_MS } from "./samples.ts";
-import { createPod, statusOf } from "./world/pod.ts";
 
 const present: Evidence = {
   is: "present",
@@ -35,10 +35,20 @@ function situation(lease: Lease, requests: LeaseRequest[], nowMs: number, eviden
     lease,
     requests,
     evidenceOf: () => evidence,
+    lookedAgoMs: () => 0,
+    isStuck: () => false,
     isRequestGone: () => false,
+    stoppingForMs: () => undefined,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0 },
+    timers: {
+      heldForMs: 0,
+      silentForMs: 0,
+      answerableForMs: 0,
+      expiredForMs: 0,
+      endingForMs: 0,
+      idleForMs: 0,
+    },
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs,
   };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { podTtlMs, readSettings } from "../../../src/lease/settings.ts";
+import { podTtlMs, readAsked, readSettings } from "../../../src/lease/settings.ts";
 
 const LABELS = { "konductor.io/lease": "nightly-report" };
 
@@ -135,5 +135,38 @@ describe("podTtlMs", () => {
     ["at least 15 s", undefined, 5_000, 15_000],
   ])("%s", (_name, ttlMs, leaseTtlMs, expected) => {
     expect(podTtlMs(ttlMs === undefined ? {} : { ttlMs }, leaseTtlMs)).toBe(expected);
+  });
+});
+
+describe("readAsked", () => {
+  it("tells how something waits also where the rest of it cannot be read", () => {
+    const asked = readAsked("nightly", { "konductor.io/gate": "job", "konductor.io/ttl": "soon" });
+    expect(asked).toMatchObject({
+      mode: { gate: "job", ifHeld: "wait", onLost: "terminate" },
+      settings: { ok: false, problem: expect.stringContaining("konductor.io/ttl") },
+    });
+  });
+
+  it("takes no word of others' annotations, and of a mode that does not exist none either", () => {
+    const asked = readAsked("nightly", { "example.org/gate": "job", "konductor.io/gate": "jobs", more: 1 });
+    expect(asked.mode).toEqual({ gate: "init", ifHeld: "wait", onLost: "terminate" });
+    expect(asked.settings.ok).toBe(false);
+  });
+
+  const HUGE = "1h".repeat(125_000);
+  it.each([
+    ["a ttl", { "konductor.io/ttl": HUGE }],
+    ["a ttl of leading zeros", { "konductor.io/ttl": `${"0".repeat(250_000)}1h` }],
+    ["a priority", { "konductor.io/priority": "1".repeat(250_000) }],
+    ["a path", { "konductor.io/token-file": "/a".repeat(125_000) }],
+    ["a mode", { "konductor.io/gate": HUGE }],
+    ["a mark of ours", { "konductor.io/injected": HUGE, "konductor.io/propagated": HUGE }],
+    ["somebody else's", { "example.org/notes": HUGE }],
+    [
+      "many unknown names",
+      Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`konductor.io/x${i}`, ""])),
+    ],
+  ])("keeps little of what is huge: %s", (_, annotations) => {
+    expect(JSON.stringify(readAsked("nightly", annotations)).length).toBeLessThan(1_000);
   });
 });

@@ -3,13 +3,13 @@ import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { HolderWishes, HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { Evidence } from "../../../src/lease/evidence.ts";
-import { endHold, holdOf, markReleasing, removeMember, renewHold } from "../../../src/lease/hold.ts";
+import { endHold, holdOf, markReleasing, removeMember } from "../../../src/lease/hold.ts";
+import { renewHold } from "../../../src/lease/hold-renewal.ts";
 import { type JobView, parseJob, waitsAsWhole } from "../../../src/lease/job.ts";
 import type { Hold, HolderPod, LeaseSpec } from "../../../src/lease/types.ts";
 import { ANNOTATION, LEASE_LABEL, passMessage, SUSPENDED_ANNOTATION } from "../../../src/shared/names.ts";
+import { createPod, statusOf } from "./pod-fixture.ts";
 import { aHold, held, NOW_MS } from "./samples.ts";
-import { suspendedByUs } from "./world/job.ts";
-import { createPod, statusOf } from "./world/pod.ts";
 
 const TOKEN = aHold().token;
 const JOB = { kind: "Job", name: "batch", uid: "job-1" } as const;
@@ -127,6 +127,29 @@ describe("a pod of the Job", () => {
     });
   });
 
+  test("joins again after its node was booted anew, when nothing tells which run was earlier", () => {
+    const again = renewHold(shared(), call("a", { gateRun: "c/1" }), NOW_MS);
+    expect(again).toMatchObject({ ok: true, hold: { pods: [member("a", { gateRun: "c/1" })] } });
+  });
+
+  test("is refused a renewal by the keeper of an earlier run", () => {
+    const lease = shared({ pods: [member("a", { gateRun: "b/20" })] });
+    expect(renewHold(lease, call("a", { keeperSince: "b/19" }), NOW_MS)).toEqual({
+      ok: false,
+      reason: "NotHolder",
+    });
+    expect(renewHold(lease, call("a", { keeperSince: "b/21" }), NOW_MS)).toMatchObject({
+      hold: { pods: [member("a", { gateRun: "b/20", keeperSince: "b/21" })] },
+    });
+  });
+
+  test("is running when it joins by a later run, whatever the keeper of the earlier one said", () => {
+    const lease = shared({ pods: [member("a", { gateRun: "b/1", keeperSince: "b/5", releasing: true })] });
+    expect(renewHold(lease, call("a", { gateRun: "b/6" }), NOW_MS)).toMatchObject({
+      hold: { pods: [member("a", { gateRun: "b/6" })] },
+    });
+  });
+
   test("keeps the node that is known of it", () => {
     const lease = shared({ pods: [member("a", { node: "node-1" })] });
     expect(renewHold(lease, call("a"), NOW_MS)).toMatchObject({ hold: { pods: [{ node: "node-1" }] } });
@@ -134,7 +157,7 @@ describe("a pod of the Job", () => {
 
   test("ends alone", () => {
     const { status } = shared({ pods: [member("a"), member("b")] });
-    expect(markReleasing(status, "uid-of-b").hold).toMatchObject({
+    expect(markReleasing(status, { uid: "uid-of-b" }).hold).toMatchObject({
       releasing: false,
       pods: [member("a"), member("b", { releasing: true })],
     });
@@ -143,15 +166,16 @@ describe("a pod of the Job", () => {
   });
 });
 
-const waiting: JobView = suspendedByUs(
-  parseJob({
-    metadata: { namespace: "ns", name: JOB.name, uid: JOB.uid },
-    spec: { template: { metadata: { annotations: { [ANNOTATION.gate]: "job" } } } },
-  }),
-);
+const waiting: JobView = parseJob({
+  metadata: {
+    ...{ namespace: "ns", name: JOB.name, uid: JOB.uid },
+    annotations: { [SUSPENDED_ANNOTATION]: "true" },
+  },
+  spec: { suspend: true, template: { metadata: { annotations: { [ANNOTATION.gate]: "job" } } } },
+});
 const running = (change: Partial<JobView> = {}): Evidence => ({
   is: "job",
-  job: { ...waiting, annotations: { [ANNOTATION.gate]: "job" }, suspended: false, ...change },
+  job: { ...waiting, marked: false, suspended: false, ...change },
 });
 const GONE: Evidence = { is: "gone", isFinal: true, nodeOutOfService: false };
 
@@ -192,10 +216,21 @@ function decided({ job, pods = podEvidence(), hold = {}, timers = {}, wishes = {
     lease: shared(hold, spec),
     requests: [],
     evidenceOf: ({ kind }) => (kind === "Job" ? job : pods),
+    lookedAgoMs: () => 0,
+    isStuck: () => false,
     isRequestGone: () => false,
+    stoppingForMs: () => undefined,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: { heldForMs: 0, silentForMs: 0, expiredForMs: 0, endingForMs: 0, idleForMs: 0, ...timers },
+    timers: {
+      heldForMs: 0,
+      silentForMs: 0,
+      answerableForMs: 0,
+      expiredForMs: 0,
+      endingForMs: 0,
+      idleForMs: 0,
+      ...timers,
+    },
     wishes: { startTimeoutMs: STARTS_WITHIN_MS, continueOnLoss: false, ...wishes },
     nowMs: NOW_MS,
   };
@@ -334,8 +369,7 @@ test("what a Job wants is read from its template, which cannot change, and of it
     },
   };
   const read = parseJob(object);
-  expect(read).toMatchObject({ lease: "nightly", labelled: true, suspended: true, over: true });
-  expect(read.annotations).toEqual(notes);
+  expect(read).toMatchObject({ lease: "nightly", labelled: true, suspended: true, over: true, marked: true });
   expect(waitsAsWhole(read)).toBe(false);
 });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { formatGateRun, isGateRun, isLaterRun } from "../../../src/shared/gate-run.ts";
+import { formatGateRun, isEarlierRun, isGateRun, isLaterRun } from "../../../src/shared/gate-run.ts";
 
 test.each([
   ["a later process of the same boot", "b1/200", "b1/100", true],
@@ -12,6 +12,17 @@ test.each([
   ["nonsense", "later", "b1/100", false],
 ])("%s", (_what, run, confirmed, isLater) => {
   expect(isLaterRun(run, confirmed)).toBe(isLater);
+});
+
+test.each([
+  ["an earlier process of the same boot", "b1/999", "b1/1000", true],
+  ["the same run", "b1/100", "b1/100", false],
+  ["a later process", "b1/101", "b1/100", false],
+  ["another boot, of which nothing is known", "b2/5", "b1/100", false],
+  ["an unknown run", undefined, "b1/100", false],
+  ["an unknown other", "b1/100", undefined, false],
+])("earlier: %s", (_what, run, other, isEarlier) => {
+  expect(isEarlierRun(run, other)).toBe(isEarlier);
 });
 
 test("what is written is read", () => {

@@ -92,3 +92,20 @@ export function requestWith(request: Partial<AdmissionRequest> = {}): AdmissionR
     ...request,
   };
 }
+
+const ISTIO_ARGS = { init: ["istio-iptables", "-p", "15001"], proxy: ["proxy", "sidecar", "--domain", "x"] };
+
+/** A pod with Istio in it, as its injector leaves it where the proxy is a native sidecar, before further init containers. */
+export const ISTIO = {
+  annotations: {
+    "sidecar.istio.io/status":
+      '{"initContainers":["istio-init","istio-proxy"],"containers":null,"revision":"default"}',
+  },
+  init: { name: "istio-init", args: ISTIO_ARGS.init } satisfies Container,
+  proxy: { name: "istio-proxy", args: ISTIO_ARGS.proxy, restartPolicy: "Always" } satisfies Container,
+};
+
+/** `metadata` with what Istio's injector writes there. */
+export function inIstio(metadata: Metadata = marked()): Metadata {
+  return { ...metadata, annotations: { ...metadata.annotations, ...ISTIO.annotations } };
+}

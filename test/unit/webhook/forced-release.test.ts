@@ -114,8 +114,13 @@ describe("konductor's word", () => {
     expect(() => update(leaseWith(status, sent), leaseWith(status, stored))).toThrow(REFUSAL);
   });
 
-  it("may not be there at creation", () => {
-    expect(() => create(leaseWith(undefined, word(true)))).toThrow(REFUSAL);
+  it("is left out of a manifest that was exported", () => {
+    expect(create(leaseWith(undefined, word(true)))).toEqual({
+      object: leaseWith(undefined),
+      warnings: [
+        `metadata.annotations[${ANNOTATION}] was ignored: konductor alone writes it; leave it out of the manifest`,
+      ],
+    });
   });
 
   it.each<[string, object, string | undefined]>([

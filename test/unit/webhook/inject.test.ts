@@ -4,7 +4,7 @@ import { injectPod } from "../../../src/webhook/admission/inject.ts";
 import type { Container, Metadata, PodSpec, PodTemplate } from "../../../src/webhook/admission/objects.ts";
 import { diffPod } from "../../../src/webhook/admission/patch.ts";
 import { planPod } from "../../../src/webhook/admission/plan.ts";
-import { contextWith, INJECTION, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
+import { contextWith, INJECTION, ISTIO, inIstio, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
 
 const CONTEXT = contextWith();
 
@@ -108,27 +108,14 @@ describe("injectPod", () => {
   it.each<[string, Container[], string[]]>([
     ["nothing", [], ["GATE"]],
     ["the user's own", [init("setup"), sidecar("logs")], ["GATE", "setup", "logs"]],
-    [
-      "istio",
-      [init("istio-validation"), sidecar("istio-proxy"), init("setup")],
-      ["istio-validation", "istio-proxy", "GATE", "setup"],
-    ],
-    ["linkerd", [init("linkerd-init"), sidecar("linkerd-proxy")], ["linkerd-init", "linkerd-proxy", "GATE"]],
-    [
-      "a mesh's name on something else",
-      [init("istio-proxy"), sidecar("istio-init")],
-      ["GATE", "istio-proxy", "istio-init"],
-    ],
-    [
-      "a mesh after the user's own",
-      [init("setup"), sidecar("istio-proxy")],
-      ["GATE", "setup", "istio-proxy"],
-    ],
+    ["a mesh", [ISTIO.init, ISTIO.proxy, init("setup")], ["istio-init", "istio-proxy", "GATE", "setup"]],
+    ["a mesh after the user's own", [init("setup"), ISTIO.proxy], ["GATE", "setup", "istio-proxy"]],
+    ["a mesh's name", [sidecar("istio-proxy"), ISTIO.init], ["GATE", "istio-proxy", "istio-init"]],
   ])("stands after meshes and before the user's init containers: %s", (_name, initContainers, expected) => {
     const place = expected.flatMap((name) =>
       name === "GATE" ? ["konductor-gate", "konductor-keeper"] : [name],
     );
-    expect(names(inject(podWith({ initContainers })))).toEqual(place);
+    expect(names(inject(podWith({ initContainers }, inIstio())))).toEqual(place);
   });
 
   it("leaves the user's containers and volumes as they are", () => {
@@ -164,6 +151,12 @@ describe("gate: scheduling", () => {
   it("is the only one that does", () => {
     expect(inject(podWith()).spec.schedulingGates).toBeUndefined();
   });
+
+  it("is not asked for by our scheduling gate, which a copied pod may have brought along", () => {
+    const others = [{ name: "example.com/quota" }];
+    const schedulingGates = [{ name: "konductor.io/lease" }, ...others];
+    expect(inject(podWith({ schedulingGates })).spec.schedulingGates).toEqual(others);
+  });
 });
 
 describe("a second pass", () => {
@@ -174,23 +167,42 @@ describe("a second pass", () => {
     expect(diffPod(pod, inject(pod))).toEqual([]);
   });
 
-  it("keeps what the API server and other webhooks added to our containers", () => {
+  it("keeps what the API server, and policies about resources and security, added to our containers", () => {
     const pod = once();
-    const added = {
+    const { securityContext } = gateOf(pod);
+    Object.assign(gateOf(pod), {
       terminationMessagePath: "/dev/termination-log",
       resources: { requests: { cpu: "25m" } },
-      env: [...(gateOf(pod).env ?? []), { name: "HTTP_PROXY", value: "http://proxy" }],
-      volumeMounts: [...(gateOf(pod).volumeMounts ?? []), { name: "kube-api-access", mountPath: "/x" }],
-    };
-    Object.assign(gateOf(pod), added);
+      securityContext: { ...securityContext, appArmorProfile: { type: "RuntimeDefault" } },
+    });
     expect(diffPod(pod, inject(pod))).toEqual([]);
+  });
+
+  it.each<[string, Partial<Container>]>([
+    ["an environment", { env: [{ name: "NODE_OPTIONS", value: "--import=/data/run-first.js" }] }],
+    ["an environment from elsewhere", { envFrom: [{ configMapRef: { name: "run-first" } }] }],
+    ["a volume over our program", { volumeMounts: [{ name: "data", mountPath: "/konductor" }] }],
+    ["another place for its last message", { terminationMessagePath: "/run/konductor/hold.json" }],
+    ["a working directory", { workingDir: "/data" }],
+    ["another image", { image: "example.com/run-first:1" }],
+    ["a hook", { lifecycle: { postStart: { exec: { command: ["/data/run-first"] } } } }],
+    ["a probe", { livenessProbe: { exec: { command: ["/data/run-first"] } } as object }],
+  ])("leaves nothing in what looks like ours that could change what it runs: %s", (_, forged) => {
+    const program = { command: ["node", "/konductor/gate.js"] };
+    const containers = [
+      { ...program, name: "konductor-gate", args: ["gate"], ...forged },
+      { ...program, name: "konductor-keeper", args: ["keep"], restartPolicy: "Always", ...forged },
+    ];
+    const volumes = [{ name: "data", emptyDir: {} }];
+    const clean = inject(podWith({ volumes }));
+    expect(inject(podWith({ initContainers: containers, volumes }))).toEqual(clean);
   });
 
   it("moves ours behind a mesh that was added since, and counts it", () => {
     const pod = once();
-    pod.spec.initContainers?.push(sidecar("istio-proxy"));
+    pod.spec.initContainers?.push(ISTIO.proxy);
     pod.spec.initContainers?.reverse();
-    const again = inject(pod);
+    const again = inject({ ...pod, metadata: inIstio(pod.metadata) });
     expect(names(again)).toEqual(["istio-proxy", "konductor-gate", "konductor-keeper", "setup"]);
     expect(envOf(keeperOf(again))).toMatchObject({ KONDUCTOR_STOP_MS: "7000" });
   });
@@ -215,7 +227,7 @@ describe("diffPod", () => {
   it.each<[string, PodTemplate]>([
     ["no init containers", podWith()],
     ["an empty list of them", podWith({ initContainers: [] })],
-    ["some", podWith({ initContainers: [sidecar("istio-proxy"), init("a"), init("b")] })],
+    ["some", podWith({ initContainers: [ISTIO.proxy, init("a"), init("b")] }, inIstio())],
     ["no annotations, volumes of the user's", podWith({ volumes: [{ name: "data" }] })],
   ])("leads from a pod with %s to what was planned", (_name, before) => {
     const after = inject(before);

@@ -22,6 +22,7 @@ describe("a new LeaseRequest", () => {
     ["without a word about it", {}, {}],
     ["that claims to be older and another's", { requestedAt: EARLIER, requestedBy: "bob" }, {}],
     ["that claims a renewal", { renewTime: LATER }, { renewTime: NOW }],
+    ["that claims to come from a pod's gate", { gateRun: "node-1/7" }, {}],
     ["that waits", { waitUntil: LATER }, { waitUntil: LATER }],
     ["that waits, by a clock of its own", { requestedAt: EARLIER, waitUntil: LATER }, { waitUntil: LATER }],
     ["of one try", { requestedAt: LATER, waitUntil: LATER }, { waitUntil: NOW }],

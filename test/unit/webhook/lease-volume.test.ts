@@ -5,7 +5,7 @@ import { injectPod } from "../../../src/webhook/admission/inject.ts";
 import type { Container, PodSpec, PodTemplate } from "../../../src/webhook/admission/objects.ts";
 import { diffPod, type Patch } from "../../../src/webhook/admission/patch.ts";
 import { planPod } from "../../../src/webhook/admission/plan.ts";
-import { contextWith, INJECTION, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
+import { contextWith, INJECTION, ISTIO, inIstio, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
 
 const inject = (pod: PodTemplate): PodTemplate =>
   injectPod(pod, planPod(pod, NAMESPACE, contextWith()), INJECTION);
@@ -14,12 +14,13 @@ const init = (name: string): Container => ({ name });
 
 describe("the volume", () => {
   const MOUNT = { name: "konductor-lease", mountPath: "/var/run/lease", readOnly: true };
-  const reads = (spec: Partial<PodSpec> = {}) => podWith(spec, marked({ "token-file": "/var/run/lease" }));
+  const reads = (spec: Partial<PodSpec> = {}) =>
+    podWith(spec, inIstio(marked({ "token-file": "/var/run/lease" })));
   const data = { name: "data", mountPath: "/data" };
   const full = () =>
     reads({
       containers: [{ ...MAIN, volumeMounts: [data] }, { name: "logs" }],
-      initContainers: [sidecar("istio-proxy"), init("setup"), sidecar("helper")],
+      initContainers: [ISTIO.proxy, init("setup"), sidecar("helper")],
       volumes: [{ name: "data" }],
     });
 
@@ -36,7 +37,7 @@ describe("the volume", () => {
       { name: "logs", volumeMounts: [MOUNT] },
     ]);
     expect(spec.initContainers?.filter(({ name }) => !name.startsWith("konductor-"))).toEqual([
-      sidecar("istio-proxy"),
+      ISTIO.proxy,
       { ...init("setup"), volumeMounts: [MOUNT] },
       { ...sidecar("helper"), volumeMounts: [MOUNT] },
     ]);
@@ -133,9 +134,8 @@ describe("its place", () => {
     ["around everything", "/"],
   ])("lets the user mount what leaves a place for token-file: %s", (_name, mountPath) => {
     const containers = [{ ...MAIN, volumeMounts: [{ name: "data", mountPath }] }];
-    const mesh = { name: "istio-proxy", restartPolicy: "Always" };
-    const initContainers = [{ ...mesh, volumeMounts: [{ name: "istio", mountPath: "/run/lease" }] }];
-    const pod = podWith({ containers, initContainers }, marked({ "token-file": "/run/lease" }));
+    const initContainers = [{ ...ISTIO.proxy, volumeMounts: [{ name: "istio", mountPath: "/run/lease" }] }];
+    const pod = podWith({ containers, initContainers }, inIstio(marked({ "token-file": "/run/lease" })));
     expect(planPod(pod, NAMESPACE, contextWith()).settings.tokenFile).toBe("/run/lease");
   });
 });

@@ -86,6 +86,18 @@ describe("planPod", () => {
       /^spec\.initContainers\[0\]\.name: Invalid value: "konductor-gate"/,
     ],
     [
+      "a container that would read our token",
+      { containers: [{ ...MAIN, volumeMounts: [{ name: "konductor-token", mountPath: "/token" }] }] },
+      marked(),
+      /^spec\.containers\[0\]\.volumeMounts\[0\]\.name: Invalid value: "konductor-token": only konductor's own containers may/,
+    ],
+    [
+      "an init container that would change what gate and keeper remember",
+      { initContainers: [{ name: "setup", volumeMounts: [{ name: "konductor-state", mountPath: "/run" }] }] },
+      marked(),
+      /^spec\.initContainers\[0\]\.volumeMounts\[0\]\.name: Invalid value: "konductor-state"/,
+    ],
+    [
       "a volume with our name",
       { volumes: [{ name: "data" }, { name: "konductor-state" }] },
       marked(),

@@ -1,0 +1,12 @@
+/** How much of the tests is asked for: `make test` leaves out what only repeats, and every scenario runs on one node. */
+import { userInfo } from "node:os";
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Set to `true` by the test command without `--all`. */
+export const BRIEF = "KONDUCTOR_TEST_BRIEF";
+
+export const isBrief = (env: Env) => env[BRIEF] === "true";
+
+/** A kubelet needs root on Linux. */
+export const canRunKubelet = () => process.platform === "linux" && userInfo().uid === 0;

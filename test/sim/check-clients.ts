@@ -1,0 +1,143 @@
+/**
+ * What must hold for those who ask by a lease client, and how much konductor may ask of the API server:
+ * - told: while all is well a client is told no but that somebody else holds the klease (one try, and soon) or that its time is over; and
+ *   whatever is broken it is told neither before that is true, nor that its request is gone; of two under one name either is told so;
+ * - dead: as long as what a client has started may run on without it nobody else is granted, unless an admin says so; and not for
+ *   much longer is its hold in the way of others;
+ * - calls: konductor comes to rest, instead of looking or writing again and again, be it for a second.
+ */
+import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../src/lease/decision.ts";
+import type { Noted } from "./history.ts";
+
+/** One try is answered so soon, also where the klease has to be created again. */
+export const TOLD_WITHIN_MS = 15_000;
+/** What a few calls take, and how long an expired klease shows its phase. */
+const STEPS_MS = 3_000;
+/** A replica that has ended may have been the only one, and a call may come so late. */
+const FELT_FOR_MS = 20_000;
+/** A new arbiter has read everything by then. */
+const READY_AFTER_MS = 2_000;
+/** A look that shows nothing new is repeated after 5 ms and what it takes, so that it is twice as many. */
+export const MOST_CALLS = 60;
+/** What has waited for a replica that stood still comes all at once, and no longer. */
+export const FOR_SECONDS = 3;
+/** Nor does as much come at once. */
+export const MOST_AT_ONCE = 150;
+
+interface Asked {
+  atMs: number;
+  timeoutMs: number;
+  isCalm: boolean;
+  hasNamesake: boolean;
+}
+
+interface Dead {
+  mayRunUntilMs: number;
+  /** Its hold counts from then on; `lastsMs`: for so long at most, where it has one. */
+  sinceMs: number;
+  lastsMs?: number;
+  mustConfirm: boolean;
+}
+
+export function clientViolations(history: readonly Noted[]): string[] {
+  const found: string[] = [];
+  const asked = new Map<string, Asked>();
+  const dead = new Map<string, Dead>();
+  let isBroken = false;
+  let restless = { seconds: 0, atMs: 0 };
+  /** Nothing is well before the first election. */
+  let feltUntilMs = Number.POSITIVE_INFINITY;
+
+  function upset(feltMs: number): void {
+    feltUntilMs = Number.isFinite(feltUntilMs) ? Math.max(feltUntilMs, feltMs) : feltMs;
+    for (const ask of asked.values()) ask.isCalm = false;
+  }
+
+  function judgeWord(who: string, code: string, atMs: number): void {
+    const nobody: Asked = { atMs, timeoutMs: 0, isCalm: false, hasNamesake: false };
+    const { timeoutMs, isCalm, hasNamesake, ...ask } = asked.get(who) ?? nobody;
+    if (hasNamesake && code === "Held") return;
+    const waitedMs = atMs - ask.atMs;
+    const isOneTry = timeoutMs === 0;
+    const isEarly = code === "TimedOut" && waitedMs < timeoutMs;
+    const isUntrue = code === "Withdrawn" || (code === "Held" && !isOneTry);
+    const isRight = isOneTry ? code === "Held" && waitedMs <= TOLD_WITHIN_MS : code === "TimedOut";
+    if (isEarly || isUntrue || (isCalm && !isRight))
+      found.push(`told: ${who}, who was to wait for ${timeoutMs} ms, was told ${code} after ${waitedMs} ms`);
+  }
+
+  function judgeBlock(claim: string, { sinceMs, lastsMs }: Dead, atMs: number): void {
+    const isLong = lastsMs !== undefined && atMs - sinceMs > lastsMs + STEPS_MS;
+    if (isLong && !isBroken) found.push(`dead: ${claim} was killed, and held for ${atMs - sinceMs} ms more`);
+  }
+
+  for (const fact of history) {
+    const { atMs } = fact;
+    switch (fact.what) {
+      case "fault":
+        isBroken = true;
+        upset(atMs);
+        break;
+      case "calm":
+        isBroken = false;
+        upset(atMs + FELT_FOR_MS);
+        for (const one of dead.values()) one.sinceMs = Math.max(one.sinceMs, atMs + FELT_FOR_MS);
+        break;
+      case "upset":
+        upset(atMs + (fact.by === "election" ? READY_AFTER_MS : FELT_FOR_MS));
+        // A new arbiter gives everybody the whole ttl once more.
+        for (const one of dead.values()) one.sinceMs = Math.max(one.sinceMs, atMs);
+        break;
+      case "asks":
+        asked.set(fact.who, {
+          ...{ atMs, timeoutMs: fact.timeoutMs, hasNamesake: false },
+          isCalm: !isBroken && atMs > feltUntilMs,
+        });
+        // It goes on with what it had.
+        dead.delete(fact.who);
+        break;
+      case "namesake": {
+        const ask = asked.get(fact.who);
+        if (ask) ask.hasNamesake = true;
+        break;
+      }
+      case "told":
+        judgeWord(fact.who, fact.code, atMs);
+        break;
+      case "dies": {
+        const lastsMs = fact.ttlMs === undefined ? {} : { lastsMs: fact.ttlMs + EXPIRY_ALLOWANCE_MS };
+        const mayRunUntilMs = atMs + fact.mayRunForMs;
+        dead.set(fact.claim, { mayRunUntilMs, sinceMs: atMs, mustConfirm: fact.mustConfirm, ...lastsMs });
+        break;
+      }
+      case "granted": {
+        for (const [claim, { mayRunUntilMs }] of dead)
+          if (claim !== fact.claim && mayRunUntilMs > atMs)
+            found.push(`dead: ${claim} could have run for ${mayRunUntilMs - atMs} ms more`);
+        const own = dead.get(fact.claim);
+        if (own?.mustConfirm)
+          Object.assign(own, { sinceMs: Math.max(own.sinceMs, atMs), lastsMs: CONFIRM_WITHIN_MS });
+        break;
+      }
+      case "lost": {
+        const one = dead.get(fact.claim);
+        if (!one || fact.how === "Expiring") break;
+        if (fact.how !== "Forced" && fact.how !== "Deleted") judgeBlock(fact.claim, one, atMs);
+        if (fact.how === "Forced") dead.delete(fact.claim);
+        delete one.lastsMs;
+        break;
+      }
+      case "called":
+        if (fact.times > MOST_AT_ONCE)
+          found.push(`calls: konductor made ${fact.times} calls within a second`);
+        if (fact.times <= MOST_CALLS) break;
+        restless = { seconds: atMs < restless.atMs + 2_000 ? restless.seconds + 1 : 1, atMs };
+        if (restless.seconds === FOR_SECONDS)
+          found.push(`calls: konductor made ${fact.times} calls in each of ${FOR_SECONDS} seconds`);
+        break;
+    }
+  }
+  const last = history.at(-1);
+  if (last) for (const [claim, one] of dead) judgeBlock(claim, one, last.atMs);
+  return found;
+}

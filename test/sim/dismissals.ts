@@ -1,0 +1,76 @@
+/** Notes whom konductor sends away: pods that it deletes while they wait, for everybody to see, and Jobs that it skips. */
+import { JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
+import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
+import { canUseJob, parseJob } from "../../src/lease/job.ts";
+import { SKIPPED } from "../../src/lease/order.ts";
+import { list, record } from "../../src/shared/json.ts";
+import { KONDUCTOR } from "./admission.ts";
+import type { Cluster } from "./api/cluster.ts";
+import type { Json } from "./api/rules.ts";
+import type { Change } from "./api/store.ts";
+import type { Note } from "./history.ts";
+import { LEASE_NAME, metadataOf, NAMESPACE } from "./pod-object.ts";
+import type { TruePod } from "./true-pod.ts";
+
+/** For so long a call may be on its way, or its replica paused, after that was looked at which it rests on. */
+const LATE_BY_MS = 70_000;
+
+const reasonOf = (request: Json) => record(request["status"])["reason"];
+const isGoing = (type: Change["type"], object: Json) =>
+  type === "DELETED" || metadataOf(object)["deletionTimestamp"] !== undefined;
+const ownerOf = (job: Json) => record(list(metadataOf(job)["ownerReferences"])[0])["uid"];
+
+export function witnessDismissals({ store, scheduler }: Cluster, note: Note, pods: readonly TruePod[]): void {
+  /** By uid of pods. */
+  const changedMs = new Map<string, number>();
+  /** By uid of Jobs: until when they could use the klease. */
+  const jobs = new Map<string, { owner: unknown; untilMs: number }>();
+
+  function othersThan(uid: string, owner: unknown): number {
+    const lease = store.find(LEASES, { namespace: NAMESPACE, name: LEASE_NAME });
+    const holder = lease && parseLease(lease).status.hold?.ref.uid;
+    return [...jobs].filter(
+      ([other, job]) =>
+        job.owner === owner && ![uid, holder].includes(other) && job.untilMs > scheduler.nowMs() - LATE_BY_MS,
+    ).length;
+  }
+
+  function judgeSkip(name: string): void {
+    const found = store.find(JOBS, { namespace: NAMESPACE, name });
+    if (!found) return;
+    const { uid, settings: read } = parseJob(found);
+    if (!read.ok || read.settings.ifHeld === "skip") return;
+    note({
+      what: "skipped",
+      who: name,
+      others: othersThan(uid, ownerOf(found)),
+      most: read.settings.maxWaiting,
+    });
+  }
+
+  function judgeDeletion(uid: string): void {
+    const pod = pods.find((one) => one.uid === uid);
+    const sinceMs = Math.max(changedMs.get(uid) ?? 0, pod?.waitsSinceMs ?? Number.POSITIVE_INFINITY);
+    if (pod && scheduler.nowMs() - sinceMs > LATE_BY_MS) note({ what: "dismissed", who: pod.name });
+  }
+
+  store.onChange(({ type, user, resource, object, old, atMs }) => {
+    const uid = String(metadataOf(object)["uid"]);
+    if (resource === JOBS) {
+      const known = jobs.get(uid)?.untilMs ?? Number.POSITIVE_INFINITY;
+      const canUse = type !== "DELETED" && canUseJob(parseJob(object));
+      jobs.set(uid, {
+        owner: ownerOf(object),
+        untilMs: canUse ? Number.POSITIVE_INFINITY : Math.min(known, atMs),
+      });
+    }
+    const isOurs = user === KONDUCTOR && old !== undefined;
+    if (resource === LEASE_REQUESTS && isOurs && reasonOf(object) === SKIPPED && reasonOf(old) !== SKIPPED) {
+      const { ref } = parseLeaseRequest(object).spec;
+      if (ref?.kind === "Job") judgeSkip(ref.name);
+    }
+    if (resource !== PODS) return;
+    if (isOurs && isGoing(type, object) && !isGoing("MODIFIED", old)) judgeDeletion(uid);
+    changedMs.set(uid, atMs);
+  });
+}

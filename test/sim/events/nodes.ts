@@ -1,0 +1,152 @@
+/** What befalls nodes, and the programs on them. */
+import { PODS } from "../../../src/kube/resources.ts";
+import { breakFor } from "../broken.ts";
+import { NAMESPACE } from "../pod-object.ts";
+import type { World } from "../world.ts";
+import { holdOf, type Kind, nodeOf, pick, podOf } from "./event.ts";
+
+export const NODES: Record<string, Kind> = {
+  setNodeClock: {
+    weight: 1,
+    act(world, event) {
+      const node = nodeOf(world, event);
+      // A clock that is set back between two runs of a pod is a limit of proof.ts: each is off from the beginning, or not at all.
+      if (node && !world.pods.some((pod) => pod.node === node && pod.hasRun))
+        node.machine.wallErrorMs = ((event.kind % 17) - 8) * 900_000;
+    },
+  },
+  cutNode: {
+    weight: 5,
+    profile: "harsh",
+    act(world, event) {
+      const node = nodeOf(world, event);
+      if (node?.state === "up" && !isBlind(world, node.name))
+        breakFor(world, event.what, 2 * event.ms, () => {
+          world.setNode(node, "cut");
+          return () => world.setNode(node, "up");
+        });
+    },
+  },
+  killNode: {
+    weight: 1,
+    profile: "harsh",
+    act(world, event) {
+      const node = nodeOf(world, event);
+      const alive = world.nodes.filter(({ state }) => state !== "dead");
+      if (node && alive.length > 1) world.setNode(node, "dead");
+    },
+  },
+  deafen: {
+    weight: 3,
+    act(world, event) {
+      const pod = podOf(world, event);
+      if (pod)
+        breakFor(world, event.what, event.ms, () => {
+          pod.way.isDeaf = true;
+          return () => {
+            pod.way.isDeaf = false;
+          };
+        });
+    },
+  },
+  lateCalls: {
+    weight: 4,
+    act(world, event) {
+      const pod = podOf(world, event);
+      if (pod)
+        breakFor(world, event.what, 2_000 + event.ms / 4, () => {
+          pod.way.late = () => ({ byMs: event.ms, twice: event.kind % 3 > 0 });
+          return () => {
+            pod.way.late = undefined;
+          };
+        });
+    },
+  },
+  /** Some messages of two runs of one gate, each later than the next. */
+  jumble: {
+    weight: 3,
+    act(world, event) {
+      const { random } = world;
+      const pod = pick(
+        world.pods.filter(({ gate }) => gate),
+        event.who,
+      );
+      pod?.gate?.strikeAt(1 + (event.ms % 12), () => {
+        if (event.kind % 3 === 0) pod.killGate();
+        else pod.loseSandbox();
+      });
+      if (!pod || pod.way.late) return;
+      breakFor(world, event.what, 4_000 + event.ms / 4, () => {
+        pod.way.late = () =>
+          random.chance(0.5) ? { byMs: random.between(200, 8_000), twice: random.chance(0.5) } : undefined;
+        return () => {
+          pod.way.late = undefined;
+        };
+      });
+    },
+  },
+  fillNodes: {
+    weight: 2,
+    act(world, { ms }) {
+      world.fullUntilMs = world.scheduler.nowMs() + ms;
+    },
+  },
+  crashKeeper: {
+    weight: 3,
+    act(world, event) {
+      const pod = podOf(world, event);
+      if (pod?.node.state === "up" && isThere(world, pod.name)) pod.crashKeeper();
+    },
+  },
+  patchKeeper: {
+    weight: 2,
+    act(world, event) {
+      const pod = podOf(world, event);
+      // Its kubelet has to hear of it.
+      if (pod?.node.state === "up" && isThere(world, pod.name)) pod.patchKeeper();
+    },
+  },
+  strikeKeeper: {
+    weight: 2,
+    act(world, event) {
+      const pod = podOf(world, event);
+      pod?.keeper?.strikeAt(1 + (event.ms % 60), () => {
+        if (pod.node.state === "up" && isThere(world, pod.name)) pod.crashKeeper();
+      });
+    },
+  },
+  strikeGate: {
+    weight: 2,
+    act(world, event) {
+      const pod = podOf(world, event);
+      pod?.gate?.strikeAt(1 + (event.ms % 30), () => pod.killGate());
+    },
+  },
+  killGate: { weight: 2, act: (world, event) => podOf(world, event)?.killGate() },
+  pauseGate: {
+    weight: 2,
+    act(world, event) {
+      const gate = podOf(world, event)?.gate;
+      if (gate && !gate.isPaused)
+        breakFor(world, event.what, event.ms, () => {
+          gate.pause();
+          return () => gate.resume();
+        });
+    },
+  },
+  loseSandbox: { weight: 2, act: (world, event) => podOf(world, event)?.loseSandbox() },
+};
+
+const isThere = ({ cluster: { store } }: World, name: string) =>
+  store.find(PODS, { namespace: NAMESPACE, name }) !== undefined;
+
+/** Something runs on that node of which nothing else could tell. */
+function isBlind(world: World, node: string): boolean {
+  const hold = holdOf(world);
+  return world.pods.some(
+    (pod) =>
+      pod.node.name === node &&
+      !pod.isOver &&
+      (hold?.isForced || (pod.main === "running" && !pod.keeper) || !isThere(world, pod.name)),
+  );
+}

@@ -1,0 +1,203 @@
+/** What users and admins do. */
+import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../../src/kube/resources.ts";
+import { isSuspendedByUs, parseJob } from "../../../src/lease/job.ts";
+import { record, textMap } from "../../../src/shared/json.ts";
+import {
+  ANNOTATION,
+  ELECTION_LEASE,
+  SUSPENDED_ANNOTATION,
+  SYSTEM_NAMESPACE,
+} from "../../../src/shared/names.ts";
+import { ADMIN } from "../admission.ts";
+import type { CallFault, CallInfo } from "../api/line.ts";
+import { breakFor } from "../broken.ts";
+import type { TrueJob } from "../jobs.ts";
+import { noteLimits } from "../limits.ts";
+import { metadataOf, NAMESPACE } from "../pod-object.ts";
+import { holderOf } from "../work.ts";
+import type { World } from "../world.ts";
+import { attempt, type Event, edit, holdOf, type Kind, LEASE, pick, podOf } from "./event.ts";
+
+/** A limit is longer by now; one that could not be read is gone. */
+const NEW_ANNOTATIONS = [{ [ANNOTATION.maxHold]: "10m" }, { [ANNOTATION.startTimeout]: null }];
+
+export const USERS: Record<string, Kind> = {
+  deletePod: {
+    weight: 3,
+    act(world, event) {
+      const pod = podOf(world, event);
+      if (!pod) return;
+      const options = { uid: pod.uid };
+      attempt(() =>
+        world.cluster.store.remove(ADMIN, PODS, { namespace: NAMESPACE, name: pod.name }, options),
+      );
+      world.note({ what: "troubled", claim: pod.claim, why: "deleted" });
+    },
+  },
+  forceDeletePod: {
+    weight: 2,
+    profile: "harsh",
+    act(world, event) {
+      const pod = podOf(world, event);
+      const hold = holdOf(world);
+      if (!pod?.keeper || hold?.isForced) return;
+      const options = { uid: pod.uid, gracePeriodSeconds: 0 };
+      attempt(() =>
+        world.cluster.store.remove(ADMIN, PODS, { namespace: NAMESPACE, name: pod.name }, options),
+      );
+      world.note({ what: "troubled", claim: pod.claim, why: "deleted by force" });
+    },
+  },
+  /** In tales alone: its user changes the pod's mind. */
+  annotatePod: {
+    weight: 0,
+    act(world, event) {
+      const pod = podOf(world, event);
+      if (!pod) return;
+      const annotations = pick(NEW_ANNOTATIONS, event.kind);
+      const ref = { namespace: NAMESPACE, name: pod.name };
+      const body = { metadata: { annotations } };
+      attempt(() => {
+        const patched = world.cluster.store.patch(ADMIN, PODS, ref, { type: "merge", body });
+        noteLimits(world.note, pod.claim, textMap(metadataOf(patched)["annotations"]));
+      });
+    },
+  },
+  deleteRequest: {
+    weight: 2,
+    profile: "harsh",
+    act({ cluster: { store } }, { who }) {
+      const request = pick(store.list(LEASE_REQUESTS, NAMESPACE), who);
+      // A client's is its word that it has ended.
+      if (!request || !String(metadataOf(request)["ownerReferences"] ?? "")) return;
+      attempt(() =>
+        store.remove(ADMIN, LEASE_REQUESTS, {
+          namespace: NAMESPACE,
+          name: String(metadataOf(request)["name"]),
+        }),
+      );
+    },
+  },
+  deleteLease: {
+    weight: 4,
+    profile: "lease",
+    act: deleteLease,
+  },
+  /** When somebody has just been granted it. */
+  deleteGrantedLease: {
+    weight: 2,
+    profile: "lease",
+    act(world, { ms }) {
+      let isArmed = true;
+      world.cluster.store.onChange(({ resource, object, old }) => {
+        const tokenOf = (lease: unknown) => record(record(lease)["status"])["fencingToken"];
+        if (!isArmed || resource !== LEASES || !old || tokenOf(object) === tokenOf(old)) return;
+        isArmed = false;
+        world.scheduler.after(ms % 40, () => deleteLease(world));
+      });
+    },
+  },
+  changeTtl: {
+    weight: 2,
+    act: (world, { kind }) => edit(world, { spec: { ttl: ["15s", "60s"][kind % 2] } }),
+  },
+  changePolicy: {
+    weight: 2,
+    act(world, { kind }) {
+      // With AfterExpiry two may run: docs/guarantees.md says when.
+      edit(world, { spec: { handoverPolicy: [null, "AfterTermination"][kind % 2] } });
+      const hold = holdOf(world);
+      if (hold) world.note({ what: "troubled", claim: hold.claim, why: "the policy was changed" });
+    },
+  },
+  changePriority: { weight: 1, act: (world, { kind }) => edit(world, { spec: { priority: kind % 3 } }) },
+  changeRenewable: {
+    weight: 1,
+    act(world, { kind }) {
+      edit(world, { spec: { renewable: kind % 2 === 0 } });
+      const hold = holdOf(world);
+      if (hold) world.note({ what: "troubled", claim: hold.claim, why: "renewable was changed" });
+    },
+  },
+  forceRelease: {
+    weight: 2,
+    act(world) {
+      const hold = holdOf(world);
+      // The end of a client is not waited for: src/client/run-under-lease.ts says so.
+      const isAlive =
+        hold?.hold.ref.kind === "LeaseRequest" &&
+        world.workers.some(({ worker }) => holderOf(worker.wish) === hold.claim && !worker.isKilled);
+      if (!hold?.isSeen || isAlive || hold.vanishes) return;
+      world.note({ what: "troubled", claim: hold.claim, why: "released by force" });
+      edit(world, { status: { phase: "Available", holder: "" } });
+    },
+  },
+  /** Its term goes on until its next renewal, beside the next leader's. */
+  deposeLeader: {
+    weight: 1,
+    act({ cluster: { store } }) {
+      const ref = { namespace: SYSTEM_NAMESPACE, name: ELECTION_LEASE };
+      const body = { spec: { holderIdentity: "" } };
+      attempt(() => store.patch(ADMIN, ELECTION_LEASES, ref, { type: "merge", body }));
+    },
+  },
+  /** Somebody's policy lets nobody write what becomes of requests. */
+  forbidAnswers: {
+    weight: 1,
+    act: (world, event) => forbidOfRequests(world, event, "replaceStatus"),
+  },
+  /** In tales alone: somebody's quota lets nobody make a request. */
+  forbidRequests: {
+    weight: 0,
+    act: (world, event) => forbidOfRequests(world, event, "create"),
+  },
+  suspendJob: { weight: 2, act: (world, event) => changeJob(world, event, true) },
+  resumeJob: { weight: 1, act: (world, event) => changeJob(world, event, false) },
+  deleteJob: { weight: 1, act: (world, event) => void deleteJob(world, event) },
+  /** By the same name, while pods of the first may still be there. */
+  replaceJob: {
+    weight: 1,
+    act(world, event) {
+      const job = deleteJob(world, event);
+      if (job) world.scheduler.after(event.ms / 10, () => attempt(() => world.createJob(job.name, job.pods)));
+    },
+  },
+};
+
+function forbidOfRequests(world: World, { what, ms }: Event, forbidden: string): void {
+  const refuse = ({ verb, resource }: CallInfo): CallFault | undefined =>
+    verb === forbidden && resource === LEASE_REQUESTS ? { is: "refused", status: 403 } : undefined;
+  breakFor(world, what, ms, () => {
+    const troubles = world.slots.map(({ line }) => line.troubles);
+    for (const trouble of troubles) trouble.add(refuse);
+    return () => {
+      for (const trouble of troubles) trouble.delete(refuse);
+    };
+  });
+}
+
+function deleteLease({ note, cluster: { store } }: World): void {
+  note({ what: "upset", by: "deletion" });
+  attempt(() => store.remove(ADMIN, LEASES, LEASE));
+}
+
+function deleteJob({ cluster: { store }, jobs, note }: World, { who }: Event): TrueJob | undefined {
+  const job = pick(jobs, who);
+  if (!job) return undefined;
+  note({ what: "troubled", claim: job.uid, why: "deleted" });
+  attempt(() => store.remove(ADMIN, JOBS, { namespace: NAMESPACE, name: job.name }));
+  return job;
+}
+
+function changeJob({ cluster: { store }, jobs, note }: World, { who }: Event, suspend: boolean): void {
+  const job = pick(jobs, who);
+  const found = job && store.find(JOBS, { namespace: NAMESPACE, name: job.name });
+  if (!job || !found) return;
+  const view = parseJob(found);
+  if (view.suspended === suspend || view.over || isSuspendedByUs(view)) return;
+  note({ what: "troubled", claim: job.uid, why: "suspended" });
+  // Our webhook has it wait again where its user resumes it.
+  const annotations = suspend ? {} : { [SUSPENDED_ANNOTATION]: "true" };
+  const body = { metadata: { annotations }, spec: { suspend: true } };
+  attempt(() => store.patch(ADMIN, JOBS, { namespace: NAMESPACE, name: job.name }, { type: "merge", body }));
+}

@@ -1,0 +1,80 @@
+/** konductor's client, without one of the guards by which the arbiter treats clients. */
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { LEASE_REQUESTS, LEASES } from "../../../src/kube/resources.ts";
+import { parseDuration } from "../../../src/lease/duration.ts";
+import { hasCode, KonductorError } from "../../../src/shared/errors.ts";
+import { record, text } from "../../../src/shared/json.ts";
+import { calling, parsedBy, refOf, specOf, statusOf } from "./calling.ts";
+import { seenAs } from "./rewriting.ts";
+
+/** Requests are deleted in whatever version. */
+export const deletesAnyVersion = (client: KubeClient) =>
+  calling(client, {
+    delete: (call) => (resource, ref, options) => {
+      const { resourceVersion, ...rest } = record(options);
+      return call(resource, ref, resource === LEASE_REQUESTS ? rest : { ...rest, resourceVersion });
+    },
+  });
+
+/** Which requests there are for one klease is not asked: there are none but those that are known. */
+export const listsNoRequests = (client: KubeClient) =>
+  calling(client, {
+    list:
+      (call) =>
+      (resource, options, ...rest) =>
+        resource === LEASE_REQUESTS && record(options)["labelSelector"] !== undefined
+          ? Promise.resolve({ items: [], resourceVersion: "", continue: undefined })
+          : call(resource, options, ...rest),
+  });
+
+/** A request that cannot be marked as granted counts as marked. */
+export const forgoesTraces = (client: KubeClient) =>
+  calling(client, {
+    replaceStatus:
+      (call) =>
+      async (resource, object, ...rest) => {
+        try {
+          return await call(resource, object, ...rest);
+        } catch (error) {
+          const isTrace = resource === LEASE_REQUESTS && statusOf(object)["phase"] === "Granted";
+          if (!isTrace || !hasCode(error, "Forbidden")) throw error;
+          const ref = refOf(record(object)["metadata"]);
+          return client.get(resource, ref, (found) => parsedBy(rest, found));
+        }
+      },
+  });
+
+/** A live look at a klease shows what the watch has shown. */
+export function looksAtWhatItKnows(client: KubeClient): KubeClient {
+  let known: unknown;
+  return calling(
+    {
+      ...client,
+      async *watch(resource, options, signal) {
+        for await (const event of client.watch(resource, options, signal)) {
+          if (resource === LEASES && event.type !== "BOOKMARK")
+            known = event.type === "DELETED" ? undefined : event.object;
+          yield event;
+        }
+      },
+    },
+    {
+      get:
+        (call) =>
+        async (resource, ref, ...rest) => {
+          if (resource !== LEASES) return call(resource, ref, ...rest);
+          await call(resource, ref).catch(() => undefined);
+          if (known === undefined) throw new KonductorError("NotFound", "it was not seen");
+          return parsedBy(rest, known);
+        },
+    },
+  );
+}
+
+/** A hold has the ttl that a new one would get. */
+export const shortensHolds = (client: KubeClient) =>
+  seenAs(client, (lease) => {
+    const status = statusOf(lease);
+    const holdTtlMs = parseDuration(text(specOf(lease)["ttl"]) ?? "");
+    return status["holdTtlMs"] === undefined ? lease : { ...lease, status: { ...status, holdTtlMs } };
+  });

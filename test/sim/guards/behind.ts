@@ -1,0 +1,223 @@
+/** What keeps the rules where a cache is behind: nothing is concluded from what it shows no more, or not yet. */
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { LEASE_REQUESTS, LEASES, PODS, type Resource } from "../../../src/kube/resources.ts";
+import { keyOf } from "../../../src/lease/types.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { type Call, calling, isSame, parsedBy, refOf } from "./calling.ts";
+import type { Guard } from "./guard.ts";
+import { replaced } from "./replacement.ts";
+import { event, job, pod, until, worker } from "./tale.ts";
+
+type Callers = typeof import("../../../src/webhook/gate-api/caller.ts");
+type LapseClocks = typeof import("../../../src/controller/lapse-clock.ts");
+type PodRequests = typeof import("../../../src/webhook/gate-api/pod-request.ts");
+type Renewals = typeof import("../../../src/webhook/gate-api/renew.ts");
+type Skips = typeof import("../../../src/controller/skips.ts");
+type Unrecorded = typeof import("../../../src/controller/unrecorded-holders.ts");
+
+/** Of what the leader watches. */
+const OF_LEADERS_PODS = 0;
+const OF_LEADERS_REQUESTS = 4;
+const OF_LEADERS_JOBS = 6;
+/** The same, of whichever replica is meant. */
+const OF_PODS = 1;
+const OF_LEASES = 3;
+const OF_REQUESTS = 5;
+
+interface Known {
+  client: KubeClient;
+  caches: Partial<Record<"leases" | "pods", { store: { get(key: string): unknown } }>>;
+}
+
+/** What is looked at of `resource` is what the cache shows. */
+function lookingAtCaches<T extends Known>(options: T, resource: Resource): T {
+  const { leases, pods } = options.caches;
+  const cache = isSame(resource, PODS) ? pods : leases;
+  const get =
+    (call: Call): Call =>
+    async (looked, ref, ...parse) => {
+      const { namespace = "", name } = refOf(ref);
+      const found = isSame(looked, resource) ? cache?.store.get(keyOf({ namespace, name })) : undefined;
+      return found ?? call(looked, ref, ...parse);
+    };
+  return { ...options, client: calling(options.client, { get }) };
+}
+
+/** What is gone seems to be there as it was looked at last. */
+function missingNothing(client: KubeClient): KubeClient {
+  const known = new Map<string, unknown>();
+  const get =
+    (call: Call): Call =>
+    async (resource, ref, ...parse) => {
+      const key = `${resource.plural} ${refOf(ref).name}`;
+      try {
+        known.set(key, await call(resource, ref));
+      } catch (error) {
+        if (!known.has(key)) throw error;
+      }
+      return parsedBy(parse, known.get(key));
+    };
+  return calling(client, { get });
+}
+
+/** A request that could not be deleted as it was seen cannot be looked at either. */
+function looksAtNoneThatChanged(client: KubeClient): KubeClient {
+  const changed = new Set<string>();
+  return calling(client, {
+    delete:
+      (call) =>
+      async (resource, ref, ...rest) => {
+        try {
+          return await call(resource, ref, ...rest);
+        } catch (error) {
+          if (resource === LEASE_REQUESTS) changed.add(refOf(ref).name);
+          throw error;
+        }
+      },
+    get:
+      (call) =>
+      async (resource, ref, ...parse) => {
+        if (resource === LEASE_REQUESTS && changed.delete(refOf(ref).name))
+          throw new KonductorError("Unreachable", "it is not looked at");
+        return call(resource, ref, ...parse);
+      },
+  });
+}
+
+/** Of what its user changes of a pod. */
+const LONGER_MAX_HOLD = 0;
+const READABLE = 1;
+
+/** One of its runs may wait. */
+const OF_A_CRON_JOB = { annotations: { "max-waiting": "1" }, worksForMs: 500 };
+
+export const BEHIND: Record<string, Guard> = {
+  "a pod's request is deleted only after a live look at its klease": {
+    rule: "two",
+    replicas: 3,
+    // What the first run of its gate asked arrives when main runs by leave of the second, where nobody has heard of that.
+    tale: [
+      pod(2_600, "first", { worksForMs: 20_000 }),
+      event(2_801, "lateCalls", { ms: 8_000 }),
+      event(3_300, "killGate"),
+      ...[0, 1, 2].map((who) => event(7_600, "stallWatch", { who, kind: OF_PODS, ms: 10_000 })),
+      ...[0, 1, 2].map((who) => event(7_600, "stallWatch", { who, kind: OF_LEASES, ms: 2_200 })),
+      pod(10_100, "second", { node: 1, worksForMs: 5_000, annotations: { priority: "2" } }),
+      event(12_100, "deleteLease"),
+    ],
+    off: {
+      modules: [
+        replaced<PodRequests>("src/webhook/gate-api/pod-request.ts", ({ ensureRequest }) => ({
+          ensureRequest: (options, ...rest) => ensureRequest(lookingAtCaches(options, LEASES), ...rest),
+        })),
+      ],
+    },
+  },
+  "a left-over hold's ttl counts from when nothing records it": {
+    rule: "two",
+    replicas: 2,
+    // The new leader has seen the request that the one before it, which leads on, has granted; and not yet the klease.
+    tale: [
+      event(9_050, "deposeLeader"),
+      event(9_850, "stallWatch", { who: 1, kind: OF_REQUESTS, ms: 500 }),
+      event(9_850, "stallWatch", { who: 1, kind: OF_LEASES, ms: 1_000 }),
+      worker(9_900, "a", { worksForMs: 60_000 }),
+      worker(15_000, "b", { priority: 2 }),
+      event(40_000, "deleteLease"),
+    ],
+    off: {
+      modules: [
+        replaced<LapseClocks>("src/controller/lapse-clock.ts", ({ createLapseClock }) => ({
+          createLapseClock: (clock) => ({ ...createLapseClock(clock), forget: () => false }),
+        })),
+      ],
+    },
+  },
+  "a pod is looked at before its annotations end its renewals": {
+    rule: "healthy",
+    tale: [
+      pod(500, "first", { annotations: { "max-hold": "30s" }, worksForMs: 60_000 }),
+      event(9_000, "stallWatch", { kind: OF_LEADERS_PODS, ms: 15_000 }),
+      event(10_000, "annotatePod", { kind: LONGER_MAX_HOLD }),
+      until(40_000),
+    ],
+    off: {
+      modules: [
+        replaced<Renewals>("src/webhook/gate-api/renew.ts", ({ renew }) => ({
+          renew: (options, ...rest) => renew(lookingAtCaches(options, PODS), ...rest),
+        })),
+      ],
+    },
+  },
+  "a pod is looked at before it is refused for its annotations": {
+    rule: "forgotten",
+    tale: [
+      event(1_900, "cutReplicaFromGates", { ms: 3_000 }),
+      pod(2_000, "first", { annotations: { "start-timeout": "soon" }, restartPolicy: "Never" }),
+      event(2_500, "stallWatch", { kind: OF_LEADERS_PODS, ms: 5_000 }),
+      event(3_000, "annotatePod", { kind: READABLE }),
+      until(10_000),
+    ],
+    off: {
+      modules: [
+        replaced<Callers>("src/webhook/gate-api/caller.ts", ({ settingsOf }) => ({
+          settingsOf: ({ client }, pod) =>
+            settingsOf({ client: calling(client, { get: () => async () => pod }) }, pod),
+        })),
+      ],
+    },
+  },
+  "a pod is looked at before it is deleted for a hold of a deleted klease": {
+    rule: "forgotten",
+    // Its gate runs again, and cannot confirm, which the watch does not show.
+    tale: [
+      pod(500, "first", { selfFencing: false }),
+      event(4_000, "forbidAnswers", { ms: 80_000 }),
+      event(4_000, "stallWatch", { kind: OF_LEADERS_PODS, ms: 45_000 }),
+      event(4_100, "loseSandbox"),
+      event(78_000, "deleteLease"),
+    ],
+    off: {
+      modules: [
+        replaced<Unrecorded>("src/controller/unrecorded-holders.ts", ({ deleteUnrecorded }) => ({
+          deleteUnrecorded: (lease, options) => deleteUnrecorded(lease, lookingAtCaches(options, PODS)),
+        })),
+      ],
+    },
+  },
+  "a Job is skipped for those before it when live looks show that they wait": {
+    rule: "forgotten",
+    // One that waited is gone when the last one comes to be asked for, which the watches do not show.
+    tale: [
+      pod(500, "holder", { worksForMs: 120_000 }),
+      job(2_000, "early", OF_A_CRON_JOB),
+      job(4_000, "skipped", OF_A_CRON_JOB),
+      event(6_000, "forbidRequests", { ms: 75_000 }),
+      job(6_500, "late", OF_A_CRON_JOB),
+      event(7_000, "stallWatch", { kind: OF_LEADERS_REQUESTS, ms: 55_000 }),
+      event(7_000, "stallWatch", { kind: OF_LEADERS_JOBS, ms: 55_000 }),
+      event(7_100, "deleteJob"),
+      until(113_000),
+    ],
+    off: {
+      modules: [
+        replaced<Skips>("src/controller/skips.ts", ({ createSkips }) => ({
+          createSkips: (options) => createSkips({ ...options, client: missingNothing(options.client) }),
+        })),
+      ],
+    },
+  },
+  "a request that has changed since it was seen is looked at before it is deleted": {
+    rule: "told",
+    // It was granted, confirmed and taken back unseen; and its client, which hears late of that, goes on in its place.
+    tale: [
+      worker(1_400, "z", { by: "script" }),
+      worker(2_300, "a", { by: "script", priority: 2, ttlMs: 60_000, worksForMs: 5_000 }),
+      worker(2_900, "b", { worksForMs: 5_000 }),
+      event(12_300, "stallWatch", { kind: OF_LEADERS_REQUESTS, ms: 25_000 }),
+      event(31_900, "lagServer", { ms: 12_900 }),
+      worker(53_000, "c", { worksForMs: 5_000 }),
+    ],
+    off: { client: looksAtNoneThatChanged },
+  },
+};

@@ -1,0 +1,190 @@
+/**
+ * What keeps the rules when something is only half broken: a replica that hears nothing, a watch or a list that is silent, a clock that is
+ * wrong, a gate that reaches nobody, a pod that has vanished.
+ */
+import { record } from "../../../src/shared/json.ts";
+import { calling } from "./calling.ts";
+import type { Guard } from "./guard.ts";
+import { replaced } from "./replacement.ts";
+import { event, pod, until } from "./tale.ts";
+
+type Authentication = typeof import("../../../src/webhook/identity/authenticate.ts");
+type Decisions = typeof import("../../../src/lease/decision.ts");
+type Endings = typeof import("../../../src/webhook/gate-api/ending.ts");
+type Freshness = typeof import("../../../src/webhook/gate-api/freshness.ts");
+type HoldClocks = typeof import("../../../src/controller/hold-clock.ts");
+type Order = typeof import("../../../src/lease/order.ts");
+
+/** Of the replicas the first, whether or not it leads. */
+const FIRST = 1;
+/** Of what a leader watches. */
+const OF_PODS = 0;
+const OF_REQUESTS = 4;
+const TWO_HOURS_AHEAD = 16;
+const RIGHT = 8;
+
+/** Its hold is to end long before its ttl does. */
+const A_POD_VANISHES = [
+  pod(500, "first", { annotations: { ttl: "60s" } }),
+  pod(1_500, "second", { node: 1 }),
+  event(20_000, "forceDeletePod"),
+  until(80_000),
+];
+
+export const HALF_BROKEN: Record<string, Guard> = {
+  "gates wait at no replica that hears nothing": {
+    rule: "idle",
+    replicas: 2,
+    tale: [
+      pod(500, "first", { worksForMs: 15_000 }),
+      pod(1_500, "second", { node: 1 }),
+      event(10_000, "loseReplica", { kind: FIRST }),
+    ],
+    off: {
+      modules: [
+        replaced<Freshness>("src/webhook/gate-api/freshness.ts", () => ({
+          isFresh: () => true,
+          requireFresh: () => undefined,
+        })),
+      ],
+    },
+  },
+  "a watch that is silent is replaced": {
+    rule: "idle",
+    replicas: 2,
+    tale: [
+      pod(600, "first", { worksForMs: 15_000 }),
+      event(2_100, "hangWatch", { kind: OF_REQUESTS }),
+      pod(3_100, "second", { node: 1 }),
+      until(100_000),
+    ],
+    off: {
+      client: (client) => ({
+        ...client,
+        watch(resource, options, signal) {
+          const others = new AbortController();
+          signal.addEventListener("abort", () => {
+            if (!String(signal.reason).includes("was silent")) others.abort(signal.reason);
+          });
+          return client.watch(resource, options, others.signal);
+        },
+      }),
+    },
+  },
+  "a list whose answer does not come is asked for anew": {
+    rule: "idle",
+    replicas: 2,
+    // A term begins with lists.
+    tale: [
+      pod(500, "first", { worksForMs: 8_000 }),
+      pod(1_500, "second", { node: 1 }),
+      event(7_000, "loseLists", { ms: 20_000 }),
+      until(20_000),
+    ],
+    off: {
+      client: (client) =>
+        calling(client, {
+          list:
+            (call) =>
+            (resource, options, ...rest) =>
+              call(resource, { ...record(options), silenceTimeoutMs: undefined }, ...rest),
+        }),
+    },
+  },
+  "that main has not started is looked at live": {
+    rule: "healthy",
+    tale: [
+      pod(500, "first", { annotations: { "start-timeout": "8s" } }),
+      event(1_000, "stallWatch", { kind: OF_PODS, ms: 20_000 }),
+      until(30_000),
+    ],
+    off: { modules: [replaced<Decisions>("src/lease/decision.ts", () => ({ isFresh: () => true }))] },
+  },
+  "the order of the queue is by the API server's time": {
+    rule: "order",
+    tale: [
+      pod(500, "first", { worksForMs: 15_000 }),
+      event(1_500, "setReplicaClock", { kind: TWO_HOURS_AHEAD }),
+      pod(2_000, "second", { node: 1 }),
+      event(8_000, "setReplicaClock", { kind: RIGHT }),
+      pod(9_000, "third", { node: 2 }),
+      until(30_000),
+    ],
+    off: { goesByItsOwnTime: true },
+  },
+  "the first in the queue is granted": {
+    rule: "order",
+    tale: [
+      pod(500, "first", { worksForMs: 15_000 }),
+      pod(2_000, "second", { node: 1 }),
+      pod(9_000, "third", { node: 2 }),
+      until(30_000),
+    ],
+    off: {
+      modules: [
+        replaced<Order>("src/lease/order.ts", ({ waitingInOrder }) => ({
+          waitingInOrder: (lease, requests) => waitingInOrder(lease, requests).reverse(),
+        })),
+      ],
+    },
+  },
+  "the time to answer a grant counts from when the gate could": {
+    rule: "healthy",
+    // It is granted while it has no node yet; and when its gate runs it can reach nobody at first.
+    tale: [
+      event(100, "fillNodes", { ms: 8_000 }),
+      pod(500, "first", { annotations: { gate: "scheduling", ttl: "60s" } }),
+      event(8_000, "cutReplicaFromGates", { ms: 6_000 }),
+      until(15_000),
+    ],
+    off: {
+      modules: [
+        replaced<HoldClocks>("src/controller/hold-clock.ts", ({ createHoldClock }) => ({
+          createHoldClock(clock) {
+            const real = createHoldClock(clock);
+            return {
+              ...real,
+              timers(lease) {
+                const timers = real.timers(lease);
+                return { ...timers, answerableForMs: timers.silentForMs };
+              },
+            };
+          },
+        })),
+      ],
+    },
+  },
+  "a pod that has vanished is known by its token's signature": {
+    rule: "ending",
+    tale: A_POD_VANISHES,
+    off: {
+      modules: [
+        replaced<Endings>("src/webhook/gate-api/ending.ts", () => ({
+          identifyEnding: async ({ authenticate }, token) => ({ identity: await authenticate(token) }),
+        })),
+        // Nor is a review of before believed, as of one whose keeper has not spoken for long.
+        replaced<Authentication>("src/webhook/identity/authenticate.ts", ({ createAuthenticate }) => ({
+          createAuthenticate(options) {
+            let atMs = 0;
+            const monotonicMs = () => (atMs += 3_600_000);
+            return createAuthenticate({ ...options, clock: { ...options.clock, monotonicMs } });
+          },
+        })),
+      ],
+    },
+  },
+  "the klease keeps since when a pod is being stopped": {
+    rule: "ending",
+    tale: A_POD_VANISHES,
+    off: {
+      modules: [
+        replaced<Endings>("src/webhook/gate-api/ending.ts", ({ findEnding }) => ({
+          async findEnding(...asked) {
+            const { stopping: _, ...known } = await findEnding(...asked);
+            return known;
+          },
+        })),
+      ],
+    },
+  },
+};

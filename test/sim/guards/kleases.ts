@@ -1,0 +1,59 @@
+/** What keeps the rules where kleases are written, deleted and created again. */
+import { LEASES } from "../../../src/kube/resources.ts";
+import { record } from "../../../src/shared/json.ts";
+import { calling } from "./calling.ts";
+import type { Guard } from "./guard.ts";
+import { asGrantedBefore, seenAs, statusWrites } from "./rewriting.ts";
+import { event, pod, until } from "./tale.ts";
+
+/** Of what the leader watches. */
+const OF_LEASES = 2;
+
+export const KLEASES: Record<string, Guard> = {
+  "writes of a klease's status carry the resourceVersion that was read": {
+    // That tokens do not fall is seen to by the klease's schema, too; but a confirmation or renewal is lost.
+    rule: "healthy",
+    replicas: 2,
+    // The leader does not hear of the renewals that the other replica writes.
+    tale: [pod(600, "first"), event(5_100, "stallWatch", { kind: OF_LEASES, ms: 25_000 }), until(45_000)],
+    off: {
+      client: (client) =>
+        statusWrites(client, LEASES, ({ metadata, ...rest }) => {
+          const { resourceVersion: _, ...unguarded } = record(metadata);
+          return { ...rest, metadata: unguarded };
+        }),
+    },
+  },
+  "the first token of a klease is its time of creation": {
+    rule: "tokens",
+    events: ["deleteLease"],
+    off: {
+      client: (client) =>
+        seenAs(client, (lease) => ({
+          ...lease,
+          metadata: { ...record(lease["metadata"]), creationTimestamp: "1970-01-01T00:00:00Z" },
+        })),
+    },
+  },
+  "holders under a klease that was deleted are waited for": {
+    rule: "two",
+    events: ["deleteLease"],
+    off: { client: asGrantedBefore },
+  },
+  "a pod without a grace period has a second to end when konductor deletes it": {
+    rule: "two",
+    // Its object would have gone when its kubelet has not even heard of that.
+    tale: [
+      pod(500, "first", { selfFencing: false, graceSeconds: 0, stopsWithinMs: 900 }),
+      pod(1_500, "second", { node: 1, worksForMs: 5_000 }),
+      event(8_000, "deleteLease"),
+    ],
+    off: {
+      client: (client) =>
+        calling(client, {
+          delete: (call) => (resource, ref, options) =>
+            call(resource, ref, { ...record(options), gracePeriodSeconds: undefined }),
+        }),
+    },
+  },
+};

@@ -1,0 +1,74 @@
+/** What a process that asks by a lease client has in the place of its client and its clock, without one of its guards. */
+import { LEASE_REQUESTS } from "../../../src/kube/resources.ts";
+import { record } from "../../../src/shared/json.ts";
+import { type Call, calling, parsedBy, refOf, specOf, statusOf } from "./calling.ts";
+import { OF_CACHES, seenAs, showing } from "./rewriting.ts";
+import type { WorkerHas } from "./switch.ts";
+
+/** What a client says first under a hold is kept back, and shown to it as if it had been taken into account. */
+export function confirmsToItself({ client, clock }: WorkerHas): WorkerHas {
+  const said = new Map<unknown, unknown>();
+  const seen = seenAs(client, (lease) => {
+    const status = statusOf(lease);
+    const renewTime = said.get(record(status["holderRef"])["name"]);
+    const isDue = renewTime !== undefined && status["confirmed"] === false;
+    return isDue ? { ...lease, status: { ...status, confirmed: true, renewTime } } : lease;
+  });
+  const patch =
+    (call: Call): Call =>
+    async (resource, ref, body, ...rest) => {
+      const { renewTime } = specOf(body);
+      const { name } = refOf(ref);
+      if (resource !== LEASE_REQUESTS || renewTime === undefined || said.has(name))
+        return call(resource, ref, body, ...rest);
+      said.set(name, renewTime);
+      return client.get(resource, refOf(ref), (found) =>
+        parsedBy(rest, { ...record(found), spec: { ...specOf(found), renewTime } }),
+      );
+    };
+  return { client: calling(seen, { patch }), clock };
+}
+
+/** The time of those renewals of which nothing was heard does not pass. */
+export function countsFromTheLast({ client, clock }: WorkerHas): WorkerHas {
+  let skippedMs = 0;
+  let firstMs: number | undefined;
+  const patch =
+    (call: Call): Call =>
+    async (...args) => {
+      const sentMs = clock.monotonicMs();
+      firstMs ??= sentMs;
+      const answer = await call(...args);
+      skippedMs += sentMs - firstMs;
+      firstMs = undefined;
+      return answer;
+    };
+  return {
+    client: calling(client, { patch }),
+    clock: { ...clock, monotonicMs: () => clock.monotonicMs() - skippedMs },
+  };
+}
+
+/** It never hears what time it is at the API server. */
+export function hearsNoTime({ client, clock }: WorkerHas): WorkerHas {
+  const deaf =
+    (call: Call): Call =>
+    (resource, ...rest) =>
+      call(
+        resource,
+        ...rest.map((value) =>
+          "onResponse" in record(value) ? { ...record(value), onResponse: undefined } : value,
+        ),
+      );
+  return { client: calling(client, { get: deaf, patch: deaf, create: deaf, list: deaf }), clock };
+}
+
+/** What it follows of its own request does not tell of a grant. */
+export function hearsOfNoGrant({ client, clock }: WorkerHas): WorkerHas {
+  const seen = showing(client, (request, { resource, verb }) =>
+    resource === LEASE_REQUESTS && OF_CACHES.includes(verb) && statusOf(request)["phase"] === "Granted"
+      ? { ...request, status: { phase: "Pending" } }
+      : request,
+  );
+  return { client: seen, clock };
+}

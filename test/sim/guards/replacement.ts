@@ -1,0 +1,20 @@
+/** A module of the real code with some of its exports replaced, before anything that imports it is loaded. */
+export interface Replacement {
+  /** From the project's root. */
+  path: string;
+  replace(load: <T>() => Promise<T>): Promise<object>;
+}
+
+/** `Module` is the type of the module at `path`; its other exports stay as they are. */
+export function replaced<Module extends object>(
+  path: string,
+  instead: (real: Module) => Partial<Module>,
+): Replacement {
+  return {
+    path,
+    async replace(load) {
+      const real = await load<Module>();
+      return { ...real, ...instead(real) };
+    },
+  };
+}

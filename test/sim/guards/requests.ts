@@ -1,0 +1,198 @@
+/** What keeps the rules where requests cannot be written, or are taken away, or two are made under one name. */
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { LEASE_REQUESTS, LEASES } from "../../../src/kube/resources.ts";
+import { isWaiting, NOT_CONFIRMED, wasGranted } from "../../../src/lease/order.ts";
+import { list, record } from "../../../src/shared/json.ts";
+import { calling, statusOf } from "./calling.ts";
+import type { Guard } from "./guard.ts";
+import { type Replacement, replaced } from "./replacement.ts";
+import { event, pod, until, worker } from "./tale.ts";
+
+type PassedOvers = typeof import("../../../src/controller/passed-over.ts");
+type Decide = typeof import("../../../src/lease/decide.ts");
+type FollowUps = typeof import("../../../src/controller/follow-ups.ts");
+type Order = typeof import("../../../src/lease/order.ts");
+type Places = typeof import("../../../src/client/place-request.ts");
+
+/** Of what is watched, by whichever replica is meant. */
+const OF_PODS = 0;
+const OF_FIRSTS_LEASES = 3;
+/** Of the calls that may be forbidden, the one by which a scheduling gate is taken away. */
+const PATCHES = 2;
+
+const OF_LEADERS_LEASES = 2;
+
+/** Who is passed over is marked before the klease says so. */
+const marksFirst = (client: KubeClient): KubeClient =>
+  calling(client, {
+    replaceStatus:
+      (call) =>
+      async (resource, object, ...rest) => {
+        const [last] = list(statusOf(object)["history"]).map(record);
+        const isTakenBack = resource === LEASES && last?.["reason"] === NOT_CONFIRMED;
+        const { items } = isTakenBack ? await client.list(LEASE_REQUESTS) : { items: [] };
+        for (const request of items.map(record))
+          if (statusOf(request)["fencingToken"] === last?.["token"])
+            await client.replaceStatus(LEASE_REQUESTS, {
+              ...request,
+              status: { phase: "Pending", reason: NOT_CONFIRMED },
+            });
+        return call(resource, object, ...rest);
+      },
+  });
+
+/** So long an expired hold is shown. */
+const SHOWN_MS = 1_000;
+
+/** Without this the calls for one event grow with the queue: a place in it is computed, and never written. */
+export const CALLS: readonly Replacement[] = [
+  replaced<FollowUps>("src/controller/follow-ups.ts", ({ followUps }) => ({
+    followUps: (input) => [
+      ...followUps(input),
+      ...input.requests
+        .filter(({ status }) => status.phase === "Pending")
+        .map((request) => ({ do: "mark", request, status: request.status }) as const),
+    ],
+  })),
+];
+
+/** Nothing else tells of the hold when the klease goes, too, since the watch does not show that the gate has let its pod through. */
+const A_REQUEST_GOES = [
+  pod(500, "first"),
+  pod(800, "second", { node: 1, annotations: { priority: "2" } }),
+  event(1_050, "stallWatch", { kind: OF_PODS, ms: 10_000 }),
+  event(3_500, "forbidAnswers", { ms: 2_000 }),
+  event(4_000, "deleteRequest"),
+  event(8_000, "deleteLease"),
+  until(25_000),
+];
+
+export const REQUESTS: Record<string, Guard> = {
+  "a gate asks again whose granted request the klease does not show": {
+    rule: "forgotten",
+    replicas: 2,
+    // The replica where it waits hears of the grant when the klease is gone.
+    tale: [
+      pod(500, "first", { worksForMs: 5_000 }),
+      pod(1_500, "second", { node: 1 }),
+      event(4_000, "stallWatch", { who: 1, kind: OF_FIRSTS_LEASES, ms: 3_000 }),
+      event(4_000, "deleteGrantedLease", { ms: 30 }),
+      until(20_000),
+    ],
+    off: {
+      modules: [replaced<Order>("src/lease/order.ts", ({ isDenied }) => ({ isAnswered: isDenied }))],
+    },
+  },
+  "a pod waits again whose scheduling gate could not be taken away": {
+    rule: "forgotten",
+    tale: [
+      event(500, "forbid", { kind: PATCHES }),
+      pod(1_000, "first", { annotations: { gate: "scheduling", "start-timeout": "8s" } }),
+    ],
+    off: {
+      modules: [
+        replaced<FollowUps>("src/controller/follow-ups.ts", ({ followUps }) => ({
+          followUps: (input) => followUps(input).filter((step) => step.do !== "queueAgain"),
+        })),
+      ],
+    },
+  },
+  "a holder's request is put back": {
+    rule: "two",
+    tale: A_REQUEST_GOES,
+    off: {
+      modules: [
+        replaced<FollowUps>("src/controller/follow-ups.ts", ({ followUps }) => ({
+          followUps: (input) => followUps(input).filter((step) => step.do !== "putBack"),
+        })),
+      ],
+    },
+  },
+  "a request that is put back says that it is granted": {
+    rule: "two",
+    tale: A_REQUEST_GOES,
+    off: { modules: [replaced<Order>("src/lease/order.ts", () => ({ wasGranted: () => false }))] },
+  },
+  "a second process under a holder's name is refused": {
+    rule: "two",
+    tale: [
+      worker(4_000, "z", { worksForMs: 10_000 }),
+      worker(5_000, "a"),
+      event(8_000, "twinWorker", { who: 1 }),
+      until(40_000),
+    ],
+    off: {
+      modules: [
+        replaced<Places>("src/client/place-request.ts", ({ placeRequest }) => ({
+          placeRequest: (context, wish, ...rest) => placeRequest(context, { ...wish, join: true }, ...rest),
+        })),
+      ],
+    },
+  },
+  "a request whose grant was taken back keeps its place though it shows the grant": {
+    rule: "order",
+    // It could not be marked; and its gate, which was held up, asks again when others wait that have come later.
+    tale: [
+      pod(500, "before", { worksForMs: 9_000, node: 1 }),
+      pod(1_500, "first", { worksForMs: 5_000 }),
+      pod(3_000, "second", { node: 1, worksForMs: 45_000 }),
+      event(5_000, "pauseGate", { who: 2, ms: 20_000 }),
+      pod(6_000, "third", { node: 2, worksForMs: 5_000 }),
+      event(15_000, "forbidAnswers", { ms: 9_000 }),
+      until(26_000),
+    ],
+    off: { modules: [replaced<Order>("src/lease/order.ts", () => ({ wasTakenBack: () => false }))] },
+  },
+  "who was passed over by memory alone is marked when that can be written": {
+    rule: "idle",
+    // Its grant could not be confirmed, since it could not be written down first.
+    tale: [
+      event(400, "forbidAnswers", { ms: 12_000 }),
+      pod(500, "first", { worksForMs: 5_000 }),
+      until(13_000),
+    ],
+    off: {
+      modules: [
+        replaced<PassedOvers>("src/controller/passed-over.ts", ({ createPassedOver }) => ({
+          createPassedOver: (options) => ({ ...createPassedOver(options), mark: async () => undefined }),
+        })),
+      ],
+    },
+  },
+  "the own request of a hold that has expired is left alone while that is shown": {
+    rule: "calls",
+    // It is deleted by a user just then, put back, taken for one that had its hold, and so on.
+    tale: [
+      pod(500, "first", { worksForMs: 20_000 }),
+      event(7_000, "cutNode", { ms: 10_000 }),
+      event(23_300, "deleteRequest"),
+      until(27_000),
+    ],
+    off: {
+      modules: [
+        replaced<Decide>("src/lease/decide.ts", ({ decide }) => ({
+          decide(situation) {
+            const { lease, requests, timers } = situation;
+            const decision = decide(situation);
+            const isShown = decision.do === "wait" && decision.forMs === SHOWN_MS - timers.expiredForMs;
+            const spent = requests.find((request) => isWaiting(request) && wasGranted(request, lease.status));
+            return isShown && spent ? { do: "retire", request: spent } : decision;
+          },
+        })),
+      ],
+    },
+  },
+  "who is passed over is marked when its grant has been taken back": {
+    rule: "two",
+    replicas: 2,
+    // The leader has not seen that it was confirmed; and that the gate has let its pod through is not seen, either.
+    tale: [
+      event(1_900, "stallWatch", { kind: OF_PODS, ms: 9_000 }),
+      event(1_900, "stallWatch", { kind: OF_LEADERS_LEASES, ms: 5_800 }),
+      pod(2_000, "first", { annotations: { ttl: "60s" } }),
+      pod(3_000, "second", { node: 1, worksForMs: 5_000, annotations: { priority: "2" } }),
+      event(11_000, "deleteLease"),
+    ],
+    off: { client: marksFirst },
+  },
+};

@@ -1,0 +1,58 @@
+import { JOBS, LEASE_REQUESTS, PODS } from "../../src/kube/resources.ts";
+import { parseLeaseRequest } from "../../src/lease/codec.ts";
+import { canUseJob, parseJob } from "../../src/lease/job.ts";
+import { canUseGrant, parsePod, waitsForJob } from "../../src/lease/pod.ts";
+import { record } from "../../src/shared/json.ts";
+import { LEASE_NAME, metadataOf, NAMESPACE, phaseOf } from "./pod-object.ts";
+import { leaseOf, type World } from "./world.ts";
+
+/** By world: whether somebody waits for a klease that is free. */
+const idle = new WeakMap<World, boolean>();
+
+/** Notes when nobody holds, but for a pod that has come to its end, or runs, though somebody could use the klease, and when that is over. */
+export function lookForIdleness(world: World): void {
+  const lease = leaseOf(world, LEASE_NAME);
+  const phase = phaseOf(lease);
+  const isHeld = (phase === "Held" || phase === "Expired") && !hasEnded(world, lease);
+  const isAtWork =
+    world.pods.some(({ main, isOver }) => main === "running" && !isOver) ||
+    world.workers.some(({ worker }) => worker.state === "works");
+  const who = isHeld || isAtWork ? undefined : whoWaits(world);
+  if ((who !== undefined) === (idle.get(world) ?? false)) return;
+  idle.set(world, who !== undefined);
+  world.note(who === undefined ? { what: "busy" } : { what: "idle", who });
+}
+
+function hasEnded({ cluster: { store } }: World, lease: unknown): boolean {
+  const { kind, name, uid } = record(record(record(lease)["status"])["holderRef"]);
+  const pod = kind === "Pod" ? store.find(PODS, { namespace: NAMESPACE, name: String(name) }) : undefined;
+  return metadataOf(pod)["uid"] === uid && ["Succeeded", "Failed"].includes(phaseOf(pod) ?? "");
+}
+
+function whoWaits({ pods, workers, jobs, cluster: { store } }: World): string | undefined {
+  const isDenied = (uid: string) =>
+    store
+      .list(LEASE_REQUESTS, NAMESPACE)
+      .map(parseLeaseRequest)
+      .some(({ spec, status }) => spec.ref?.uid === uid && status.phase === "Denied");
+  const pod = pods.find(({ name, uid, gate, node, isEnding }) => {
+    const object = store.find(PODS, { namespace: NAMESPACE, name });
+    if (!gate || gate.isPaused || node.state !== "up" || isEnding || !object || isDenied(uid)) return false;
+    const view = parsePod(object);
+    return view.uid === uid && !waitsForJob(view) && canUseGrant(view);
+  });
+  if (pod) return pod.name;
+  const waiting = workers.find(
+    ({ worker, line }) =>
+      worker.state === "waits" &&
+      !worker.process.isPaused &&
+      !worker.process.isDead &&
+      !line.isCut &&
+      worker.wish.timeoutMs === Number.POSITIVE_INFINITY,
+  );
+  if (waiting) return waiting.worker.wish.name;
+  return jobs.find(({ name }) => {
+    const object = store.find(JOBS, { namespace: NAMESPACE, name });
+    return object !== undefined && canUseJob(parseJob(object));
+  })?.name;
+}

@@ -1,0 +1,106 @@
+/** A labelled pod as admission has it created, and as its kubelet describes it. */
+import { record, text } from "../../src/shared/json.ts";
+import {
+  ENV,
+  GATE_CONTAINER,
+  GATE_PROGRAM,
+  GROUP,
+  KEEPER_CONTAINER,
+  LEASE_LABEL,
+  SCHEDULING_GATE,
+} from "../../src/shared/names.ts";
+import type { Json } from "./api/rules.ts";
+
+export const NAMESPACE = "ns";
+export const LEASE_NAME = "nightly";
+/** How long the kubelet takes to stop main at a fence, at most: what admission computes for one container. */
+export const STOP_MS = 5_000;
+
+export interface PodWish {
+  name: string;
+  restartPolicy: "Never" | "OnFailure";
+  /** Its keeper carries the restart rule. */
+  selfFencing: boolean;
+  graceSeconds: number;
+  /** `konductor.io/` left out. */
+  annotations: Readonly<Record<string, string>>;
+  /** How long main works, and the exit codes of its runs one after the other; 0 for all later ones. */
+  worksForMs: number;
+  exitCodes: readonly number[];
+  /** How long main takes to end when it is told to. */
+  stopsWithinMs: number;
+  /** Of a main that ends then. */
+  exitCodeAtTerm: number;
+  node: number;
+  /** A quota keeps everybody from making a request for it. */
+  isRefused: boolean;
+}
+
+export function podObject(wish: PodWish, job?: { name: string; uid: string }): object {
+  const { name, restartPolicy, selfFencing, graceSeconds, annotations } = wish;
+  const owner = job && { apiVersion: "batch/v1", kind: "Job", controller: true, ...job };
+  const isGated = annotations["gate"] === "scheduling";
+  return {
+    metadata: {
+      ...{ namespace: NAMESPACE, name },
+      labels: { [LEASE_LABEL]: LEASE_NAME },
+      annotations: prefixed(annotations),
+      ...(owner && { ownerReferences: [owner] }),
+    },
+    spec: {
+      ...{ restartPolicy, terminationGracePeriodSeconds: graceSeconds },
+      ...(isGated && { schedulingGates: [{ name: SCHEDULING_GATE }] }),
+      initContainers: [
+        { name: GATE_CONTAINER, command: GATE_PROGRAM, args: ["gate"] },
+        {
+          name: KEEPER_CONTAINER,
+          ...{ command: GATE_PROGRAM, args: ["keep"] },
+          restartPolicy: "Always",
+          env: [{ name: ENV.stopMs, value: String(STOP_MS) }],
+          ...(selfFencing && { restartPolicyRules: [{ action: "RestartAllContainers" }] }),
+        },
+      ],
+      containers: [{ name: "main" }],
+    },
+  };
+}
+
+export function prefixed(annotations: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(annotations).map(([name, value]) => [`${GROUP}/${name}`, value]));
+}
+
+/** A container of the pod as it truly is. */
+export interface Container {
+  state: "waiting" | "running" | "terminated";
+  exitCode?: number;
+  startedMs?: number;
+  finishedMs?: number;
+  message?: string;
+}
+
+export type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
+
+/** The status that the kubelet would write; its clock is the node's, in whole seconds. */
+export function podStatus(
+  phase: Phase,
+  { gate, keeper, main }: { gate: Container; keeper: Container; main: Container },
+  wallErrorMs: number,
+): Json {
+  const time = (ms = 0) => `${new Date(ms + wallErrorMs).toISOString().slice(0, 19)}Z`;
+  const shown = (name: string, { state, exitCode, startedMs, finishedMs, message }: Container) => {
+    if (state === "running") return { name, state: { running: { startedAt: time(startedMs) } } };
+    if (state === "waiting") return { name, state: { waiting: {} } };
+    const ended = { exitCode, startedAt: time(startedMs), finishedAt: time(finishedMs) };
+    return { name, state: { terminated: { ...ended, ...(message !== undefined && { message }) } } };
+  };
+  return {
+    phase,
+    initContainerStatuses: [shown(GATE_CONTAINER, gate), shown(KEEPER_CONTAINER, keeper)],
+    containerStatuses: [shown("main", main)],
+  };
+}
+
+export const metadataOf = (object: unknown): Json => record(record(object)["metadata"]);
+
+export const phaseOf = (object: unknown): string | undefined =>
+  text(record(record(object)["status"])["phase"]);

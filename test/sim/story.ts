@@ -1,0 +1,178 @@
+/** Stories: drawn from a seed, told in a world, judged by what has happened in it. */
+
+import { LEASES } from "../../src/kube/resources.ts";
+import type { Lease } from "../../src/lease/types.ts";
+import { anySignal } from "./any-signal.ts";
+import { CONTROLLERS } from "./api/cluster.ts";
+import { mendAll } from "./broken.ts";
+import { violations } from "./check.ts";
+import type { Event, Profile } from "./events/event.ts";
+import { drawMs, KINDS } from "./events/kinds.ts";
+import { lookForIdleness } from "./idleness.ts";
+import { LEASE_NAME, NAMESPACE, type PodWish } from "./pod-object.ts";
+import { createRandom, type Random } from "./random.ts";
+import { rest } from "./rest.ts";
+import { createWorld, type World, type WorldOptions } from "./world.ts";
+
+export interface Story {
+  seed: number;
+  replicas: number;
+  apiServers: number;
+  /** Of the klease, with which it begins. */
+  ttl: string;
+  policy: Lease["spec"]["handoverPolicy"];
+  events: Event[];
+}
+
+const EVENTS_UNTIL_MS = 60_000;
+
+const PEOPLE = ["pod", "pod", "pod", "pod", "worker", "job"] as const;
+const CLIENTS_ALONE = ["worker"] as const;
+
+/** What a story is to be about, where it is about less than everything. */
+export interface DrawOptions {
+  /** Exactly this happens, with one API server; by default with one replica. */
+  tale?: readonly Event[] | undefined;
+  replicas?: number | undefined;
+  /** Of what befalls people, only these. */
+  events?: readonly string[] | undefined;
+  ttl?: string | undefined;
+}
+
+/** The story of this seed. */
+export function drawStory(
+  seed: number,
+  { tale, replicas, events: only, ttl = "15s" }: DrawOptions = {},
+): Story {
+  if (tale)
+    return { seed, replicas: replicas ?? 1, apiServers: 1, ttl, policy: undefined, events: [...tale] };
+  const random = createRandom(seed, 1);
+  const profile: Profile = random.chance(0.65) ? "harsh" : "lease";
+  const kinds = Object.entries(KINDS).filter(([, kind]) => (kind.profile ?? profile) === profile);
+  const urn = only ?? kinds.flatMap(([name, { weight }]) => Array<string>(weight).fill(name));
+  const draw = (atMs: number, what: string): Event => ({
+    ...{ atMs, what },
+    who: random.between(0, 5),
+    ms: drawMs(random),
+    kind: random.between(0, 41),
+  });
+  const events = Array.from({ length: urn.length > 0 ? random.between(1, 10) : 0 }, () =>
+    draw(random.between(500, EVENTS_UNTIL_MS), random.pick(urn)),
+  );
+  const count = random.between(2, 5);
+  const crowd = !only && random.chance(0.25) ? CLIENTS_ALONE : PEOPLE;
+  for (let index = 0; index < count; index++) {
+    // Most want it at once.
+    const atMs = random.chance(0.6) ? random.between(100, 4_000) : random.between(4_000, EVENTS_UNTIL_MS);
+    const what = random.pick<(typeof PEOPLE)[number]>(crowd);
+    const event = draw(atMs, what);
+    if (what === "worker") event.worker = drawWorker(random, index);
+    else event.pod = drawPod(random, `${what}-${index}`, { isJobs: what === "job" });
+    events.push(event);
+  }
+  events.sort((a, b) => a.atMs - b.atMs);
+  return {
+    seed,
+    replicas: replicas ?? random.pick([1, 2, 2, 3]),
+    apiServers: random.pick([1, 2, 3]),
+    ttl,
+    policy: random.pick([undefined, undefined, "AfterTermination"]),
+    events,
+  };
+}
+
+function drawPod(random: Random, name: string, { isJobs }: { isJobs: boolean }): PodWish {
+  const isFlaky = random.chance(0.3);
+  const annotations: Record<string, string> = {};
+  const maybe = (probability: number, key: string, value: string) => {
+    if (random.chance(probability)) annotations[key] = value;
+  };
+  maybe(0.3, "priority", String(random.between(0, 2)));
+  maybe(0.3, "ttl", random.pick(["15s", "20s", "60s"]));
+  maybe(0.15, "max-hold", "30s");
+  maybe(0.2, "start-timeout", "8s");
+  if (isJobs) {
+    maybe(0.2, "if-held", "skip");
+    maybe(0.3, "max-waiting", random.pick(["0", "1"]));
+  } else {
+    maybe(0.15, "gate", "scheduling");
+    maybe(0.1, "renew", "false");
+    maybe(0.1, "on-lost", "continue");
+    if (annotations["gate"] === undefined) maybe(0.1, "if-held", "fail");
+    // Who waits unscheduled has nobody who could be told that the time is over.
+    maybe(0.1, "wait-timeout", "40s");
+    if (annotations["gate"] !== undefined) delete annotations["wait-timeout"];
+  }
+  const restartPolicy = random.pick(["Never", "OnFailure"] as const);
+  const worksForMs = random.pick([500, 4_000, 15_000, 40_000]);
+  // One that is restarted whenever its max-hold is over would never come to its end.
+  const isLimited = annotations["max-hold"] !== undefined || annotations["renew"] === "false";
+  const isEndless = isLimited && restartPolicy === "OnFailure";
+  return {
+    ...{ name, annotations, restartPolicy },
+    isRefused: annotations["gate"] === "scheduling" && random.chance(0.3),
+    worksForMs: isEndless ? Math.min(worksForMs, annotations["renew"] ? 4_000 : 15_000) : worksForMs,
+    selfFencing: random.chance(0.7),
+    graceSeconds: random.pick([0, 1, 3, 10, 30]),
+    exitCodes: isFlaky ? [1, 0] : [],
+    stopsWithinMs: random.pick([50, 900, 6_000, 20_000]),
+    exitCodeAtTerm: random.pick([0, 143]),
+    node: random.between(0, 2),
+  };
+}
+
+function drawWorker(random: Random, index: number) {
+  return {
+    name: `worker-${index}`,
+    by: random.pick(["exec", "exec", "script", "script", "kubectl"] as const),
+    wallErrorMs: random.pick([0, 0, -7_200_000, 7_200_000]),
+    timeoutMs: random.pick([0, 20_000, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]),
+    worksForMs: random.pick([500, 5_000, 30_000]),
+    graceMs: 3_000,
+    ...(random.chance(0.3) && { priority: random.between(0, 2) }),
+    ...(random.chance(0.5) && { ttlMs: random.pick([15_000, 60_000]) }),
+  };
+}
+
+export interface Told {
+  world: World;
+  violations: string[];
+  /** Virtual time. */
+  tookMs: number;
+}
+
+/** Lets the story happen and everything come to rest. */
+export async function tell(story: Story, options: Pick<WorldOptions, "off"> = {}): Promise<Told> {
+  const { seed, replicas, apiServers, ttl, policy, events } = story;
+  const chance = createRandom(seed, 3);
+  const [random, any] = [Math.random, AbortSignal.any];
+  // The one source of chance that not all of the code takes as an argument.
+  Math.random = chance.next;
+  AbortSignal.any = anySignal;
+  try {
+    const world = createWorld({ seed, replicas, apiServers, ...options });
+    const { scheduler, cluster } = world;
+    const beganMs = scheduler.nowMs();
+    const spec = { ttl, ...(policy && { handoverPolicy: policy }) };
+    cluster.store.create(CONTROLLERS, LEASES, { metadata: { namespace: NAMESPACE, name: LEASE_NAME }, spec });
+    for (const event of events) scheduler.after(event.atMs, () => happen(world, event));
+    await scheduler.passUntil(beganMs + (events.at(-1)?.atMs ?? 0) + 5_000, () => {
+      lookForIdleness(world);
+      return false;
+    });
+    mendAll(world);
+    await rest(world);
+    return { world, violations: violations(world.history), tookMs: scheduler.nowMs() - beganMs };
+  } finally {
+    Math.random = random;
+    AbortSignal.any = any;
+  }
+}
+
+function happen(world: World, event: Event): void {
+  const { what, pod, worker } = event;
+  if (what === "pod" && pod) world.createPod(pod);
+  else if (what === "job" && pod) world.createJob(pod.name, pod);
+  else if (worker) world.createWorker(worker);
+  else KINDS[what]?.act(world, event);
+}

@@ -1,0 +1,38 @@
+import type { Container, PodWish } from "./pod-object.ts";
+import type { Machine, Process } from "./process.ts";
+import type { Way } from "./service.ts";
+
+export interface Node {
+  name: string;
+  machine: Machine;
+  /** cut: no packet leaves it, and its kubelet works on. dead: nothing runs on it any more. */
+  state: "up" | "cut" | "dead";
+}
+
+/** A pod as it truly is. */
+export interface TruePod {
+  readonly name: string;
+  readonly uid: string;
+  readonly claim: string;
+  readonly wish: PodWish;
+  readonly node: Node;
+  readonly way: Way;
+  readonly isOver: boolean;
+  readonly isEnding: boolean;
+  readonly main: Container["state"];
+  readonly keeper: Process | undefined;
+  readonly gate: Process | undefined;
+  /** Since when its gate runs, if it does. */
+  readonly waitsSinceMs: number | undefined;
+  /** Main has run. */
+  readonly hasRun: boolean;
+  /** Its object has changed or gone, or its node is connected again. */
+  look(): void;
+  crashKeeper(): void;
+  /** It is started anew, beside a main that goes on. */
+  patchKeeper(): void;
+  loseSandbox(): void;
+  killGate(): void;
+  /** Nothing of it runs any more, and nobody says so. */
+  die(): void;
+}

@@ -1,0 +1,134 @@
+/** Notes what a klease's status truly says, as it is written: grants, and the ends of holds. */
+import { isDeepStrictEqual } from "node:util";
+import { ELECTION_LEASES, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
+import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
+import type { Hold, Lease, LeaseRequest } from "../../src/lease/types.ts";
+import { list, record } from "../../src/shared/json.ts";
+import { KONDUCTOR } from "./admission.ts";
+import type { Cluster } from "./api/cluster.ts";
+import type { Json } from "./api/rules.ts";
+import type { Note, Passed } from "./history.ts";
+import { LEASE_NAME, metadataOf, NAMESPACE } from "./pod-object.ts";
+
+/** Asked for within so short a time they may come in any order. */
+const SAME_TIME_MS = 2_000;
+
+/** What tells one standing of a klease from another: renewals change it all the time. */
+function wordsOf(lease: Json): unknown[] {
+  const { phase, fencingToken, conditions } = record(lease["status"]);
+  return [phase, fencingToken, ...list(conditions).map((condition) => record(condition)["reason"])];
+}
+
+const leaderIn = (election: unknown) => record(record(election)["spec"])["holderIdentity"];
+
+export const claimOf = ({ ref, holder }: Hold) => (ref.kind === "LeaseRequest" ? holder : ref.uid);
+
+export function witness(
+  { store, scheduler }: Cluster,
+  note: Note,
+  {
+    canUse,
+    askedMs,
+    renews,
+  }: {
+    canUse(request: LeaseRequest): boolean;
+    askedMs: ReadonlyMap<string, number>;
+    /** Whether the claimant wants its hold to be renewed. */
+    renews(claim: string): boolean;
+  },
+): void {
+  const changedMs = new Map<unknown, number>();
+  const createdMs = new Map<string, number>();
+  /** By claimant: since when it waits for a grant, by whichever of its requests. Only a grant, a denial and a user's hand end that. */
+  const waitsSinceMs = new Map<string, number>();
+  /** The same of those who have been granted it, who wait on where that is taken back unanswered. */
+  const waitedSinceMs = new Map<string, number>();
+
+  function move(claimant: string, from: Map<string, number>, to: Map<string, number>): void {
+    const sinceMs = from.get(claimant);
+    from.delete(claimant);
+    if (sinceMs === undefined) to.delete(claimant);
+    else to.set(claimant, sinceMs);
+  }
+
+  /** Written anew, so as not to trust the comparator. */
+  function isBefore(lease: Lease, a: LeaseRequest, b: LeaseRequest): boolean {
+    const priorityOf = ({ spec }: LeaseRequest) => spec.priority ?? lease.spec.priority;
+    if (priorityOf(a) !== priorityOf(b)) return priorityOf(a) > priorityOf(b);
+    return (createdMs.get(a.uid) ?? 0) + SAME_TIME_MS < (createdMs.get(b.uid) ?? 0);
+  }
+
+  function passedBy(lease: Lease): Passed[] {
+    const requests = store.list(LEASE_REQUESTS, NAMESPACE).map(parseLeaseRequest);
+    const granted = requests.find(({ uid }) => uid === lease.status.lastRequest);
+    if (!granted) return [];
+    const nowMs = scheduler.nowMs();
+    return requests
+      .filter((request) => request !== granted && isBefore(lease, request, granted))
+      .filter(({ status, terminating }) => status.phase === "Pending" && !status.reason && !terminating)
+      .filter(({ spec }) => (spec.waitUntilMs ?? Number.POSITIVE_INFINITY) > nowMs)
+      .filter(canUse)
+      .map(({ uid, spec }) => {
+        const sinceMs = [uid, spec.ref?.uid, lease.uid].map((id) => changedMs.get(id) ?? 0);
+        return { who: spec.holder, readyForMs: nowMs - Math.max(...sinceMs) };
+      });
+  }
+
+  function isHolder(claimant: string): boolean {
+    const lease = store.find(LEASES, { namespace: NAMESPACE, name: LEASE_NAME });
+    return lease !== undefined && parseLease(lease).status.hold?.ref.uid === claimant;
+  }
+
+  function compare(old: Lease, lease: Lease): void {
+    const [before, hold] = [old.status.hold, lease.status.hold];
+    const isSame = before?.token === hold?.token;
+    if (before && !isSame) {
+      const how = lease.status.history[0]?.reason ?? "Released";
+      note({ what: "lost", token: before.token, claim: claimOf(before), how });
+      if (how === "NotConfirmed") move(before.ref.uid, waitedSinceMs, waitsSinceMs);
+    }
+    if (hold && !isSame) {
+      move(hold.ref.uid, waitsSinceMs, waitedSinceMs);
+      const isRegrant = before?.ref.uid === hold.ref.uid;
+      note({
+        what: "granted",
+        token: hold.token,
+        claim: claimOf(hold),
+        passed: isRegrant ? [] : passedBy(lease),
+      });
+      if (!lease.spec.renewable || !renews(claimOf(hold)))
+        note({ what: "troubled", claim: claimOf(hold), why: "it is not renewable" });
+    }
+    if (!before || !hold || !isSame) return;
+    const lost = (how: string) => note({ what: "lost", token: hold.token, claim: claimOf(hold), how });
+    if (!before.expired && hold.expired) lost("Expiring");
+    if (!before.revoked && hold.revoked) lost(hold.revoked);
+  }
+
+  store.onChange(({ type, user, resource, object, old, atMs }) => {
+    if (resource === ELECTION_LEASES && leaderIn(object) && leaderIn(object) !== leaderIn(old))
+      note({ what: "upset", by: "election" });
+    const uid = String(metadataOf(object)["uid"]);
+    if (resource === LEASE_REQUESTS) {
+      const { spec, status } = parseLeaseRequest(object);
+      const claimant = spec.ref?.uid ?? uid;
+      if (type === "ADDED") {
+        const sinceMs = waitsSinceMs.get(claimant) ?? askedMs.get(String(metadataOf(object)["name"])) ?? atMs;
+        createdMs.set(uid, sinceMs);
+        // One that is put back for a holder waits for nothing.
+        if (!isHolder(claimant)) waitsSinceMs.set(claimant, sinceMs);
+      }
+      if (status.phase === "Denied" || (type === "DELETED" && user !== KONDUCTOR))
+        for (const sinceMs of [waitsSinceMs, waitedSinceMs]) sinceMs.delete(claimant);
+    }
+    // Renewals change a klease all the time: its spec is what matters.
+    const isSpec = resource === LEASES && metadataOf(object)["generation"] !== metadataOf(old)["generation"];
+    if (isSpec || resource === LEASE_REQUESTS || resource === PODS) changedMs.set(uid, atMs);
+    if (resource !== LEASES || !old) return;
+    if (type === "MODIFIED" && isDeepStrictEqual(wordsOf(old), wordsOf(object))) return;
+    const before = parseLease(old);
+    if (type === "MODIFIED") return compare(before, parseLease(object));
+    const { hold } = before.status;
+    if (hold) note({ what: "lost", token: hold.token, claim: claimOf(hold), how: "Deleted" });
+  });
+}

@@ -1,0 +1,34 @@
+import { expect, test } from "vitest";
+import type { FaultRecord } from "../../chaos/history.ts";
+import { timesWithoutReplica } from "../../chaos/replica-times.ts";
+
+const one = { pod: "a", fromMs: 0, toMs: 1_000 };
+const other = { pod: "b", fromMs: 100, toMs: 1_000 };
+const fault = (kind: string, fromMs: number, toMs: number, pods = ["a"]): FaultRecord => ({
+  kind,
+  fromMs,
+  toMs,
+  pods,
+});
+const CUT = "cut of a replica from the API server";
+const KILL = "kill -9 of a replica";
+
+test("while one replica of two is Ready and not struck, one is at work", () => {
+  expect(timesWithoutReplica([one, other], [fault(CUT, 200, 500)])).toEqual([]);
+  expect(timesWithoutReplica([one, { ...one, fromMs: 700, toMs: 900 }], [])).toEqual([]);
+});
+
+test("where none is Ready, or the only one is struck, none is", () => {
+  const again = { ...one, fromMs: 1_300, toMs: 2_000 };
+  expect(timesWithoutReplica([one, again], [])).toEqual([{ fromMs: 1_000, toMs: 1_300 }]);
+  expect(timesWithoutReplica([one], [fault(CUT, 200, 500)])).toEqual([{ fromMs: 200, toMs: 500 }]);
+});
+
+test("one that was killed is at work again as another container", () => {
+  const again = { ...one, fromMs: 1_300, toMs: 2_000 };
+  expect(timesWithoutReplica([one, again], [fault(KILL, 600, 601)])).toEqual([{ fromMs: 600, toMs: 1_300 }]);
+});
+
+test("whose watch is silent goes on answering", () => {
+  expect(timesWithoutReplica([one], [fault("stall of a replica's watch", 200, 500)])).toEqual([]);
+});

@@ -1,0 +1,113 @@
+/** Commands of koncli, as real processes. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { runProcess } from "../../../src/cli/exec-process.ts";
+import { processesIn, read } from "../../../src/cli/process-group.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), "konductor-exec-process-"));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const file = (name: string) => join(dir, name);
+const until = (name: string) => expect.poll(() => existsSync(file(name)), { timeout: 20_000 }).toBe(true);
+/** A shell command that goes on until there is a file of that name. */
+const waitsFor = (name: string) => `until [ -e ${file(name)} ]; do sleep 0.02; done`;
+const pidIn = (name: string) => Number(readFileSync(file(name), "utf8"));
+const create = (name: string) => writeFileSync(file(name), "");
+
+function start(script: string, { graceMs = 10_000 } = {}) {
+  const stop = new AbortController();
+  const said: string[] = [];
+  const io = { clock: systemClock(), err: (text: string) => void said.push(text), onExit: () => () => {} };
+  const command = ["sh", "-c", script];
+  const process = runProcess({ command, env: globalThis.process.env, stop: stop.signal, graceMs, io });
+  onTestFinished(() => process.pass("SIGKILL"));
+  let hasEnded = false;
+  const ended = process.ended.finally(() => {
+    hasEnded = true;
+  });
+  return { process, stop, said, ended, hasEnded: () => hasEnded };
+}
+
+describe("a command has ended when all of its process group has", () => {
+  test("at once, where it leaves nothing", async () => {
+    const { ended, said } = start("exit 7");
+    expect(await ended).toBe(7);
+    expect(said).toEqual([]);
+  });
+
+  test("also where what it has started works off a SIGTERM that ended the command itself", async () => {
+    const worker = `trap '${waitsFor("worked")}; touch ${file("over")}; exit' TERM; touch ${file("ready")}; while :; do sleep 0.02; done`;
+    const { process, ended, hasEnded } = start(`echo $$ > ${file("pid")}; sh -c "${worker}"; true`);
+    await until("ready");
+    process.pass("SIGTERM");
+    await expect.poll(() => existsSync(`/proc/${pidIn("pid")}`), { timeout: 20_000 }).toBe(false);
+    expect(hasEnded()).toBe(false);
+    create("worked");
+    expect(await ended).toBe(143);
+    expect(existsSync(file("over"))).toBe(true);
+  });
+
+  test("and what it left running is named, and not killed", async () => {
+    const { ended, hasEnded, said } = start(`(${waitsFor("go")}; touch ${file("over")}) & exit 3`);
+    await expect.poll(() => said.length, { timeout: 20_000 }).toBe(1);
+    expect(said[0]).toMatch(
+      /^warning: the command has ended; waiting for what it left running: \d+ \((sh|sleep)\)/,
+    );
+    expect(hasEnded()).toBe(false);
+    create("go");
+    expect(await ended).toBe(3);
+    expect(existsSync(file("over"))).toBe(true);
+    expect(said).toHaveLength(1);
+  });
+
+  test("a signal still reaches what it left running", async () => {
+    const leave = `echo $$ > ${file("group")}; (${waitsFor("never")}) & exit 0`;
+    const { process, ended, hasEnded } = start(leave);
+    await until("group");
+    await expect.poll(() => existsSync(`/proc/${pidIn("group")}`), { timeout: 20_000 }).toBe(false);
+    expect(hasEnded()).toBe(false);
+    process.pass("SIGTERM");
+    expect(await ended).toBe(0);
+  });
+
+  test("what it left running is stopped when the klease is lost, be it by SIGKILL and though it stands still", async () => {
+    const leave = `(trap '' TERM; touch ${file("left")}; ${waitsFor("never")}) & echo $! > ${file("pid")}; echo $$ > ${file("group")}; exit 0`;
+    const { stop, ended, said } = start(leave, { graceMs: 50 });
+    await until("left");
+    await until("pid");
+    const pid = pidIn("pid");
+    globalThis.process.kill(pid, "SIGSTOP");
+    await expect.poll(() => said.join(""), { timeout: 20_000 }).toContain(`${pid} (sh, stopped)`);
+    stop.abort();
+    expect(await ended).toBe(0);
+    // Whoever has to wait for it may not have done so yet.
+    expect(processesIn(pidIn("group"))).toEqual([]);
+  });
+});
+
+test("what proc(5) shows of a group: threads outlive the first one, and names are whatever somebody chose", () => {
+  const show = (pid: number, command: string, state: string, pgid: number, threads = 1) => {
+    mkdirSync(file(String(pid)));
+    const fields = [state, 1, pgid, pgid, 0, -1, ...Array(11).fill(0), threads, 0, 12_345];
+    writeFileSync(join(file(String(pid)), "stat"), `${pid} (${command}) ${fields.join(" ")}\n`);
+  };
+  show(11, "worker", "S", 11);
+  show(12, "a) R 1 99 (b", "T", 11);
+  show(13, "zombie", "Z", 11);
+  show(14, "first thread", "Z", 11, 3);
+  show(15, "other", "S", 99);
+  mkdirSync(file("self"));
+  mkdirSync(file("16"));
+  expect(read(dir, 11)).toMatchObject([
+    { pid: 11, command: "worker", isStopped: false, hasEnded: false },
+    { pid: 12, command: "a) R 1 99 (b", isStopped: true, hasEnded: false },
+    { pid: 13, hasEnded: true },
+    { pid: 14, hasEnded: false },
+  ]);
+});

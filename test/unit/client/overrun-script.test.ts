@@ -1,0 +1,58 @@
+/** A script that has overrun its ttl, while another process of its name has acquired since. Today's wrong behaviour. */
+import { expect, test } from "vitest";
+import type { ClientContext } from "../../../src/client/context.ts";
+import { release } from "../../../src/client/release.ts";
+import { holdOfHolder } from "../../../src/client/renew.ts";
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { LEASES, type Resource } from "../../../src/kube/resources.ts";
+import { createServerClock } from "../../../src/kube/server-clock.ts";
+import { parseLease } from "../../../src/lease/codec.ts";
+import { scriptedClient, scriptedWatches } from "../client/scripted-client.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+
+/** The first process held with token 41; now the second one does. */
+const KLEASE = {
+  metadata: { namespace: "ns", name: "nightly", uid: "lease", resourceVersion: "9" },
+  spec: { ttl: "10m" },
+  status: {
+    phase: "Held",
+    holder: "host-1",
+    holderRef: { kind: "LeaseRequest", name: "nightly-1", uid: "request-of-the-second" },
+    acquired: "2026-01-01T00:00:00Z",
+    expires: "2026-01-01T00:10:00Z",
+    confirmed: true,
+    fencingToken: 42,
+    history: [{ holder: "host-1", token: 41, reason: "Expired" }],
+  },
+};
+
+test("its renewal is that of the other's hold, so it is not told to stop", () => {
+  expect(holdOfHolder(parseLease(KLEASE), "host-1").token).toBe(42);
+});
+
+test("its release ends the other's hold", async () => {
+  const clock = turnedClock();
+  const deleted: unknown[] = [];
+  const calls = {
+    async get(resource: Resource, _: object, parse: (value: unknown) => unknown) {
+      expect(resource).toBe(LEASES);
+      return parse(KLEASE);
+    },
+    async delete(_: Resource, __: object, { uid }: { uid?: string }) {
+      deleted.push(uid);
+    },
+  };
+  const context: ClientContext = {
+    client: scriptedClient({ ...scriptedWatches(), ...(calls as unknown as Partial<KubeClient>) }),
+    namespace: "ns",
+    clock,
+    server: createServerClock(clock),
+    user: async () => "alice",
+    random: () => 0,
+  };
+  const released = release(context, { lease: "nightly", holder: "host-1" });
+  await clock.waitedFor(5_000);
+  await clock.turn(5_000);
+  await released;
+  expect(deleted).toEqual(["request-of-the-second"]);
+});

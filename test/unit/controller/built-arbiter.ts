@@ -1,0 +1,46 @@
+import { createArbiter } from "../../../src/controller/arbiter.ts";
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { BY_LEASE, BY_NODE } from "../../../src/kube/caches.ts";
+import type { NodeView } from "../../../src/kube/node-view.ts";
+import type { JobView } from "../../../src/lease/job.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
+import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
+import type { Clock } from "../../../src/shared/clock.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { fedReflector } from "./fed-reflector.ts";
+
+/** The real arbiter, which nobody hears of. Its caches know what is put into them; `begin` begins its term, and returns what ends that. */
+export function buildArbiter({ client, clock }: { client: KubeClient; clock: Clock }) {
+  const ofLease = ({ namespace, lease }: PodView | JobView) => lease && `${namespace}/${lease}`;
+  const caches = {
+    leases: fedReflector<Lease>({ [BY_NODE]: () => undefined }),
+    requests: fedReflector<LeaseRequest>({
+      [BY_LEASE]: ({ namespace, spec }) => `${namespace}/${spec.lease}`,
+    }),
+    pods: fedReflector<PodView>({ [BY_LEASE]: ofLease }),
+    jobs: fedReflector<JobView>({ [BY_LEASE]: ofLease }),
+    nodes: fedReflector<NodeView>(),
+  };
+  const ignore = () => undefined;
+  const arbiter = createArbiter({
+    client,
+    caches,
+    reporter: { report: ignore, holderDeleted: ignore },
+    events: { record: ignore },
+    clock,
+    logger: createLogger({ level: "silent" }),
+    createMissingLeases: true,
+    systemNamespace: "konductor-system",
+  });
+  return {
+    caches,
+    begin(): () => Promise<void> {
+      const term = new AbortController();
+      const over = arbiter.runTerm(term.signal).catch(ignore);
+      return () => {
+        term.abort();
+        return over;
+      };
+    },
+  };
+}

@@ -1,0 +1,70 @@
+/** Requests that outlive their klease: none is taken for the trace of a hold that its pod never had, or no longer has. */
+import { expect, test } from "vitest";
+import { microTime } from "../../../src/lease/codec.ts";
+import { aHold, NOW_MS } from "../lease/samples.ts";
+import { leaseObject, podObject, requestObject } from "./objects.ts";
+import { stageArbiter } from "./staged-arbiter.ts";
+
+const SOON_MS = 5_000;
+const NEVER_GRANTED = { ...leaseObject({}), status: {} };
+
+const holderRef = { kind: "Pod", name: "run-1", uid: "pod-1" };
+const granted = requestObject(
+  "nightly-run-1",
+  "request-1",
+  { holderRef },
+  { phase: "Granted", fencingToken: 41 },
+);
+const gated = podObject("run-1", "pod-1", { gate: "scheduling", gated: true });
+
+test.each([
+  ["there is none yet", []],
+  ["another had it created", [NEVER_GRANTED]],
+])("one that has no node waits again, and is granted the new one: %s", async (_, leases) => {
+  const stage = stageArbiter({ objects: { leases, pods: [gated], leaserequests: [granted] } });
+  const isHolding = () => stage.holder() === "pod-1";
+  expect(await stage.until(isHolding, SOON_MS)).toBeLessThan(SOON_MS);
+  await stage.end();
+});
+
+test.each([
+  ["there is none yet", []],
+  ["another had it created", [NEVER_GRANTED]],
+])("one that has a node by now, as a live look shows, may run: %s", async (_, leases) => {
+  const stage = stageArbiter({
+    objects: { leases, pods: [gated], leaserequests: [granted] },
+    stalled: ["pods"],
+  });
+  stage.put("pods", podObject("run-1", "pod-1", { isRunning: true, canFence: true }));
+  stage.put("leaserequests", requestObject("waiter", "uid-of-waiter"));
+  await stage.until(() => stage.holder() !== undefined, 60_000);
+  expect(stage.holder()).toBeUndefined();
+  expect(stage.calls).toContain("get pods");
+  await stage.end();
+});
+
+test.each([
+  ["made since", NOW_MS],
+  ["that may have been put back for it", aHold().acquiredMs],
+])(
+  "a request %s is not marked as granted by a hold that only a stalled watch still shows",
+  async (_, requestedAtMs) => {
+    const again = requestObject("nightly-run-1", "request-2", {
+      holderRef,
+      requestedAt: microTime(requestedAtMs),
+    });
+    const stage = stageArbiter({
+      objects: {
+        leases: [leaseObject({ hold: aHold() })],
+        pods: [podObject("run-1", "pod-1", { isRunning: true, canFence: true })],
+        leaserequests: [again],
+      },
+      stalled: ["leases"],
+    });
+    stage.remove("leases", "nightly");
+    await stage.until(() => false, 30_000);
+    expect(stage.requests()).toMatchObject([{ uid: "request-2", status: { phase: "Pending" } }]);
+    expect(stage.calls).toContain("replaceStatus leases");
+    await stage.end();
+  },
+);

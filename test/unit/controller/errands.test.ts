@@ -1,0 +1,134 @@
+import { expect, test } from "vitest";
+import { createErrands, PATIENCE_MS } from "../../../src/controller/errands.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+
+const KEY = "ns/nightly";
+const errand = { key: KEY, what: "look", uid: "pod-1" };
+
+function stage() {
+  const clock = turnedClock();
+  const woken: string[] = [];
+  const errands = createErrands({
+    clock,
+    logger: createLogger({ level: "silent" }),
+    wake: (key) => woken.push(key),
+  });
+  return { clock, errands, woken };
+}
+
+const fail = () => Promise.reject(new KonductorError("Forbidden", "quota"));
+const hang = () => new Promise<void>(() => undefined);
+
+test("one that is not answered is waited for for a while, and not begun again meanwhile", async () => {
+  const { clock, errands, woken } = stage();
+  const ended = Promise.withResolvers<void>();
+  let begun = 0;
+  const work = () => {
+    begun++;
+    return ended.promise;
+  };
+  const first = errands.run(errand, work);
+  await clock.turn(PATIENCE_MS);
+  expect(await first).toBe(false);
+  expect(errands.isStuck(errand)).toBe(true);
+  expect(await errands.run(errand, work)).toBe(false);
+  expect([begun, woken]).toEqual([1, []]);
+  ended.resolve();
+  await clock.turn(0);
+  expect([errands.isStuck(errand), woken]).toEqual([false, [KEY]]);
+});
+
+test("one that fails rests longer each time, wakes its klease then, and is stuck after a while", async () => {
+  const { clock, errands, woken } = stage();
+  let tries = 0;
+  const work = () => {
+    tries++;
+    return fail();
+  };
+  expect(await errands.run(errand, work)).toBe(false);
+  expect(errands.isStuck(errand)).toBe(false);
+  for (let seconds = 0; seconds < 600; seconds++) {
+    await clock.turn(1_000);
+    await errands.run(errand, work);
+    expect(errands.isStuck(errand)).toBe(true);
+    expect(errands.isStuck({ key: KEY, what: "look" })).toBe(true);
+  }
+  expect(tries).toBeLessThan(60);
+  expect(woken.length).toBeGreaterThan(10);
+  expect(await errands.run({ ...errand, uid: "pod-2" }, async () => undefined)).toBe(true);
+  expect(errands.isStuck({ ...errand, uid: "pod-2" })).toBe(false);
+});
+
+test("what nobody tries any more is not stuck for ever, nor what an outage kept from being done", async () => {
+  const { clock, errands } = stage();
+  for (const end of [() => clock.turn(120_000), async () => errands.excuse(KEY)]) {
+    await errands.run(errand, fail);
+    await clock.turn(PATIENCE_MS);
+    expect(errands.isStuck(errand)).toBe(true);
+    await end();
+    expect(errands.isStuck(errand)).toBe(false);
+  }
+});
+
+test("an outage keeps none from resting, for some seconds at most, and begins none twice", async () => {
+  const { clock, errands } = stage();
+  let tries = 0;
+  const work = async () => {
+    tries++;
+    return fail();
+  };
+  async function triesWithin(seconds: number): Promise<number> {
+    tries = 0;
+    for (let passed = 0; passed < seconds; passed += 0.1) {
+      await errands.run(errand, work);
+      errands.excuse(KEY);
+      await clock.turn(100);
+    }
+    return tries;
+  }
+  expect(await triesWithin(60)).toBeLessThan(60);
+  expect(await triesWithin(60)).toBeGreaterThan(20);
+  let begun = 0;
+  const slow = { ...errand, uid: "pod-2" };
+  const hangs = () => {
+    begun++;
+    return hang();
+  };
+  for (let again = 0; again < 2; again++) {
+    void errands.run(slow, hangs);
+    errands.excuse(KEY);
+    await clock.turn(PATIENCE_MS);
+  }
+  expect(begun).toBe(1);
+});
+
+test("of many a few are under way at a time, and none stops another", async () => {
+  const { clock, errands } = stage();
+  const uids = Array.from({ length: 100 }, (_, index) => `pod-${index}`);
+  let [running, most] = [0, 0];
+  const done: string[] = [];
+  const all = errands.runEach(uids, (uid) =>
+    errands.run({ ...errand, uid }, async () => {
+      if (uid === "pod-0") return hang();
+      if (uid === "pod-1") return fail();
+      most = Math.max(most, ++running);
+      await clock.sleep(10);
+      running--;
+      done.push(uid);
+    }),
+  );
+  await clock.turn(PATIENCE_MS);
+  expect(await all).toBe(false);
+  expect([done.length, most]).toEqual([98, expect.any(Number)]);
+  expect(most).toBeLessThan(20);
+});
+
+test("none begins when its term is over", async () => {
+  const { clock } = stage();
+  const logger = createLogger({ level: "silent" });
+  const errands = createErrands({ clock, logger, isWanted: () => false, wake: () => undefined });
+  expect(await errands.run(errand, () => Promise.reject(new Error("begun")))).toBe(false);
+  expect(errands.isStuck(errand)).toBe(false);
+});

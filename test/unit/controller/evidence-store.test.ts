@@ -1,0 +1,72 @@
+/** What is remembered of a pod that is gone. */
+import { expect, test } from "vitest";
+import { createEvidenceStore } from "../../../src/controller/evidence-store.ts";
+import type { NodeView } from "../../../src/kube/node-view.ts";
+import { createObjectCache } from "../../../src/kube/object-cache.ts";
+import type { CacheListener } from "../../../src/kube/reflector.ts";
+import type { JobView } from "../../../src/lease/job.ts";
+import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { fedReflector } from "./fed-reflector.ts";
+import { recordedClient } from "./recorded-client.ts";
+
+function podAt(version: number, deletionGracePeriodSeconds?: number): PodView {
+  const deletion = { deletionTimestamp: "2026-01-01T00:00:00Z", deletionGracePeriodSeconds };
+  return parsePod({
+    metadata: {
+      ...{ namespace: "ns", name: "run-1", uid: "pod-1", resourceVersion: `${version}` },
+      ...(deletionGracePeriodSeconds !== undefined && deletion),
+    },
+  });
+}
+
+const REF = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
+
+/** A watch of pods that shows what it is told to, and an API server that has none. */
+function watched() {
+  const listeners: CacheListener<PodView>[] = [];
+  const cache = createObjectCache<PodView>({
+    notify: (change) => {
+      for (const tell of listeners) tell(change);
+    },
+  });
+  const pods = {
+    ...fedReflector<PodView>(),
+    store: cache.store,
+    subscribe: (listener: CacheListener<PodView>) => {
+      listeners.push(listener);
+      return () => false;
+    },
+  };
+  const { client } = recordedClient(() => {
+    throw new KonductorError("NotFound", "no such pod");
+  });
+  const caches = { pods, jobs: fedReflector<JobView>(), nodes: fedReflector<NodeView>() };
+  return { cache, evidence: createEvidenceStore({ client, caches, clock: turnedClock() }) };
+}
+
+test("a pod that was given more time, and is then deleted by force, may have a kubelet that has not heard of that", async () => {
+  const { cache, evidence } = watched();
+  cache.observe(podAt(1));
+  cache.observe(podAt(2, 300));
+  cache.observe(podAt(3, 0));
+  cache.observeDeletion(podAt(4, 0));
+  await evidence.look("ns", REF);
+  expect(evidence.evidenceOf("ns", REF)).toMatchObject({ is: "gone", last: { deletionGraceSeconds: 300 } });
+});
+
+test("a live look that finds none is believed, and not the cache that still shows it", async () => {
+  const { cache, evidence } = watched();
+  cache.observe(podAt(1));
+  expect(evidence.evidenceOf("ns", REF)).toMatchObject({ is: "present" });
+  await evidence.look("ns", REF);
+  expect(evidence.evidenceOf("ns", REF)).toMatchObject({
+    is: "gone",
+    isFinal: false,
+    last: { uid: "pod-1" },
+  });
+  cache.observeDeletion(podAt(2));
+  await evidence.look("ns", REF);
+  expect(evidence.evidenceOf("ns", REF)).toMatchObject({ is: "gone", isFinal: true });
+});

@@ -1,0 +1,76 @@
+/** A confirmation that comes as its grant is taken back: the request was marked as passed over already, and the klease not freed yet. */
+import { expect, test } from "vitest";
+import { followUps } from "../../../src/controller/follow-ups.ts";
+import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
+import { requestName } from "../../../src/lease/naming.ts";
+import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { record } from "../../../src/shared/json.ts";
+import { LEASE_LABEL } from "../../../src/shared/names.ts";
+import { createLeaseTurns } from "../../../src/webhook/gate-api/lease-turns.ts";
+import { renew } from "../../../src/webhook/gate-api/renew.ts";
+import { recordedClient } from "../controller/recorded-client.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { memoryCache } from "../gate-api/memory-cache.ts";
+import { memoryCaches } from "../gate-api/samples.ts";
+
+const ME = { kind: "Pod", name: "me", uid: "me" } as const;
+const klease = (resourceVersion: string, status: object) => ({
+  metadata: { namespace: "a", name: "report", uid: "lease", resourceVersion },
+  spec: { ttl: "10m" },
+  status,
+});
+const GRANTED = klease("5", {
+  ...{
+    phase: "Held",
+    holder: "me",
+    holderRef: ME,
+    fencingToken: 42,
+    requestUID: "request-me",
+    confirmed: false,
+  },
+  ...{ acquired: "2026-01-01T00:00:00Z", expires: "2026-01-01T00:10:00Z" },
+});
+const POD = parsePod({
+  metadata: { namespace: "a", name: "me", uid: "me", labels: { [LEASE_LABEL]: "report" } },
+});
+
+test("it is refused, and leaves its trace over the mark, which the arbiter then restores", async () => {
+  let lease = GRANTED;
+  let request: object = {
+    metadata: { namespace: "a", name: requestName("report", ME), uid: "request-me", resourceVersion: "7" },
+    spec: { lease: "report", holder: "me", holderRef: ME, requestedAt: "2025-12-31T23:00:00Z" },
+    status: { phase: "Pending", reason: "NotConfirmed" },
+  };
+  const { client } = recordedClient(({ what, sent }) => {
+    if (what === "replaceStatus leases") {
+      lease = klease("6", {
+        ...{ phase: "Available", fencingToken: 42 },
+        history: [{ holder: "me", token: 42, reason: "NotConfirmed" }],
+      });
+      throw new KonductorError("Conflict", "the arbiter was faster");
+    }
+    if (what === "replaceStatus leaserequests") request = { ...request, status: record(sent)["status"] };
+    return what.endsWith("leases") ? lease : request;
+  });
+  const clock = turnedClock(Date.parse("2026-01-01T00:00:10Z"));
+  const caches = { ...memoryCaches(), pods: memoryCache<PodView>() };
+  caches.leases.apply(parseLease(GRANTED));
+  const options = {
+    ...{ client, caches, clock, turns: createLeaseTurns(clock), reporter: { report: () => {} } },
+  } as unknown as Parameters<typeof renew>[0];
+  const answer = await renew(options, POD, { lease: "report", token: 42, ttlMs: 600_000, gateRun: "b/100" });
+  expect(answer).toMatchObject({ ok: false, reason: "NotHolder" });
+  const traced = parseLeaseRequest(request);
+  expect(traced.status).toEqual({ phase: "Granted", token: 42 });
+  const steps = followUps({
+    lease: parseLease(lease),
+    requests: [traced],
+    evidenceOf: () => ({ is: "present", pod: POD }),
+    hasLapsed: () => false,
+    nowMs: clock.nowMs(),
+  });
+  expect(steps).toEqual([
+    { do: "mark", request: traced, status: { phase: "Pending", reason: "NotConfirmed" } },
+  ]);
+});

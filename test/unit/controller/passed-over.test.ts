@@ -1,0 +1,35 @@
+/** Whose grant was not answered is passed over until its gate asks again, also where that could not be written at first. */
+import { expect, test } from "vitest";
+import { aHold, NOW_MS } from "../lease/samples.ts";
+import { leaseObject, podObject, requestObject } from "./objects.ts";
+import { stageArbiter } from "./staged-arbiter.ts";
+
+const REFUSED_UNTIL_MS = NOW_MS + 12_000;
+const SOON_MS = 5_000;
+
+test("a mark that was refused is written later, so that a gate that asks is heard at once", async () => {
+  const ref = { kind: "Pod", name: "run-1", uid: "pod-1" };
+  const request = requestObject("nightly-run-1", "request-1", { holderRef: ref });
+  const stage = stageArbiter({
+    objects: {
+      leases: [leaseObject({ hold: aHold({ confirmed: false }) })],
+      pods: [podObject("run-1", "pod-1")],
+      leaserequests: [request],
+    },
+    fault: (what) =>
+      what === "replaceStatus leaserequests" && stage.clock.nowMs() < REFUSED_UNTIL_MS
+        ? "refused"
+        : undefined,
+  });
+  const isMarked = () => stage.requests().some(({ status }) => status.reason === "NotConfirmed");
+  await stage.until(() => stage.holder() === undefined, 15_000);
+  expect(stage.holder()).toBeUndefined();
+  expect(isMarked()).toBe(false);
+  await stage.until(isMarked, REFUSED_UNTIL_MS - stage.clock.nowMs() + SOON_MS);
+  expect(isMarked()).toBe(true);
+  // Its gate asks.
+  stage.put("leaserequests", { ...request, status: { phase: "Pending" } });
+  await stage.until(() => stage.holder() === "pod-1", SOON_MS);
+  expect(stage.holder()).toBe("pod-1");
+  await stage.end();
+});

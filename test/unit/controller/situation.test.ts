@@ -1,0 +1,95 @@
+/** What the timers of a situation count from. */
+import { describe, expect, test } from "vitest";
+import { createHoldClock } from "../../../src/controller/hold-clock.ts";
+import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
+import { readSituation } from "../../../src/controller/situation.ts";
+import type { NodeView } from "../../../src/kube/node-view.ts";
+import type { Evidence } from "../../../src/lease/evidence.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
+import { readAsked } from "../../../src/lease/settings.ts";
+import type { Hold } from "../../../src/lease/types.ts";
+import { ANNOTATION } from "../../../src/shared/names.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { createPod, statusOf } from "../lease/pod-fixture.ts";
+import { held } from "../lease/samples.ts";
+import { fedReflector } from "./fed-reflector.ts";
+
+const UNKNOWN: Evidence = { is: "unknown" };
+
+/** A pod that is scheduled once it holds; its gate has started or not. */
+function lateEvidence(hasStarted: boolean): Evidence {
+  const { gate, ...others } = statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" }));
+  const asked = readAsked("nightly", { [ANNOTATION.gate]: "scheduling" });
+  return {
+    is: "present",
+    pod: { ...others, ...asked, ...(gate && hasStarted && { gate: { ...gate, startedMs: 1 } }) },
+  };
+}
+
+function stage(evidence: Evidence) {
+  const clock = turnedClock();
+  const holdClock = createHoldClock(clock);
+  let known = evidence;
+  const sources = {
+    requests: [],
+    caches: { nodes: fedReflector<NodeView>(), pods: fedReflector<PodView>() },
+    evidence: { evidenceOf: () => known, look: async () => {}, lookedAgoMs: () => 0 },
+    errands: { isStuck: () => false },
+    housekeeping: { isRequestGone: () => false },
+    holdClock,
+    lapseClock: createLapseClock(clock),
+    clock,
+  };
+  return {
+    clock,
+    holdClock,
+    see(now: Evidence) {
+      known = now;
+    },
+    timers: (hold: Partial<Hold> = {}) =>
+      readSituation({ ...sources, lease: held({ confirmed: false, renewals: 0, ...hold }) }).timers,
+  };
+}
+
+describe("a grant can be answered", () => {
+  test("by a pod whose gate waits, from when it was made", async () => {
+    const { clock, timers } = stage({
+      is: "present",
+      pod: statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })),
+    });
+    expect(timers().answerableForMs).toBe(0);
+    await clock.turn(4_000);
+    expect(timers().answerableForMs).toBe(4_000);
+  });
+
+  test("by a pod that is scheduled late, from when its gate was seen to have started, whatever was renewed before", async () => {
+    const { clock, timers, see } = stage(lateEvidence(false));
+    timers();
+    await clock.turn(150_000);
+    expect(timers()).toMatchObject({ heldForMs: 150_000, silentForMs: 150_000, answerableForMs: 0 });
+    see(lateEvidence(true));
+    expect(timers().answerableForMs).toBe(0);
+    await clock.turn(4_000);
+    expect(timers({ expiresMs: 1 })).toMatchObject({ silentForMs: 0, answerableForMs: 4_000 });
+  });
+
+  test("also while nothing is known of the pod, as long as it could before", async () => {
+    const { clock, timers, see } = stage(lateEvidence(true));
+    timers();
+    await clock.turn(5_000);
+    see(UNKNOWN);
+    timers();
+    await clock.turn(5_000);
+    expect(timers().answerableForMs).toBe(10_000);
+  });
+
+  test("anew after a regrant, and in a new arbiter's term", async () => {
+    const { clock, timers, holdClock } = stage(lateEvidence(true));
+    timers();
+    await clock.turn(8_000);
+    expect(timers({ token: 42 }).answerableForMs).toBe(0);
+    await clock.turn(8_000);
+    holdClock.reset();
+    expect(timers({ token: 42 }).answerableForMs).toBe(0);
+  });
+});

@@ -1,0 +1,243 @@
+/**
+ * Whatever the arbiter does to others than the Lease itself may be refused for ever, or never be answered. Here each of its calls is, in
+ * every situation, and yet its time limits hold: a silent holder expires, its hold ends or somebody is told to act, and a Lease that is
+ * free is granted to whoever can use it.
+ */
+import { describe, expect, test } from "vitest";
+import { microTime } from "../../../src/lease/codec.ts";
+import type { Hold } from "../../../src/lease/types.ts";
+import { FORCE_RELEASE_ANNOTATION } from "../../../src/shared/names.ts";
+import { aHold, NOW_MS } from "../lease/samples.ts";
+import { jobObject, leaseObject, podObject, requestObject } from "./objects.ts";
+import { type Stage, stageArbiter } from "./staged-arbiter.ts";
+
+const TTL_MS = 60_000;
+const START_TIMEOUT_MS = 20_000;
+const GRACE_MS = 30_000;
+/** A limit, and the patience with what does not work. */
+const SOON_MS = 5_000;
+
+const podRequest = (pod: string, podUid: string, uid: string, status: object = {}) =>
+  requestObject(`nightly-${pod}`, uid, { holderRef: { kind: "Pod", name: pod, uid: podUid } }, status);
+
+/** A client that waits, which can use the Lease at any time. */
+const WAITER = requestObject("waiter", "uid-of-waiter");
+const NODE = {
+  metadata: { name: "node-1", uid: "n" },
+  status: { conditions: [{ type: "Ready", status: "True" }] },
+};
+
+const holdOfJob = (change: Partial<Hold> = {}) =>
+  aHold({ holder: "batch", ref: { kind: "Job", name: "batch", uid: "job-1" }, pods: [], ...change });
+const member = (name: string) => ({
+  kind: "Pod" as const,
+  ...{ name, uid: `uid-of-${name}`, node: "node-1", graceSeconds: 30, selfFencing: false, releasing: false },
+});
+const holdOfClient = (change: Partial<Hold> = {}) =>
+  aHold({ holder: "ci", ref: { kind: "LeaseRequest", name: "own", uid: "uid-of-own" }, ...change });
+const own = (spec: object = {}) =>
+  requestObject("own", "uid-of-own", spec, { phase: "Granted", fencingToken: 41 });
+const cannotFence = { ...aHold().ref, selfFencing: false };
+
+const granted = podRequest("run-1", "pod-1", "request-1", { phase: "Granted", fencingToken: 41 });
+const main = ({ canFence = false } = {}) => podObject("run-1", "pod-1", { isRunning: true, canFence });
+
+interface Case {
+  objects: Record<string, object[]>;
+  /** By then the waiter is granted the Lease, or somebody is told to act. */
+  endsWithinMs: number;
+  /** By then renewals are refused, where there is a holder. */
+  expiresWithinMs?: number;
+}
+
+const ENDS_MS = TTL_MS + 2_000 + GRACE_MS + 5_000 + SOON_MS;
+const EXPIRES_MS = TTL_MS + 2_000 + SOON_MS;
+const silent = { endsWithinMs: ENDS_MS, expiresWithinMs: EXPIRES_MS };
+
+const CASES: Record<string, Case> = {
+  "a free Lease, and others who cannot be asked for or looked at": {
+    endsWithinMs: SOON_MS,
+    objects: {
+      leases: [leaseObject({})],
+      pods: [podObject("gated", "pod-9", { gated: true, gate: "scheduling" })],
+      jobs: [jobObject("batch", "job-2"), jobObject("early", "job-3", { suspend: false })],
+      leaserequests: [podRequest("unseen", "pod-8", "request-8"), WAITER],
+    },
+  },
+  "a free Lease, and a request that had its hold": {
+    endsWithinMs: SOON_MS,
+    objects: {
+      leases: [leaseObject({ lastRequest: "request-1" })],
+      pods: [podObject("run-1", "pod-1")],
+      leaserequests: [podRequest("run-1", "pod-1", "request-1"), WAITER],
+    },
+  },
+  "a grant that nobody answers": {
+    endsWithinMs: 10_000 + SOON_MS,
+    objects: {
+      leases: [leaseObject({ hold: aHold({ confirmed: false }) })],
+      pods: [podObject("run-1", "pod-1")],
+      leaserequests: [podRequest("run-1", "pod-1", "request-1"), WAITER],
+    },
+  },
+  "a pod that waits unscheduled for its grant to be heard": {
+    endsWithinMs: START_TIMEOUT_MS + SOON_MS,
+    objects: {
+      leases: [leaseObject({ hold: aHold({ confirmed: false }) })],
+      pods: [podObject("run-1", "pod-1", { gated: true, gate: "scheduling" })],
+      leaserequests: [granted, WAITER],
+    },
+  },
+  "a silent pod that can fence itself": {
+    ...silent,
+    objects: {
+      leases: [leaseObject({ hold: aHold() })],
+      pods: [main({ canFence: true })],
+      leaserequests: [granted, WAITER],
+    },
+  },
+  "a silent pod that cannot": {
+    ...silent,
+    objects: {
+      leases: [leaseObject({ hold: aHold({ ref: cannotFence }) })],
+      pods: [main()],
+      leaserequests: [granted, WAITER],
+    },
+  },
+  "a silent pod of which time is to be proof": {
+    ...silent,
+    objects: {
+      leases: [leaseObject({ hold: aHold({ ref: cannotFence }) }, { handoverPolicy: "AfterExpiry" })],
+      pods: [main()],
+      leaserequests: [granted, WAITER],
+    },
+  },
+  "a silent pod that has vanished": {
+    ...silent,
+    objects: { leases: [leaseObject({ hold: aHold() })], leaserequests: [granted, WAITER] },
+  },
+  "a pod that an admin took the Lease from": {
+    ...silent,
+    objects: {
+      leases: [
+        {
+          ...leaseObject({ hold: aHold({ ref: cannotFence }) }),
+          metadata: {
+            ...leaseObject({}).metadata,
+            annotations: {
+              [FORCE_RELEASE_ANNOTATION]: JSON.stringify({ token: 41, by: "alice", now: false }),
+            },
+          },
+        },
+      ],
+      pods: [main()],
+      leaserequests: [granted, WAITER],
+    },
+  },
+  "a Job whose pods are silent": {
+    ...silent,
+    objects: {
+      leases: [leaseObject({ hold: holdOfJob({ pods: [member("a"), member("b")] }) })],
+      jobs: [jobObject("batch", "job-1", { suspend: false })],
+      pods: ["a", "b"].map((name) =>
+        podObject(name, `uid-of-${name}`, {
+          gate: "job",
+          isRunning: true,
+          job: { name: "batch", uid: "job-1" },
+        }),
+      ),
+      leaserequests: [WAITER],
+    },
+  },
+  "a Job that has vanished with its pods": {
+    ...silent,
+    objects: { leases: [leaseObject({ hold: holdOfJob({ pods: [member("a")] }) })], leaserequests: [WAITER] },
+  },
+  "a Job that is to make its pods": {
+    endsWithinMs: START_TIMEOUT_MS + SOON_MS,
+    objects: {
+      leases: [leaseObject({ hold: holdOfJob({ confirmed: false }) })],
+      jobs: [jobObject("batch", "job-1")],
+      leaserequests: [WAITER],
+    },
+  },
+  "a silent client": {
+    ...silent,
+    objects: { leases: [leaseObject({ hold: holdOfClient() })], leaserequests: [own(), WAITER] },
+  },
+  "a client that is not to be seen": {
+    ...silent,
+    objects: { leases: [leaseObject({ hold: holdOfClient() })], leaserequests: [WAITER] },
+  },
+  "a client that has confirmed once, and is silent since": {
+    ...silent,
+    objects: {
+      leases: [leaseObject({ hold: holdOfClient({ confirmed: false }) })],
+      leaserequests: [requestObject("own", "uid-of-own", { renewTime: microTime(NOW_MS) }), WAITER],
+    },
+  },
+};
+
+const MAIN_LIMITS = new Set(["get leases", "replaceStatus leases"]);
+
+async function play({ objects, endsWithinMs, expiresWithinMs }: Case, fault?: NonNullable<Stage["fault"]>) {
+  const stage = stageArbiter({ objects: { nodes: [NODE], ...objects }, ...(fault && { fault }) });
+  const { token } = stage.lease().status.hold ?? {};
+  const isOver = () => stage.lease().status.hold?.token !== token || token === undefined;
+  const isExpired = () => isOver() || stage.lease().status.hold?.expired === true;
+  const isServed = () => {
+    const { hold } = stage.lease().status;
+    return hold?.unreachable === true || (isOver() && hold?.ref.uid === "uid-of-waiter");
+  };
+  const expiredAfterMs = expiresWithinMs === undefined ? 0 : await stage.until(isExpired, expiresWithinMs);
+  const servedAfterMs = expiredAfterMs + (await stage.until(isServed, endsWithinMs - expiredAfterMs));
+  const { status } = stage.lease();
+  await stage.end();
+  return { calls: stage.calls, expiredAfterMs, servedAfterMs, status };
+}
+
+describe.each(Object.entries(CASES))("%s", (_, one) => {
+  test("is served in time, whatever else is refused for ever or never answered", async () => {
+    const sound = await play(one);
+    const others = new Set(sound.calls.filter((what) => !MAIN_LIMITS.has(what)));
+    const late: string[] = [];
+    for (const broken of ["", ...others]) {
+      for (const fate of ["refused", "unanswered"] as const) {
+        const { expiredAfterMs, servedAfterMs } = await play(one, (what) =>
+          what === broken ? fate : undefined,
+        );
+        if (expiredAfterMs > (one.expiresWithinMs ?? 0)) late.push(`${broken} ${fate}: expired too late`);
+        if (servedAfterMs > one.endsWithinMs) late.push(`${broken} ${fate}: served too late`);
+      }
+    }
+    expect(late).toEqual([]);
+  });
+
+  test("and if all of it is", async () => {
+    for (const fate of ["refused", "unanswered"] as const) {
+      const { expiredAfterMs, servedAfterMs } = await play(one, (what) =>
+        MAIN_LIMITS.has(what) ? undefined : fate,
+      );
+      expect(expiredAfterMs).toBeLessThanOrEqual(one.expiresWithinMs ?? 0);
+      expect(servedAfterMs).toBeLessThanOrEqual(one.endsWithinMs);
+    }
+  });
+});
+
+test("a Lease that has gone unseen, and pods whose requests are refused, cost a few calls", async () => {
+  const stage = stageArbiter({
+    objects: {
+      leases: [leaseObject({})],
+      pods: [1, 2].map((index) =>
+        podObject(`gated-${index}`, `pod-${index}`, { gated: true, gate: "scheduling" }),
+      ),
+      leaserequests: [WAITER],
+    },
+    fault: (what) => (what === "create leaserequests" ? "refused" : undefined),
+  });
+  stage.remove("leases", "nightly");
+  await stage.until(() => false, 60_000);
+  await stage.end();
+  expect(stage.calls.length).toBeGreaterThan(10);
+  expect(stage.calls.length).toBeLessThan(120);
+});

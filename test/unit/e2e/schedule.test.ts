@@ -1,0 +1,87 @@
+import { expect, test } from "vitest";
+import { type Claim, createSchedule, type Lock, PARTS, type Part } from "../../e2e/schedule.ts";
+
+function openSchedule(width = 10) {
+  const schedule = createSchedule({ width });
+  const running: string[] = [];
+  const ends = new Map<string, () => void>();
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  return {
+    async begin(name: string, locks: Lock[] = [], uses: readonly Part[] = PARTS, ground = "here") {
+      const claim: Claim = { ground, locks, uses };
+      void schedule.run(claim, async () => {
+        running.push(name);
+        await new Promise<void>((resolve) => ends.set(name, resolve));
+        running.splice(running.indexOf(name), 1);
+      });
+      await settled();
+    },
+    async end(name: string) {
+      ends.get(name)?.();
+      await settled();
+    },
+    running: () => [...running],
+  };
+}
+
+test("what takes nothing away runs side by side, up to the width of its ground", async () => {
+  const schedule = openSchedule(2);
+  for (const name of ["a", "b", "c"]) await schedule.begin(name);
+  await schedule.begin("elsewhere", [], PARTS, "there");
+  expect(schedule.running()).toEqual(["a", "b", "elsewhere"]);
+  await schedule.end("a");
+  expect(schedule.running()).toEqual(["b", "elsewhere", "c"]);
+});
+
+test("what takes a part away waits for those that use it, and they for it; who does not use it goes on", async () => {
+  const schedule = openSchedule();
+  await schedule.begin("ordinary");
+  await schedule.begin("node stops", ["node"]);
+  await schedule.begin("without node", [], ["control plane", "konductor"]);
+  expect(schedule.running()).toEqual(["ordinary", "without node"]);
+  await schedule.end("ordinary");
+  await schedule.begin("late");
+  expect(schedule.running()).toEqual(["without node", "node stops"]);
+  await schedule.end("node stops");
+  expect(schedule.running()).toEqual(["without node", "late"]);
+});
+
+test("two that take the same part away run one after the other, though neither uses it", async () => {
+  const schedule = openSchedule();
+  await schedule.begin("first", ["node"], []);
+  await schedule.begin("second", ["node"], []);
+  expect(schedule.running()).toEqual(["first"]);
+});
+
+test("what needs the machine runs beside nothing", async () => {
+  const schedule = openSchedule();
+  await schedule.begin("measured", ["machine"], []);
+  await schedule.begin("other", [], []);
+  await schedule.begin("another", [], []);
+  expect(schedule.running()).toEqual(["measured"]);
+  await schedule.end("measured");
+  expect(schedule.running()).toEqual(["other", "another"]);
+});
+
+test("what is taken away on one ground is there on another; the machine is everybody's", async () => {
+  const schedule = openSchedule();
+  await schedule.begin("node stops", ["node"]);
+  await schedule.begin("elsewhere", ["node"], PARTS, "there");
+  await schedule.begin("measured", ["machine"], [], "there");
+  expect(schedule.running()).toEqual(["node stops", "elsewhere"]);
+  await schedule.end("elsewhere");
+  expect(schedule.running()).toEqual(["node stops"]);
+  await schedule.end("node stops");
+  expect(schedule.running()).toEqual(["measured"]);
+});
+
+test("what fails leaves its place", async () => {
+  const schedule = createSchedule({ width: 1 });
+  const failed = schedule.run({ ground: "here", locks: ["node"], uses: [] }, () =>
+    Promise.reject(new Error("failed")),
+  );
+  await expect(failed).rejects.toThrow("failed");
+  await expect(schedule.run({ ground: "here", locks: [], uses: ["node"] }, async () => "next")).resolves.toBe(
+    "next",
+  );
+});

@@ -1,0 +1,73 @@
+/** How the connections end by which gates, keepers and the API server speak to a replica. */
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { PATH } from "../../../src/shared/names.ts";
+import { createCaller } from "../../integration/gate-api/caller.ts";
+import { type Certificate, selfSigned } from "../gate/certificates.ts";
+import { LEASE } from "../gate/stage.ts";
+import { openReplicaPair, POD, type ReplicaPair, TTL_MS } from "./replica-pair.ts";
+
+let certificate: Certificate;
+let pair: ReplicaPair;
+beforeAll(() => {
+  certificate = selfSigned();
+});
+beforeEach(async () => {
+  pair = await openReplicaPair(certificate);
+});
+afterEach(() => pair.close());
+
+test("a renewal whose keeper has hung up is not written, however late its turn comes", async () => {
+  const { stage, ill, hold, turnUntil } = pair;
+  pair.grant(POD.name, 41, { confirmed: true });
+  await turnUntil(() => false, 100);
+  pair.meetIllFirst(2);
+  const answered = Promise.withResolvers<void>();
+  ill.until = answered.promise;
+  const gone = new AbortController();
+  const renewal = { token: 41, ttlMs: TTL_MS, keeperSince: stage.context.momentOf(0) };
+  // The first one is under way when the connections break; the second has not begun.
+  const renewals = [1, 2].map(() => {
+    return stage.context.client.renew(renewal, { totalMs: TTL_MS, signal: gone.signal });
+  });
+  await turnUntil(() => ill.calls.length === 1 && ill.open() === 2, 2_000);
+  gone.abort();
+  await Promise.allSettled(renewals);
+  await turnUntil(() => ill.open() === 0, 2_000);
+  answered.resolve();
+  await turnUntil(() => false, 200);
+  expect([ill.calls, hold()?.renewals]).toEqual([["write leases"], 1]);
+});
+
+const BODY = { lease: LEASE, token: 41, ttlMs: TTL_MS };
+/** The answer, and whether the next call to `path` finds the same connection. */
+async function twice(path: string) {
+  const { ill } = pair;
+  const caller = createCaller(ill.url.replace("127.0.0.1", "localhost"), certificate.cert);
+  const { status, headers } = await caller.post(path, "token", BODY);
+  const before = ill.connections();
+  await caller.post(path, "token", BODY);
+  return { status, connection: headers.connection, isKept: ill.connections() === before };
+}
+
+test.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])(
+  "an answer of %s that is for another replica ends the connection",
+  async (path) => {
+    await pair.turnUntil(() => false, 100);
+    pair.ill.isCut = true;
+    // Its copies are outdated by then.
+    await pair.stage.clock.turn(60_000);
+    const { status, connection, isKept } = await twice(path);
+    expect([status, connection, isKept]).toEqual([503, "close", false]);
+  },
+);
+
+test("what it says of the caller does not", async () => {
+  const { status, connection, isKept } = await twice(PATH.renew);
+  expect([status, connection, isKept]).toEqual([409, undefined, true]);
+});
+
+test("the API server's connections are kept, also after one for another replica", async () => {
+  pair.ill.isCut = true;
+  const { status, isKept } = await twice(PATH.mutate);
+  expect([status, isKept]).toEqual([200, true]);
+});

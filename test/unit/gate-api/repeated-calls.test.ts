@@ -1,0 +1,62 @@
+/** What a pod can make konductor do by calling again and again. */
+import { expect, test } from "vitest";
+import { GATE_CONTAINER, KEEPER_CONTAINER, LEASE_LABEL, PATH } from "../../../src/shared/names.ts";
+import { createCallRates } from "../../../src/webhook/gate-api/call-rates.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { storedApi } from "./stored-api.ts";
+
+const TOKEN = 42;
+const RENEWAL = { lease: "report", token: TOKEN, ttlMs: 600_000 };
+
+function replica() {
+  const named = { namespace: "a", resourceVersion: "1" };
+  return storedApi({
+    lease: {
+      metadata: { ...named, name: "report", uid: "lease" },
+      spec: { ttl: "10m" },
+      status: {
+        ...{ phase: "Held", holder: "me", holderRef: { kind: "Pod", name: "me", uid: "me" } },
+        ...{ acquired: "1970-01-01T00:00:00Z", fencingToken: TOKEN, confirmed: true, renewals: 1 },
+      },
+    },
+    pod: {
+      metadata: { ...named, name: "me", uid: "me", labels: { [LEASE_LABEL]: "report" } },
+      spec: {
+        initContainers: [{ name: GATE_CONTAINER }, { name: KEEPER_CONTAINER, restartPolicy: "Always" }],
+        containers: [{ name: "main" }],
+      },
+    },
+  });
+}
+
+test("renewals within a second are all answered, and one is written", async () => {
+  const { post, writes } = replica();
+  for (let index = 0; index < 20; index++)
+    expect(await post(PATH.renew, RENEWAL)).toMatchObject({ token: TOKEN, ttlMs: 600_000 });
+  expect(writes()).toEqual(["replaceStatus leases"]);
+});
+
+test("a pod that calls without end is told so, and asks the API server for nothing", async () => {
+  const { post } = replica();
+  const answers: unknown[] = [];
+  for (let index = 0; index < 60; index++) answers.push((await post(PATH.renew, RENEWAL))["reason"]);
+  expect(answers.slice(0, 40).every((reason) => reason === undefined)).toBe(true);
+  expect(answers.slice(45).every((reason) => reason === "TooManyRequests")).toBe(true);
+});
+
+test("the rate is each pod's own, and grows back", async () => {
+  const clock = turnedClock();
+  const rates = createCallRates(clock);
+  const most = (uid: string) => {
+    for (let calls = 0; ; calls++)
+      try {
+        rates.take(uid);
+      } catch (error) {
+        expect(error).toMatchObject({ code: "TooManyRequests", elsewhere: false });
+        return calls;
+      }
+  };
+  expect([most("a"), most("b"), most("a")]).toEqual([40, 40, 0]);
+  await clock.turn(1_000);
+  expect(most("a")).toBe(10);
+});

@@ -1,0 +1,79 @@
+import { fastify } from "fastify";
+import { onTestFinished } from "vitest";
+import { parseLease } from "../../../src/lease/codec.ts";
+import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { parseJson, record } from "../../../src/shared/json.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { createGateApi } from "../../../src/webhook/gate-api/gate-api.ts";
+import { recordedClient } from "../controller/recorded-client.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { memoryCache } from "./memory-cache.ts";
+import { memoryCaches } from "./samples.ts";
+
+/** What an API server stores that knows one klease, one pod and at most one request. */
+export interface Stored {
+  lease: object;
+  pod: object;
+  request?: object;
+  /** The klease as the replica has it in its cache. */
+  cachedLease?: object;
+  /** The same for the pod. */
+  cachedPod?: object;
+}
+
+/** The gate API in front of such an API server, called by the pod. */
+export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod = pod }: Stored) {
+  const stored: Record<string, object | undefined> = { leases: lease, pods: pod, leaserequests: request };
+  const { client, calls } = recordedClient(({ what, sent }) => {
+    const [verb, plural = ""] = what.split(" ");
+    const found = stored[plural];
+    if (verb === "create" && found) throw new KonductorError("AlreadyExists", what);
+    if (verb === "create") stored[plural] = { ...record(sent), status: {} };
+    else if (!found) throw new KonductorError("NotFound", what);
+    else if (verb === "replaceStatus") stored[plural] = { ...found, status: record(sent)["status"] };
+    else if (verb === "delete") stored[plural] = undefined;
+    return stored[plural];
+  });
+  const pods = memoryCache<PodView>();
+  const caller = parsePod(pod);
+  pods.apply(parsePod(cachedPod));
+  const caches = { ...memoryCaches(), pods };
+  caches.leases.apply(parseLease(cachedLease));
+  const { plugin } = createGateApi({
+    client,
+    caches,
+    events: { record: () => {} },
+    reporter: { report: () => {} },
+    authenticate: async () => ({ ...caller, serviceAccount: "default" }),
+    verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
+    trust: () => ({ ca: "", urls: [] }),
+    clock: turnedClock(),
+    logger: createLogger({ level: "silent" }),
+    systemNamespace: "konductor-system",
+    createMissingLeases: true,
+  });
+  const app = fastify();
+  app.register(plugin);
+  const address = app.listen({ host: "127.0.0.1", port: 0 });
+  onTestFinished(async () => {
+    app.server.closeAllConnections();
+    await app.close();
+  });
+  return {
+    /** Resolves with the answer, of a stream with its first line. */
+    async post(path: string, body: object) {
+      const headers = { authorization: "Bearer token", "content-type": "application/json" };
+      const { body: answer } = await fetch(`${await address}${path}`, {
+        ...{ method: "POST", headers },
+        body: JSON.stringify(body),
+      });
+      for await (const chunk of answer ?? []) return record(parseJson(new TextDecoder().decode(chunk)));
+      return {};
+    },
+    /** What was changed, as `verb resource`. */
+    writes: () => calls.map(({ what }) => what).filter((what) => !what.startsWith("get")),
+    hold: () => parseLease(stored["leases"]).status.hold,
+    requestStatus: () => record(stored["leaserequests"])["status"],
+  };
+}

@@ -1,0 +1,60 @@
+/** What is believed of an answer; the client's calls are tested on a real API server (test/integration/kube). */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { KubeConfig } from "@kubernetes/client-node";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
+import { find } from "../../../src/kube/find.ts";
+import { PODS } from "../../../src/kube/resources.ts";
+import { parsePod } from "../../../src/lease/pod.ts";
+
+const POD = { namespace: "ns", name: "run-1" };
+let answer: { status: number; body: unknown };
+let client: KubeClient;
+const server = createServer((_, response) => {
+  const isPage = typeof answer.body === "string";
+  response.writeHead(answer.status, { "content-type": isPage ? "text/html" : "application/json" });
+  response.end(isPage ? answer.body : JSON.stringify(answer.body));
+});
+
+beforeAll(async () => {
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const kubeConfig = new KubeConfig();
+  const cluster = { name: "c", server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
+  kubeConfig.loadFromClusterAndUser(cluster, { name: "u" });
+  client = createKubeClient({ kubeConfig, userAgent: "test" });
+});
+
+afterAll(async () => {
+  await client.close();
+  server.close();
+});
+
+const gone = (details: object) => ({ kind: "Status", reason: "NotFound", details });
+const look = () => find(client, PODS, POD, parsePod);
+
+test("a pod is gone when the API server says so of this very pod", async () => {
+  answer = { status: 404, body: gone({ kind: "pods", name: POD.name }) };
+  await expect(look()).resolves.toBeUndefined();
+});
+
+test.each<[string, number, unknown]>([
+  ["a proxy's 404", 404, "<html>no such host</html>"],
+  ["a 404 about another object", 404, gone({ kind: "pods", name: "run-2" })],
+  ["a proxy's page", 200, "<html>log in</html>"],
+  ["an empty object", 200, {}],
+  ["another object", 200, { kind: "Pod", metadata: { ...POD, name: "run-2" } }],
+])("it is not because of %s", async (_, status, body) => {
+  answer = { status, body };
+  await expect(look()).rejects.toThrow("cannot get pod ns/run-1");
+});
+
+test.each<[string, () => Promise<unknown>]>([
+  ["a deletion", () => client.delete(PODS, POD)],
+  ["a list", () => client.list(PODS)],
+  ["a write", () => client.replaceStatus(PODS, { metadata: POD })],
+])("nor is %s done because of a proxy's page", async (_, call) => {
+  answer = { status: 200, body: "<html>log in</html>" };
+  await expect(call()).rejects.toMatchObject({ code: "Unreachable" });
+});

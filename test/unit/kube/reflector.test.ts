@@ -1,0 +1,172 @@
+/** When a reflector gives a watch up. All else is tested on a real API server. */
+import { once } from "node:events";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { KubeClient, ListOptions, WatchEvent, WatchOptions } from "../../../src/kube/api.ts";
+import { createReflector } from "../../../src/kube/reflector.ts";
+import { LEASES } from "../../../src/kube/resources.ts";
+import { parseLease } from "../../../src/lease/codec.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { type TurnedClock, turnedClock } from "../gate/turned-clock.ts";
+import { leaseHeldBy } from "../gate-api/samples.ts";
+
+/** One watch that the server has accepted. */
+interface Accepted {
+  options: WatchOptions;
+  say(event: WatchEvent): void;
+  end(): void;
+}
+
+let clock: TurnedClock;
+let stop: AbortController;
+beforeEach(() => {
+  clock = turnedClock();
+  stop = new AbortController();
+});
+afterEach(() => stop.abort());
+
+interface Following {
+  endsAtOnce?: boolean;
+  /** How long the list of this number has the reflector wait; infinitely, where its answer is lost. */
+  firstByteMs?: (list: number) => number;
+}
+
+/** A reflector of kleases, and the watches that it has opened. */
+async function follow({ endsAtOnce = false, firstByteMs = () => 0 }: Following = {}) {
+  const watches: Accepted[] = [];
+  let lists = 0;
+  const client: KubeClient = Object.assign(Object.create(null), {
+    async list(_resource: unknown, { silenceTimeoutMs = Number.POSITIVE_INFINITY }: ListOptions) {
+      const delayMs = firstByteMs(lists++);
+      if (delayMs > 0) await clock.sleep(Math.min(delayMs, silenceTimeoutMs));
+      if (delayMs > silenceTimeoutMs) throw new KonductorError("Unreachable", "silence");
+      return { items: [], resourceVersion: "10", continue: undefined };
+    },
+    async *watch(_resource: unknown, options: WatchOptions, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+      const events: (WatchEvent | "end")[] = endsAtOnce ? ["end"] : [];
+      let heard = Promise.withResolvers<void>();
+      const put = (event: WatchEvent | "end") => {
+        events.push(event);
+        heard.resolve();
+      };
+      watches.push({ options, say: put, end: () => put("end") });
+      const aborted = once(signal, "abort");
+      for (;;) {
+        const next = events.shift();
+        if (next === "end") return;
+        if (next) yield next;
+        else await Promise.race([heard.promise, aborted]);
+        signal.throwIfAborted();
+        heard = Promise.withResolvers();
+      }
+    },
+  });
+  const reflector = createReflector({
+    client,
+    resource: LEASES,
+    parse: parseLease,
+    clock,
+    logger: createLogger({ level: "silent" }),
+    random: () => 0,
+  });
+  const beganMs = clock.monotonicMs();
+  let syncedAfterMs = Number.NaN;
+  void reflector.synced.then(() => {
+    syncedAfterMs = clock.monotonicMs() - beganMs;
+  });
+  reflector.start(stop.signal);
+  await clock.turn(0);
+  for (let turns = 0; turns < 120 && Number.isNaN(syncedAfterMs); turns++) await clock.turn(500);
+  await reflector.synced;
+  return {
+    reflector,
+    watches,
+    syncedAfterMs,
+    lists: () => lists,
+    heardAgoMs: () => clock.monotonicMs() - (reflector.lastEventMonotonicMs ?? Number.NaN),
+    watchAt: (index: number): Accepted => {
+      const watch = watches[index];
+      if (!watch) throw new Error(`there is no watch ${index}`);
+      return watch;
+    },
+  };
+}
+
+const bookmark = (resourceVersion: string): WatchEvent => ({
+  type: "BOOKMARK",
+  object: { metadata: { resourceVersion } },
+});
+
+test("a watch that has gone silent is replaced 8 s after the last word, where it broke and without a new list", async () => {
+  const { watchAt, watches, lists, reflector } = await follow();
+  await clock.turn(5_000);
+  watchAt(0).say(bookmark("17"));
+  await clock.turn(7_999);
+  expect(watches).toHaveLength(1);
+  await clock.turn(1_000);
+  expect(watches).toHaveLength(2);
+  expect(watchAt(1).options.resourceVersion).toBe("17");
+  expect(lists()).toBe(1);
+  // What the dead one withheld is seen.
+  const granted = leaseHeldBy("pod", 18);
+  watchAt(1).say({
+    type: "ADDED",
+    object: { metadata: { ...granted }, spec: { ttl: "10m" }, status: { phase: "Available" } },
+  });
+  await clock.turn(0);
+  expect(reflector.store.get("a/report")?.resourceVersion).toBe("18");
+});
+
+test("each watch is asked to last for less time than a silent one is given, so that a healthy one says something", async () => {
+  const { watchAt, watches, heardAgoMs, lists } = await follow();
+  const { timeoutSeconds = Number.POSITIVE_INFINITY, allowWatchBookmarks } = watchAt(0).options;
+  expect([allowWatchBookmarks, timeoutSeconds < 8]).toEqual([true, true]);
+  for (let index = 0; index < 5; index++) {
+    await clock.turn(timeoutSeconds * 1_000);
+    expect(watches).toHaveLength(index + 1);
+    watchAt(index).end();
+    await clock.turn(0);
+    expect([watches.length, heardAgoMs()]).toEqual([index + 2, 0]);
+  }
+  expect(lists()).toBe(1);
+});
+
+test("neither silence nor watches that end as they begin pass for a word of the server", async () => {
+  const silent = await follow();
+  await clock.turn(20_000);
+  expect(silent.heardAgoMs()).toBe(20_000);
+  const closing = await follow({ endsAtOnce: true });
+  await clock.turn(20_000);
+  expect(closing.watches.length).toBeGreaterThan(1);
+  expect(closing.heardAgoMs()).toBe(20_000);
+});
+
+test.each([1, 2, 3])("a list whose answer is lost is asked for anew after 5 s: %i in a row", async (lost) => {
+  const { lists, syncedAfterMs } = await follow({
+    firstByteMs: (list) => (list < lost ? Number.POSITIVE_INFINITY : 0),
+  });
+  expect(lists()).toBe(lost + 1);
+  expect(syncedAfterMs).toBeLessThan([0, 6_000, 17_000, 38_000][lost] ?? 0);
+});
+
+test("so is one that is asked for later, and patience is as short as before", async () => {
+  const { reflector, lists } = await follow({
+    firstByteMs: (list) => (list % 2 === 1 ? Number.POSITIVE_INFINITY : 0),
+  });
+  for (let times = 1; times <= 3; times++) {
+    let isListed = false;
+    void reflector.relist().then(() => {
+      isListed = true;
+    });
+    await clock.turn(4_000);
+    expect([isListed, lists()]).toEqual([false, 2 * times]);
+    await clock.turn(2_000);
+    expect([isListed, lists()]).toEqual([true, 2 * times + 1]);
+  }
+});
+
+test("a server that lets every list wait for 15 s before it answers is waited for", async () => {
+  const { lists, syncedAfterMs } = await follow({ firstByteMs: () => 15_000 });
+  expect(lists()).toBe(3);
+  expect(syncedAfterMs).toBeLessThan(5_000 + 10_000 + 15_000 + 3_000);
+});

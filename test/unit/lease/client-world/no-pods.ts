@@ -1,5 +1,0 @@
-import { BY_LEASE, type Caches } from "../../../../src/kube/caches.ts";
-import { fedReflector } from "../../controller/fed-reflector.ts";
-
-/** What every replica would know of pods where there are none. */
-export const noPods: Caches["pods"] = fedReflector({ [BY_LEASE]: () => undefined });

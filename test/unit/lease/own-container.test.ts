@@ -1,0 +1,30 @@
+/** Gate and keeper are known by what they run, and a pod is held back by our scheduling gate only if it has both. */
+import { expect, test } from "vitest";
+import { isOwnContainer } from "../../../src/lease/own-container.ts";
+import { parsePod } from "../../../src/lease/pod.ts";
+
+const gate = { name: "konductor-gate", command: ["node", "/konductor/gate.js"], args: ["gate"] };
+const keeper = { name: "konductor-keeper", command: ["node", "/konductor/gate.js"], args: ["keep"] };
+
+test.each<[string, object, boolean]>([
+  ["our gate", gate, true],
+  ["our keeper", keeper, true],
+  ["our gate, of another version", { ...gate, image: "konductor:0.0.1" }, true],
+  ["a name", { name: "konductor-gate" }, false],
+  ["a name on another program", { ...gate, command: ["sh", "-c", "work"] }, false],
+  ["our program under another name", { ...gate, name: "main" }, false],
+  ["the keeper's name on the gate", { ...keeper, args: ["gate"] }, false],
+])("%s", (_, container, expected) => {
+  expect(isOwnContainer(container)).toBe(expected);
+});
+
+test.each<[string, object[], boolean]>([
+  ["gate and keeper", [gate, keeper], true],
+  ["the user's own containers", [{ name: "setup" }], false],
+  ["containers of our names", [{ name: "konductor-gate" }, { name: "konductor-keeper" }], false],
+  ["a gate, and nobody who would renew", [gate], false],
+])("a pod with our scheduling gate and %s waits for a grant: %s", (_, initContainers, expected) => {
+  const schedulingGates = [{ name: "konductor.io/lease" }];
+  const labels = { "konductor.io/lease": "nightly" };
+  expect(parsePod({ metadata: { labels }, spec: { initContainers, schedulingGates } }).gated).toBe(expected);
+});

@@ -1,0 +1,227 @@
+/** A pod that vanished while its kubelet is stopping it: what its keeper's word is good for. */
+import { describe, expect, test } from "vitest";
+import { decide } from "../../../src/lease/decide.ts";
+import type { Decision } from "../../../src/lease/decision.ts";
+import type { Evidence } from "../../../src/lease/evidence.ts";
+import { isMarkedReleasing, markReleasing } from "../../../src/lease/hold.ts";
+import { renewHold } from "../../../src/lease/hold-renewal.ts";
+import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import type { Hold, HolderPod, HolderRef, Lease } from "../../../src/lease/types.ts";
+import { ENV, GATE_CONTAINER, KEEPER_CONTAINER, passMessage } from "../../../src/shared/names.ts";
+import { aHold, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
+
+const GRACE_SECONDS = 30;
+/** 30 s, 5 s that the kubelet may need beyond it, and 2 s for what a Date can be wrong. */
+const OVER_AFTER_MS = 37_000;
+
+const STOPPING: HolderRef = {
+  ...aHold().ref,
+  graceSeconds: GRACE_SECONDS,
+  stoppingSinceMs: NOW_MS - 1_000,
+};
+
+function podView(
+  metadata: object,
+  keeper: object = { running: { startedAt: "2026-01-01T00:00:05Z" } },
+): PodView {
+  return parsePod({
+    metadata: {
+      namespace: "ns",
+      name: "run-1",
+      uid: "pod-1",
+      labels: { "konductor.io/lease": "nightly" },
+      ...metadata,
+    },
+    spec: {
+      nodeName: "node-1",
+      terminationGracePeriodSeconds: GRACE_SECONDS,
+      initContainers: [
+        { name: GATE_CONTAINER },
+        {
+          name: KEEPER_CONTAINER,
+          restartPolicy: "Always",
+          restartPolicyRules: [{}],
+          env: [{ name: ENV.stopMs, value: "5000" }],
+        },
+      ],
+      containers: [{ name: "main" }],
+    },
+    status: {
+      phase: "Running",
+      initContainerStatuses: [
+        { name: GATE_CONTAINER, state: { terminated: { exitCode: 0, message: passMessage(41) } } },
+        { name: KEEPER_CONTAINER, state: keeper },
+      ],
+    },
+  });
+}
+
+const gone = (last?: PodView): Evidence => ({
+  is: "gone",
+  isFinal: last !== undefined,
+  nodeOutOfService: false,
+  ...(last && { last }),
+});
+
+const waiter = aRequest({
+  name: "next",
+  spec: { holder: "next", ref: { kind: "Pod", name: "next", uid: "pod-2" } },
+});
+
+interface Case {
+  hold?: Partial<Hold>;
+  spec?: Partial<Lease["spec"]>;
+  forMs?: number | undefined;
+  evidence?: Evidence;
+}
+
+function decideOn({ hold, spec, evidence = gone(podView({})), ...word }: Case): Decision {
+  const { forMs } = { forMs: OVER_AFTER_MS, ...word };
+  const lease = held({ ref: STOPPING, releasing: true, ...hold }, spec);
+  return decide(
+    situationOf(lease, {
+      requests: [waiter],
+      evidenceOf: ({ uid }) =>
+        uid === "pod-1" ? evidence : { is: "present", pod: podView({ uid: "pod-2" }) },
+      stoppingForMs: () => forMs,
+    }),
+  );
+}
+
+const granted = { do: "write", why: "Granted", granted: waiter };
+
+describe("the next one is granted when the grace period of a vanished pod is over", () => {
+  test("and no earlier", () => {
+    expect(decideOn({ forMs: OVER_AFTER_MS - 1 })).toEqual({ do: "wait", forMs: 1 });
+    const next = decideOn({});
+    expect(next).toMatchObject(granted);
+    expect(next).toMatchObject({ status: { history: [{ holder: "run-1", reason: "Released" }] } });
+  });
+
+  test.each<[string, Case]>([
+    ["of which nothing was ever seen", { evidence: gone() }],
+    ["whose keeper spoke before it was seen", { evidence: gone(podView({}, { waiting: {} })) }],
+    [
+      "that cannot fence itself, AfterExpiry",
+      { hold: { ref: { ...STOPPING, selfFencing: false } }, spec: { handoverPolicy: "AfterExpiry" } },
+    ],
+    ["that has expired meanwhile", { hold: { expired: true } }],
+    ["whose renewals are refused", { hold: { revoked: "NotStarted" } }],
+  ])("%s", (_what, input) => {
+    expect(decideOn(input)).toMatchObject(granted);
+  });
+
+  test("which is what it was deleted with, if that is longer", () => {
+    const last = podView({ deletionTimestamp: "2026-01-01T00:10:00Z", deletionGracePeriodSeconds: 90 });
+    expect(decideOn({ evidence: gone(last) })).toEqual({
+      do: "wait",
+      forMs: 60_000,
+    });
+    expect(decideOn({ evidence: gone(last), forMs: OVER_AFTER_MS + 60_000 })).toMatchObject(granted);
+  });
+
+  test("within 10 s also where it has none", () => {
+    const ref = { ...STOPPING, graceSeconds: 0 };
+    const last = podView({});
+    expect(decideOn({ hold: { ref }, evidence: gone(last), forMs: 7_000 })).toMatchObject(granted);
+    // The kubelet gives it 1 s, and 2 s more to each container whose hook or turn has used that up.
+    expect(decideOn({ hold: { ref }, evidence: gone(last), forMs: 4_000 })).toMatchObject({ do: "wait" });
+  });
+
+  test("though the expiry would have it wait for longer", () => {
+    const input = { hold: { expired: true }, forMs: OVER_AFTER_MS - 2_000 };
+    expect(decideOn(input)).toEqual({ do: "wait", forMs: 2_000 });
+  });
+});
+
+describe("it is not ended by time", () => {
+  test.each<[string, Case]>([
+    ["while its keeper has not said so", { forMs: undefined }],
+    [
+      "while its object is there, which its kubelet will write about",
+      { evidence: { is: "present", pod: podView({}) } },
+    ],
+    ["where it cannot fence itself", { hold: { ref: { ...STOPPING, selfFencing: false } } }],
+    ["where proof is asked for", { spec: { handoverPolicy: "AfterTermination" } }],
+    ["where its keeper was last seen down", { evidence: gone(podView({}, { terminated: { exitCode: 1 } })) }],
+    ["once it was said that somebody must act", { hold: { expired: true, unreachable: true } }],
+  ])("%s", (_what, input) => {
+    expect(decideOn({ forMs: 3_600_000, ...input }).do).not.toBe("write");
+  });
+
+  test("before a live GET has shown that it is gone", () => {
+    expect(decideOn({ evidence: { is: "unknown" } })).toMatchObject({ do: "look" });
+  });
+});
+
+describe("the word of a keeper", () => {
+  const { status } = held();
+
+  test("is kept as it came first", () => {
+    const once = markReleasing(status, { uid: "pod-1" }, { sinceMs: NOW_MS, graceSeconds: 10 });
+    expect(once.hold).toMatchObject({ releasing: true, ref: { stoppingSinceMs: NOW_MS, graceSeconds: 30 } });
+    const twice = markReleasing(once, { uid: "pod-1" }, { sinceMs: NOW_MS + 5_000, graceSeconds: 60 });
+    expect(twice.hold?.ref).toMatchObject({ stoppingSinceMs: NOW_MS, graceSeconds: 60 });
+  });
+
+  test("that was given before its pod was deleted is followed by one that counts", () => {
+    const { hold } = markReleasing(status, { uid: "pod-1" });
+    expect(hold?.ref.stoppingSinceMs).toBeUndefined();
+    const stopping = { sinceMs: NOW_MS, graceSeconds: 30 };
+    expect(hold && isMarkedReleasing(hold, { uid: "pod-1" })).toBe(true);
+    expect(hold && isMarkedReleasing(hold, { uid: "pod-1" }, stopping)).toBe(false);
+  });
+
+  test("is taken back by a renewal: it runs on", () => {
+    const lease = held({ ref: STOPPING, releasing: true });
+    const renewal = { uid: "pod-1", token: 41, countedTtlMs: 60_000, wantedTtlMs: 60_000, renew: true };
+    const renewed = renewHold(lease, renewal, NOW_MS);
+    expect(renewed.ok && renewed.hold).toMatchObject({ releasing: false });
+    expect(renewed.ok && renewed.hold.ref).not.toHaveProperty("stoppingSinceMs");
+  });
+});
+
+describe("a pod that shares its Job's hold", () => {
+  const job = { kind: "Job", name: "batch", uid: "job-1" } as const;
+  const member = (uid: string, change: Partial<HolderPod> = {}): HolderPod => ({
+    ...{ kind: "Pod", name: uid, uid, graceSeconds: GRACE_SECONDS, selfFencing: true, releasing: false },
+    ...change,
+  });
+  const stopped = member("pod-1", { stoppingSinceMs: NOW_MS - OVER_AFTER_MS });
+
+  function decideOnJob(pods: HolderPod[], forMs: number, known: Evidence = gone()): Decision {
+    return decide(
+      situationOf(held({ ref: job, pods }), {
+        requests: [waiter],
+        evidenceOf({ kind, uid }) {
+          if (kind === "Job") return known;
+          return uid === "pod-1" ? gone() : { is: "present", pod: podView({ uid }) };
+        },
+        stoppingForMs: ({ uid }) => (uid === "pod-1" ? forMs : undefined),
+      }),
+    );
+  }
+
+  test("leaves the list when its own time is over, and the others hold on", () => {
+    const other = member("pod-3");
+    expect(decideOnJob([stopped, other], OVER_AFTER_MS - 1)).toEqual({ do: "wait", forMs: 1 });
+    expect(decideOnJob([stopped, other], OVER_AFTER_MS)).toMatchObject({
+      why: "PodEnded",
+      status: { hold: { pods: [{ uid: "pod-3" }] } },
+    });
+  });
+
+  test("was the last one of a Job that is gone: the next is granted", () => {
+    const next = decideOnJob([stopped], OVER_AFTER_MS);
+    expect(next).toMatchObject({ why: "Granted", status: { history: [{ reason: "Released" }] } });
+  });
+
+  test("has a word of its own", () => {
+    const { status } = held({ ref: job, pods: [member("pod-1"), member("pod-3")] });
+    const marked = markReleasing(status, { uid: "pod-3" }, { sinceMs: NOW_MS, graceSeconds: 60 });
+    expect(marked.hold?.pods).toEqual([
+      member("pod-1"),
+      { ...member("pod-3"), releasing: true, stoppingSinceMs: NOW_MS, graceSeconds: 60 },
+    ]);
+  });
+});

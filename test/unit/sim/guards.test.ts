@@ -1,0 +1,38 @@
+/**
+ * The simulation notices what it is there for: with one guard switched off, a rule that it protects is broken by a story that breaks none
+ * with all of them.
+ */
+import { resolve } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import { GUARDS } from "../../sim/guards/guards.ts";
+import * as real from "../../sim/story.ts";
+
+const STORIES = 200;
+const RULES = ["calls", "dead", "ending", "forgotten", "healthy", "idle", "order", "tokens", "told", "two"];
+
+afterEach(() => vi.resetModules());
+
+test("each rule is broken by a guard", () => {
+  const rules = new Set(Object.values(GUARDS).map(({ rule }) => rule));
+  expect([...rules].sort()).toEqual(RULES);
+});
+
+test.each(Object.entries(GUARDS))(
+  "without this a rule breaks: %s",
+  async (_, { rule, off, ...story }) => {
+    const { modules = [] } = off;
+    for (const { path, replace } of modules) vi.doMock(resolve(path), replace);
+    // Only what is loaded anew has other modules in it.
+    const { tell } = modules.length > 0 ? await import("../../sim/story.ts") : real;
+    for (const { path } of modules) vi.doUnmock(resolve(path));
+    const found = new Set<string | undefined>();
+    for (let seed = 1; seed <= STORIES && !found.has(rule); seed++) {
+      const drawn = real.drawStory(seed, story);
+      const { violations } = await tell(drawn, { off });
+      for (const violation of violations) found.add(violation.split(":")[0]);
+      if (found.has(rule)) expect((await real.tell(drawn)).violations).toEqual([]);
+    }
+    expect([...found]).toContain(rule);
+  },
+  120_000,
+);

@@ -1,0 +1,10 @@
+import { expect, test } from "vitest";
+import { drawStory, tell } from "../../sim/story.ts";
+
+test("a story is told again exactly", async () => {
+  for (const seed of [3, 16, 36]) {
+    const [first, second] = [await tell(drawStory(seed)), await tell(drawStory(seed))];
+    expect(first.world.history.length).toBeGreaterThan(5);
+    expect(second.world.history).toEqual(first.world.history);
+  }
+});

@@ -1,0 +1,3 @@
+import { testStories } from "./told.ts";
+
+testStories(3);
