@@ -1,4 +1,5 @@
 /** The `konductor` command: what runs in the cluster. */
+import { totalmem } from "node:os";
 import { systemClock } from "../shared/clock.ts";
 import { describeError } from "../shared/errors.ts";
 import { createLogger } from "../shared/log.ts";
@@ -29,13 +30,18 @@ async function run(config: ServeConfig): Promise<number> {
   const ending = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => ending.abort());
   try {
-    await serve({ config, clock: systemClock(), logger, signal: ending.signal });
+    await serve({ config, clock: systemClock(), logger, memoryBytes: memoryBytes(), signal: ending.signal });
     return EXIT.done;
   } catch (error) {
     if (ending.signal.aborted) return EXIT.done;
     logger.fatal({ error: describeError(error) }, "konductor cannot go on");
     return FAILED;
   }
+}
+
+/** The limit of this process's cgroup, if it has one; Node answers with a number beyond all memory if it has none. */
+function memoryBytes(): number {
+  return Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
 }
 
 function say(text: string): number {

@@ -1,13 +1,13 @@
 import { Transform } from "node:stream";
 import type { preParsingHookHandler } from "fastify";
-import type { ByteBudget } from "./byte-budget.ts";
+import type { FairShare } from "./fair-share.ts";
 
 /**
  * Counts what has come in of each body against `budget`, until all of it is there, which is then parsed and judged at once, or its sender has
  * gone. A body that does not fit ends with the error that `refuse` makes. Who announces a long body has not sent it yet, and takes nothing
  * from others.
  */
-export function boundBodies(budget: ByteBudget, refuse: () => Error): preParsingHookHandler {
+export function boundBodies(budget: FairShare, refuse: () => Error): preParsingHookHandler {
   return (request, reply, payload, done) => {
     const peer = request.socket.remoteAddress ?? "";
     let taken = 0;

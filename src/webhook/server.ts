@@ -3,7 +3,9 @@ import { type FastifyInstance, type FastifyPluginCallback, fastify } from "fasti
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
 import { boundBodies } from "./bounded-bodies.ts";
-import { createByteBudget } from "./byte-budget.ts";
+import { boundConnections } from "./bounded-connections.ts";
+import type { Bounds } from "./bounds.ts";
+import { createFairShare } from "./fair-share.ts";
 import { createGateApi } from "./gate-api/gate-api.ts";
 import type { GateApiOptions } from "./gate-api/options.ts";
 import { loggedPath } from "./logged-path.ts";
@@ -18,12 +20,8 @@ const HEADERS_WITHIN_MS = 5_000;
 /** Node looks so seldom by itself that a request that dribbles in would live for four times as long. */
 const LOOK_FOR_SLOW_EVERY_MS = 1_000;
 const HANDSHAKE_WITHIN_MS = 10_000;
-/** Of all messages to the gate API that are coming in, a thousand of the longest: what gate and keeper send has 200 bytes. */
-const MESSAGES_BUDGET_BYTES = 16 * 1024 * 1024;
 /** A peer that vanished without a word is probed for after so much silence. */
 const FIRST_PROBE_AFTER_MS = 30_000;
-/** A waiting gate needs one, a keeper one now and then. */
-const MAX_CONNECTIONS = 30_000;
 /** Until the Service sends new connections elsewhere. */
 const SETTLE_MS = 2_000;
 
@@ -37,6 +35,7 @@ export interface ServerOptions {
   tls: ServingCertificate;
   admission: FastifyPluginCallback;
   gateApi: GateApiOptions;
+  bounds: Bounds;
   readiness: Readiness;
   clock: Clock;
   logger: Logger;
@@ -52,7 +51,15 @@ export interface Server {
 }
 
 /** The HTTPS server of admission and the gate API. */
-export function createServer({ tls, admission, gateApi, readiness, clock, logger }: ServerOptions): Server {
+export function createServer({
+  tls,
+  admission,
+  gateApi,
+  bounds,
+  readiness,
+  clock,
+  logger,
+}: ServerOptions): Server {
   const app = fastify({
     https: {
       ...tls,
@@ -67,8 +74,8 @@ export function createServer({ tls, admission, gateApi, readiness, clock, logger
     requestTimeout: RECEIVE_WITHIN_MS,
     logger: false,
   });
-  app.server.maxConnections = MAX_CONNECTIONS;
-  const gates = createGateApi(gateApi);
+  boundConnections(app.server, bounds.connections);
+  const gates = createGateApi(gateApi, { maxStreams: bounds.streams });
   let isDraining = false;
 
   app.addHook("onListen", (done) => {
@@ -103,7 +110,7 @@ export function createServer({ tls, admission, gateApi, readiness, clock, logger
   app.register(admission);
   app.register((scope, _options, done) => {
     const busy = () => new Refusal("NotReady", "too many long messages are coming in; try again");
-    scope.addHook("preParsing", boundBodies(createByteBudget(MESSAGES_BUDGET_BYTES), busy));
+    scope.addHook("preParsing", boundBodies(createFairShare(bounds.messageBytes), busy));
     scope.register(gates.plugin);
     done();
   });

@@ -11,6 +11,7 @@ import { accountName } from "../../src/shared/names.ts";
 import { createAuthority, issueServingCertificate } from "../../src/tls/authority.ts";
 import type { AdmissionContext } from "../../src/webhook/admission/context.ts";
 import { admissionPlugin } from "../../src/webhook/admission/plugin.ts";
+import { boundsFor } from "../../src/webhook/bounds.ts";
 
 const WEBHOOKS = join(import.meta.dirname, "../../webhook-config/mutating.yaml");
 export const WEBHOOKS_NAME = "admission-test";
@@ -49,7 +50,7 @@ export async function startAdmission(namespaces?: readonly string[]): Promise<Ad
     keepAliveTimeout: 95_000,
     forceCloseConnections: true,
   });
-  await app.register(admissionPlugin(CONTEXT));
+  await app.register(admissionPlugin(CONTEXT, boundsFor(1024 ** 3)));
   const url = await app.listen({ host: "127.0.0.1", port: 0 });
   return {
     configuration: await configurationFor(url, authority.certPem, namespaces),

@@ -45,14 +45,17 @@ export function startReplica({ client, process, clock, line, identity }: Replica
   const caches = createCaches({ client, clock, logger });
   const events = NO_EVENTS;
   const common = { client, caches, events, reporter: createLeaseReporter({ events, logger }), clock, logger };
-  const gates = createGateApi({
-    ...common,
-    authenticate: createAuthenticate({ client, clock, caches, verifySignature }),
-    verifySignature,
-    trust: () => ({ ca: "", urls: [] }),
-    systemNamespace: SYSTEM_NAMESPACE,
-    createMissingLeases: true,
-  });
+  const gates = createGateApi(
+    {
+      ...common,
+      authenticate: createAuthenticate({ client, clock, caches, verifySignature }),
+      verifySignature,
+      trust: () => ({ ca: "", urls: [] }),
+      systemNamespace: SYSTEM_NAMESPACE,
+      createMissingLeases: true,
+    },
+    { maxStreams: 1_000 },
+  );
   const arbiter = createArbiter({ ...common, createMissingLeases: true, systemNamespace: SYSTEM_NAMESPACE });
   const elector = createLeaderElector({
     ...{ client, clock, logger, identity },

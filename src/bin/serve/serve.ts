@@ -15,6 +15,7 @@ import { VERSION_TEXT } from "../../shared/version.ts";
 import { patchCaBundle } from "../../tls/ca-bundle.ts";
 import { ensureServingCertificate, type ServingCertificate } from "../../tls/serving-certificate.ts";
 import { admissionPlugin } from "../../webhook/admission/plugin.ts";
+import { boundsFor } from "../../webhook/bounds.ts";
 import { createHealthServer } from "../../webhook/health.ts";
 import { createAuthenticate } from "../../webhook/identity/authenticate.ts";
 import { createPublishedKeys } from "../../webhook/identity/published-keys.ts";
@@ -30,6 +31,8 @@ export interface ServeOptions {
   /** The machine's. Its time of day is used by nobody: see {@link createServerClock}. */
   clock: Clock;
   logger: Logger;
+  /** What this process may use. */
+  memoryBytes: number;
   /** Aborts when the replica should hand its work over and end. */
   signal: AbortSignal;
 }
@@ -44,7 +47,13 @@ const ASK_TIME_WITHIN_MS = 1_000;
 const LAST_EVENTS_MS = 3_000;
 
 /** Runs one replica until `signal` aborts and its work is handed over. */
-export async function serve({ config, clock: machine, logger, signal }: ServeOptions): Promise<void> {
+export async function serve({
+  config,
+  clock: machine,
+  logger,
+  memoryBytes,
+  signal,
+}: ServeOptions): Promise<void> {
   const { namespace, identity } = config;
   const clock = createServerClock(machine);
   const client = createKubeClient({
@@ -89,24 +98,28 @@ export async function serve({ config, clock: machine, logger, signal }: ServeOpt
   const events = createEventRecorder({ client, component: "konductor", instance: identity, clock, logger });
   const reporter = createLeaseReporter({ events, logger });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
+  const bounds = boundsFor(memoryBytes);
   const server = createServer({
     tls: servedBy(certificate),
-    admission: admissionPlugin({
-      features: () => features,
-      leases: { get: (leaseNamespace, name) => caches.leases.store.get(`${leaseNamespace}/${name}`)?.spec },
-      injection: () => ({
-        image: config.image,
-        url: address.url,
-        host: serviceNames(namespace)[0] ?? "",
-        ca: certificate.caBundlePem,
-        version: VERSION_TEXT,
-      }),
-      account: accountName(namespace),
-      systemNamespaces: ["kube-system", namespace],
-      createMissingLeases: config.createMissingLeases,
-      clock,
-      logger,
-    }),
+    admission: admissionPlugin(
+      {
+        features: () => features,
+        leases: { get: (leaseNamespace, name) => caches.leases.store.get(`${leaseNamespace}/${name}`)?.spec },
+        injection: () => ({
+          image: config.image,
+          url: address.url,
+          host: serviceNames(namespace)[0] ?? "",
+          ca: certificate.caBundlePem,
+          version: VERSION_TEXT,
+        }),
+        account: accountName(namespace),
+        systemNamespaces: ["kube-system", namespace],
+        createMissingLeases: config.createMissingLeases,
+        clock,
+        logger,
+      },
+      bounds,
+    ),
     gateApi: {
       client,
       caches,
@@ -120,13 +133,14 @@ export async function serve({ config, clock: machine, logger, signal }: ServeOpt
       systemNamespace: namespace,
       createMissingLeases: config.createMissingLeases,
     },
+    bounds,
     readiness,
     clock,
     logger,
   });
   await server.app.listen({ host: config.bindAddress, port: config.securePort });
   readiness.serving();
-  logger.info({ url: address.url, selfFencing: features.selfFencing }, "serving");
+  logger.info({ url: address.url, selfFencing: features.selfFencing, bounds }, "serving");
 
   const arbiter = createArbiter({
     ...config,

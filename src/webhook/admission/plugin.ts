@@ -2,7 +2,8 @@ import type { FastifyError, FastifyPluginCallback } from "fastify";
 import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
 import { PATH } from "../../shared/names.ts";
 import { boundBodies } from "../bounded-bodies.ts";
-import { createByteBudget } from "../byte-budget.ts";
+import type { Bounds } from "../bounds.ts";
+import { createFairShare } from "../fair-share.ts";
 import type { AdmissionContext } from "./context.ts";
 import { mutate } from "./mutate.ts";
 import { parseReview, reviewOf } from "./review.ts";
@@ -14,14 +15,14 @@ import { parseReview, reviewOf } from "./review.ts";
 export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
 
 /**
- * Of all bodies that are coming in: twelve of the longest, six of which one peer may be sending. Many more API servers call than that, each
- * with reviews of a few KiB.
+ * Serves the mutating webhook at {@link PATH.mutate}; what is no AdmissionReview is answered 400, what is too long 413. `reviewBytes`: so much
+ * of all reviews may be coming in, of which one peer may be sending half. Many API servers call at a time, with reviews of a few KiB.
  */
-const BODIES_BUDGET_BYTES = 60 * 1024 * 1024;
-
-/** Serves the mutating webhook at {@link PATH.mutate}; what is no AdmissionReview is answered 400, what is too long 413. */
-export function admissionPlugin(context: AdmissionContext): FastifyPluginCallback {
-  const budget = createByteBudget(BODIES_BUDGET_BYTES);
+export function admissionPlugin(
+  context: AdmissionContext,
+  { reviewBytes }: Pick<Bounds, "reviewBytes">,
+): FastifyPluginCallback {
+  const budget = createFairShare(reviewBytes);
   const refuse = () => new KonductorError("NotReady", "too many long reviews are coming in; try again");
   return (app, _options, done) => {
     app.addHook("preParsing", boundBodies(budget, refuse));

@@ -22,7 +22,6 @@ import { createStreams } from "./streams.ts";
 import { createWaiters } from "./waiters.ts";
 
 const BODY_LIMIT_BYTES = 16 * 1024;
-const MAX_STREAMS = 10_000;
 
 export interface GateApi {
   plugin: FastifyPluginCallback;
@@ -33,9 +32,10 @@ export interface GateApi {
   drain(): Promise<void>;
 }
 
-export function createGateApi(given: GateApiOptions): GateApi {
+/** `maxStreams`: so many gates may wait at this replica. */
+export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStreams: number }): GateApi {
   const options = { ...given, turns: createLeaseTurns(given.clock) };
-  const { clock, authenticate, trust, maxStreams = MAX_STREAMS } = options;
+  const { clock, authenticate, trust } = options;
   const queue = createQueueView(options);
   const waiters = createWaiters(options, queue);
   const streams = createStreams(maxStreams);

@@ -44,6 +44,4 @@ export interface GateApiOptions {
   systemNamespace: string;
   /** Whether a Lease that a pod names is created when there is none. */
   createMissingLeases: boolean;
-  /** How many gates may wait at this replica; 10,000 by default. */
-  maxStreams?: number;
 }

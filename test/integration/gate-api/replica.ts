@@ -8,6 +8,7 @@ import { systemClock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
 import { issueServingCertificate, type KeyPair } from "../../../src/tls/authority.ts";
+import { boundsFor } from "../../../src/webhook/bounds.ts";
 import { createAuthenticate } from "../../../src/webhook/identity/authenticate.ts";
 import { createPublishedKeys } from "../../../src/webhook/identity/published-keys.ts";
 import { createVerifySignature } from "../../../src/webhook/identity/verify-signature.ts";
@@ -68,6 +69,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       systemNamespace: SYSTEM_NAMESPACE,
       createMissingLeases,
     },
+    bounds: boundsFor(1024 ** 3),
     readiness: createReadiness({ unsynced: () => [] }),
     clock,
     logger,

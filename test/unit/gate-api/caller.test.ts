@@ -35,19 +35,22 @@ async function ask(path: string, { cached, live }: { cached: Change; live: Chang
   });
   const pods = memoryCache<ReturnType<typeof parsePod>>();
   pods.apply(parsePod(podOf(cached)));
-  const api = createGateApi({
-    client,
-    caches: { ...memoryCaches(), pods },
-    events: { record: () => {} },
-    reporter: { report: () => {} },
-    authenticate: async () => ({ namespace: "a", name: "b", uid: "c", serviceAccount: "default" }),
-    verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
-    trust: () => ({ ca: "", urls: [] }),
-    clock: turnedClock(),
-    logger: createLogger({ level: "silent" }),
-    systemNamespace: "konductor-system",
-    createMissingLeases: true,
-  });
+  const api = createGateApi(
+    {
+      client,
+      caches: { ...memoryCaches(), pods },
+      events: { record: () => {} },
+      reporter: { report: () => {} },
+      authenticate: async () => ({ namespace: "a", name: "b", uid: "c", serviceAccount: "default" }),
+      verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
+      trust: () => ({ ca: "", urls: [] }),
+      clock: turnedClock(),
+      logger: createLogger({ level: "silent" }),
+      systemNamespace: "konductor-system",
+      createMissingLeases: true,
+    },
+    { maxStreams: 1_000 },
+  );
   const app = fastify();
   app.register(api.plugin);
   const url = await app.listen({ host: "127.0.0.1", port: 0 });

@@ -21,19 +21,22 @@ function gateApiWith({ authenticate = async () => POD }: { authenticate?: Authen
   const failing: KubeClient = new Proxy(Object.create(null), {
     get: () => () => Promise.reject(new KonductorError("Forbidden", "cannot get pod a/b: secret details")),
   });
-  const { plugin } = createGateApi({
-    client: failing,
-    caches: { ...memoryCaches(), pods: memoryCache<PodView>() },
-    events: { record: () => {} },
-    reporter: { report: () => {} },
-    authenticate,
-    verifySignature: authenticate,
-    trust: () => ({ ca: "", urls: [] }),
-    clock: turnedClock(),
-    logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
-    systemNamespace: "konductor-system",
-    createMissingLeases: true,
-  });
+  const { plugin } = createGateApi(
+    {
+      client: failing,
+      caches: { ...memoryCaches(), pods: memoryCache<PodView>() },
+      events: { record: () => {} },
+      reporter: { report: () => {} },
+      authenticate,
+      verifySignature: authenticate,
+      trust: () => ({ ca: "", urls: [] }),
+      clock: turnedClock(),
+      logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
+      systemNamespace: "konductor-system",
+      createMissingLeases: true,
+    },
+    { maxStreams: 1_000 },
+  );
   const app = fastify();
   app.register(plugin);
   async function post(url: string, payload: unknown, headers: Record<string, string> = {}) {

@@ -6,6 +6,7 @@ import { parsePod } from "../../../src/lease/pod.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { PATH } from "../../../src/shared/names.ts";
+import { boundsFor } from "../../../src/webhook/bounds.ts";
 import type { PodIdentity } from "../../../src/webhook/identity/identity.ts";
 import { createReadiness, type Readiness } from "../../../src/webhook/readiness.ts";
 import { createServer } from "../../../src/webhook/server.ts";
@@ -56,6 +57,7 @@ export async function startReplica({ link, clock, certificate, caller }: Replica
       admission.post(PATH.mutate, async () => ({}));
       done();
     },
+    bounds: boundsFor(1024 ** 3),
     readiness,
     clock,
     logger,

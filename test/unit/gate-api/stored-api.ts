@@ -40,19 +40,22 @@ export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod 
   pods.apply(parsePod(cachedPod));
   const caches = { ...memoryCaches(), pods };
   caches.leases.apply(parseLease(cachedLease));
-  const { plugin } = createGateApi({
-    client,
-    caches,
-    events: { record: () => {} },
-    reporter: { report: () => {} },
-    authenticate: async () => ({ ...caller, serviceAccount: "default" }),
-    verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
-    trust: () => ({ ca: "", urls: [] }),
-    clock: turnedClock(),
-    logger: createLogger({ level: "silent" }),
-    systemNamespace: "konductor-system",
-    createMissingLeases: true,
-  });
+  const { plugin } = createGateApi(
+    {
+      client,
+      caches,
+      events: { record: () => {} },
+      reporter: { report: () => {} },
+      authenticate: async () => ({ ...caller, serviceAccount: "default" }),
+      verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
+      trust: () => ({ ca: "", urls: [] }),
+      clock: turnedClock(),
+      logger: createLogger({ level: "silent" }),
+      systemNamespace: "konductor-system",
+      createMissingLeases: true,
+    },
+    { maxStreams: 1_000 },
+  );
   const app = fastify();
   app.register(plugin);
   const address = app.listen({ host: "127.0.0.1", port: 0 });

@@ -6,10 +6,13 @@ import { fastify } from "fastify";
 import { expect, test } from "vitest";
 import { PATH } from "../../../src/shared/names.ts";
 import { ADMISSION_BODY_LIMIT_BYTES, admissionPlugin } from "../../../src/webhook/admission/plugin.ts";
+import { boundsFor } from "../../../src/webhook/bounds.ts";
 import { contextWith } from "./fixtures.ts";
 
 const ATTACKER = "127.0.0.1";
 const HONEST = "127.0.0.2";
+/** As shipped: 64 MiB of reviews may be coming in. */
+const MEMORY_BYTES = 512 * 1024 * 1024;
 const ATTEMPTS = 40;
 /** Half of the budget has room for six of them. */
 const MOST_KEPT = 6;
@@ -28,7 +31,7 @@ const review = (padding: number) => ({
 
 async function serve() {
   const app = fastify();
-  app.register(admissionPlugin(contextWith()));
+  app.register(admissionPlugin(contextWith(), boundsFor(MEMORY_BYTES)));
   await app.listen({ host: "127.0.0.1", port: 0 });
   const { port } = app.server.address() as AddressInfo;
   return { app, port };

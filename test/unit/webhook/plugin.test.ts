@@ -1,6 +1,7 @@
 import { fastify } from "fastify";
 import { describe, expect, it } from "vitest";
 import { ADMISSION_BODY_LIMIT_BYTES, admissionPlugin } from "../../../src/webhook/admission/plugin.ts";
+import { boundsFor } from "../../../src/webhook/bounds.ts";
 import { contextWith, NAMESPACE, podWith } from "./fixtures.ts";
 
 const REVIEW = {
@@ -18,7 +19,7 @@ const REVIEW = {
 
 async function post(payload: string, contentType = "application/json", context = contextWith()) {
   const app = fastify();
-  await app.register(admissionPlugin(context));
+  await app.register(admissionPlugin(context, boundsFor(512 * 1024 * 1024)));
   const headers = { "content-type": contentType };
   const { statusCode, body } = await app.inject({
     method: "POST",

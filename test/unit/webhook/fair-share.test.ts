@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
-import { createByteBudget } from "../../../src/webhook/byte-budget.ts";
+import { createFairShare } from "../../../src/webhook/fair-share.ts";
 
 /** How much a peer gets, a byte at a time. */
-function most({ take }: ReturnType<typeof createByteBudget>, peer: string): number {
+function most({ take }: ReturnType<typeof createFairShare>, peer: string): number {
   let bytes = 0;
   while (take(peer, 1)) bytes++;
   return bytes;
 }
 
 test("one peer gets half, a second half of the rest, and nobody is left without any", () => {
-  const budget = createByteBudget(1_000);
+  const budget = createFairShare(1_000);
   expect(most(budget, "a")).toBe(500);
   expect(most(budget, "b")).toBe(250);
   expect(most(budget, "c")).toBe(125);
@@ -17,7 +17,7 @@ test("one peer gets half, a second half of the rest, and nobody is left without 
 });
 
 test("what is given back is there for others, and for the same one", () => {
-  const budget = createByteBudget(1_000);
+  const budget = createFairShare(1_000);
   most(budget, "a");
   budget.give("a", 500);
   expect(most(budget, "b")).toBe(500);
