@@ -20,7 +20,7 @@ import { type Decision, isUrgent, type Situation, type Step } from "../lease/dec
 import { grantedStatus } from "../lease/grant.ts";
 import { silenceLeftMs } from "../lease/judge-pod.ts";
 import { waitingInOrder } from "../lease/order.ts";
-import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { keyOf, type Lease, type LeaseRequest, namespaceOf } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
@@ -94,7 +94,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const untidy = new Set<string>();
   /** By uid of Leases that were never granted, whose requests were read live. */
   const listed = new LruMap<string, true>(10_000);
-  const queue = createWorkQueue({ clock });
+  // Namespaces in turn: one with a thousand kleases to look at does not keep another's waiting.
+  const queue = createWorkQueue({ clock, flowOf: namespaceOf });
 
   /** A term begins with everything there is: before it there is nothing to remember. */
   const wake = (key: string) => {

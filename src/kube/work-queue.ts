@@ -2,7 +2,8 @@
  * Keys to be worked on, after client-go's workqueue.
  *
  * Guarantees: a key waits at most once however often it is added; two workers never have the same key, also those of two runs
- * that overlap; a key added while it is worked on is worked on again afterwards. Keys are taken in the order they came.
+ * that overlap; a key added while it is worked on is worked on again afterwards. Keys of one flow are taken in the order they came,
+ * flows in turn: of however many keys the others have, one each comes before its next.
  * Limit: nothing is kept beyond the process.
  */
 import { type Backoff, exponentialBackoff } from "../shared/backoff.ts";
@@ -12,6 +13,8 @@ export interface WorkQueueOptions {
   clock: Clock;
   /** Between a key's tries; by default 50 ms doubling up to 10 s. */
   backoff?: Backoff;
+  /** Whose a key is; by default all are of one flow. */
+  flowOf?: (key: string) => string;
   /** Told of what a handler throws; the key is then tried again after its backoff. */
   onError?: (key: string, error: unknown) => void;
 }
@@ -39,7 +42,9 @@ const SLOW_AFTER_MS = 2_000;
 
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const { clock, backoff = exponentialBackoff({ firstMs: 50, maxMs: 10_000 }), onError } = options;
-  const waiting = new Set<string>();
+  const { flowOf = () => "" } = options;
+  /** By flow; the one whose turn it is comes first. */
+  const waiting = new Map<string, Set<string>>();
   const working = new Set<string>();
   /** Added while worked on. */
   const again = new Set<string>();
@@ -53,9 +58,21 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
       again.add(key);
       return;
     }
-    waiting.add(key);
+    const flow = flowOf(key);
+    waiting.set(flow, (waiting.get(flow) ?? new Set()).add(key));
     const [wake] = idle;
     wake?.();
+  }
+
+  function takeNext(): string | undefined {
+    for (const [flow, keys] of waiting) {
+      waiting.delete(flow);
+      const [key = ""] = keys;
+      keys.delete(key);
+      if (keys.size > 0) waiting.set(flow, keys);
+      return key;
+    }
+    return undefined;
   }
 
   function addAfter(key: string, delayMs: number): void {
@@ -87,7 +104,6 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   }
 
   async function handle(key: string, handler: (key: string) => Promise<void>): Promise<void> {
-    waiting.delete(key);
     working.add(key);
     try {
       await handler(key);
@@ -102,7 +118,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 
   async function worker(handler: (key: string) => Promise<void>, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const [key] = waiting;
+      const key = takeNext();
       if (key === undefined) await woken();
       else await unlessSlow(handle(key, handler));
     }
@@ -119,7 +135,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
 
   return {
     get size() {
-      return waiting.size;
+      return waiting.values().reduce((sum, keys) => sum + keys.size, 0);
     },
     add,
     addAfter,

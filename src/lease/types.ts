@@ -194,3 +194,8 @@ export interface LeaseRequest {
 export function keyOf({ namespace, name }: { namespace: string; name: string }): string {
   return `${namespace}/${name}`;
 }
+
+/** The namespace in a key of {@link keyOf}. */
+export function namespaceOf(key: string): string {
+  return key.slice(0, key.indexOf("/"));
+}

@@ -3,12 +3,13 @@ import { createWorkQueue } from "../../../src/kube/work-queue.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 
 /** A queue at work whose handlers wait until they are let go. */
-function start(workers: number) {
+function start(workers: number, flowOf?: (key: string) => string) {
   const clock = turnedClock();
   const errors: string[] = [];
   const queue = createWorkQueue({
     clock,
     backoff: (attempt) => 100 * 2 ** attempt,
+    ...(flowOf && { flowOf }),
     onError: (key) => errors.push(key),
   });
   const stop = new AbortController();
@@ -46,6 +47,18 @@ test("a key waits once, and keys come in their order", async () => {
   await finish("b");
   await finish("c");
   expect(begun).toEqual(["a", "b", "c"]);
+});
+
+test("flows take turns, however many keys one of them has, and whoever comes meanwhile", async () => {
+  const { clock, queue, begun, finish } = start(1, (key) => key.slice(0, 1));
+  for (const key of ["a1", "a2", "a3", "a4", "b1", "b2"]) queue.add(key);
+  expect(queue.size).toBe(6);
+  await clock.turn(0);
+  await finish("a1");
+  queue.add("c1");
+  for (const key of ["b1", "a2", "b2", "c1", "a3", "a4"]) await finish(key);
+  expect(begun).toEqual(["a1", "b1", "a2", "b2", "c1", "a3", "a4"]);
+  expect(queue.size).toBe(0);
 });
 
 test("two workers never have the same key; one added meanwhile is worked on again, once", async () => {
