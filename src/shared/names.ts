@@ -47,8 +47,10 @@ export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
 
 export const GATE_CONTAINER = "konductor-gate";
 export const KEEPER_CONTAINER = "konductor-keeper";
-/** What both run, with an argument that says which of them it is. */
-export const GATE_PROGRAM = ["node", "/konductor/gate.js"];
+/** What both run, with an argument that says which of them it is: nothing is looked for along a PATH, which the image may set. */
+export const GATE_PROGRAM = ["/usr/bin/node", "/konductor/gate.js"];
+/** As konductor 0.1.0 injected it. */
+export const EARLIER_GATE_PROGRAM = ["node", "/konductor/gate.js"];
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
 /** What the user's containers read of the hold, where they ask for it. */

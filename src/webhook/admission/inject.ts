@@ -69,12 +69,20 @@ function schedulingGates(
   return { schedulingGates: isWanted ? mergeBy("name", given ?? [], [{ name: SCHEDULING_GATE }]) : others };
 }
 
+/** What others may say of how a container of ours is confined: the profiles of their nodes. Its rights and its user are ours to say. */
+const CONFINEMENT = ["seLinuxOptions", "appArmorProfile", "windowsOptions"] as const;
+
 /** `wanted`, with what a VPA, a LimitRange or a policy chose for `existing`. */
 function renewed(existing: Container | undefined, wanted: Container): Container {
   if (!existing) return wanted;
+  const { securityContext = {} } = existing;
+  const confinement = CONFINEMENT.filter((key) => key in securityContext).map((key) => [
+    key,
+    securityContext[key],
+  ]);
   return {
     ...wanted,
-    securityContext: { ...existing.securityContext, ...wanted.securityContext },
+    securityContext: { ...Object.fromEntries(confinement), ...wanted.securityContext },
     ...((existing.resources ?? wanted.resources) && { resources: existing.resources ?? wanted.resources }),
   };
 }

@@ -3,13 +3,19 @@ import { expect, test } from "vitest";
 import { isOwnContainer } from "../../../src/lease/own-container.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 
-const gate = { name: "konductor-gate", command: ["node", "/konductor/gate.js"], args: ["gate"] };
-const keeper = { name: "konductor-keeper", command: ["node", "/konductor/gate.js"], args: ["keep"] };
+const gate = { name: "konductor-gate", command: ["/usr/bin/node", "/konductor/gate.js"], args: ["gate"] };
+const keeper = { name: "konductor-keeper", command: ["/usr/bin/node", "/konductor/gate.js"], args: ["keep"] };
 
 test.each<[string, object, boolean]>([
   ["our gate", gate, true],
   ["our keeper", keeper, true],
   ["our gate, of another version", { ...gate, image: "konductor:0.0.1" }, true],
+  ["our gate, of 0.1.0", { ...gate, command: ["node", "/konductor/gate.js"] }, true],
+  [
+    "a node that is found along a PATH of its own",
+    { ...gate, command: ["/data/node", "/konductor/gate.js"] },
+    false,
+  ],
   ["a name", { name: "konductor-gate" }, false],
   ["a name on another program", { ...gate, command: ["sh", "-c", "work"] }, false],
   ["our program under another name", { ...gate, name: "main" }, false],

@@ -32,7 +32,7 @@ describe("injectPod", () => {
     expect(gate).toMatchObject({
       image: "konductor:0.1.0",
       imagePullPolicy: "IfNotPresent",
-      command: ["node", "/konductor/gate.js"],
+      command: ["/usr/bin/node", "/konductor/gate.js"],
       args: ["gate"],
       terminationMessagePolicy: "FallbackToLogsOnError",
       securityContext: {
@@ -63,7 +63,7 @@ describe("injectPod", () => {
     expect(keeper).toMatchObject({
       args: ["keep"],
       restartPolicy: "Always",
-      lifecycle: { preStop: { exec: { command: ["node", "/konductor/gate.js", "announce"] } } },
+      lifecycle: { preStop: { exec: { command: ["/usr/bin/node", "/konductor/gate.js", "announce"] } } },
       restartPolicyRules: [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [75] } }],
     });
     expect(keeper.securityContext).toEqual(gate.securityContext);
@@ -185,10 +185,11 @@ describe("a second pass", () => {
     ["another place for its last message", { terminationMessagePath: "/run/konductor/hold.json" }],
     ["a working directory", { workingDir: "/data" }],
     ["another image", { image: "example.com/run-first:1" }],
+    ["rights", { securityContext: { privileged: true, procMount: "Unmasked" } }],
     ["a hook", { lifecycle: { postStart: { exec: { command: ["/data/run-first"] } } } }],
     ["a probe", { livenessProbe: { exec: { command: ["/data/run-first"] } } as object }],
   ])("leaves nothing in what looks like ours that could change what it runs: %s", (_, forged) => {
-    const program = { command: ["node", "/konductor/gate.js"] };
+    const program = { command: ["/usr/bin/node", "/konductor/gate.js"] };
     const containers = [
       { ...program, name: "konductor-gate", args: ["gate"], ...forged },
       { ...program, name: "konductor-keeper", args: ["keep"], restartPolicy: "Always", ...forged },
