@@ -1,4 +1,6 @@
 /** Which containers may run before a pod holds: those that a mesh's injector left, and no others of their names. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { leadingMesh } from "../../../src/webhook/admission/mesh.ts";
 import type { Container } from "../../../src/webhook/admission/objects.ts";
@@ -159,4 +161,11 @@ it("is said, since it runs without a hold", () => {
     "spec.initContainers: istio-init (Istio), istio-proxy (Istio) may run before the pod holds klease nightly, as a service mesh's own",
   ]);
   expect(plan().warnings).toEqual([]);
+});
+
+describe("the policy on labelled pods", () => {
+  it.each(EACH)("lets $mesh's $name stand before the gate as well", async ({ name }) => {
+    const policy = await readFile(join(import.meta.dirname, "../../../webhook-config/pods.yaml"), "utf8");
+    expect(policy).toContain(`'${name}'`);
+  });
 });

@@ -1,0 +1,189 @@
+/**
+ * The attacker may create pods in one namespace (ClusterRole edit), or a cluster admin has made a mistake: konductor's webhook is missing, or another
+ * one comes after it. A labelled pod that would run without its Lease is refused by the API server alone.
+ */
+import { join } from "node:path";
+import { fastify } from "fastify";
+import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { list, parseJson, record, text } from "../../../src/shared/json.ts";
+import { GATE_CONTAINER, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
+import { createAuthority, issueServingCertificate } from "../../../src/tls/authority.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import { type Stage, startStage } from "../admission-clients.ts";
+import { CONTEXT, WEBHOOKS_NAME } from "../admission-server.ts";
+
+const POLICY = join(import.meta.dirname, "../../../webhook-config/pods.yaml");
+const UNGATED = "label konductor.io/lease asks for a gate";
+const { image } = CONTEXT.injection();
+
+type Container = Record<string, unknown>;
+type Change = (containers: Container[]) => Container[];
+
+let stage: Stage;
+/** The init containers that konductor injects before the user's own. */
+let injected: Container[];
+
+const podOf = (initContainers: Container[], lease = "nightly") => ({
+  apiVersion: "v1",
+  kind: "Pod",
+  metadata: { generateName: "pod-", labels: { [LEASE_LABEL]: lease } },
+  spec: { initContainers, containers: [{ name: "main", image: "none" }], volumes: volumes() },
+});
+/** What is mounted has to be there. */
+const volumes = () => ["konductor-token", "konductor-state"].map((name) => ({ name, emptyDir: {} }));
+const create = (pod: object, ...args: string[]) => stage.send(pod, "create", "--as=alice", ...args);
+
+/** `containers` with something else in the one of that name. */
+const having =
+  (name: string, change: object): Change =>
+  (containers) =>
+    containers.map((container) => (container["name"] === name ? { ...container, ...change } : container));
+const inBoth =
+  (change: object): Change =>
+  (containers) =>
+    [GATE_CONTAINER, KEEPER_CONTAINER].reduce((changed, name) => having(name, change)(changed), containers);
+const before =
+  (container: Container): Change =>
+  (containers) => [container, ...containers];
+
+async function allow(data: Record<string, string>): Promise<void> {
+  const patch = `--patch=${JSON.stringify({ data })}`;
+  await stage.kubectl(
+    "patch",
+    "configmap/konductor-injection",
+    "--namespace=konductor-system",
+    "--type=merge",
+    patch,
+  );
+}
+
+beforeAll(async () => {
+  stage = await startStage(inject("cluster"));
+  const setup = { name: "setup", image: "none" };
+  const stored = parseJson(await create(podOf([setup]), "--dry-run=server", "--output=json"));
+  injected = list(record(record(stored)["spec"])["initContainers"]).map((container) => {
+    // What the API server's own admission adds to a container comes back by itself.
+    const { volumeMounts, ...rest } = record(container);
+    const mounts = list(volumeMounts).filter(
+      (mount) => !text(record(mount)["name"])?.startsWith("kube-api-access"),
+    );
+    return { ...rest, volumeMounts: mounts };
+  });
+  await stage.kubectl("apply", `--filename=${POLICY}`);
+  await allow({ image });
+  await stage.kubectl("delete", `mutatingwebhookconfiguration/${WEBHOOKS_NAME}`);
+  await waitFor({
+    what: "the policy to be in force without konductor's webhook",
+    withinMs: 30_000,
+    async holds() {
+      await expect(create(podOf([setup]))).rejects.toThrow(UNGATED);
+      await create(podOf(injected));
+      return true;
+    },
+  });
+});
+afterAll(() => stage?.stop());
+
+test.each<[string, Change]>([
+  ["without its gate", (containers) => containers.slice(1)],
+  ["without its keeper", (containers) => containers.toSpliced(1, 1)],
+  ["whose keeper comes later", ([gate = {}, keeper = {}, setup = {}]) => [gate, setup, keeper]],
+  [
+    "whose keeper is no sidecar",
+    having(KEEPER_CONTAINER, {
+      restartPolicy: undefined,
+      lifecycle: undefined,
+      restartPolicyRules: undefined,
+    }),
+  ],
+  ["with another program", having(GATE_CONTAINER, { command: ["/data/node", "/konductor/gate.js"] })],
+  ["with another argument", having(GATE_CONTAINER, { args: ["--version"] })],
+  [
+    "whose gate waits for another Lease",
+    having(GATE_CONTAINER, { env: [{ name: "KONDUCTOR_LEASE", value: "free" }] }),
+  ],
+  ["whose gate does not say what it waits for", having(GATE_CONTAINER, { env: [] })],
+])("a pod %s is refused", async (_, change) => {
+  await expect(create(podOf(change(injected)))).rejects.toThrow(UNGATED);
+});
+
+test("a pod with something before its gate is refused, and with a mesh's it is let pass", async () => {
+  const first = (name: string) => podOf(before({ name, image: "none" })(injected));
+  await expect(create(first("early"))).rejects.toThrow("would run without the Lease");
+  await create(first("istio-init"));
+});
+
+test("a gate of another image is refused, but for a mirror that the cluster admin knows", async () => {
+  const mirrored = podOf(inBoth({ image: `mirror.example.com/apps/${image}` })(injected));
+  await expect(create(mirrored)).rejects.toThrow("under mirrors in ConfigMap konductor-injection");
+  await expect(create(podOf(having(KEEPER_CONTAINER, { image: "none" })(injected)))).rejects.toThrow(image);
+  await allow({ mirrors: "other.example.com/x mirror.example.com/apps/konductor" });
+  onTestFinished(() => allow({ mirrors: "" }));
+  await waitFor({
+    what: "the mirror to be known",
+    withinMs: 30_000,
+    holds: async () => Boolean(await create(mirrored).catch(() => false)),
+  });
+});
+
+test("a label that another webhook adds after konductor's is not let pass", async () => {
+  const later = await labelLater();
+  onTestFinished(later.stop);
+  await stage.kubectl.withObject(later.configuration, "create");
+  const { metadata: _, ...pod } = podOf([]);
+  await waitFor({
+    what: "the later webhook to be called",
+    withinMs: 30_000,
+    async holds() {
+      const metadata = { generateName: "pod-", labels: { late: "true" } };
+      await expect(create({ ...pod, metadata })).rejects.toThrow(UNGATED);
+      return true;
+    },
+  });
+});
+
+test("system namespaces go on without konductor", async () => {
+  await stage.kubectl.withObject(podOf([]), "create", "--namespace=kube-system");
+});
+
+/** A webhook that labels pods which ask for it. */
+async function labelLater() {
+  const authority = await createAuthority(Date.now());
+  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
+  const { certPem, keyPem } = await issueServingCertificate(authority, names, Date.now());
+  const app = fastify({ https: { cert: certPem, key: keyPem }, forceCloseConnections: true });
+  const path = `/metadata/labels/${LEASE_LABEL.replace("/", "~1")}`;
+  app.post("/", async (request) => ({
+    apiVersion: "admission.k8s.io/v1",
+    kind: "AdmissionReview",
+    response: {
+      uid: record(record(request.body)["request"])["uid"],
+      allowed: true,
+      patchType: "JSONPatch",
+      patch: Buffer.from(JSON.stringify([{ op: "add", path, value: "nightly" }])).toString("base64"),
+    },
+  }));
+  const url = await app.listen({ host: "127.0.0.1", port: 0 });
+  const metadata = { name: "zz-labels" };
+  return {
+    configuration: {
+      apiVersion: "admissionregistration.k8s.io/v1",
+      kind: "MutatingWebhookConfiguration",
+      metadata,
+      webhooks: [
+        {
+          name: "labels.example.com",
+          rules: [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }],
+          objectSelector: { matchLabels: { late: "true" } },
+          sideEffects: "None",
+          admissionReviewVersions: ["v1"],
+          clientConfig: { url, caBundle: Buffer.from(authority.certPem).toString("base64") },
+        },
+      ],
+    },
+    async stop() {
+      await stage.kubectl("delete", `mutatingwebhookconfiguration/${metadata.name}`, "--ignore-not-found");
+      await app.close();
+    },
+  };
+}
