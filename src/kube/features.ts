@@ -1,6 +1,7 @@
 import { record, text } from "../shared/json.ts";
 import type { KubeClient } from "./api.ts";
 import type { Caches } from "./caches.ts";
+import { mayRunOn, type Placement } from "./placement.ts";
 
 /** `--self-fencing`: decide by what the cluster says, or by what the admin says. */
 export const SELF_FENCING_MODES = ["auto", "always", "never"] as const;
@@ -13,7 +14,8 @@ const FIRST_MINOR = 36;
 
 /** What this cluster can do, as admission needs to know it for each pod. */
 export interface ClusterFeatures {
-  readonly selfFencing: boolean;
+  /** Whether the keeper of this pod may be given the rule by which it stops it. */
+  canFence(pod: Placement): boolean;
   /** Asks the server for its version again. */
   refresh(): Promise<void>;
 }
@@ -25,19 +27,23 @@ export interface ClusterFeaturesOptions {
 }
 
 /**
- * Follows the cluster live. With `auto` the rule is injected only where the server is new enough and every schedulable node declares
- * the feature: a pod that carries it stays Pending where no node does.
+ * Follows the cluster live. With `auto` the rule is injected only where the server is new enough and every node that the pod may come to
+ * declares the feature: a pod that carries it stays Pending where no node does. Where no node would take it now (one is yet to be added), all
+ * that there are have to.
  */
 export function createClusterFeatures({ client, nodes, mode }: ClusterFeaturesOptions): ClusterFeatures {
   let isServerNewEnough = false;
   return {
-    get selfFencing() {
+    canFence(pod) {
       if (mode !== "auto") return mode === "always";
-      const schedulable = nodes.store.list().filter((node) => node.schedulable);
-      const allDeclare = schedulable.every(({ declaredFeatures }) =>
-        declaredFeatures.includes(RESTART_ALL_CONTAINERS),
+      if (!isServerNewEnough) return false;
+      const all = nodes.store.list();
+      const suited = all.filter((node) => mayRunOn(pod, node));
+      const asked = suited.length > 0 ? suited : all.filter(({ schedulable }) => schedulable);
+      return (
+        asked.length > 0 &&
+        asked.every(({ declaredFeatures }) => declaredFeatures.includes(RESTART_ALL_CONTAINERS))
       );
-      return isServerNewEnough && schedulable.length > 0 && allDeclare;
     },
     async refresh() {
       isServerNewEnough = isNewEnough(record(await client.raw("GET", "/version")));

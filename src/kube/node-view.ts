@@ -1,4 +1,4 @@
-import { list, record, text } from "../shared/json.ts";
+import { list, record, text, textMap } from "../shared/json.ts";
 
 /** A Node as far as konductor looks at it. */
 export interface NodeView {
@@ -11,9 +11,19 @@ export interface NodeView {
   outOfService: boolean;
   /** What its kubelet can do, as it declares it itself (KEP-5328). */
   declaredFeatures: readonly string[];
+  labels: Readonly<Record<string, string>>;
+  /** Those that keep pods away, but for what Kubernetes itself says of a node that is in trouble for now. */
+  taints: readonly Taint[];
+}
+
+export interface Taint {
+  key: string;
+  value: string;
+  effect: string;
 }
 
 const OUT_OF_SERVICE_TAINT = "node.kubernetes.io/out-of-service";
+const PASSING = "node.kubernetes.io/";
 
 /** Reads a v1 Node. */
 export function parseNode(object: unknown): NodeView {
@@ -33,5 +43,12 @@ export function parseNode(object: unknown): NodeView {
       .map(record)
       .some(({ key }) => key === OUT_OF_SERVICE_TAINT),
     declaredFeatures: list(status["declaredFeatures"]).filter((feature) => typeof feature === "string"),
+    labels: textMap(metadata["labels"]),
+    taints: list(spec["taints"])
+      .map(record)
+      .map(({ key, value, effect }) => ({
+        ...{ key: text(key) ?? "", value: text(value) ?? "", effect: text(effect) ?? "" },
+      }))
+      .filter(({ key, effect }) => !key.startsWith(PASSING) && effect !== "PreferNoSchedule"),
   };
 }

@@ -1,11 +1,12 @@
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Injection } from "./containers.ts";
+import type { PodSpec } from "./objects.ts";
 
 /** What admission may look at while it answers: memory and caches. No API call is made inside an admission request. */
 export interface AdmissionContext {
   /** What the cluster can do now; followed live. */
-  features: () => { selfFencing: boolean };
+  features: () => { canFence(pod: PodSpec): boolean };
   /** The Leases that are known. */
   leases: { get: (namespace: string, name: string) => { ttlMs: number } | undefined };
   /** What is injected now: the CA and the address change over a server's life. */

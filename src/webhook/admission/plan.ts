@@ -40,16 +40,16 @@ export function planPod(
   const lease = context.leases.get(namespace, settings.lease);
   const ttlMs = podTtlMs(settings, lease?.ttlMs);
   const obstacle = fencingObstacle(spec, settings, stop, ttlMs);
-  const { selfFencing } = context.features();
+  const canFence = context.features().canFence(spec);
   return {
     settings,
     stopMs: stop,
-    selfFencing: selfFencing && obstacle === undefined && settings.onLost === "terminate",
+    selfFencing: canFence && obstacle === undefined && settings.onLost === "terminate",
     warnings: [
       ...(lease
         ? shortLeaseWarning(settings, lease.ttlMs)
         : missingLeaseWarning(settings, namespace, ttlMs, context)),
-      ...(selfFencing && obstacle && settings.onLost === "terminate" ? [obstacle] : []),
+      ...(canFence && obstacle && settings.onLost === "terminate" ? [obstacle] : []),
       ...deadlineWarning(metadata, spec.activeDeadlineSeconds, `${path}spec`),
       ...meshWarning(settings, pod, path),
     ],

@@ -167,7 +167,7 @@ test.each([
     );
     const node = { name: "node-1", uid: "n", resourceVersion: "2", ready: false, schedulable: true };
     const nodes = fedReflector<NodeView>();
-    nodes.apply({ ...node, outOfService: true, declaredFeatures: [] });
+    nodes.apply({ ...node, outOfService: true, declaredFeatures: [], labels: {}, taints: [] });
     const caches = { pods: fedReflector<PodView>(), jobs: fedReflector<JobView>(), nodes };
     const evidence = createEvidenceStore({ client, caches, clock: turnedClock() });
     const { ref } = aHold();

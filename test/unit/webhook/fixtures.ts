@@ -28,7 +28,7 @@ export function contextWith(
   leases: Record<string, number> = { nightly: 600_000 },
 ) {
   const context: AdmissionContext = {
-    features: () => ({ selfFencing: true }),
+    features: () => ({ canFence: () => true }),
     leases: {
       get: (namespace, name) => {
         const ttlMs = namespace === NAMESPACE ? leases[name] : undefined;

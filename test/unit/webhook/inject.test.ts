@@ -100,7 +100,7 @@ describe("injectPod", () => {
   });
 
   it("injects no restart rule where the pod cannot fence", () => {
-    const pod = inject(podWith(), contextWith({ features: () => ({ selfFencing: false }) }));
+    const pod = inject(podWith(), contextWith({ features: () => ({ canFence: () => false }) }));
     expect(keeperOf(pod)).not.toHaveProperty("restartPolicyRules");
     expect(envOf(keeperOf(pod))).toMatchObject({ KONDUCTOR_FENCING: "false" });
   });
@@ -210,7 +210,7 @@ describe("a second pass", () => {
 
   it("brings a copied pod up to date: lease, version, image, and the restart rule it may no longer have", () => {
     const copied = { ...once(), metadata: marked({ injected: "0.0.9" }, "other") };
-    const context = contextWith({ features: () => ({ selfFencing: false }) });
+    const context = contextWith({ features: () => ({ canFence: () => false }) });
     const pod = inject(copied, context, { ...INJECTION, image: "konductor:0.2.0", version: "0.2.0" });
     expect(names(pod)).toEqual(["konductor-gate", "konductor-keeper", "setup"]);
     expect(gateOf(pod)).toMatchObject({ image: "konductor:0.2.0" });

@@ -178,7 +178,7 @@ describe("planPod", () => {
   });
 
   it("neither fences nor warns where the cluster cannot fence", () => {
-    const context = contextWith({ features: () => ({ selfFencing: false }) });
+    const context = contextWith({ features: () => ({ canFence: () => false }) });
     expect(planPod(podWith({ containers: [POST_START] }), NAMESPACE, context)).toMatchObject({
       selfFencing: false,
       warnings: [],
