@@ -2,7 +2,7 @@
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build image test test-all lint types unit integration test-life demo chaos sim cluster clean
+.PHONY: help build image test test-all lint types unit integration test-life demo chaos sim reviews cluster clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -30,6 +30,8 @@ chaos: $(INSTALLED) ## faults at random on a kubelet, and proof that no two ran;
 	@npm run --silent chaos
 sim: $(INSTALLED) ## the real code in a simulated cluster, in virtual time; STORIES=1000, SEED=1, KEEP=1,2, TRACE=on
 	@npm run --silent sim
+reviews: $(INSTALLED) ## generated AdmissionReviews, whole and damaged; REVIEWS=10000, SEED=1
+	@npm run --silent reviews
 cluster: $(INSTALLED) ## a real Kubernetes to try things by hand
 	@npm run --silent cluster
 clean: ## remove what was built

@@ -9,18 +9,20 @@ import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
 import { marksOf, propagate, withdraw, withRecord } from "./propagation.ts";
 import { type JobWishes, type Path, refuseJobGate, refuseSkip } from "./refusals.ts";
 import { warnRollout } from "./rollout.ts";
-import { isWholeJob, suspended } from "./whole-job.ts";
+import { isWholeJob, suspended, withTemplateLabel } from "./whole-job.ts";
 
 const TEMPLATE = "spec.template.";
 const JOB_TEMPLATE = "spec.jobTemplate.spec.template.";
 
 /** A Job at its creation, the only moment at which its template can be written. */
 export function createJob(
-  job: TemplateOwner,
+  sent: TemplateOwner,
   namespace: string,
   context: AdmissionContext,
 ): Outcome<TemplateOwner> {
-  if (isLabelled(job)) requireSettings(job.metadata, "metadata");
+  // Before anything is copied: called a second time, we find the label there.
+  const job = withTemplateLabel(sent);
+  if (isLabelled(sent)) requireSettings(sent.metadata, "metadata");
   const { template } = propagate(marksOf(job.metadata), job.spec.template, TEMPLATE);
   if (isLabelled(template)) refuseJobWishes(template, TEMPLATE, jobOf(job));
   const warnings = isLabelled(template)

@@ -6,6 +6,7 @@ import { KonductorError } from "../../shared/errors.ts";
 import { isRecord } from "./objects.ts";
 import type { Patch } from "./patch.ts";
 
+const LONGEST_SENTENCE = 2_000;
 const REVIEW = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as const;
 
 export interface AdmissionRequest {
@@ -73,12 +74,12 @@ export function parseReview(body: unknown): AdmissionRequest {
 }
 
 export function allowed(uid: string, warnings: string[] = []): AdmissionResponse {
-  return { uid, allowed: true, ...(warnings.length > 0 && { warnings }) };
+  return { uid, allowed: true, ...(warnings.length > 0 && { warnings: warnings.map(cut) }) };
 }
 
 /** Refused by a rule; kubectl shows the message. */
 export function denied(uid: string, message: string): AdmissionResponse {
-  return { uid, allowed: false, status: { code: 403, reason: "Forbidden", message } };
+  return { uid, allowed: false, status: { code: 403, reason: "Forbidden", message: cut(message) } };
 }
 
 /** Allowed, after `patch` was applied. */
@@ -90,11 +91,17 @@ export function patched(uid: string, patch: Patch, warnings: string[] = []): Adm
 
 /** The request could not be judged. */
 export function errored(uid: string, error: KonductorError): AdmissionResponse {
-  return { uid, allowed: false, status: { code: error.status, reason: error.code, message: error.message } };
+  const { status: code, code: reason, message } = error;
+  return { uid, allowed: false, status: { code, reason, message: cut(message) } };
 }
 
 export function reviewOf(response: AdmissionResponse): AdmissionReview {
   return { ...REVIEW, response };
+}
+
+/** A sentence may name the object, whose name the API server has not judged yet: it may be as long as the object. */
+function cut(sentence: string): string {
+  return sentence.length <= LONGEST_SENTENCE ? sentence : `${sentence.slice(0, LONGEST_SENTENCE)}…`;
 }
 
 function shown(value: unknown): string {

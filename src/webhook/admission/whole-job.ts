@@ -16,16 +16,21 @@ export function isWholeJob({ spec: { template } }: TemplateOwner): boolean {
   return annotations[ANNOTATION.gate] === "job";
 }
 
-/** The Job as it waits, with the label by which it is watched. One that its user suspended is not marked as ours. */
-export function suspended(job: TemplateOwner): TemplateOwner {
+/** A Job that waits as a whole by the word of its template alone, with the label by which it is watched, as if its author had written it there. */
+export function withTemplateLabel(job: TemplateOwner): TemplateOwner {
+  if (!isWholeJob(job)) return job;
   const { labels } = marksOf(job.spec.template.metadata);
+  return { ...job, metadata: { ...job.metadata, labels: { ...labels, ...job.metadata?.labels } } };
+}
+
+/** The Job as it waits. One that its user suspended is not marked as ours. */
+export function suspended(job: TemplateOwner): TemplateOwner {
   const isUsers = job.spec.suspend === true;
   const mark = isUsers ? {} : { [SUSPENDED_ANNOTATION]: "true" };
   return {
     ...job,
     metadata: {
       ...job.metadata,
-      labels: { ...job.metadata?.labels, ...labels },
       annotations: { ...job.metadata?.annotations, ...mark },
     },
     spec: { ...job.spec, suspend: true },

@@ -10,6 +10,7 @@ import { isWholeJob, suspended, updateWholeJob } from "../../../src/webhook/admi
 import { contextWith, marked, NAMESPACE, ownerWith, podWith, requestWith } from "./fixtures.ts";
 
 const WHOLE = marked({ gate: "job" });
+const TTL = { "konductor.io/ttl": "1m" };
 const OURS = "konductor.io/suspended";
 const update = (request: Partial<AdmissionRequest>) =>
   mutate(requestWith({ kind: "batch/Job", operation: "UPDATE", ...request }), contextWith());
@@ -32,8 +33,11 @@ describe("at its creation", () => {
     expect(object.metadata?.annotations).not.toHaveProperty([OURS]);
   });
 
-  it("stays as it is when it is looked at again", () => {
-    const { object } = create(ownerWith(WHOLE));
+  it.each([
+    ["label and gate on the Job", ownerWith(WHOLE)],
+    ["label and gate on its template, something else on the Job", ownerWith({ annotations: TTL }, WHOLE)],
+  ])("stays as it is when it is looked at again: %s", (_, job) => {
+    const { object } = create(job);
     expect(create(object).object).toEqual(object);
   });
 
