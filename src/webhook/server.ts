@@ -2,6 +2,7 @@ import type { Server as HttpsServer } from "node:https";
 import { type FastifyInstance, type FastifyPluginCallback, fastify } from "fastify";
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
+import { askForCertificate } from "./admission/client-certificate.ts";
 import { boundBodies } from "./bounded-bodies.ts";
 import { boundConnections } from "./bounded-connections.ts";
 import type { Bounds } from "./bounds.ts";
@@ -36,6 +37,8 @@ export interface ServerOptions {
   admission: FastifyPluginCallback;
   gateApi: GateApiOptions;
   bounds: Bounds;
+  /** Who signs the client certificates that admission asks for, PEM; undefined: it asks for none. */
+  clientCa?: string | undefined;
   readiness: Readiness;
   clock: Clock;
   logger: Logger;
@@ -56,14 +59,19 @@ export function createServer({
   admission,
   gateApi,
   bounds,
+  clientCa,
   readiness,
   clock,
   logger,
 }: ServerOptions): Server {
+  const secured = {
+    minVersion: "TLSv1.2",
+    ...(clientCa !== undefined && askForCertificate(clientCa)),
+  } as const;
   const app = fastify({
     https: {
       ...tls,
-      minVersion: "TLSv1.2",
+      ...secured,
       handshakeTimeout: HANDSHAKE_WITHIN_MS,
       headersTimeout: HEADERS_WITHIN_MS,
       connectionsCheckingInterval: LOOK_FOR_SLOW_EVERY_MS,
@@ -117,8 +125,7 @@ export function createServer({
 
   return {
     app,
-    replaceCertificate: (certificate) =>
-      app.server.setSecureContext({ ...certificate, minVersion: "TLSv1.2" }),
+    replaceCertificate: (certificate) => app.server.setSecureContext({ ...certificate, ...secured }),
     async drain({ settleMs = SETTLE_MS } = {}) {
       readiness.drain();
       await clock.sleep(settleMs);

@@ -24,7 +24,7 @@ export interface AdmissionServer {
 
 /** A cluster that can fence and has the klease `nightly`. */
 export const CONTEXT: AdmissionContext = {
-  features: () => ({ selfFencing: true }),
+  features: () => ({ canFence: () => true }),
   leases: { get: (_namespace, name) => (name === "nightly" ? { ttlMs: 600_000 } : undefined) },
   injection: () => ({
     image: "konductor:test",

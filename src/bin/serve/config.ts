@@ -3,7 +3,8 @@ import { SELF_FENCING_MODES, type SelfFencingMode } from "../../kube/features.ts
 import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../kube/leader-election.ts";
 import { formatDuration, parseDuration } from "../../lease/duration.ts";
 import { describeError, KonductorError } from "../../shared/errors.ts";
-import { SERVICE_NAME, SYSTEM_NAMESPACE } from "../../shared/names.ts";
+import { defined } from "../../shared/json.ts";
+import { SERVICE_NAME, SYSTEM_NAMESPACE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
 
 /** What `konductor serve` is told by flags and environment. */
 export interface ServeConfig {
@@ -19,11 +20,15 @@ export interface ServeConfig {
   healthPort: number;
   selfFencing: SelfFencingMode;
   createMissingLeases: boolean;
+  /** Whether it puts its CA into its webhook configuration; somebody else does otherwise. */
+  writeCaBundle: boolean;
   logLevel: string;
   /** undefined: the pod's own service account. */
   kubeconfig?: string;
   /** Where gates and keepers reach this server; undefined: the Service's ClusterIP. */
   gateUrl?: string;
+  /** A file with the CA of the API server's client certificates; undefined: admission asks for none. */
+  admissionClientCa?: string;
   /** Further addresses that the serving certificate names. */
   tlsAddresses: string[];
 }
@@ -48,9 +53,11 @@ const OPTIONS = {
   "health-port": { type: "string", default: "8080" },
   "self-fencing": { type: "string", default: "auto" },
   "create-missing-leases": { type: "string", default: "true" },
+  "write-ca-bundle": { type: "string", default: "true" },
   "log-level": { type: "string", default: "info" },
   kubeconfig: { type: "string" },
   "gate-url": { type: "string" },
+  "admission-client-ca": { type: "string" },
   "tls-address": { type: "string", multiple: true },
 } as const;
 
@@ -72,9 +79,11 @@ Serves admission and the gate API, and arbitrates when elected.
   --health-port PORT             /healthz and /readyz, HTTP (default: 8080)
   --self-fencing MODE            ${SELF_FENCING_MODES.join(", ")}: whether keepers may stop their pod by themselves (default: auto)
   --create-missing-leases BOOL   create the klease that a pod names when there is none (default: true)
+  --write-ca-bundle BOOL         write the CA of ${TLS_SECRET} into the webhook configuration ${WEBHOOK_CONFIGURATION} (default: true)
   --log-level LEVEL              ${LOG_LEVELS.join(", ")} (default: info)
   --kubeconfig FILE              (default: the pod's service account)
   --gate-url URL                 where gates reach this server (default: the ClusterIP of Service ${SERVICE_NAME})
+  --admission-client-ca FILE     admission answers only who shows a client certificate signed by this CA, PEM (default: whoever asks)
   --tls-address IP               a further address in the serving certificate; may be repeated
 `;
 
@@ -107,9 +116,11 @@ export function readServeConfig(
     healthPort: port("health-port", values["health-port"]),
     selfFencing,
     createMissingLeases: bool("create-missing-leases", values["create-missing-leases"]),
+    writeCaBundle: bool("write-ca-bundle", values["write-ca-bundle"]),
     logLevel,
     tlsAddresses: values["tls-address"] ?? [],
     ...(values.kubeconfig !== undefined && { kubeconfig: values.kubeconfig }),
+    ...defined({ admissionClientCa: values["admission-client-ca"] }),
     ...(values["gate-url"] !== undefined && { gateUrl: values["gate-url"] }),
   };
 }

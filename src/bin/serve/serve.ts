@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createArbiter } from "../../controller/arbiter.ts";
 import { type Caches, createCaches } from "../../kube/caches.ts";
@@ -90,8 +91,10 @@ export async function serve({
       logger,
     });
   let certificate = await patiently("get a serving certificate", ensureCertificate);
-  const trustUs = () =>
-    patchCaBundle({ client, name: WEBHOOK_CONFIGURATION, caBundlePem: certificate.caBundlePem });
+  const trustUs = async () => {
+    if (!config.writeCaBundle) return;
+    await patchCaBundle({ client, name: WEBHOOK_CONFIGURATION, caBundlePem: certificate.caBundlePem });
+  };
   await patiently("write the caBundle of our webhook configuration", trustUs);
   await Promise.all([...Object.values(caches).map((cache) => cache.synced), timeLearned]);
 
@@ -99,6 +102,8 @@ export async function serve({
   const reporter = createLeaseReporter({ events, logger });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const bounds = boundsFor(memoryBytes);
+  const { admissionClientCa } = config;
+  const clientCa = admissionClientCa === undefined ? undefined : await readFile(admissionClientCa, "utf8");
   const server = createServer({
     tls: servedBy(certificate),
     admission: admissionPlugin(
@@ -118,7 +123,7 @@ export async function serve({
         clock,
         logger,
       },
-      bounds,
+      { ...bounds, needsCertificate: clientCa !== undefined },
     ),
     gateApi: {
       client,
@@ -134,13 +139,14 @@ export async function serve({
       createMissingLeases: config.createMissingLeases,
     },
     bounds,
+    clientCa,
     readiness,
     clock,
     logger,
   });
   await server.app.listen({ host: config.bindAddress, port: config.securePort });
   readiness.serving();
-  logger.info({ url: address.url, selfFencing: features.selfFencing, bounds }, "serving");
+  logger.info({ url: address.url, selfFencing: features.canFence({}), bounds }, "serving");
 
   const arbiter = createArbiter({
     ...config,

@@ -3,7 +3,7 @@
  * one webhook configuration, and creation of Secrets and coordination Leases in konductor's namespace.
  */
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { list } from "../../../src/shared/json.ts";
 import {
   GATE_CONTAINER,
@@ -14,11 +14,19 @@ import {
 } from "../../../src/shared/names.ts";
 import { type Cluster, startCluster } from "../../cluster/cluster.ts";
 import { waitFor } from "../../cluster/wait.ts";
+import { accountKubeconfig } from "../../e2e/process-environment.ts";
+import { createReplica } from "../../e2e/replica.ts";
 import { ACCOUNT, AS_KONDUCTOR } from "../admission-clients.ts";
 import { type Kubectl, kubectlOf } from "../kubectl.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
-const MANIFESTS = ["deploy/namespace.yaml", "deploy/rbac.yaml", "deploy/own-account.yaml"];
+const MANIFESTS = [
+  "deploy/namespace.yaml",
+  "deploy/crds",
+  "deploy/rbac.yaml",
+  "deploy/ca-bundle-role.yaml",
+  "deploy/own-account.yaml",
+];
 const WEBHOOKS = join(ROOT, "webhook-config/mutating.yaml");
 const LABELLED = { [LEASE_LABEL]: "nightly" };
 const MAIN = { name: "main", image: "none" };
@@ -254,4 +262,33 @@ test("no other name is written where RBAC cannot name one", async () => {
     );
   await expect(createLease("kube-scheduler")).rejects.toThrow("no coordination Lease but konductor-arbiter");
   await createLease("konductor-arbiter");
+});
+
+test("where somebody else writes the CA bundle, konductor needs no right to its webhook configuration", async () => {
+  await kubectl("delete", "--filename", join(ROOT, "deploy/ca-bundle-role.yaml"));
+  await kubectl("apply", "--filename", WEBHOOKS);
+  const configuration = () => kubectl("get", "mutatingwebhookconfiguration/konductor", "--output=json");
+  const before = await configuration();
+  const [securePort, healthPort = 0] = cluster.freePorts;
+  const replica = createReplica({
+    identity: "replica-1",
+    programPath: join(inject("cluster").programsDir, "konductor.js"),
+    healthPort,
+    clockOffsetMs: 0,
+    logPath: join(cluster.dir, "log", "replica-1.log"),
+    flags: [
+      `--kubeconfig=${await accountKubeconfig(kubectl, cluster.dir)}`,
+      "--namespace=konductor-system",
+      "--image=konductor:test",
+      "--bind-address=127.0.0.1",
+      `--secure-port=${securePort}`,
+      `--health-port=${healthPort}`,
+      "--gate-url=https://127.0.0.1:1",
+      "--write-ca-bundle=false",
+    ],
+  });
+  onTestFinished(() => replica.kill());
+  await replica.start();
+  expect(await configuration()).toBe(before);
+  expect(await replica.log()).not.toContain("403");
 });

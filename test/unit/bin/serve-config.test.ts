@@ -18,6 +18,7 @@ test("the environment of deploy/ is enough", () => {
     healthPort: 8080,
     selfFencing: "auto",
     createMissingLeases: true,
+    writeCaBundle: true,
     logLevel: "info",
     tlsAddresses: [],
   });
