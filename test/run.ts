@@ -11,6 +11,7 @@ import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { BRIEF, canRunKubelet } from "./extent.ts";
 import { type Counts, readCounts } from "./report.ts";
+import { RIGHTS_PATH, unusedRights } from "./rights.ts";
 
 interface ProjectStage {
   name: string;
@@ -124,10 +125,14 @@ async function main(args: readonly string[]): Promise<number> {
   const isWanted = ({ name }: Stage) => wanted.length === 0 || wanted.includes(name);
   const startedMs = performance.now();
   const dir = await mkdtemp(join(tmpdir(), "konductor-test-"));
-  const whole: Run = { dir, env: { [BRIEF]: String(!isAll) } };
+  const rightsPath = join(dir, "rights");
+  const whole: Run = { dir, env: { [BRIEF]: String(!isAll), [RIGHTS_PATH]: rightsPath } };
   const done: Done[] = [];
   for (const group of GROUPS)
     done.push(...(await Promise.all(group.filter(isWanted).map((stage) => runStage(stage, whole)))));
+  const played = done.filter(({ stage }) => stage.name === "scenarios");
+  const unused =
+    isRoot && played.length > 1 ? await unusedRights(process.cwd(), await readFile(rightsPath, "utf8")) : [];
   await rm(dir, { recursive: true, force: true });
   const total = (key: "passed" | "failed" | "skipped") =>
     done.reduce((sum, { counts }) => sum + counts[key], 0);
@@ -138,9 +143,11 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`TRIED AGAIN ${retry}\n`);
   for (const failure of done.flatMap(({ counts }) => counts.failures))
     process.stdout.write(`FAILED ${failure}\n`);
+  for (const right of unused)
+    process.stdout.write(`FAILED rights: deploy/ lets konductor "${right}", which no scenario has needed\n`);
   process.stdout.write(`all stages: ${Math.round((performance.now() - startedMs) / 1_000)} s\n`);
   process.stdout.write(`${total("passed")} passed, ${total("failed")} failed, ${total("skipped")} skipped\n`);
-  return total("failed") === 0 ? 0 : 1;
+  return total("failed") + unused.length === 0 ? 0 : 1;
 }
 
 process.exitCode = await main(process.argv.slice(2));

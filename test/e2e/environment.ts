@@ -45,6 +45,8 @@ export interface Environment {
   journal(lease: string): Journal;
   /** Makes a time known that was measured; `expectWithin` checks it as well. */
   report(figure: Figure): void;
+  /** Where to note what konductor has used of its rights; undefined where nobody asks. */
+  rightsPath: string | undefined;
   stop(): Promise<void>;
 }
 

@@ -8,6 +8,7 @@ import { buildPrograms, packageVersion } from "../../tools/build.ts";
 import { type ClusterOptions, startCluster, streamLog } from "../cluster/cluster.ts";
 import { startProcessNode } from "../cluster/process-node/process-node.ts";
 import { type Kubectl, kubectlOf } from "../integration/kubectl.ts";
+import { RIGHTS_PATH } from "../rights.ts";
 import { adminClient } from "./admin-client.ts";
 import { startBalancer } from "./balancer.ts";
 import { readElected } from "./election.ts";
@@ -24,6 +25,8 @@ export interface ProcessEnvironmentOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** Where progress goes. */
   stream: { isTTY?: boolean; write(text: string): unknown };
+  /** How many replicas there are. */
+  replicas?: number;
   /** By how much the time of day of each replica is wrong. */
   clockOffsetsMs?: readonly [first: number, second: number];
   /** Where replicas note their writes, and read at which one of them they are to end: see failpoint.ts. */
@@ -34,6 +37,11 @@ export interface ProcessEnvironmentOptions {
   flags?: ClusterOptions["flags"];
 }
 
+export interface ProcessEnvironment extends Environment {
+  /** Puts another replica in the place of each, one after the other, that is ready before the old one is told to end: as the Deployment does. */
+  roll(): Promise<void>;
+}
+
 /**
  * A node without root. konductor's replicas are local processes too, with the rights of its own account and nothing else; a balancer
  * on loopback is their Service.
@@ -41,11 +49,12 @@ export interface ProcessEnvironmentOptions {
 export async function startProcessEnvironment({
   env,
   stream,
+  replicas: count = 2,
   clockOffsetsMs = [0, 0],
   failpointDir,
   programsDir,
   flags = {},
-}: ProcessEnvironmentOptions): Promise<Environment> {
+}: ProcessEnvironmentOptions): Promise<ProcessEnvironment> {
   const cluster = await startCluster({
     node: "none",
     name: "process cluster",
@@ -59,10 +68,14 @@ export async function startProcessEnvironment({
   const kubectl = kubectlOf(cluster);
   const journalDir = join(cluster.dir, "journal");
   const logger = createLogger({ level: "warn" });
-  const [first = 0, firstHealth = 0, second = 0, secondHealth = 0] = cluster.freePorts;
-  const balancer = await startBalancer([first, second]);
+  // One more than there are replicas: its place is free until they are rolled.
+  const places = Array.from({ length: count + 1 }, (_, index) => ({
+    ...{ index, port: cluster.freePorts[2 * index] ?? 0, healthPort: cluster.freePorts[2 * index + 1] ?? 0 },
+  }));
+  const balancer = await startBalancer(places.map(({ port }) => port));
   const url = `https://127.0.0.1:${balancer.port}`;
   const replicas: Replica[] = [];
+  let spare: Replica | undefined;
   let namespaces = 0;
   const node = await startProcessNode({
     kubeconfigPath: cluster.kubeconfigPath,
@@ -73,7 +86,7 @@ export async function startProcessEnvironment({
   });
 
   async function stop(): Promise<void> {
-    await Promise.all(replicas.map((replica) => replica.kill()));
+    await Promise.all([...replicas, ...(spare ? [spare] : [])].map((replica) => replica.kill()));
     await node.stop();
     await balancer.close();
     await client.close();
@@ -94,18 +107,15 @@ export async function startProcessEnvironment({
     await install(kubectl, url);
     const kubeconfigPath = await accountKubeconfig(kubectl, cluster.dir);
     const image = `konductor:${await packageVersion(root)}`;
-    for (const [index, port, healthPort] of [
-      [1, first, firstHealth],
-      [2, second, secondHealth],
-    ] as const) {
+    for (const { index, port, healthPort } of places)
       replicas.push(
         createReplica({
-          identity: `replica-${index}`,
+          identity: `replica-${index + 1}`,
           programPath: join(bundleDir, "konductor.js"),
           healthPort,
-          clockOffsetMs: clockOffsetsMs[index - 1] ?? 0,
+          clockOffsetMs: clockOffsetsMs[index] ?? 0,
           failpointDir,
-          logPath: join(cluster.dir, "log", `replica-${index}.log`),
+          logPath: join(cluster.dir, "log", `replica-${index + 1}.log`),
           flags: [
             `--kubeconfig=${kubeconfigPath}`,
             `--namespace=${SYSTEM_NAMESPACE}`,
@@ -118,7 +128,7 @@ export async function startProcessEnvironment({
           ],
         }),
       );
-    }
+    spare = replicas.pop();
     await start();
   } catch (error) {
     await stop();
@@ -155,6 +165,18 @@ export async function startProcessEnvironment({
     },
     journal: (lease) => openJournal(journalDir, lease),
     report: figureLog({ node: "process", stream, path: env["KONDUCTOR_FIGURES"] }),
+    rightsPath: env[RIGHTS_PATH],
+    async roll() {
+      for (let left = count; left > 0; left--) {
+        const [old] = replicas;
+        if (!old || !spare) throw new Error("there is no replica to be replaced");
+        await spare.start();
+        replicas.push(spare);
+        await old.stop();
+        replicas.shift();
+        spare = old;
+      }
+    },
     stop,
   };
 }
@@ -180,7 +202,7 @@ function calledByUrl(configuration: Record<string, unknown>, url: string) {
 }
 
 /** A kubeconfig with the token of konductor's own account: its rights are what `deploy/` gives it. */
-async function accountKubeconfig(kubectl: Kubectl, dir: string): Promise<string> {
+export async function accountKubeconfig(kubectl: Kubectl, dir: string): Promise<string> {
   const config = record(JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "-o", "json")));
   const account = ["-n", SYSTEM_NAMESPACE, "create", "token", "konductor", "--duration=24h"];
   const token = (await kubectl(...account)).trim();

@@ -13,6 +13,8 @@ export interface Replica {
   /** SIGKILL; resolves when it is dead. */
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
+  /** SIGTERM; resolves when it has handed its work over and ended. */
+  stop(): Promise<void>;
   log(): Promise<string>;
 }
 
@@ -56,6 +58,13 @@ export function createReplica({
     });
   }
 
+  async function end(signal: NodeJS.Signals): Promise<void> {
+    if (!child || !isAlive()) return;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    await exited;
+  }
+
   return {
     identity,
     async start() {
@@ -82,12 +91,8 @@ export function createReplica({
       child = started;
       await ready(started);
     },
-    async kill() {
-      if (!child || !isAlive()) return;
-      const exited = once(child, "exit");
-      child.kill("SIGKILL");
-      await exited;
-    },
+    kill: () => end("SIGKILL"),
+    stop: () => end("SIGTERM"),
     signal: (signal) => void child?.kill(signal),
     log: () => readFile(logPath, "utf8").catch(() => ""),
   };

@@ -14,7 +14,7 @@ import { type ClusterRecord, identify, isAlive, readRecord } from "./record.ts";
 const SLOTS = 64;
 /** Below the ports that the kernel gives to outgoing connections, which could take one while its server is restarted. */
 const FIRST_PORT = 20_000;
-const PORTS_PER_SLOT = 12;
+const PORTS_PER_SLOT = 14;
 
 export interface Slot {
   readonly record: ClusterRecord;
