@@ -1,0 +1,39 @@
+/** A control group with a memory limit, as a container has one. Needs root on Linux. */
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+const ROOT = "/sys/fs/cgroup";
+/** By version of the cgroup interface. */
+const V1 = {
+  dir: "memory",
+  limit: "memory.limit_in_bytes",
+  peak: "memory.max_usage_in_bytes",
+  kills: "memory.oom_control",
+};
+const V2 = { dir: "", limit: "memory.max", peak: "memory.peak", kills: "memory.events" };
+
+export interface MemoryLimit {
+  /** What a shell has to run before `exec`, so that the process is in it. */
+  readonly enter: string;
+  peakBytes(): Promise<number>;
+  /** How many processes the kernel has killed for want of memory. */
+  kills(): Promise<number>;
+  /** Once nothing is in it any more. */
+  remove(): Promise<void>;
+}
+
+export async function limitMemory(name: string, bytes: number): Promise<MemoryLimit> {
+  const { dir, limit, peak, kills } = existsSync(join(ROOT, "memory")) ? V1 : V2;
+  const path = join(ROOT, dir, name);
+  await mkdir(path, { recursive: true });
+  await writeFile(join(path, limit), String(bytes));
+  const number = async (file: string, pattern: RegExp) =>
+    Number(pattern.exec(await readFile(join(path, file), "utf8"))?.[1] ?? Number.NaN);
+  return {
+    enter: `echo $$ > ${join(path, "cgroup.procs")}`,
+    peakBytes: () => number(peak, /^(\d+)/),
+    kills: () => number(kills, /^oom_kill (\d+)$/m),
+    remove: () => rmdir(path),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * How much a tenant's grants are delayed by another one's requests (`npm run bench:neighbours`, some minutes): the time of an acquire that nobody
+ * is in the way of, alone, and while 1,000 requests of another namespace come, are granted and go, for one klease and for as many.
+ * Two replicas and a real API server. Ends with 1 where the p99 is more than doubled.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { createLeaseClient } from "../../src/client/lease-client.ts";
+import type { KubeClient } from "../../src/kube/api.ts";
+import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
+import { API_VERSION } from "../../src/shared/names.ts";
+import { startProcessEnvironment } from "../e2e/process-environment.ts";
+
+const SAMPLES = 200;
+const REQUESTS = 1_000;
+const AT_ONCE = 8;
+/** Between two acquires: so their number does not depend on how long they take. */
+const PAUSE_MS = 50;
+const MOST = 2;
+
+interface Tenant {
+  client: KubeClient;
+  namespace: string;
+}
+
+const objectOf = (kind: string, namespace: string, name: string, spec: object) => ({
+  apiVersion: API_VERSION,
+  kind,
+  metadata: { name, namespace },
+  spec,
+});
+
+function percentile(sorted: readonly number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
+}
+
+/** Acquires and releases a free klease, again and again. Resolves with how long it took to acquire, sorted. */
+async function measure({ client, namespace }: Tenant, isOver: () => boolean): Promise<number[]> {
+  const leases = createLeaseClient({ client, namespace });
+  const samples: number[] = [];
+  while (!isOver() || samples.length < SAMPLES) {
+    const beganMs = performance.now();
+    const wish = {
+      lease: "mine",
+      holder: `ci-${samples.length}`,
+      join: false,
+      timeoutMs: 60_000,
+      ttlMs: 60_000,
+      create: true,
+    };
+    await leases.acquire(wish);
+    samples.push(performance.now() - beganMs);
+    await leases.release({ lease: wish.lease, holder: wish.holder });
+    await sleep(PAUSE_MS);
+  }
+  return samples.sort((a, b) => a - b);
+}
+
+async function each(count: number, act: (index: number) => Promise<unknown>): Promise<void> {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) await act(next++);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+/** 1,000 requests come, and go in the order in which they were made: each that goes may have been granted just before. */
+async function crowd({ client, namespace }: Tenant, leaseOf: (index: number) => string): Promise<void> {
+  const names = new Set(Array.from({ length: REQUESTS }, (_, index) => leaseOf(index)));
+  await each(names.size, (index) =>
+    client.create(LEASES, objectOf("Lease", namespace, [...names][index] ?? "", { ttl: "1h" })),
+  );
+  await each(REQUESTS, (index) => {
+    const spec = { lease: leaseOf(index), holder: `crowd-${index}` };
+    return client.create(LEASE_REQUESTS, objectOf("LeaseRequest", namespace, `crowd-${index}`, spec));
+  });
+  await each(REQUESTS, (index) => client.delete(LEASE_REQUESTS, { namespace, name: `crowd-${index}` }));
+  await Promise.all([...names].map((name) => client.delete(LEASES, { namespace, name })));
+}
+
+const environment = await startProcessEnvironment({ env: process.env, stream: process.stderr });
+try {
+  const { client } = environment;
+  const [mine, others] = [await environment.createNamespace(), await environment.createNamespace()];
+  const tenant = { client, namespace: mine };
+  const say = (what: string, sorted: number[]) =>
+    process.stdout.write(
+      `${what}: ${sorted.length} acquires, p50 ${percentile(sorted, 0.5).toFixed(0)} ms, p99 ${percentile(sorted, 0.99).toFixed(0)} ms\n`,
+    );
+  await measure(tenant, () => true);
+  const alone = await measure(tenant, () => true);
+  say("alone", alone);
+  for (const [what, leaseOf] of [
+    [`beside ${REQUESTS} requests for one klease`, () => "theirs"],
+    [`beside ${REQUESTS} requests for as many kleases`, (index: number) => `theirs-${index}`],
+  ] as const) {
+    let isOver = false;
+    const crowded = crowd({ client, namespace: others }, leaseOf).finally(() => {
+      isOver = true;
+    });
+    const [beside] = await Promise.all([measure(tenant, () => isOver), crowded]);
+    say(what, beside);
+    const ratio = percentile(beside, 0.99) / percentile(alone, 0.99);
+    process.stdout.write(`${what}: p99 ${ratio.toFixed(2)} x that of alone, at most ${MOST}\n`);
+    if (ratio > MOST) process.exitCode = 1;
+  }
+} finally {
+  await environment.stop();
+}
