@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import { fastify } from "fastify";
-import { afterAll, beforeAll, expect, inject, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { list, parseJson, record, text } from "../../../src/shared/json.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { createAuthority, issueServingCertificate } from "../../../src/tls/authority.ts";
@@ -80,6 +80,8 @@ beforeAll(async () => {
     async holds() {
       await expect(create(podOf([setup]))).rejects.toThrow(UNGATED);
       await create(podOf(injected));
+      const other = ["label", "pods", "--all", `${LEASE_LABEL}=other`, "--overwrite", "--namespace=team"];
+      await expect(stage.kubectl(...other)).rejects.toThrow("cannot change");
       return true;
     },
   });
@@ -141,6 +143,62 @@ test("a label that another webhook adds after konductor's is not let pass", asyn
       await expect(create({ ...pod, metadata })).rejects.toThrow(UNGATED);
       return true;
     },
+  });
+});
+
+describe("a pod that is there", () => {
+  const change = (patch: object) => stage.patch("pod/there", patch, "--type=strategic", "--as=ada");
+  beforeAll(async () => {
+    const pod = podOf(injected);
+    const annotations = { "konductor.io/ttl": "1m" };
+    await create({ ...pod, metadata: { name: "there", labels: pod.metadata.labels, annotations } });
+    await create({ ...pod, metadata: { name: "free", labels: { app: "web" } } });
+  });
+
+  test.each<[string, object, string]>([
+    [
+      "its label",
+      { metadata: { labels: { [LEASE_LABEL]: "other" } } },
+      "metadata.labels[konductor.io/lease]",
+    ],
+    [
+      "its label, away",
+      { metadata: { labels: { [LEASE_LABEL]: null } } },
+      "metadata.labels[konductor.io/lease]",
+    ],
+    [
+      "an annotation",
+      { metadata: { annotations: { "konductor.io/ttl": "1h" } } },
+      "annotations of konductor.io",
+    ],
+    ["an annotation, away", { metadata: { annotations: { "konductor.io/ttl": null } } }, "annotations of"],
+    [
+      "one more",
+      { metadata: { annotations: { "konductor.io/renew": "false" } } },
+      "annotations of konductor.io",
+    ],
+    [
+      "the keeper's image",
+      { spec: { initContainers: [{ name: KEEPER_CONTAINER, image: "none" }] } },
+      "the image of konductor-gate and konductor-keeper cannot change",
+    ],
+  ])("keeps what it asked for: %s", async (_, patch, message) => {
+    await expect(change(patch)).rejects.toThrow(message);
+  });
+
+  test("gets no label later", async () => {
+    const labels = { metadata: { labels: { [LEASE_LABEL]: "nightly" } } };
+    await expect(stage.patch("pod/free", labels, "--as=ada")).rejects.toThrow(
+      "delete the pod and create it again",
+    );
+  });
+
+  test("is its owner's otherwise", async () => {
+    await change({ metadata: { labels: { app: "web" }, annotations: { "example.com/note": "x" } } });
+    await change({ spec: { containers: [{ name: "main", image: "other" }] } });
+    await change({ metadata: { finalizers: ["example.com/mine"] } });
+    await change({ metadata: { finalizers: null } });
+    await stage.kubectl("delete", "pod/there", "--namespace=team", "--as=ada", "--wait=false");
   });
 });
 
