@@ -33,6 +33,7 @@ import { queueGatedPods } from "./gated-pods.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";
 import { createLapseClock } from "./lapse-clock.ts";
+import { createPace } from "./pace.ts";
 import { createPassedOver } from "./passed-over.ts";
 import { createSettling } from "./settling.ts";
 import { readSituation } from "./situation.ts";
@@ -94,12 +95,16 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const untidy = new Set<string>();
   /** By uid of Leases that were never granted, whose requests were read live. */
   const listed = new LruMap<string, true>(10_000);
+  const pace = createPace(clock);
   // Namespaces in turn: one with a thousand kleases to look at does not keep another's waiting.
   const queue = createWorkQueue({ clock, flowOf: namespaceOf });
 
   /** A term begins with everything there is: before it there is nothing to remember. */
   const wake = (key: string) => {
-    if (isLeading()) queue.add(key);
+    if (!isLeading()) return;
+    const restMs = pace.restMs(key);
+    if (restMs > 0) queue.addAfter(key, restMs);
+    else queue.add(key);
   };
 
   caches.leases.subscribe(({ type, object }) => {
@@ -130,6 +135,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   async function reconcile(key: string, signal: AbortSignal): Promise<void> {
     const lease = caches.leases.store.get(key);
     const requests = requestsOf(key);
+    pace.looked(key, requests.length);
     if (!lease) {
       if (requests.some((request) => !request.spec.ref || Number.isFinite(dueAtMs(request))))
         queue.addAfter(key, LEFT_OVER_LOOK_EVERY_MS);

@@ -1,0 +1,23 @@
+import { expect, test } from "vitest";
+import { createPace } from "../../../src/controller/pace.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+
+test("a long queue rests after a look, in proportion to its length; a short one never does", async () => {
+  const clock = turnedClock();
+  const pace = createPace(clock);
+  expect(pace.restMs("a/long")).toBe(0);
+  pace.looked("a/long", 10_000);
+  pace.looked("a/short", 199);
+  expect([pace.restMs("a/long"), pace.restMs("a/short")]).toEqual([100, 0]);
+  await clock.turn(60);
+  expect(pace.restMs("a/long")).toBe(40);
+  await clock.turn(40);
+  expect(pace.restMs("a/long")).toBe(0);
+});
+
+test("a queue that has become short is looked at at once", () => {
+  const pace = createPace(turnedClock());
+  pace.looked("a/b", 10_000);
+  pace.looked("a/b", 10);
+  expect(pace.restMs("a/b")).toBe(0);
+});
