@@ -9,6 +9,7 @@ import type { PodView } from "../../lease/pod.ts";
 import { hasCode, type KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
 import type { PodIdentity } from "../identity/identity.ts";
+import { isForged } from "../identity/verify-signature.ts";
 import { Refusal } from "../refusal.ts";
 import { requireLease } from "./caller.ts";
 import type { GateApiOptions } from "./options.ts";
@@ -39,7 +40,7 @@ export async function identifyEnding(
   try {
     return { identity: await authenticate(token) };
   } catch (refusal) {
-    if (!hasCode(refusal, "Unauthenticated")) throw refusal;
+    if (!hasCode(refusal, "Unauthenticated") || isForged(refusal)) throw refusal;
     try {
       return { identity: await verifySignature(token), refusal };
     } catch (error) {

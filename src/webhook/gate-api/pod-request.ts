@@ -75,7 +75,8 @@ export async function ensureRequest(
       if (lease) caches.leases.apply(lease);
     }
   }
-  throw new Refusal("NotReady", `request ${namespace}/${name} keeps changing; try again`, {
-    retryAfterMs: 1_000,
-  });
+  const why = found?.terminating
+    ? `is being deleted and does not go; look at its metadata.finalizers, and have them taken away`
+    : "keeps changing; try again";
+  throw new Refusal("NotReady", `LeaseRequest ${namespace}/${name} ${why}`, { retryAfterMs: 1_000 });
 }

@@ -1,4 +1,5 @@
 /** What a keeper's word does where its pod is gone, or is being deleted; and who may give it. */
+import { errors } from "jose";
 import { describe, expect, test } from "vitest";
 import { parseLease } from "../../../src/lease/codec.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
@@ -158,6 +159,19 @@ test("who is vouched for by nothing hears why a review refused", async () => {
   const refused = new KonductorError("Unauthenticated", "it has expired");
   const asked = identifyEnding({ ...options, authenticate: () => Promise.reject(refused) }, "the-token");
   await expect(asked).rejects.toBe(refused);
+});
+
+test("a forged signature is not verified a second time", async () => {
+  const cause = new errors.JWSSignatureVerificationFailed();
+  const forged = new KonductorError("Unauthenticated", "the token is not signed by its key", { cause });
+  const asked = identifyEnding(
+    {
+      authenticate: () => Promise.reject(forged),
+      verifySignature: () => Promise.reject(new Error("it was verified again")),
+    },
+    "the-token",
+  );
+  await expect(asked).rejects.toBe(forged);
 });
 
 describe("that a pod is being stopped is noted when", () => {

@@ -65,3 +65,22 @@ test("its request waits on where the cache still shows that it was granted last"
   expect(writes()).not.toContain("delete leaserequests");
   expect(requestStatus()).toMatchObject({ phase: "Pending" });
 });
+
+test("where somebody has taken its request's name, and keeps that from going, its gate is told so", async () => {
+  const { metadata, spec } = REQUEST;
+  const { post } = storedApi({
+    lease: leaseHeldBy("next", "9", { fencingToken: 43, requestUID: "request-next", confirmed: true }),
+    pod: POD,
+    request: {
+      metadata: { ...metadata, finalizers: ["example.com/mine"] },
+      spec: { ...spec, holderRef: undefined, holder: "mallory" },
+      status: { phase: "Pending" },
+    },
+  });
+  expect(await post(PATH.acquire, { lease: "report", gateRun: "b/100" })).toMatchObject({
+    reason: "NotReady",
+    message: expect.stringMatching(
+      /^LeaseRequest a\/report-\w+ is being deleted and does not go; look at its metadata.finalizers/,
+    ),
+  });
+});

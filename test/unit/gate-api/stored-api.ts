@@ -3,7 +3,7 @@ import { onTestFinished } from "vitest";
 import { parseLease } from "../../../src/lease/codec.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
-import { parseJson, record } from "../../../src/shared/json.ts";
+import { list, parseJson, record } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { createGateApi } from "../../../src/webhook/gate-api/gate-api.ts";
 import { recordedClient } from "../controller/recorded-client.ts";
@@ -22,6 +22,13 @@ export interface Stored {
   cachedPod?: object;
 }
 
+/** What is left of an object that is deleted: all of it, while finalizers keep it. */
+function withoutFinalizers(found: object): object | undefined {
+  const metadata = record(record(found)["metadata"]);
+  if (list(metadata["finalizers"]).length === 0) return undefined;
+  return { ...found, metadata: { ...metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } };
+}
+
 /** The gate API in front of such an API server, called by the pod. */
 export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod = pod }: Stored) {
   const stored: Record<string, object | undefined> = { leases: lease, pods: pod, leaserequests: request };
@@ -32,7 +39,7 @@ export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod 
     if (verb === "create") stored[plural] = { ...record(sent), status: {} };
     else if (!found) throw new KonductorError("NotFound", what);
     else if (verb === "replaceStatus") stored[plural] = { ...found, status: record(sent)["status"] };
-    else if (verb === "delete") stored[plural] = undefined;
+    else if (verb === "delete") stored[plural] = withoutFinalizers(found);
     return stored[plural];
   });
   const pods = memoryCache<PodView>();
