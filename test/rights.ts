@@ -1,10 +1,15 @@
-/** The rights that deploy/ gives konductor, and those of them that it has used: one that the whole suite never needs is one too many. */
-import { readFile } from "node:fs/promises";
+/** The rights that deploy/ gives konductor, and those of them that it has used: what the whole suite never needs is too much. */
+import { createReadStream } from "node:fs";
+import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { parseAllDocuments } from "yaml";
 import { list, record, text } from "../src/shared/json.ts";
+import { SERVICE_ACCOUNT, SYSTEM_NAMESPACE } from "../src/shared/names.ts";
 
-/** Set to the file in which the scenarios note what was used, a right in each line. */
+const ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:${SERVICE_ACCOUNT}`;
+
+/** Set to the file in which the tests note what was used, a right in each line. */
 export const RIGHTS_PATH = "KONDUCTOR_RIGHTS";
 
 const MANIFESTS = ["deploy/rbac.yaml", "deploy/ca-bundle-role.yaml"];
@@ -29,6 +34,28 @@ export function rightOf(event: Record<string, unknown>): string {
   const parts = [apiGroup, resource].flatMap((part) => text(part) ?? []);
   const what = resource === undefined ? path : parts.join("/") + (subresource ? `/${text(subresource)}` : "");
   return `${text(event["verb"])} ${what}`;
+}
+
+/** Every request of konductor's own account in an API server's audit log. */
+export async function* ownRequests(auditLogPath: string): AsyncGenerator<Record<string, unknown>> {
+  for await (const line of createInterface({ input: createReadStream(auditLogPath) })) {
+    // Most lines are others'; this one is cheap to rule out.
+    if (!line.includes(ACCOUNT)) continue;
+    const event = record(JSON.parse(line));
+    if (record(event["user"])["username"] === ACCOUNT) yield event;
+  }
+}
+
+/** Notes what konductor has used of its rights on a cluster that is about to be stopped, if `env` says where. */
+export async function noteRights(
+  { auditLogPath }: { auditLogPath: string },
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<void> {
+  const path = env[RIGHTS_PATH];
+  if (path === undefined) return;
+  const used = new Set<string>();
+  for await (const event of ownRequests(auditLogPath)) used.add(rightOf(event));
+  await appendFile(path, [...used, ""].join("\n"));
 }
 
 /** Those that `used` does not name, a line for each. */

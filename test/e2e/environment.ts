@@ -45,8 +45,6 @@ export interface Environment {
   journal(lease: string): Journal;
   /** Makes a time known that was measured; `expectWithin` checks it as well. */
   report(figure: Figure): void;
-  /** Where to note what konductor has used of its rights; undefined where nobody asks. */
-  rightsPath: string | undefined;
   stop(): Promise<void>;
 }
 
@@ -65,8 +63,6 @@ export interface Scenario {
   looksBack?: boolean;
   /** What it relies on, if not on everything. */
   uses?: readonly Part[];
-  /** Asserts a bound in milliseconds, which a busy machine may miss: it has three tries. */
-  isMeasured?: boolean;
   timeoutMs?: number;
   run(environment: Environment): Promise<void>;
 }

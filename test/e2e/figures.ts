@@ -11,10 +11,13 @@ export interface Figure {
   scenario?: string;
 }
 
+/** A busy machine may miss a bound in milliseconds: what failed by this alone is tried again. */
+export const BOUND_MISSED = /^bound missed: /;
+
 /** Reports the time, and expects it to keep to its bound. */
 export function expectWithin({ report }: { report(figure: Figure): void }, figure: Figure): void {
   report(figure);
-  expect(figure.measuredMs, figure.what).toBeLessThanOrEqual(figure.boundMs);
+  expect(figure.measuredMs, `bound missed: ${figure.what}`).toBeLessThanOrEqual(figure.boundMs);
 }
 
 export interface FigureLogOptions {

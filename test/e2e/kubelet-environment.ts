@@ -7,7 +7,7 @@ import { type ClusterOptions, startCluster, streamLog } from "../cluster/cluster
 import { run } from "../cluster/command.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { kubectlOf } from "../integration/kubectl.ts";
-import { RIGHTS_PATH } from "../rights.ts";
+import { noteRights } from "../rights.ts";
 import { adminClient } from "./admin-client.ts";
 import { readElected } from "./election.ts";
 import type { Environment, PodName } from "./environment.ts";
@@ -169,9 +169,9 @@ export async function startKubeletEnvironment({
     },
     journal: (lease) => openJournal(journalDir, lease),
     report: figureLog({ node: "kubelet", stream, path: env["KONDUCTOR_FIGURES"] }),
-    rightsPath: env[RIGHTS_PATH],
     async stop() {
       await client.close();
+      await noteRights(cluster, env);
       await cluster.stop();
     },
   };

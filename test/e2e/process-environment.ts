@@ -8,7 +8,7 @@ import { buildPrograms, packageVersion } from "../../tools/build.ts";
 import { type ClusterOptions, startCluster, streamLog } from "../cluster/cluster.ts";
 import { startProcessNode } from "../cluster/process-node/process-node.ts";
 import { type Kubectl, kubectlOf } from "../integration/kubectl.ts";
-import { RIGHTS_PATH } from "../rights.ts";
+import { noteRights } from "../rights.ts";
 import { adminClient } from "./admin-client.ts";
 import { startBalancer } from "./balancer.ts";
 import { readElected } from "./election.ts";
@@ -90,6 +90,7 @@ export async function startProcessEnvironment({
     await node.stop();
     await balancer.close();
     await client.close();
+    await noteRights(cluster, env);
     await cluster.stop();
   }
   async function elected(): Promise<Replica> {
@@ -165,7 +166,6 @@ export async function startProcessEnvironment({
     },
     journal: (lease) => openJournal(journalDir, lease),
     report: figureLog({ node: "process", stream, path: env["KONDUCTOR_FIGURES"] }),
-    rightsPath: env[RIGHTS_PATH],
     async roll() {
       for (let left = count; left > 0; left--) {
         const [old] = replicas;

@@ -2,6 +2,7 @@ import { afterAll, describe, test } from "vitest";
 import { NAMESPACES } from "../../src/kube/resources.ts";
 import { canRunKubelet, isBrief } from "../extent.ts";
 import { type Environment, homeOf, type NodeKind, type Scenario } from "./environment.ts";
+import { BOUND_MISSED } from "./figures.ts";
 import { lockedTo } from "./locked.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { createSchedule, type Lock, PARTS, type Part, type Schedule } from "./schedule.ts";
@@ -29,7 +30,9 @@ interface Ground {
 /** Runs the scenarios of one node, side by side where they do not collide. Each has its time from when it starts. */
 export function scenarioSuite({ node, env, width, apart, start }: SuiteOptions): void {
   const isHomeOnly = isBrief(env) && canRunKubelet();
-  const chosen = SCENARIOS.filter((scenario) => !isHomeOnly || homeOf(scenario) === node);
+  const chosen = SCENARIOS.filter(
+    (scenario) => !isHomeOnly || scenario.looksBack || homeOf(scenario) === node,
+  );
   const rank = ({ looksBack, locks = [] }: Scenario) => (looksBack ? 2 : locks.includes("machine") ? 1 : 0);
   const calm = openGround("calm", start);
   const others = apart.map((parts) => ({ parts, ground: openGround(parts.join(", "), start) }));
@@ -70,10 +73,10 @@ interface Place {
 }
 
 function define(scenario: Scenario, { node, schedule, ground }: Place): void {
-  const { name, needsKubelet, isMeasured, looksBack, uses = PARTS } = scenario;
+  const { name, needsKubelet, looksBack, uses = PARTS } = scenario;
   const locks: readonly Lock[] = looksBack ? ["machine"] : (scenario.locks ?? []);
   const title = looksBack ? `${name} (${ground.name})` : name;
-  test(title, { timeout: 0, retry: isMeasured ? 2 : 0 }, async (context) => {
+  test(title, { timeout: 0, retry: { count: 2, condition: BOUND_MISSED } }, async (context) => {
     if (needsKubelet && node === "process") return context.skip(`needs a kubelet: ${needsKubelet}`);
     context.onTestFailed(async ({ task }) => {
       const why = task.result?.errors?.map(({ message }) => message).join("; ");

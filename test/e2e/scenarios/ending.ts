@@ -59,7 +59,6 @@ export const ending: readonly Scenario[] = [
   {
     name: `a Job's completion frees the klease within ${FREED_WITHIN_MS} ms of the keeper's SIGTERM`,
     row: "main completes, fails, is OOM-killed",
-    isMeasured: true,
     locks: ["machine"],
     async run(environment) {
       const stage = await setStage(environment, "quick", { ttl: "1m" });
@@ -82,7 +81,6 @@ export const ending: readonly Scenario[] = [
   {
     name: `the keeper of a deleted pod frees the klease within ${FREED_WITHIN_MS} ms of its SIGTERM`,
     row: "pod deleted, and main stops late or never",
-    isMeasured: true,
     locks: ["machine"],
     async run(environment) {
       const stage = await setStage(environment, "released", { ttl: "1m" });

@@ -62,7 +62,6 @@ export const kubernetesEnds: readonly Scenario[] = WAYS.map(
   ({ what, job: jobSpec, details, needsKubelet, prepare, end }): Scenario => ({
     name: `a holder that ${what} keeps its klease until its main has ended`,
     row,
-    isMeasured: true,
     ...(needsKubelet && { needsKubelet }),
     async run(environment) {
       const stage = await setStage(environment, "ended", { ttl: "1m" });

@@ -20,7 +20,6 @@ const LIMITS = [
 export const limitedHolds: readonly Scenario[] = LIMITS.map(
   ({ annotation, value, holdsForMs }): Scenario => ({
     name: `a hold with ${annotation.replace(/.*\//, "")}: ${value} ends by itself, and main before the next one begins`,
-    isMeasured: true,
     timeoutMs: 180_000,
     async run(environment) {
       const stage = await setStage(environment, "limited", { ttl: "15s" });

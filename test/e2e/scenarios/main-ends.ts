@@ -17,7 +17,6 @@ export const mainEnds: readonly Scenario[] = [
   {
     name: "a pod whose mains fail one after the other keeps its klease until the last one has",
     row,
-    isMeasured: true,
     async run(environment) {
       const stage = await setStage(environment, "failing", { ttl: "1m" });
       const { namespace, journal } = stage;
@@ -46,7 +45,6 @@ export const mainEnds: readonly Scenario[] = [
   {
     name: "a main that is OOM-killed frees the klease",
     row,
-    isMeasured: true,
     needsKubelet: "the process node limits no memory",
     async run(environment) {
       const stage = await setStage(environment, "hungry", { ttl: "1m" });

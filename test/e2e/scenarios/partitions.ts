@@ -31,7 +31,6 @@ export const partitions: readonly Scenario[] = [
     row: "keeper cut off, and the pod can fence itself",
     needsKubelet,
     // Four kills of 2 s each leave little time to a kubelet that is short of CPU.
-    isMeasured: true,
     timeoutMs: 240_000,
     async run(environment) {
       const [four, sick] = await Promise.all([holdWithFourMains(environment), holdWithProbe(environment)]);
@@ -72,7 +71,6 @@ export const partitions: readonly Scenario[] = [
     name: "a pod whose keeper is cut off and cannot stop it is deleted when its time is over, and the next one runs when main has ended",
     row: "keeper cut off, and the pod cannot fence itself",
     needsKubelet,
-    isMeasured: true,
     timeoutMs: 240_000,
     async run(environment) {
       const cases = await Promise.all([

@@ -25,7 +25,6 @@ export const successors: readonly Scenario[] = [
     ({ kind, spec }): Scenario => ({
       name: `the pod of a ${kind} that is deleted comes back, and gets a hold of its own with a higher token`,
       row,
-      isMeasured: true,
       async run(environment) {
         const stage = await setStage(environment, "web", { ttl: "1m" });
         await deploy(environment, stage, kind, spec);
@@ -48,7 +47,6 @@ export const successors: readonly Scenario[] = [
   {
     name: "of a Deployment's two pods one is active and the other stands by: it takes over when the active one is deleted",
     row,
-    isMeasured: true,
     async run(environment) {
       const stage = await setStage(environment, "web", { ttl: "1m" });
       await deploy(environment, stage, "Deployment", { replicas: 2 });

@@ -90,8 +90,11 @@ function expectApart(first: readonly Run[], second: readonly Run[]): void {
   expect(overlaps(spans)).toEqual([]);
 }
 
+/** But for those that are on their way out: their kubelet may take its time. */
 const podsOfJob = async (environment: Environment, { namespace }: Stage, name: string) =>
-  (await readPods(environment, namespace)).filter(({ job: owner }) => owner?.name === name);
+  (await readPods(environment, namespace)).filter(
+    ({ job: owner, deletionMs }) => owner?.name === name && deletionMs === undefined,
+  );
 
 export const wholeJobs: readonly Scenario[] = [
   {

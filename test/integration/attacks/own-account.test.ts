@@ -16,6 +16,7 @@ import { type Cluster, startCluster } from "../../cluster/cluster.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { accountKubeconfig } from "../../e2e/process-environment.ts";
 import { createReplica } from "../../e2e/replica.ts";
+import { noteRights } from "../../rights.ts";
 import { ACCOUNT, AS_KONDUCTOR } from "../admission-clients.ts";
 import { type Kubectl, kubectlOf } from "../kubectl.ts";
 
@@ -269,26 +270,33 @@ test("where somebody else writes the CA bundle, konductor needs no right to its 
   await kubectl("apply", "--filename", WEBHOOKS);
   const configuration = () => kubectl("get", "mutatingwebhookconfiguration/konductor", "--output=json");
   const before = await configuration();
+  const kubeconfig = await accountKubeconfig(kubectl, cluster.dir);
   const [securePort, healthPort = 0] = cluster.freePorts;
-  const replica = createReplica({
-    identity: "replica-1",
-    programPath: join(inject("cluster").programsDir, "konductor.js"),
-    healthPort,
-    clockOffsetMs: 0,
-    logPath: join(cluster.dir, "log", "replica-1.log"),
-    flags: [
-      `--kubeconfig=${await accountKubeconfig(kubectl, cluster.dir)}`,
-      "--namespace=konductor-system",
-      "--image=konductor:test",
-      "--bind-address=127.0.0.1",
-      `--secure-port=${securePort}`,
-      `--health-port=${healthPort}`,
-      "--gate-url=https://127.0.0.1:1",
-      "--write-ca-bundle=false",
-    ],
-  });
-  onTestFinished(() => replica.kill());
-  await replica.start();
+  // The second time its certificate has to be issued anew.
+  for (const further of [[], ["--tls-address=127.0.0.1"]]) {
+    const replica = createReplica({
+      identity: "replica-1",
+      programPath: join(inject("cluster").programsDir, "konductor.js"),
+      healthPort,
+      clockOffsetMs: 0,
+      logPath: join(cluster.dir, "log", "replica-1.log"),
+      flags: [
+        `--kubeconfig=${kubeconfig}`,
+        "--namespace=konductor-system",
+        "--image=konductor:test",
+        "--bind-address=127.0.0.1",
+        `--secure-port=${securePort}`,
+        `--health-port=${healthPort}`,
+        "--gate-url=https://127.0.0.1:1",
+        "--write-ca-bundle=false",
+        ...further,
+      ],
+    });
+    onTestFinished(() => replica.kill());
+    await replica.start();
+    await replica.stop();
+    expect(await replica.log()).not.toContain("403");
+  }
   expect(await configuration()).toBe(before);
-  expect(await replica.log()).not.toContain("403");
+  await noteRights(cluster, inject("cluster").env);
 });
