@@ -92,6 +92,13 @@ test.each<[string, Change]>([
   ["without its gate", (containers) => containers.slice(1)],
   ["without its keeper", (containers) => containers.toSpliced(1, 1)],
   ["whose keeper comes later", ([gate = {}, keeper = {}, setup = {}]) => [gate, setup, keeper]],
+  ["whose gate is a sidecar", having(GATE_CONTAINER, { restartPolicy: "Always" })],
+  [
+    "whose gate is told of two Leases",
+    having(GATE_CONTAINER, {
+      env: ["nightly", "free"].map((value) => ({ name: "KONDUCTOR_LEASE", value })),
+    }),
+  ],
   [
     "whose keeper is no sidecar",
     having(KEEPER_CONTAINER, {
@@ -119,8 +126,15 @@ test("a pod with something before its gate is refused, and with a mesh's it is l
 
 test("a gate of another image is refused, but for a mirror that the cluster admin knows", async () => {
   const mirrored = podOf(inBoth({ image: `mirror.example.com/apps/${image}` })(injected));
-  await expect(create(mirrored)).rejects.toThrow("under mirrors in ConfigMap konductor-injection");
-  await expect(create(podOf(having(KEEPER_CONTAINER, { image: "none" })(injected)))).rejects.toThrow(image);
+  await expect(create(mirrored)).rejects.toThrow("under mirrors in webhook-config/pods.yaml");
+  const [name] = image.split(":");
+  for (const other of ["none", `${name}-evil:1`, `evil/${image}`])
+    await expect(create(podOf(having(KEEPER_CONTAINER, { image: other })(injected)))).rejects.toThrow(
+      `"${name}"`,
+    );
+  // An update of konductor goes on beside the version before, and webhooks pin digests.
+  for (const version of [`${name}:0.0.9`, `${image}@sha256:${"0".repeat(64)}`])
+    await create(podOf(inBoth({ image: version })(injected)));
   await allow({ mirrors: "other.example.com/x mirror.example.com/apps/konductor" });
   onTestFinished(() => allow({ mirrors: "" }));
   await waitFor({
@@ -184,6 +198,19 @@ describe("a pod that is there", () => {
     ],
   ])("keeps what it asked for: %s", async (_, patch, message) => {
     await expect(change(patch)).rejects.toThrow(message);
+  });
+
+  test("keeps its label also where somebody may write its status", async () => {
+    const patch = `--patch=${JSON.stringify({ metadata: { labels: { [LEASE_LABEL]: null } } })}`;
+    const change = stage.kubectl(
+      "patch",
+      "pod/there",
+      "--namespace=team",
+      "--subresource=status",
+      "--type=merge",
+      patch,
+    );
+    await expect(change).rejects.toThrow("metadata.labels[konductor.io/lease]");
   });
 
   test("gets no label later", async () => {
