@@ -1,7 +1,8 @@
 import { record, text } from "../shared/json.ts";
 import type { KubeClient } from "./api.ts";
 import type { Caches } from "./caches.ts";
-import { mayRunOn, type Placement } from "./placement.ts";
+import type { NodeView } from "./node-view.ts";
+import { type Placement, readPlacement } from "./placement.ts";
 
 /** `--self-fencing`: decide by what the cluster says, or by what the admin says. */
 export const SELF_FENCING_MODES = ["auto", "always", "never"] as const;
@@ -37,18 +38,22 @@ export function createClusterFeatures({ client, nodes, mode }: ClusterFeaturesOp
     canFence(pod) {
       if (mode !== "auto") return mode === "always";
       if (!isServerNewEnough) return false;
-      const all = nodes.store.list();
-      const suited = all.filter((node) => mayRunOn(pod, node));
-      const asked = suited.length > 0 ? suited : all.filter(({ schedulable }) => schedulable);
-      return (
-        asked.length > 0 &&
-        asked.every(({ declaredFeatures }) => declaredFeatures.includes(RESTART_ALL_CONTAINERS))
-      );
+      // Nobody schedules it: what its node lacks, it lacks.
+      if (pod.nodeName) return isAble(nodes.store.get(pod.nodeName));
+      const schedulable = nodes.store.list().filter((node) => node.schedulable);
+      if (schedulable.every(isAble)) return schedulable.length > 0;
+      const mayRunOn = readPlacement(pod);
+      const suited = mayRunOn ? schedulable.filter(mayRunOn) : [];
+      return suited.length > 0 && suited.every(isAble);
     },
     async refresh() {
       isServerNewEnough = isNewEnough(record(await client.raw("GET", "/version")));
     },
   };
+}
+
+function isAble(node: NodeView | undefined): boolean {
+  return node?.declaredFeatures.includes(RESTART_ALL_CONTAINERS) ?? false;
 }
 
 /** Managed clusters write minors such as "36+". */

@@ -1,5 +1,5 @@
-/** On which nodes a pod may come to run, as far as its author says so plainly: by name, by nodeSelector, by tolerations. */
-import { list, record } from "../shared/json.ts";
+/** On which nodes a pod may come to run, as far as its author says so plainly: by nodeSelector and tolerations. */
+import { list, record, text } from "../shared/json.ts";
 import type { NodeView, Taint } from "./node-view.ts";
 
 /** Of a pod's spec. */
@@ -9,29 +9,34 @@ export interface Placement {
   nodeSelector?: Readonly<Record<string, string>> | undefined;
 }
 
-const OS_LABEL = "kubernetes.io/os";
+/** Whether the scheduler could put a Linux pod there now. Affinity is not looked at: it may be said of a node that the pod will not come to. */
+export type MayRunOn = (node: NodeView) => boolean;
 
-/**
- * Whether the scheduler could put a Linux pod there now. Affinity is not looked at, so it may be said of a node that this pod will not come to.
- */
-export function mayRunOn({ nodeName, nodeSelector = {}, tolerations }: Placement, node: NodeView): boolean {
-  const { name, labels, taints, schedulable } = node;
-  if (nodeName) return nodeName === name;
-  if (!schedulable || (labels[OS_LABEL] ?? "linux") !== "linux") return false;
-  const isSelected = Object.entries(nodeSelector).every(([key, value]) => labels[key] === value);
-  return (
-    isSelected &&
-    taints.every((taint) =>
-      list(tolerations)
-        .map(record)
-        .some((toleration) => tolerates(toleration, taint)),
-    )
-  );
+const OS_LABEL = "kubernetes.io/os";
+/** More than anybody means: a review is not judged yet, and each of them is compared with each node. */
+const MOST_SELECTED = 64;
+const MOST_TOLERATED = 128;
+
+/** Reads once what is then asked of every node. Answers undefined for more than can be looked at. */
+export function readPlacement({ nodeSelector = {}, tolerations }: Placement): MayRunOn | undefined {
+  const selected = Object.entries(nodeSelector);
+  const tolerated = list(tolerations);
+  if (selected.length > MOST_SELECTED || tolerated.length > MOST_TOLERATED) return undefined;
+  const tolerates = tolerated.map(readToleration);
+  return ({ labels, taints, schedulable }) =>
+    schedulable &&
+    (labels[OS_LABEL] ?? "linux") === "linux" &&
+    selected.every(([key, value]) => labels[key] === value) &&
+    taints.every((taint) => tolerates.some((isTolerated) => isTolerated(taint)));
 }
 
 /** As kube-scheduler does (k8s.io/component-helpers, ToleratesTaint). */
-function tolerates({ key, operator, value, effect }: Record<string, unknown>, taint: Taint): boolean {
-  if (effect && effect !== taint.effect) return false;
-  if (key ? key !== taint.key : operator !== "Exists") return false;
-  return operator === "Exists" || (value ?? "") === taint.value;
+function readToleration(toleration: unknown): (taint: Taint) => boolean {
+  const { operator, ...rest } = record(toleration);
+  const [key = "", value = "", effect = ""] = [text(rest["key"]), text(rest["value"]), text(rest["effect"])];
+  return (taint) => {
+    if (effect !== "" && effect !== taint.effect) return false;
+    if (key === "" ? operator !== "Exists" : key !== taint.key) return false;
+    return operator === "Exists" || value === taint.value;
+  };
 }

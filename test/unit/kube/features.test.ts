@@ -33,6 +33,7 @@ async function canFence(
   return features.canFence(pod);
 }
 
+const many = Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`key-${index}`, ""]));
 const old: Given = { name: "old", features: [], labels: { pool: "old" } };
 const young: Given = { name: "young", labels: { pool: "young" } };
 
@@ -42,6 +43,8 @@ test.each<[string, Given[], Placement, boolean]>([
   ["it selects those that are", [young, old], { nodeSelector: { pool: "young" } }, true],
   ["it selects one that is not", [young, old], { nodeSelector: { pool: "old" } }, false],
   ["it is bound to one that is", [young, old], { nodeName: "young" }, true],
+  ["it is bound to one that is not", [young, old], { nodeName: "old" }, false],
+  ["it is bound to one that is not known", [young], { nodeName: "new" }, false],
   ["the other runs Windows", [young, { ...old, labels: { "kubernetes.io/os": "windows" } }], {}, true],
   ["the other is cordoned", [young, { ...old, unschedulable: true }], {}, true],
   ["the other is tainted", [young, { ...old, taints: [taint] }], {}, true],
@@ -67,6 +70,13 @@ test.each<[string, Given[], Placement, boolean]>([
   ["no node would take it, and all are able", [young], { nodeSelector: { pool: "none" } }, true],
   ["no node would take it, and one is not able", [young, old], { nodeSelector: { pool: "none" } }, false],
   ["there is no node", [], {}, false],
+  ["it selects more than anybody means", [young, old], { nodeSelector: many }, false],
+  [
+    "it tolerates more than anybody means",
+    [young, { ...old, taints: [taint] }],
+    { tolerations: Array.from({ length: 100_000 }, () => ({ key: "x", operator: "Exists" })) },
+    false,
+  ],
 ])("%s", async (_, nodes, pod, expected) => {
   expect(await canFence(nodes, pod)).toBe(expected);
 });
