@@ -15,6 +15,7 @@ import { accountName, ELECTION_LEASE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "
 import { VERSION_TEXT } from "../../shared/version.ts";
 import { patchCaBundle } from "../../tls/ca-bundle.ts";
 import { ensureServingCertificate, type ServingCertificate } from "../../tls/serving-certificate.ts";
+import { checkClientCa } from "../../webhook/admission/client-certificate.ts";
 import { admissionPlugin } from "../../webhook/admission/plugin.ts";
 import { boundsFor } from "../../webhook/bounds.ts";
 import { createHealthServer } from "../../webhook/health.ts";
@@ -103,7 +104,8 @@ export async function serve({
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const bounds = boundsFor(memoryBytes);
   const { admissionClientCa } = config;
-  const clientCa = admissionClientCa === undefined ? undefined : await readFile(admissionClientCa, "utf8");
+  const clientCa =
+    admissionClientCa === undefined ? undefined : checkClientCa(await readFile(admissionClientCa, "utf8"));
   const server = createServer({
     tls: servedBy(certificate),
     admission: admissionPlugin(

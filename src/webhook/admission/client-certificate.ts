@@ -1,7 +1,22 @@
 /** Whether it is the API server that calls: an option, since an API server shows webhooks no certificate unless it is told to. */
+import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import type { onRequestHookHandler } from "fastify";
-import { KonductorError } from "../../shared/errors.ts";
+import { describeError, KonductorError } from "../../shared/errors.ts";
+
+/** `pem` as it was read from a file. Throws BadRequest where it holds no certificate: Node would trust everybody's authorities instead. */
+export function checkClientCa(pem: string): string {
+  try {
+    new X509Certificate(pem);
+    return pem;
+  } catch (cause) {
+    throw new KonductorError(
+      "BadRequest",
+      `--admission-client-ca: the file holds no PEM certificate: ${describeError(cause)}`,
+      { cause },
+    );
+  }
+}
 
 /** What a TLS server has to be told. Gates and keepers, who prove by a token who they are, go on without a certificate. `ca`: PEM. */
 export function askForCertificate(ca: string) {

@@ -7,7 +7,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { fastify } from "fastify";
 import { expect, onTestFinished, test } from "vitest";
 import { PATH } from "../../../src/shared/names.ts";
-import { askForCertificate } from "../../../src/webhook/admission/client-certificate.ts";
+import { askForCertificate, checkClientCa } from "../../../src/webhook/admission/client-certificate.ts";
 import { admissionPlugin } from "../../../src/webhook/admission/plugin.ts";
 import { boundsFor } from "../../../src/webhook/bounds.ts";
 import { newAuthority, type Pair } from "../../cluster/certificates.ts";
@@ -45,6 +45,7 @@ async function serve() {
     });
     sent.end("{}");
     const [answer] = (await once(sent, "response")) as [IncomingMessage];
+    expect((sent.socket as TLSSocket).isSessionReused()).toBe(options.session !== undefined);
     const chunks = await answer.toArray();
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
     return { status: answer.statusCode, body };
@@ -72,4 +73,8 @@ test("whoever shows a certificate of the CA is answered, and nobody else", async
   expect(await ask({})).toEqual({ status: 403, body: REFUSED });
   expect(await ask(unknown)).toEqual({ status: 403, body: REFUSED });
   expect(await ask({ session: await session() })).toEqual({ status: 403, body: REFUSED });
+});
+
+test.each(["", "-----BEGIN CERTIFICATE-----", "ca.crt"])("a file that holds %j is no CA", (text) => {
+  expect(() => checkClientCa(text)).toThrow("--admission-client-ca: the file holds no PEM certificate");
 });
