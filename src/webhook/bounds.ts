@@ -2,7 +2,7 @@
 export interface Bounds {
   /** Open connections. */
   connections: number;
-  /** Gates that wait: so many that keepers and the API server still find a connection. */
+  /** Gates that wait: so many that keepers and the API server, who keep none where there are many, still find one. */
   streams: number;
   /** Of all AdmissionReviews that are coming in. */
   reviewBytes: number;

@@ -4,6 +4,8 @@ export interface FairShare {
   /** Takes so much for a peer. Answers false, and takes nothing, where that is more than its share. */
   take(peer: string, amount: number): boolean;
   give(peer: string, amount: number): void;
+  /** By all together. */
+  used(): number;
 }
 
 /**
@@ -27,5 +29,6 @@ export function createFairShare(total: number): FairShare {
       else byPeer.delete(peer);
       used -= amount;
     },
+    used: () => used,
   };
 }

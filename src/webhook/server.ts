@@ -82,7 +82,7 @@ export function createServer({
     requestTimeout: RECEIVE_WITHIN_MS,
     logger: false,
   });
-  boundConnections(app.server, bounds.connections);
+  const connections = boundConnections(app.server, bounds.connections);
   const gates = createGateApi(gateApi, { maxStreams: bounds.streams });
   let isDraining = false;
 
@@ -91,7 +91,8 @@ export function createServer({
     done();
   });
   app.addHook("onSend", (_request, reply, payload, done) => {
-    if (isDraining || !reply.raw.shouldKeepAlive) reply.header("connection", "close");
+    if (isDraining || connections.isCrowded() || !reply.raw.shouldKeepAlive)
+      reply.header("connection", "close");
     // fastify wants to close after a body that is too long: a client that is still sending would see a reset, and no answer. What
     // still comes is thrown away.
     else reply.removeHeader("connection");

@@ -1,4 +1,6 @@
 /** How the connections end by which gates, keepers and the API server speak to a replica. */
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { PATH } from "../../../src/shared/names.ts";
 import { createCaller } from "../../integration/gate-api/caller.ts";
@@ -64,6 +66,20 @@ test.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])(
 test("what it says of the caller does not", async () => {
   const { status, connection, isKept } = await twice(PATH.renew);
   expect([status, connection, isKept]).toEqual([409, undefined, true]);
+});
+
+test("where there are many, none is kept for a next call", async () => {
+  await pair.close();
+  pair = await openReplicaPair(certificate, 10);
+  const { port } = new URL(pair.ill.url);
+  const others = ["127.0.0.2", "127.0.0.2", "127.0.0.3", "127.0.0.3", "127.0.0.4", "127.0.0.5"];
+  const sockets = others.map((localAddress) =>
+    connect({ host: "127.0.0.1", port: Number(port), localAddress }),
+  );
+  await Promise.all(sockets.map((socket) => once(socket, "connect")));
+  const { status, connection, isKept } = await twice(PATH.renew);
+  expect([status, connection, isKept]).toEqual([409, "close", false]);
+  for (const socket of sockets) socket.destroy();
 });
 
 test("the API server's connections are kept, also after one for another replica", async () => {

@@ -32,7 +32,8 @@ export interface ReplicaPair {
   close(): Promise<void>;
 }
 
-export async function openReplicaPair(certificate: Certificate): Promise<ReplicaPair> {
+/** `connections`: so many each of them takes. */
+export async function openReplicaPair(certificate: Certificate, connections = 1_000): Promise<ReplicaPair> {
   let toIll = 0;
   const urls: string[] = [];
   const proxy = await spreadingProxy((connection) => {
@@ -54,7 +55,7 @@ export async function openReplicaPair(certificate: Certificate): Promise<Replica
     spec: { lease: LEASE, holder: POD.name, holderRef: { ...ref, name: POD.name } },
     status: { phase: "Pending" },
   });
-  const start = () => startReplica({ link: api.link(), clock, certificate, caller: POD });
+  const start = () => startReplica({ link: api.link(), clock, certificate, caller: POD, connections });
   const [ill, other] = await Promise.all([start(), start()]);
   urls.push(ill.url, other.url);
 

@@ -30,10 +30,18 @@ export interface ReplicaOptions {
   certificate: Certificate;
   /** Who calls. */
   caller: PodIdentity;
+  /** So many it takes. */
+  connections: number;
 }
 
 /** Resolves when its caches are filled and it listens. */
-export async function startReplica({ link, clock, certificate, caller }: ReplicaOptions): Promise<Replica> {
+export async function startReplica({
+  link,
+  clock,
+  certificate,
+  caller,
+  connections: most,
+}: ReplicaOptions): Promise<Replica> {
   const logger = createLogger({ level: "silent" });
   const shared = { client: link.client, clock, logger };
   const indexers = {
@@ -57,7 +65,7 @@ export async function startReplica({ link, clock, certificate, caller }: Replica
       admission.post(PATH.mutate, async () => ({}));
       done();
     },
-    bounds: boundsFor(1024 ** 3),
+    bounds: { ...boundsFor(1024 ** 3), connections: most },
     readiness,
     clock,
     logger,

@@ -1,30 +1,42 @@
 /** Whoever opens connections without end leaves some for others, and gives back what it closes. */
 import { once } from "node:events";
-import { createServer } from "node:http";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { createServer } from "node:https";
+import { type AddressInfo, connect as connectPlain, type Socket } from "node:net";
+import { connect } from "node:tls";
 import { promisify } from "node:util";
-import { expect, onTestFinished, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { boundConnections } from "../../../src/webhook/bounded-connections.ts";
+import { type Certificate, selfSigned } from "../gate/certificates.ts";
 
 const LIMIT = 20;
 /** A lone peer gets half. */
 const SHARE = LIMIT / 2;
 
+let certificate: Certificate;
+beforeAll(() => {
+  certificate = selfSigned();
+});
+
 async function serve() {
-  const server = createServer((_request, response) => response.end("here"));
-  boundConnections(server, LIMIT);
+  const server = createServer(certificate, (_request, response) => response.end("here"));
+  const { isCrowded } = boundConnections(server, LIMIT);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   onTestFinished(() => void server.close());
   const { port } = server.address() as AddressInfo;
+  const address = (localAddress: string) => ({ host: "127.0.0.1", port, localAddress });
+  function tidied<T extends Socket>(socket: T): T {
+    socket.on("error", () => undefined);
+    onTestFinished(() => void socket.destroy());
+    return socket;
+  }
   return {
-    open(localAddress: string): Socket {
-      const socket = connect({ host: "127.0.0.1", port, localAddress });
-      socket.on("error", () => undefined);
-      onTestFinished(() => void socket.destroy());
-      return socket;
-    },
+    open: (from: string) =>
+      tidied(connect({ ...address(from), servername: "localhost", ca: certificate.cert })),
+    /** One that says nothing, not even that it wants TLS. */
+    openSilent: (from: string) => tidied(connectPlain(address(from))),
     connections: promisify(server.getConnections.bind(server)),
+    isCrowded,
   };
 }
 
@@ -38,19 +50,27 @@ async function isServed(socket: Socket): Promise<boolean> {
 }
 
 test("a peer that opens many is hung up on beyond its share, others are served", async () => {
-  const { open } = await serve();
+  const { open, isCrowded } = await serve();
   const served = await Promise.all(Array.from({ length: 3 * LIMIT }, () => isServed(open("127.0.0.1"))));
   expect(served.filter(Boolean)).toHaveLength(SHARE);
+  expect(isCrowded()).toBe(false);
+  const others = ["127.0.0.2", "127.0.0.3"].map(open);
+  expect(await Promise.all(others.map(isServed))).toEqual([true, true]);
   expect(await isServed(open("127.0.0.2"))).toBe(true);
+  expect(isCrowded()).toBe(true);
 });
 
-test("what is closed can be opened again", async () => {
-  const { open, connections } = await serve();
+test("what is closed can be opened again, also where it was given up before its handshake", async () => {
+  const { open, openSilent, connections } = await serve();
   for (const _round of [1, 2, 3]) {
     const sockets = Array.from({ length: SHARE }, () => open("127.0.0.1"));
     expect(await Promise.all(sockets.map(isServed))).toEqual(sockets.map(() => true));
     expect(await isServed(open("127.0.0.1"))).toBe(false);
     for (const socket of sockets) socket.destroy();
+    await expect.poll(() => connections()).toBe(0);
+    const silent = Array.from({ length: SHARE }, () => openSilent("127.0.0.1"));
+    await expect.poll(() => connections()).toBe(SHARE);
+    for (const socket of silent) socket.destroy();
     await expect.poll(() => connections()).toBe(0);
   }
 });
