@@ -4,7 +4,7 @@ import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseAllDocuments } from "yaml";
-import { list, record, text } from "../src/shared/json.ts";
+import { list, parseJson, record, text } from "../src/shared/json.ts";
 import { SERVICE_ACCOUNT, SYSTEM_NAMESPACE } from "../src/shared/names.ts";
 
 const ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:${SERVICE_ACCOUNT}`;
@@ -41,7 +41,8 @@ export async function* ownRequests(auditLogPath: string): AsyncGenerator<Record<
   for await (const line of createInterface({ input: createReadStream(auditLogPath) })) {
     // Most lines are others'; this one is cheap to rule out.
     if (!line.includes(ACCOUNT)) continue;
-    const event = record(JSON.parse(line));
+    // The last line of a server that goes on writing may be torn.
+    const event = record(parseJson(line));
     if (record(event["user"])["username"] === ACCOUNT) yield event;
   }
 }

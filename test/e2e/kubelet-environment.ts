@@ -171,8 +171,7 @@ export async function startKubeletEnvironment({
     report: figureLog({ node: "kubelet", stream, path: env["KONDUCTOR_FIGURES"] }),
     async stop() {
       await client.close();
-      await noteRights(cluster, env);
-      await cluster.stop();
+      await noteRights(cluster, env).finally(() => cluster.stop());
     },
   };
 }

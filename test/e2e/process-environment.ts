@@ -90,8 +90,7 @@ export async function startProcessEnvironment({
     await node.stop();
     await balancer.close();
     await client.close();
-    await noteRights(cluster, env);
-    await cluster.stop();
+    await noteRights(cluster, env).finally(() => cluster.stop());
   }
   async function elected(): Promise<Replica> {
     const holder = await readElected({ client });
