@@ -1,7 +1,8 @@
 /**
  * How much a tenant's grants are delayed by another one's requests (`npm run bench:neighbours`, some minutes): the time of an acquire that nobody
  * is in the way of, alone, and while 1,000 requests of another namespace come, are granted and go, for one klease and for as many.
- * Two replicas and a real API server. Ends with 1 where the p99 is more than doubled.
+ * Two replicas and a real API server. Ends with 1 where the p99 is more than doubled, unless the API server, which all of them share with this
+ * program on one machine, has become slower by as much: that is told by plain writes of a ConfigMap beside the acquires.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLeaseClient } from "../../src/client/lease-client.ts";
@@ -16,6 +17,7 @@ const AT_ONCE = 8;
 /** Between two acquires: so their number does not depend on how long they take. */
 const PAUSE_MS = 50;
 const MOST = 2;
+const CONFIG_MAP = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "written" } };
 
 interface Tenant {
   client: KubeClient;
@@ -33,12 +35,23 @@ function percentile(sorted: readonly number[], part: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
-/** Acquires and releases a free klease, again and again. Resolves with how long it took to acquire, sorted. */
-async function measure({ client, namespace }: Tenant, isOver: () => boolean): Promise<number[]> {
+interface Samples {
+  /** How long it took to acquire. */
+  acquires: number[];
+  /** How long the API server took for a write that has nothing to do with konductor. */
+  writes: number[];
+}
+
+/** Acquires and releases a free klease, again and again. */
+async function measure({ client, namespace }: Tenant, isOver: () => boolean): Promise<Samples> {
   const leases = createLeaseClient({ client, namespace });
   const samples: number[] = [];
+  const writes: number[] = [];
   while (!isOver() || samples.length < SAMPLES) {
+    const writtenMs = performance.now();
+    await client.raw("POST", `/api/v1/namespaces/${namespace}/configmaps?dryRun=All`, CONFIG_MAP);
     const beganMs = performance.now();
+    writes.push(beganMs - writtenMs);
     const wish = {
       lease: "mine",
       holder: `ci-${samples.length}`,
@@ -52,7 +65,8 @@ async function measure({ client, namespace }: Tenant, isOver: () => boolean): Pr
     await leases.release({ lease: wish.lease, holder: wish.holder });
     await sleep(PAUSE_MS);
   }
-  return samples.sort((a, b) => a - b);
+  const sorted = (list: number[]) => list.sort((a, b) => a - b);
+  return { acquires: sorted(samples), writes: sorted(writes) };
 }
 
 async function each(count: number, act: (index: number) => Promise<unknown>): Promise<void> {
@@ -82,9 +96,9 @@ try {
   const { client } = environment;
   const [mine, others] = [await environment.createNamespace(), await environment.createNamespace()];
   const tenant = { client, namespace: mine };
-  const say = (what: string, sorted: number[]) =>
+  const say = (what: string, { acquires: sorted, writes }: Samples) =>
     process.stdout.write(
-      `${what}: ${sorted.length} acquires, p50 ${percentile(sorted, 0.5).toFixed(0)} ms, p99 ${percentile(sorted, 0.99).toFixed(0)} ms\n`,
+      `${what}: ${sorted.length} acquires, p50 ${percentile(sorted, 0.5).toFixed(0)} ms, p99 ${percentile(sorted, 0.99).toFixed(0)} ms; a plain write p50 ${percentile(writes, 0.5).toFixed(0)} ms, p99 ${percentile(writes, 0.99).toFixed(0)} ms\n`,
     );
   await measure(tenant, () => true);
   const alone = await measure(tenant, () => true);
@@ -99,9 +113,12 @@ try {
     });
     const [beside] = await Promise.all([measure(tenant, () => isOver), crowded]);
     say(what, beside);
-    const ratio = percentile(beside, 0.99) / percentile(alone, 0.99);
-    process.stdout.write(`${what}: p99 ${ratio.toFixed(2)} x that of alone, at most ${MOST}\n`);
-    if (ratio > MOST) process.exitCode = 1;
+    const ratioOf = (kind: keyof Samples) => percentile(beside[kind], 0.99) / percentile(alone[kind], 0.99);
+    const [acquires, writes] = [ratioOf("acquires"), ratioOf("writes")];
+    process.stdout.write(
+      `${what}: p99 ${acquires.toFixed(2)} x that of alone, of plain writes ${writes.toFixed(2)} x; at most ${MOST} x, or as the API server itself\n`,
+    );
+    if (acquires > Math.max(MOST, writes)) process.exitCode = 1;
   }
 } finally {
   await environment.stop();

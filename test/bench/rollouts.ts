@@ -29,6 +29,8 @@ const podOf = (namespace: string, name: string, lease: string) => ({
   metadata: { namespace, name, labels: { [LEASE_LABEL]: lease }, annotations: { "konductor.io/ttl": TTL } },
   spec: {
     restartPolicy: "Never",
+    // Past the scheduler, which knows how many pods a kubelet takes.
+    nodeName: "process-node",
     automountServiceAccountToken: false,
     containers: [{ name: "main", image: "none", command: ["sleep", "3600"] }],
   },
