@@ -35,11 +35,13 @@ test("konductor's pods pass the namespace's PodSecurity level", async () => {
   });
 });
 
-test("kustomize tags the image, also the one that is injected", async () => {
+test("kustomize tags the image, also the one that is injected, and that labelled pods may have", async () => {
   const container = "{.spec.template.spec.containers[0]";
   const output = `--output=jsonpath=${container}.image} ${container}.env[?(@.name=="KONDUCTOR_IMAGE")].value}`;
   const image = `konductor:${await packageVersion(join(DEPLOY, ".."))}`;
   expect(await kubectl("get", "deployment/konductor", SYSTEM, output)).toBe(`${image} ${image}`);
+  const allowed = ["get", "configmap/konductor-injection", SYSTEM, "--output=jsonpath={.data.image}"];
+  expect(await kubectl(...allowed)).toBe(image);
 });
 
 test("a second apply changes nothing, and leaves the CA bundle alone", async () => {
