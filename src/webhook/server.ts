@@ -129,8 +129,9 @@ export function createServer({
     replaceCertificate: (certificate) => app.server.setSecureContext({ ...certificate, ...secured }),
     async drain({ settleMs = SETTLE_MS } = {}) {
       readiness.drain();
-      await clock.sleep(settleMs);
+      // Before anything is closed, whoever still calls is told to come by another connection: a call on one that ends just then would fail.
       isDraining = true;
+      await clock.sleep(settleMs);
       const sentAway = gates.drain();
       app.server.closeIdleConnections();
       await sentAway;

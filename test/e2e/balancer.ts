@@ -3,11 +3,16 @@ import { connect, createServer, type Socket } from "node:net";
 /** Stands in for the Service where there is no kube-proxy: one loopback address in front of several ports. */
 export interface Balancer {
   readonly port: number;
+  /** Hands no more connections to this port, as once its pod is being deleted; those that are open stay. */
+  leaveOut(port: number): void;
+  /** Takes it back. */
+  takeIn(port: number): void;
   close(): Promise<void>;
 }
 
 /** Hands each connection to the next of `ports` that accepts it; with none it is closed, as by a Service without endpoints. */
-export async function startBalancer(ports: readonly number[]): Promise<Balancer> {
+export async function startBalancer(all: readonly number[]): Promise<Balancer> {
+  const leftOut = new Set<number>();
   const open = new Set<Socket>();
   let turn = 0;
   const server = createServer((client) => {
@@ -19,6 +24,7 @@ export async function startBalancer(ports: readonly number[]): Promise<Balancer>
   });
 
   function join(client: Socket, tried: number): void {
+    const ports = all.filter((port) => !leftOut.has(port));
     const port = ports[(turn + tried) % ports.length];
     if (tried >= ports.length || port === undefined) {
       client.destroy();
@@ -44,6 +50,8 @@ export async function startBalancer(ports: readonly number[]): Promise<Balancer>
   if (address === null || typeof address === "string") throw new Error("the balancer has no port");
   return {
     port: address.port,
+    leaveOut: (port) => void leftOut.add(port),
+    takeIn: (port) => void leftOut.delete(port),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseAllDocuments } from "yaml";
 import { list, record, text } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
@@ -18,6 +19,9 @@ import { openJournal } from "./journal.ts";
 import { createNamespace } from "./namespace.ts";
 import { createReplica, type Replica } from "./replica.ts";
 
+const SERVICE_FOLLOWS_MS = 500;
+
+const identityOf = (index: number) => `replica-${index + 1}`;
 const root = join(import.meta.dirname, "../..");
 
 export interface ProcessEnvironmentOptions {
@@ -99,6 +103,8 @@ export async function startProcessEnvironment({
     return arbiter;
   }
 
+  const portOf = ({ identity }: Replica) =>
+    places.find(({ index }) => identity === identityOf(index))?.port ?? 0;
   const start = async () => void (await Promise.all(replicas.map((replica) => replica.start())));
 
   try {
@@ -110,7 +116,7 @@ export async function startProcessEnvironment({
     for (const { index, port, healthPort } of places)
       replicas.push(
         createReplica({
-          identity: `replica-${index + 1}`,
+          identity: identityOf(index),
           programPath: join(bundleDir, "konductor.js"),
           healthPort,
           clockOffsetMs: clockOffsetsMs[index] ?? 0,
@@ -169,9 +175,14 @@ export async function startProcessEnvironment({
       for (let left = count; left > 0; left--) {
         const [old] = replicas;
         if (!old || !spare) throw new Error("there is no replica to be replaced");
+        balancer.takeIn(portOf(spare));
         await spare.start();
         replicas.push(spare);
-        await old.stop();
+        const stopped = old.stop();
+        // The Service hears of a pod's deletion about when the pod does.
+        await sleep(SERVICE_FOLLOWS_MS);
+        balancer.leaveOut(portOf(old));
+        await stopped;
         replicas.shift();
         spare = old;
       }

@@ -221,6 +221,17 @@ describe("release", () => {
   });
 });
 
+test("a replica that begins to drain tells its callers at once to come by another connection", async () => {
+  const leaving = await world.startReplica();
+  const { lease, bearer, token } = await world.newHolder();
+  const renew = () => leaving.post(PATH.renew, bearer, { lease, token, ttlMs: TTL_MS });
+  expect((await renew()).headers.connection).not.toBe("close");
+  const drained = leaving.server.drain({ settleMs: 1_000 });
+  const renewed = await renew();
+  expect([renewed.status, renewed.headers.connection]).toEqual([200, "close"]);
+  await drained;
+});
+
 test("a replica that drains sends its gates away and goes on answering keepers", async () => {
   const leaving = await world.startReplica();
   const { lease, bearer: keeper, token } = await world.newHolder();
