@@ -119,9 +119,11 @@ export function readServeConfig(
     writeCaBundle: bool("write-ca-bundle", values["write-ca-bundle"]),
     logLevel,
     tlsAddresses: values["tls-address"] ?? [],
-    ...(values.kubeconfig !== undefined && { kubeconfig: values.kubeconfig }),
-    ...defined({ admissionClientCa: values["admission-client-ca"] }),
-    ...(values["gate-url"] !== undefined && { gateUrl: values["gate-url"] }),
+    ...defined({
+      kubeconfig: values.kubeconfig,
+      gateUrl: values["gate-url"],
+      admissionClientCa: values["admission-client-ca"],
+    }),
   };
 }
 

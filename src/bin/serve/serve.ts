@@ -56,7 +56,10 @@ export async function serve({
   memoryBytes,
   signal,
 }: ServeOptions): Promise<void> {
-  const { namespace, identity } = config;
+  const { namespace, identity, admissionClientCa } = config;
+  // First of all: a file that is no good must not leave anything behind.
+  const clientCa =
+    admissionClientCa === undefined ? undefined : checkClientCa(await readFile(admissionClientCa, "utf8"));
   const clock = createServerClock(machine);
   const client = createKubeClient({
     kubeConfig: loadKubeConfig(config.kubeconfig),
@@ -103,9 +106,6 @@ export async function serve({
   const reporter = createLeaseReporter({ events, logger });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const bounds = boundsFor(memoryBytes);
-  const { admissionClientCa } = config;
-  const clientCa =
-    admissionClientCa === undefined ? undefined : checkClientCa(await readFile(admissionClientCa, "utf8"));
   const server = createServer({
     tls: servedBy(certificate),
     admission: admissionPlugin(
