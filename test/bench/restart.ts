@@ -14,12 +14,13 @@ import { parse } from "yaml";
 import type { KubeClient } from "../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES, NAMESPACES, PODS, type Resource } from "../../src/kube/resources.ts";
 import { list, record, text } from "../../src/shared/json.ts";
-import { API_VERSION, LEASE_LABEL, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { API_VERSION, LEASE_LABEL } from "../../src/shared/names.ts";
 import { buildPrograms } from "../../tools/build.ts";
 import { startCluster, streamLog } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { adminClient } from "../e2e/admin-client.ts";
 import { accountKubeconfig } from "../e2e/process-environment.ts";
+import { replicaFlags } from "../e2e/replica.ts";
 import { kubectlOf } from "../integration/kubectl.ts";
 import { limitMemory } from "./memory-limit.ts";
 
@@ -104,28 +105,21 @@ try {
   await kubectl("wait", "--for=condition=Established", "--filename", join(ROOT, "deploy/crds"));
   const programsDir = join(cluster.dir, "programs");
   await buildPrograms({ root: ROOT, outDir: programsDir });
-  const kubeconfig = await accountKubeconfig(kubectl, cluster.dir);
+  const kubeconfigPath = await accountKubeconfig(kubectl, cluster.dir);
   const limitBytes = await shippedLimit();
   await client.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
 
   /** Starts a replica, waits until it is ready, and ends it. */
   async function start(name: string) {
     const limit = await limitMemory(`konductor-bench-${process.pid}`, limitBytes);
-    const [port, healthPort] = cluster.freePorts;
+    const [port = 0, healthPort = 0] = cluster.freePorts;
     const flags = [
-      ...[
-        `--kubeconfig=${kubeconfig}`,
-        `--namespace=${SYSTEM_NAMESPACE}`,
-        `--identity=${name}`,
-        "--image=konductor:bench",
-      ],
-      ...[
-        "--bind-address=127.0.0.1",
-        `--secure-port=${port}`,
-        `--health-port=${healthPort}`,
-        "--write-ca-bundle=false",
-      ],
-      "--gate-url=https://127.0.0.1:1",
+      ...replicaFlags(
+        { port, healthPort },
+        { kubeconfigPath, image: "konductor:bench", gateUrl: "https://127.0.0.1:1" },
+      ),
+      `--identity=${name}`,
+      "--write-ca-bundle=false",
     ];
     const program = [process.execPath, join(programsDir, "konductor.js"), "serve", ...flags];
     const beganMs = performance.now();

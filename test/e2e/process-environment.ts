@@ -17,7 +17,7 @@ import type { Environment } from "./environment.ts";
 import { figureLog } from "./figures.ts";
 import { openJournal } from "./journal.ts";
 import { createNamespace } from "./namespace.ts";
-import { createReplica, type Replica } from "./replica.ts";
+import { createReplica, type Replica, replicaFlags } from "./replica.ts";
 
 const SERVICE_FOLLOWS_MS = 500;
 
@@ -123,13 +123,7 @@ export async function startProcessEnvironment({
           failpointDir,
           logPath: join(cluster.dir, "log", `replica-${index + 1}.log`),
           flags: [
-            `--kubeconfig=${kubeconfigPath}`,
-            `--namespace=${SYSTEM_NAMESPACE}`,
-            `--image=${image}`,
-            "--bind-address=127.0.0.1",
-            `--secure-port=${port}`,
-            `--health-port=${healthPort}`,
-            `--gate-url=${url}`,
+            ...replicaFlags({ port, healthPort }, { kubeconfigPath, image, gateUrl: url }),
             "--tls-address=127.0.0.1",
           ],
         }),

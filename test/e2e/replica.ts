@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import { waitFor } from "../cluster/wait.ts";
 
 /** One `konductor serve` as a local process. */
@@ -29,6 +30,22 @@ export interface ReplicaOptions {
   clockOffsetMs: number;
   /** See failpoint.ts. */
   failpointDir?: string | undefined;
+}
+
+/** The flags of a replica on loopback. */
+export function replicaFlags(
+  { port, healthPort }: { port: number; healthPort: number },
+  { kubeconfigPath, image, gateUrl }: { kubeconfigPath: string; image: string; gateUrl: string },
+): string[] {
+  return [
+    `--kubeconfig=${kubeconfigPath}`,
+    `--namespace=${SYSTEM_NAMESPACE}`,
+    `--image=${image}`,
+    "--bind-address=127.0.0.1",
+    `--secure-port=${port}`,
+    `--health-port=${healthPort}`,
+    `--gate-url=${gateUrl}`,
+  ];
 }
 
 const SHIFTED_CLOCK = join(import.meta.dirname, "shifted-clock.ts");

@@ -15,7 +15,7 @@ import {
 import { type Cluster, startCluster } from "../../cluster/cluster.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { accountKubeconfig } from "../../e2e/process-environment.ts";
-import { createReplica } from "../../e2e/replica.ts";
+import { createReplica, replicaFlags } from "../../e2e/replica.ts";
 import { noteRights } from "../../rights.ts";
 import { ACCOUNT, AS_KONDUCTOR } from "../admission-clients.ts";
 import { type Kubectl, kubectlOf } from "../kubectl.ts";
@@ -270,8 +270,15 @@ test("where somebody else writes the CA bundle, konductor needs no right to its 
   await kubectl("apply", "--filename", WEBHOOKS);
   const configuration = () => kubectl("get", "mutatingwebhookconfiguration/konductor", "--output=json");
   const before = await configuration();
-  const kubeconfig = await accountKubeconfig(kubectl, cluster.dir);
-  const [securePort, healthPort = 0] = cluster.freePorts;
+  const [port = 0, healthPort = 0] = cluster.freePorts;
+  const flags = replicaFlags(
+    { port, healthPort },
+    {
+      kubeconfigPath: await accountKubeconfig(kubectl, cluster.dir),
+      image: "konductor:test",
+      gateUrl: "https://127.0.0.1:1",
+    },
+  );
   // The second time its certificate has to be issued anew.
   for (const further of [[], ["--tls-address=127.0.0.1"]]) {
     const replica = createReplica({
@@ -280,17 +287,7 @@ test("where somebody else writes the CA bundle, konductor needs no right to its 
       healthPort,
       clockOffsetMs: 0,
       logPath: join(cluster.dir, "log", "replica-1.log"),
-      flags: [
-        `--kubeconfig=${kubeconfig}`,
-        "--namespace=konductor-system",
-        "--image=konductor:test",
-        "--bind-address=127.0.0.1",
-        `--secure-port=${securePort}`,
-        `--health-port=${healthPort}`,
-        "--gate-url=https://127.0.0.1:1",
-        "--write-ca-bundle=false",
-        ...further,
-      ],
+      flags: [...flags, "--write-ca-bundle=false", ...further],
     });
     onTestFinished(() => replica.kill());
     await replica.start();
