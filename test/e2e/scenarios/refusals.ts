@@ -9,6 +9,7 @@ import {
   STATE_VOLUME,
   TOKEN_AUDIENCE,
 } from "../../../src/shared/names.ts";
+import { waitFor } from "../../cluster/wait.ts";
 import type { Environment, PodName, Scenario } from "../environment.ts";
 import { callKonductor } from "../konductor-call.ts";
 import { readLease, readPods, readRequests } from "../observe.ts";
@@ -130,6 +131,12 @@ export const refusals: readonly Scenario[] = [
         ).trim(),
       };
       await environment.kubectl("-n", namespace, "delete", "pod", "gone", "--force", "--grace-period=0");
+      await waitFor({
+        what: "the request of the pod that is gone to go, too",
+        withinMs: 30_000,
+        holds: async () =>
+          (await readRequests(environment, namespace)).every(({ spec }) => spec.ref?.name !== "gone"),
+      });
       const before = await stateOf(environment, namespace);
 
       const holderCall = { lease: "guarded", token: fencingToken, ttlMs: 300_000 };
