@@ -11,8 +11,11 @@ const SAY_CAUSE_MS = 10_000;
 const SLOW = "it is overloaded, or something else accepts connections at its address";
 /** A connection that lived this long was a good one: the next one follows at once. */
 const GOOD_STREAM_MS = 5_000;
-/** Half of the time in which a grant has to be answered: whoever is granted when an outage is over has come back by then. */
-const LONGEST_PAUSE_MS = 5_000;
+/**
+ * A grant has to be answered within 10 s, and a replica may need half of them to hear of the API server again: whoever is granted when an
+ * outage is over, and is refused until then, has come back in time.
+ */
+const LONGEST_PAUSE_MS = 3_000;
 
 /**
  * Queues until the lease is granted or denied, reconnecting for ever; calls `onAnswer` whenever the server said how it stands. The place in
