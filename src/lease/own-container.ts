@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { EARLIER_GATE_PROGRAM, GATE_CONTAINER, GATE_PROGRAM, KEEPER_CONTAINER } from "../shared/names.ts";
+import { GATE_CONTAINER, GATE_PROGRAMS, KEEPER_CONTAINER } from "../shared/names.ts";
 
 /**
  * Whether this is a gate or keeper that konductor injected, be it by an earlier pass, by another version, or in the pod from
@@ -15,6 +15,6 @@ export function isOwnContainer({
   args?: unknown;
 }): boolean {
   const argument = name === GATE_CONTAINER ? "gate" : name === KEEPER_CONTAINER ? "keep" : undefined;
-  const isOurs = [GATE_PROGRAM, EARLIER_GATE_PROGRAM].some((program) => isDeepStrictEqual(command, program));
+  const isOurs = GATE_PROGRAMS.some((program) => isDeepStrictEqual(command, program));
   return argument !== undefined && isOurs && isDeepStrictEqual(args, [argument]);
 }

@@ -47,10 +47,14 @@ export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
 
 export const GATE_CONTAINER = "konductor-gate";
 export const KEEPER_CONTAINER = "konductor-keeper";
-/** What both run, with an argument that says which of them it is: nothing is looked for along a PATH, which the image may set. */
-export const GATE_PROGRAM = ["/usr/bin/node", "/konductor/gate.js"];
-/** As konductor 0.1.0 injected it. */
-export const EARLIER_GATE_PROGRAM = ["node", "/konductor/gate.js"];
+/** Where images have Node: konductor's own, those of Node.js, distroless ones. It is not looked for along a PATH, which an image may set. */
+export const NODE_PATHS = ["/usr/bin/node", "/usr/local/bin/node", "/nodejs/bin/node"] as const;
+export type NodePath = (typeof NODE_PATHS)[number];
+const GATE_SCRIPT = "/konductor/gate.js";
+/** What gate and keeper run, with an argument that says which of them it is. */
+export const gateProgram = (nodePath: NodePath): string[] => [nodePath, GATE_SCRIPT];
+/** All that konductor injects, and what 0.1.0 did. */
+export const GATE_PROGRAMS = [...NODE_PATHS.map(gateProgram), ["node", GATE_SCRIPT]];
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
 /** What the user's containers read of the hold, where they ask for it. */

@@ -28,6 +28,7 @@ export const CONTEXT: AdmissionContext = {
   leases: { get: (_namespace, name) => (name === "nightly" ? { ttlMs: 600_000 } : undefined) },
   injection: () => ({
     image: "konductor:test",
+    nodePath: "/usr/bin/node",
     url: "https://10.96.0.7:443",
     host: "konductor.konductor-system.svc",
     ca: "-----BEGIN CERTIFICATE-----\n",

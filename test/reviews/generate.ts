@@ -6,9 +6,10 @@ import fc from "fast-check";
 import {
   ANNOTATION,
   GATE_CONTAINER,
-  GATE_PROGRAM,
+  gateProgram,
   KEEPER_CONTAINER,
   LEASE_LABEL,
+  NODE_PATHS,
 } from "../../src/shared/names.ts";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -99,7 +100,7 @@ const injected = fc.constantFrom(GATE_CONTAINER, KEEPER_CONTAINER).map((name) =>
   ...{
     name,
     image: "konductor:0.1.0",
-    command: [...GATE_PROGRAM],
+    command: gateProgram(NODE_PATHS[0]),
     args: [name === GATE_CONTAINER ? "gate" : "keep"],
   },
   ...(name === KEEPER_CONTAINER && { restartPolicy: "Always" }),

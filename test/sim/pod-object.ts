@@ -3,10 +3,11 @@ import { record, text } from "../../src/shared/json.ts";
 import {
   ENV,
   GATE_CONTAINER,
-  GATE_PROGRAM,
   GROUP,
+  gateProgram,
   KEEPER_CONTAINER,
   LEASE_LABEL,
+  NODE_PATHS,
   SCHEDULING_GATE,
 } from "../../src/shared/names.ts";
 import type { Json } from "./api/rules.ts";
@@ -51,10 +52,10 @@ export function podObject(wish: PodWish, job?: { name: string; uid: string }): o
       ...{ restartPolicy, terminationGracePeriodSeconds: graceSeconds },
       ...(isGated && { schedulingGates: [{ name: SCHEDULING_GATE }] }),
       initContainers: [
-        { name: GATE_CONTAINER, command: GATE_PROGRAM, args: ["gate"] },
+        { name: GATE_CONTAINER, command: gateProgram(NODE_PATHS[0]), args: ["gate"] },
         {
           name: KEEPER_CONTAINER,
-          ...{ command: GATE_PROGRAM, args: ["keep"] },
+          ...{ command: gateProgram(NODE_PATHS[0]), args: ["keep"] },
           restartPolicy: "Always",
           env: [{ name: ENV.stopMs, value: String(STOP_MS) }],
           ...(selfFencing && { restartPolicyRules: [{ action: "RestartAllContainers" }] }),

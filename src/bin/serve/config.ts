@@ -4,7 +4,14 @@ import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../ku
 import { formatDuration, parseDuration } from "../../lease/duration.ts";
 import { describeError, KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
-import { SERVICE_NAME, SYSTEM_NAMESPACE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
+import {
+  NODE_PATHS,
+  type NodePath,
+  SERVICE_NAME,
+  SYSTEM_NAMESPACE,
+  TLS_SECRET,
+  WEBHOOK_CONFIGURATION,
+} from "../../shared/names.ts";
 
 /** What `konductor serve` is told by flags and environment. */
 export interface ServeConfig {
@@ -15,6 +22,8 @@ export interface ServeConfig {
   electionTimes: ElectionTimes;
   /** The image of injected containers. */
   image: string;
+  /** Where that image has Node. */
+  nodePath: NodePath;
   bindAddress: string;
   securePort: number;
   healthPort: number;
@@ -48,6 +57,7 @@ const OPTIONS = {
   "leader-elect-renew-deadline": { type: "string", default: DEFAULT.renewDeadline },
   "leader-elect-retry-period": { type: "string", default: DEFAULT.retryPeriod },
   image: { type: "string" },
+  "node-path": { type: "string", default: NODE_PATHS[0] },
   "bind-address": { type: "string", default: "0.0.0.0" },
   "secure-port": { type: "string", default: "8443" },
   "health-port": { type: "string", default: "8080" },
@@ -74,6 +84,7 @@ Serves admission and the gate API, and arbitrates when elected.
   --leader-elect-retry-period DURATION
                                  between two tries (default: ${DEFAULT.retryPeriod})
   --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
+  --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
   --bind-address ADDRESS         (default: 0.0.0.0)
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
   --health-port PORT             /healthz and /readyz, HTTP (default: 8080)
@@ -95,6 +106,8 @@ export function readServeConfig(
   const values = parse(args);
   const selfFencing = SELF_FENCING_MODES.find((mode) => mode === values["self-fencing"]);
   if (!selfFencing) throw wrong("self-fencing", values["self-fencing"], SELF_FENCING_MODES.join(", "));
+  const nodePath = NODE_PATHS.find((path) => path === values["node-path"]);
+  if (!nodePath) throw wrong("node-path", values["node-path"], NODE_PATHS.join(", "));
   const logLevel = LOG_LEVELS.find((level) => level === values["log-level"]);
   if (!logLevel) throw wrong("log-level", values["log-level"], LOG_LEVELS.join(", "));
   const image = values.image ?? env["KONDUCTOR_IMAGE"];
@@ -111,6 +124,7 @@ export function readServeConfig(
     identity,
     electionTimes: electionTimes(values),
     image,
+    nodePath,
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),
     healthPort: port("health-port", values["health-port"]),

@@ -114,6 +114,7 @@ export async function serve({
         leases: { get: (leaseNamespace, name) => caches.leases.store.get(`${leaseNamespace}/${name}`)?.spec },
         injection: () => ({
           image: config.image,
+          nodePath: config.nodePath,
           url: address.url,
           host: serviceNames(namespace)[0] ?? "",
           ca: certificate.caBundlePem,

@@ -10,10 +10,11 @@ import {
   ENV,
   EXIT,
   GATE_CONTAINER,
-  GATE_PROGRAM,
+  gateProgram,
   KEEPER_CONTAINER,
   LEASE_DIR,
   LEASE_VOLUME,
+  type NodePath,
   STATE_DIR,
   STATE_VOLUME,
   TERMINATION_LOG_PATH,
@@ -27,6 +28,8 @@ import type { Container, Resources, Volume } from "./objects.ts";
 /** Where the injected containers come from, and how they reach the server. */
 export interface Injection {
   image: string;
+  /** Where that image has Node. */
+  nodePath: NodePath;
   /** Origin by ClusterIP, e.g. `https://10.96.0.7:443`. */
   url: string;
   /** DNS name of the Service. */
@@ -56,10 +59,11 @@ const IN_MEMORY = { medium: "Memory", sizeLimit: "1Mi" } as const;
 
 /** Gate and keeper, in their order. */
 export function ownContainers(plan: ContainerPlan, injection: Injection): [Container, Container] {
+  const program = gateProgram(injection.nodePath);
   const common = {
     image: injection.image,
     imagePullPolicy: "IfNotPresent",
-    command: GATE_PROGRAM,
+    command: program,
     env: environment(plan, injection),
     resources: plan.resources,
     securityContext: {
@@ -86,7 +90,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
     args: ["keep"],
     ...common,
     restartPolicy: "Always",
-    lifecycle: { preStop: { exec: { command: [...GATE_PROGRAM, "announce"] } } },
+    lifecycle: { preStop: { exec: { command: [...program, "announce"] } } },
     ...(plan.selfFencing && { restartPolicyRules: [FENCE] }),
   };
   return [gate, keeper];

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fastify } from "fastify";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { list, parseJson, record, text } from "../../../src/shared/json.ts";
-import { GATE_CONTAINER, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
+import { GATE_CONTAINER, GATE_PROGRAMS, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { createAuthority, issueServingCertificate } from "../../../src/tls/authority.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type Stage, startStage } from "../admission-clients.ts";
@@ -116,6 +116,10 @@ test.each<[string, Change]>([
   ["whose gate does not say what it waits for", having(GATE_CONTAINER, { env: [] })],
 ])("a pod %s is refused", async (_, change) => {
   await expect(create(podOf(change(injected)))).rejects.toThrow(UNGATED);
+});
+
+test.each(GATE_PROGRAMS)("a pod whose gate is started by %s is let pass", async (...command) => {
+  await create(podOf(inBoth({ command })(injected)));
 });
 
 test("a pod with something before its gate is refused, and with a mesh's it is let pass", async () => {

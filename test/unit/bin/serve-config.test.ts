@@ -13,6 +13,7 @@ test("the environment of deploy/ is enough", () => {
     identity: "konductor-1",
     electionTimes: { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 1_000 },
     image: "konductor:0.1.0",
+    nodePath: "/usr/bin/node",
     bindAddress: "0.0.0.0",
     securePort: 8443,
     healthPort: 8080,
@@ -44,6 +45,10 @@ test("the election's times, as durations", () => {
 describe("one sentence says what is wrong and what is allowed", () => {
   test.each([
     [["--self-fencing=maybe"], '--self-fencing: "maybe" is not allowed; use auto, always, never'],
+    [
+      ["--node-path=/data/node"],
+      '--node-path: "/data/node" is not allowed; use /usr/bin/node, /usr/local/bin/node, /nodejs/bin/node',
+    ],
     [["--log-level=loud"], '--log-level: "loud" is not allowed; use trace, debug, info, warn, error'],
     [["--secure-port=70000"], '--secure-port: "70000" is not allowed; use a port from 0 to 65535'],
     [["--create-missing-leases=no"], '--create-missing-leases: "no" is not allowed; use true, false'],

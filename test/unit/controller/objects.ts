@@ -4,9 +4,10 @@ import type { Lease, LeaseStatus } from "../../../src/lease/types.ts";
 import {
   ANNOTATION,
   GATE_CONTAINER,
-  GATE_PROGRAM,
+  gateProgram,
   KEEPER_CONTAINER,
   LEASE_LABEL,
+  NODE_PATHS,
   SCHEDULING_GATE,
   SUSPENDED_ANNOTATION,
 } from "../../../src/shared/names.ts";
@@ -49,9 +50,9 @@ export function podObject(name: string, uid: string, options: PodOptions = {}) {
       schedulingGates: gated ? [{ name: SCHEDULING_GATE }] : [],
       restartPolicy: "Never",
       initContainers: [
-        { name: GATE_CONTAINER, command: GATE_PROGRAM, args: ["gate"] },
+        { name: GATE_CONTAINER, command: gateProgram(NODE_PATHS[0]), args: ["gate"] },
         {
-          ...{ name: KEEPER_CONTAINER, command: GATE_PROGRAM, args: ["keep"] },
+          ...{ name: KEEPER_CONTAINER, command: gateProgram(NODE_PATHS[0]), args: ["keep"] },
           ...{ restartPolicy: "Always", restartPolicyRules },
         },
       ],

@@ -10,6 +10,11 @@ test.each<[string, object, boolean]>([
   ["our gate", gate, true],
   ["our keeper", keeper, true],
   ["our gate, of another version", { ...gate, image: "konductor:0.0.1" }, true],
+  [
+    "our gate, in an image of Node.js",
+    { ...gate, command: ["/usr/local/bin/node", "/konductor/gate.js"] },
+    true,
+  ],
   ["our gate, of 0.1.0", { ...gate, command: ["node", "/konductor/gate.js"] }, true],
   [
     "a node that is found along a PATH of its own",

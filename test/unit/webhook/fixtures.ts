@@ -1,5 +1,6 @@
 import { createLogger } from "../../../src/shared/log.ts";
 import { accountName } from "../../../src/shared/names.ts";
+import type { Injection } from "../../../src/webhook/admission/containers.ts";
 import type { AdmissionContext } from "../../../src/webhook/admission/context.ts";
 import type {
   Container,
@@ -14,8 +15,9 @@ import type { AdmissionRequest } from "../../../src/webhook/admission/review.ts"
 export const NAMESPACE = "team-a";
 export const NOW_MS = Date.parse("2026-03-01T12:00:00.250Z");
 
-export const INJECTION = {
+export const INJECTION: Injection = {
   image: "konductor:0.1.0",
+  nodePath: "/usr/bin/node",
   url: "https://10.96.0.7:443",
   host: "konductor.konductor-system.svc",
   ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",

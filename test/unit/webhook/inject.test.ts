@@ -26,6 +26,13 @@ const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" })
 const init = (name: string): Container => ({ name });
 
 describe("injectPod", () => {
+  it("starts gate, keeper and preStop by the Node that the image has", () => {
+    const pod = inject(podWith(), CONTEXT, { ...INJECTION, nodePath: "/usr/local/bin/node" });
+    const program = ["/usr/local/bin/node", "/konductor/gate.js"];
+    expect([gateOf(pod).command, keeperOf(pod).command]).toEqual([program, program]);
+    expect(keeperOf(pod).lifecycle).toEqual({ preStop: { exec: { command: [...program, "announce"] } } });
+  });
+
   it("adds gate and keeper as the design has them", () => {
     const pod = inject(podWith());
     const gate = gateOf(pod);
