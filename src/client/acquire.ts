@@ -1,5 +1,6 @@
 import { createLease } from "../kube/lease-objects.ts";
 import { DEFAULT_TTL_MS } from "../lease/codec.ts";
+import { isUsable } from "../lease/hold.ts";
 import type { Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest } from "./context.ts";
@@ -7,7 +8,6 @@ import { awaitGrant, clientHold, lostAtOnce } from "./grant.ts";
 import type { ClientHold, Wish } from "./lease-client.ts";
 import { mayJoin, type Place, placeRequest } from "./place-request.ts";
 import { heldByAnother, isTimeout, nameInUse, noLease, timedOut, withdrawn } from "./sentences.ts";
-import { isLive } from "./standing.ts";
 import { isAbort } from "./within.ts";
 
 /** See {@link LeaseClient.acquire}. */
@@ -75,7 +75,7 @@ async function lookAtHolder(
     if (wish.timeoutMs <= 0) throw heldByAnother(lease);
     return undefined;
   }
-  const own = isLive(lease, hold) ? await findRequest(context, hold.ref.name) : undefined;
+  const own = isUsable(lease, hold) ? await findRequest(context, hold.ref.name) : undefined;
   if (own?.uid !== hold.ref.uid) return undefined;
   const isSameUser = own.spec.requestedBy === (await context.user());
   if (!mayJoin(wish, own) || !isSameUser) throw nameInUse(own.spec, { isSameUser, hold });

@@ -1,6 +1,7 @@
 /** From a request to a hold that is confirmed. */
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
+import { wasGranted } from "../lease/order.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { type ClientContext, findLease, followLease } from "./context.ts";
@@ -148,7 +149,7 @@ async function readLease({ context, wish }: Waiter): Promise<Lease> {
 async function explainAbsence({ context, wish, place }: Waiter): Promise<undefined> {
   const lease = await findLease(context, wish.lease);
   // It had a grant that we did not see in time.
-  if (lease?.status.lastRequest === place.request.uid) return undefined;
+  if (wasGranted(place.request, lease)) return undefined;
   if (context.server.nowMs() >= place.writtenUntilMs) throw timedOut(wish.lease, lease);
   throw withdrawn(wish.lease, `somebody has deleted its LeaseRequest ${place.request.name}`);
 }

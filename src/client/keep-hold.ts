@@ -6,7 +6,7 @@
  * stopped before anybody else can be granted. It needs its share of the CPU, and a process that is not stopped.
  */
 import { formatDuration } from "../lease/duration.ts";
-import { holdOf } from "../lease/hold.ts";
+import { holdOf, isUsable } from "../lease/hold.ts";
 import type { Lease } from "../lease/types.ts";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
@@ -17,7 +17,7 @@ import { renewEveryMs } from "./hold-timing.ts";
 import type { ClientHold } from "./lease-client.ts";
 import { type Released, releaseHold } from "./release.ts";
 import { type Renewed, renewHold } from "./renewal.ts";
-import { isLive, lossOf } from "./standing.ts";
+import { lossOf } from "./standing.ts";
 import { within } from "./within.ts";
 
 export interface KeepOptions {
@@ -106,7 +106,7 @@ export function renewInBackground(
     const loss = await klease.until((objects) => {
       const seen = objects.get(name);
       const found = holdOf(seen, claim);
-      return seen && found && isLive(seen, found) ? undefined : lossOf(name, seen, claim);
+      return seen && found && isUsable(seen, found) ? undefined : lossOf(name, seen, claim);
     }, over);
     lost.abort(loss);
   }

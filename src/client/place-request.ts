@@ -2,8 +2,9 @@
 import { createLeaseRequest, deleteRequest } from "../kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { microTime, parseLeaseRequest } from "../lease/codec.ts";
+import { isUsable } from "../lease/hold.ts";
 import { requestName } from "../lease/naming.ts";
-import { isOneTry, isWaiting } from "../lease/order.ts";
+import { isOneTry, isWaiting, wasGranted } from "../lease/order.ts";
 import type { LeaseRequest } from "../lease/types.ts";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
@@ -11,7 +12,6 @@ import { defined } from "../shared/json.ts";
 import { type ClientContext, findLease, findRequest } from "./context.ts";
 import type { Wish } from "./lease-client.ts";
 import { isTransient, konductorDown, nameInUse } from "./sentences.ts";
-import { isLive } from "./standing.ts";
 
 /** A place in the queue, or the try that stands for it. */
 export interface Place {
@@ -126,8 +126,8 @@ async function isOver(
   if (status.phase === "Denied" || status.phase === "Expired") return true;
   const lease = await findLease(context, wish.lease);
   const hold = lease?.status.hold;
-  if (lease && hold?.ref.uid === uid) return !isLive(lease, hold);
-  if (status.phase === "Pending") return lease?.status.lastRequest === uid;
+  if (lease && hold?.ref.uid === uid) return !isUsable(lease, hold);
+  if (status.phase === "Pending") return wasGranted(request, lease);
   // Its hold may have outlived a klease that was deleted: another process of our name would not know.
   return isOurs || mayJoin(wish, request) || lease?.status.lastToken !== undefined;
 }

@@ -1,3 +1,4 @@
+import { isUsable } from "../lease/hold.ts";
 import type { Hold, Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest, followLease } from "./context.ts";
@@ -5,7 +6,7 @@ import { clientHold } from "./grant.ts";
 import type { ClientHold, HolderRef } from "./lease-client.ts";
 import { renewHold } from "./renewal.ts";
 import { noLease, notHolder, notOurs, notRenewable, unanswered } from "./sentences.ts";
-import { isLive, lossOf } from "./standing.ts";
+import { lossOf } from "./standing.ts";
 import { within } from "./within.ts";
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -18,7 +19,7 @@ export async function renew(
   const lease = await findLease(context, name, stop);
   if (!lease) throw noLease(name, context.namespace);
   const hold = holdOfHolder(lease, holder);
-  if (!isLive(lease, hold)) throw lossOf(name, lease, { uid: hold.ref.uid, token: hold.token });
+  if (!isUsable(lease, hold)) throw lossOf(name, lease, { uid: hold.ref.uid, token: hold.token });
   if (!lease.spec.renewable && hold.confirmed) throw notRenewable(name);
   const scope = new AbortController();
   const signal = stop ? AbortSignal.any([stop, scope.signal]) : scope.signal;

@@ -1,13 +1,13 @@
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { isoTime, parseLeaseRequest } from "../lease/codec.ts";
-import { holdOf } from "../lease/hold.ts";
+import { holdOf, isUsable } from "../lease/hold.ts";
 import type { Hold, Lease } from "../lease/types.ts";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { type ClientContext, findLease } from "./context.ts";
 import type { Followed } from "./follow.ts";
 import { isTransient, notRenewable } from "./sentences.ts";
-import { isLive, lossOf } from "./standing.ts";
+import { lossOf } from "./standing.ts";
 import { within } from "./within.ts";
 
 /** A renewal, or the confirmation of a grant, that the arbiter has taken into account. */
@@ -39,7 +39,7 @@ export async function renewHold(
   /** The renewed hold; undefined while the arbiter has not seen the renewal of `renewTimeMs`. */
   function judge(seen: Lease | undefined, renewTimeMs: number): Hold | undefined {
     const found = seen && holdOf(seen, claim);
-    if (!seen || !found || !isLive(seen, found)) throw lossOf(lease, seen, claim);
+    if (!seen || !found || !isUsable(seen, found)) throw lossOf(lease, seen, claim);
     if ((found.renewTimeMs ?? 0) < renewTimeMs) {
       before = found;
       return undefined;

@@ -1,5 +1,5 @@
-import { forcedRelease, holdOf } from "../lease/hold.ts";
-import type { EndReason, Hold, Lease } from "../lease/types.ts";
+import { holdOf } from "../lease/hold.ts";
+import type { EndReason, Lease } from "../lease/types.ts";
 import { KonductorError } from "../shared/errors.ts";
 import { describeHold } from "./sentences.ts";
 
@@ -7,11 +7,6 @@ import { describeHold } from "./sentences.ts";
 export interface Claim {
   uid: string;
   token: number;
-}
-
-/** Whether the hold can still be used: it has not expired, and nobody has taken it away. */
-export function isLive(lease: Lease, hold: Hold): boolean {
-  return !hold.expired && hold.revoked === undefined && forcedRelease(lease, hold) === undefined;
 }
 
 const WHY: Partial<Record<EndReason, string>> = {

@@ -28,7 +28,7 @@ import { LruMap } from "../shared/lru-map.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import { createErrands } from "./errands.ts";
 import { createEvidenceStore } from "./evidence-store.ts";
-import { dueAtMs } from "./follow-ups.ts";
+import { dueAtMs } from "../lease/follow-ups.ts";
 import { queueGatedPods } from "./gated-pods.ts";
 import { createHoldClock } from "./hold-clock.ts";
 import { createHousekeeping } from "./housekeeping.ts";

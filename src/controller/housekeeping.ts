@@ -20,7 +20,7 @@ import { hasCode } from "../shared/errors.ts";
 import { record } from "../shared/json.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { Errands } from "./errands.ts";
-import { deletableAtMs, type FollowUp, followUps, isTimedOut, TIMED_OUT } from "./follow-ups.ts";
+import { deletableAtMs, type FollowUp, followUps, isTimedOut, TIMED_OUT } from "../lease/follow-ups.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 
 /** The work on objects around a Lease: its requests, and the Lease itself where waiters find none. */

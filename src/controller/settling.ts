@@ -14,7 +14,7 @@ import { type ClaimantRef, type HolderRef, keyOf, type Lease } from "../lease/ty
 import type { Clock } from "../shared/clock.ts";
 import type { Errands } from "./errands.ts";
 import { STRAY_FRESH_MS } from "./evidence-store.ts";
-import { dueAtMs } from "./follow-ups.ts";
+import { dueAtMs } from "../lease/follow-ups.ts";
 import type { Housekeeping } from "./housekeeping.ts";
 import type { Skips } from "./skips.ts";
 import type { Steps } from "./steps.ts";

@@ -21,7 +21,7 @@ import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
 import { canUseJob, isJobOver, isSuspendedByUser, type JobView } from "../lease/job.ts";
-import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED } from "../lease/order.ts";
+import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } from "../lease/order.ts";
 import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
@@ -210,7 +210,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
         .map((request) => candidateOf(request, evidenceOf))
         .filter((candidate) => candidate !== undefined)
         // A request that was granted may not say so yet.
-        .filter(({ request, job }) => request.uid !== lease.status.lastRequest && !past.has(job.uid))
+        .filter(({ request, job }) => !wasGranted(request, lease) && !past.has(job.uid))
         .sort((a, b) => compareRequests(lease)(a.request, b.request));
       const waiting = candidates.filter(({ request }) => isWaiting(request));
       const tried = waiting.filter(

@@ -1,7 +1,6 @@
 /**
- * Holds of a deleted Lease. A Lease that was never granted may have had a predecessor of its name: whoever may still run under that
- * one is waited for. Keepers that can fence learn from their next renewal that they hold nothing; the other pods are deleted. A
- * client that does not release has its ttl once more, and so have pods that a Job had and that are gone.
+ * Whoever may still run under a deleted Lease is waited for (src/lease/unrecorded.ts). Keepers that can fence learn from their next renewal
+ * that they hold nothing; the other pods are deleted.
  */
 import type { KubeClient } from "../kube/api.ts";
 import { BY_LEASE, type Caches } from "../kube/caches.ts";
@@ -11,17 +10,16 @@ import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
-import { isProven, lastSeen, mayStartPods } from "../lease/evidence.ts";
 import type { PodView } from "../lease/pod.ts";
 import { mayRunUnrecorded } from "../lease/proof.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
-import { passedToken } from "../shared/names.ts";
+import { countHolders, unrecordedPods } from "../lease/unrecorded.ts";
 import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 
 type Pods = Pick<Caches, "pods">;
 
-/** How many pods and requests may stand for a hold that `lease`, which was never granted, does not record. */
+/** How many pods and requests may stand for a hold that `lease` does not record, as this replica sees it. */
 export function countUnrecorded(
   lease: Lease,
   requests: readonly LeaseRequest[],
@@ -36,26 +34,8 @@ export function countUnrecorded(
     requests.forEach(lapseClock.forget);
     return 0;
   }
-  const uids = new Set(unrecordedPods(lease, caches).map(({ uid }) => uid));
-  for (const request of requests) {
-    const { uid, spec, status, terminating } = request;
-    if (status.phase !== "Granted") continue;
-    if (!spec.ref) {
-      // Nothing proves that a client has ended, but its release or its ttl.
-      if (!terminating && !lapseClock.hasLapsed(request, lease.spec.ttlMs)) uids.add(uid);
-      continue;
-    }
-    const known = evidenceOf(spec.ref);
-    if (spec.ref.kind === "Job") {
-      // Its pods that are there are counted by themselves.
-      if (mayStartPods(known) || !lapseClock.hasLapsed(request, lease.spec.ttlMs)) uids.add(uid);
-      continue;
-    }
-    // The request knows the newest hold; a pod's status may still be about an earlier run.
-    const token = status.token ?? passedToken(lastSeen(known)?.gate?.message) ?? Number.NaN;
-    if (!isProven(known, token)) uids.add(spec.ref.uid);
-  }
-  return uids.size;
+  const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, lease.spec.ttlMs);
+  return countHolders({ lease, evidenceOf, hasLapsed }, { requests, pods: podsOf(lease, caches) });
 }
 
 /**
@@ -71,7 +51,7 @@ export async function deleteUnrecorded(
     errands,
   }: { client: KubeClient; caches: Pods; reporter: LeaseReporter; errands: Errands },
 ): Promise<void> {
-  const pods = unrecordedPods(lease, caches).filter(runsOn);
+  const pods = unrecordedPods(lease, podsOf(lease, caches)).filter(runsOn);
   if (pods.length === 0) return;
   const { namespace, name } = lease;
   const live = await client.get(LEASES, { namespace, name }, parseLease);
@@ -92,7 +72,4 @@ function runsOn(pod: PodView): boolean {
   return mayRunUnrecorded(pod) && !isStopped;
 }
 
-function unrecordedPods(lease: Lease, { pods }: Pods): PodView[] {
-  if (lease.status.lastToken !== undefined) return [];
-  return pods.store.byIndex(BY_LEASE, keyOf(lease)).filter(mayRunUnrecorded);
-}
+const podsOf = (lease: Lease, { pods }: Pods) => pods.store.byIndex(BY_LEASE, keyOf(lease));

@@ -87,7 +87,7 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
   const spent = requests.find(
     (request) =>
       isWaiting(request) &&
-      wasGranted(request, lease.status) &&
+      wasGranted(request, lease) &&
       request.uid !== passOver?.uid &&
       !isStuck("retire", request.uid),
   );

@@ -65,11 +65,16 @@ export function memberOf({ pods = [] }: Hold, uid: string): HolderPod | undefine
   return pods.find((pod) => pod.uid === uid);
 }
 
+/** Whether `hold`, which `lease` records, can still be used: it has not expired, and nobody has taken it away. */
+export function isUsable(lease: Pick<Lease, "forced">, hold: Hold): boolean {
+  return !hold.expired && hold.revoked === undefined && forcedRelease(lease, hold) === undefined;
+}
+
 /** The hold of `lease` if it is this Job's, and pods of it may be let through. */
 export function openHoldOf(lease: Lease | undefined, job: { uid: string } | undefined): Hold | undefined {
   const hold = lease?.status.hold;
   if (!lease || !job || hold?.ref.kind !== "Job" || hold.ref.uid !== job.uid) return undefined;
-  return hold.expired || hold.revoked || forcedRelease(lease, hold) ? undefined : hold;
+  return isUsable(lease, hold) ? hold : undefined;
 }
 
 /** The pods of the hold but for this one. */
@@ -80,6 +85,12 @@ export function othersThan({ pods = [] }: Hold, podUid: string): readonly Holder
 /** The status once nothing of this pod may be running any more. Its Job's hold goes on. */
 export function removeMember(status: LeaseStatus, podUid: string): LeaseStatus {
   return status.hold ? changeHold(status, { pods: othersThan(status.hold, podUid) }) : status;
+}
+
+/** The status once nothing of this holder may be running any more; where it is a pod that shares its Job's hold, that goes on without it. */
+export function endFor(lease: Lease, uid: string, reason: EndReason, nowMs: number): LeaseStatus {
+  const { hold } = lease.status;
+  return hold && memberOf(hold, uid) ? removeMember(lease.status, uid) : endHold(lease, reason, nowMs);
 }
 
 /** What a keeper says of itself: since when it runs, or was asked to stop. One of 0.1.0 does not say it. */

@@ -24,13 +24,14 @@ export function isWaiting(request: LeaseRequest): boolean {
 }
 
 /**
- * Whether this very request was granted last, or was put back for the hold that there is, whose time it then bears. A later one of the
- * same claimant is a new wish.
+ * Whether this very request has had its hold of `lease`, although its own status may not say so yet: it was granted last, or was put back
+ * for the hold that there is, whose time it then bears. A later request of the same claimant is a new one.
  */
 export function wasGranted(
   { uid, spec }: LeaseRequest,
-  { hold, lastRequest }: Pick<LeaseStatus, "hold" | "lastRequest">,
+  lease: { status: Pick<LeaseStatus, "hold" | "lastRequest"> } | undefined,
 ): boolean {
+  const { hold, lastRequest } = lease?.status ?? {};
   if (uid === lastRequest || hold === undefined) return uid === lastRequest;
   return (spec.ref?.uid ?? uid) === hold.ref.uid && spec.requestedAtMs === hold.acquiredMs;
 }

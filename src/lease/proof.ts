@@ -18,6 +18,21 @@ export function provesMainEnded(pod: PodView, token: number, isFinal: boolean): 
   return pod.main.length > 0 && pod.main.every((container) => hasEndedForGood(container, pod, token));
 }
 
+/** The kubelet counts the grace period in whole seconds. */
+const GRACE_MARGIN_MS = 1_000;
+
+/**
+ * Whether main has ended and is not started again: by the pod's status; or, of a pod that is being deleted, by its keeper, which was asked
+ * to stop `sincePreStopMs` after its preStop began. The kubelet stops the keeper last, unless the grace period runs out.
+ */
+export function provesEnd(pod: PodView, token: number, sincePreStopMs: number | undefined): boolean {
+  if (provesMainEnded(pod, token, false)) return true;
+  const { deletionMs, deletionGraceSeconds = 0, isKeeperPatched } = pod;
+  // A keeper whose image was patched was stopped beside main, maybe before its kubelet knew of the deletion.
+  if (deletionMs === undefined || isKeeperPatched || !hasMainStarted(pod, token)) return false;
+  return sincePreStopMs !== undefined && sincePreStopMs < deletionGraceSeconds * 1_000 - GRACE_MARGIN_MS;
+}
+
 function hasEndedForGood(container: ContainerView, pod: PodView, token: number): boolean {
   if (container.state !== "terminated" || !ranUnder(container, pod, token)) return false;
   // That the pod is being deleted changes nothing here: its kubelet may not know yet, and start the container again. When it

@@ -1,6 +1,6 @@
 import { BY_LEASE } from "../../kube/caches.ts";
 import { regrantHold } from "../../lease/grant.ts";
-import { endHold, forcedRelease, holdOf, memberOf, removeMember } from "../../lease/hold.ts";
+import { endFor, endHold, holdOf, isUsable } from "../../lease/hold.ts";
 import { canUseGrant, type PodView } from "../../lease/pod.ts";
 import type { Hold, Lease } from "../../lease/types.ts";
 import { keyOf } from "../../lease/types.ts";
@@ -20,10 +20,7 @@ export function endLostHold(
     (lease) => {
       const hold = holdOf(lease, { uid, token });
       if (!lease || !hold) return { answer: undefined };
-      const write = memberOf(hold, uid)
-        ? removeMember(lease.status, uid)
-        : endHold(lease, "Fenced", options.clock.nowMs());
-      return { answer: undefined, write };
+      return { answer: undefined, write: endFor(lease, uid, "Fenced", options.clock.nowMs()) };
     },
     { live: true },
   );
@@ -62,7 +59,7 @@ export function resumeOwnHold(
       const hold = ownHold(lease, pod);
       if (!lease || !hold) return { answer: { is: "none" } };
       if (hold.confirmed && !isLaterRun(gateRun, hold.gateRun)) return { answer: { is: "inUse" } };
-      if (hold.revoked || forcedRelease(lease, hold) || hold.expired || !canUseGrant(pod)) {
+      if (!isUsable(lease, hold) || !canUseGrant(pod)) {
         return { answer: { is: "none" }, write: endHold(lease, "Restarted", clock.nowMs()) };
       }
       if (!hold.confirmed) return { answer: { is: "granted", hold } };

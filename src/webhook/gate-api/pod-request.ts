@@ -4,7 +4,7 @@ import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { requestOf } from "../../lease/claimant-request.ts";
 import { parseLeaseRequest } from "../../lease/codec.ts";
 import { requestName } from "../../lease/naming.ts";
-import { isDenied, isSkipped, isWaiting, wasTakenBack } from "../../lease/order.ts";
+import { isDenied, isSkipped, isWaiting, wasGranted, wasTakenBack } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
 import type { Settings } from "../../lease/settings.ts";
 import type { LeaseRequest } from "../../lease/types.ts";
@@ -41,11 +41,10 @@ export async function ensureRequest(
   const isOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === pod.uid && spec.lease === settings.lease;
   const leaseRef = { namespace, name: settings.lease };
   let lease = caches.leases.store.get(keyOf(leaseRef));
-  /** Of those that wait, one that was granted last had its hold, although its status may not say so yet. */
   const isUsable = (request: LeaseRequest) =>
     isOwn(request) &&
     (isWaiting(request) || (lease !== undefined && wasTakenBack(request, lease.status))) &&
-    lease?.status.lastRequest !== request.uid;
+    !wasGranted(request, lease);
   const isAnswer = (request: LeaseRequest) =>
     isOwn(request) &&
     isDenied(request) &&

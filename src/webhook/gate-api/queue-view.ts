@@ -1,5 +1,5 @@
 import { BY_LEASE } from "../../kube/caches.ts";
-import { compareRequests, waitingInOrder } from "../../lease/order.ts";
+import { compareRequests, waitingInOrder, wasGranted } from "../../lease/order.ts";
 import type { Lease, LeaseRequest } from "../../lease/types.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { GateApiOptions } from "./options.ts";
@@ -49,7 +49,7 @@ export function createQueueView({ caches, clock }: QueueViewOptions): QueueView 
     }
     const lease = caches.leases.store.get(key);
     const ordered = waitingInOrder(specOf(lease), caches.requests.store.byIndex(BY_LEASE, key)).filter(
-      (request) => !isServed(lease, request),
+      (request) => !wasGranted(request, lease),
     );
     const positions = new Map(ordered.map(({ uid }, index) => [uid, index + 1]));
     const snapshot = { ordered, positions, takenAtMs: nowMs, isOutdated: false };
@@ -78,12 +78,6 @@ export function createQueueView({ caches, clock }: QueueViewOptions): QueueView 
 /** A Lease that does not exist yet has no priority of its own. */
 function specOf(lease: Lease | undefined): Pick<Lease, "spec"> {
   return lease ?? { spec: { ttlMs: 0, priority: 0, renewable: true } };
-}
-
-/** Granted, although its status does not say so yet. */
-function isServed(lease: Lease | undefined, { uid, spec }: LeaseRequest): boolean {
-  const { hold, lastRequest } = lease?.status ?? {};
-  return uid === lastRequest || (hold !== undefined && spec.ref?.uid === hold.ref.uid);
 }
 
 function countBefore(

@@ -8,24 +8,20 @@
  * has ended.
  */
 import {
-  endHold,
+  endFor,
   holdOf,
   isMarkedReleasing,
   isOutdatedWord,
   markReleasing,
   memberOf,
-  removeMember,
 } from "../../lease/hold.ts";
-import { type PodView, sinceRun } from "../../lease/pod.ts";
-import { hasMainStarted, provesMainEnded } from "../../lease/proof.ts";
+import { sinceRun } from "../../lease/pod.ts";
+import { provesEnd } from "../../lease/proof.ts";
 import { defined } from "../../shared/json.ts";
 import { type EndingPod, requireReview } from "./ending.ts";
 import type { ReleaseRequest } from "./messages.ts";
 import type { GateApiContext } from "./options.ts";
 import { updateLease } from "./update-lease.ts";
-
-/** The kubelet counts the grace period in whole seconds. */
-const GRACE_MARGIN_MS = 1_000;
 
 /**
  * Whether the hold is over now (also when it already was). It may be released after it expired, too. Refuses with Unauthenticated where it is not
@@ -51,10 +47,7 @@ export async function release(
     const isWordTaken = isItsRun && lease.spec.handoverPolicy !== "AfterTermination";
     const hasEnded = seen !== undefined && provesEnd(seen, token, isWordTaken ? sincePreStopMs : undefined);
     if (hasEnded || !hold.confirmed) {
-      const write = member
-        ? removeMember(lease.status, uid)
-        : endHold(lease, "Released", options.clock.nowMs());
-      return { answer: true, write };
+      return { answer: true, write: endFor(lease, uid, "Released", options.clock.nowMs()) };
     }
     if (isMarkedReleasing(hold, word, stopping)) return { answer: false };
     return { answer: false, write: markReleasing(lease.status, word, stopping) };
@@ -62,16 +55,4 @@ export async function release(
   if (isOver !== "not its") return isOver;
   requireReview(ending);
   return true;
-}
-
-/**
- * Whether main has ended and is not started again: by the pod's status; or, of a pod that is being deleted, by its keeper, which was asked
- * to stop `sincePreStopMs` after its preStop began. The kubelet stops the keeper last, unless the grace period runs out.
- */
-export function provesEnd(pod: PodView, token: number, sincePreStopMs: number | undefined): boolean {
-  if (provesMainEnded(pod, token, false)) return true;
-  const { deletionMs, deletionGraceSeconds = 0, isKeeperPatched } = pod;
-  // A keeper whose image was patched was stopped beside main, maybe before its kubelet knew of the deletion.
-  if (deletionMs === undefined || isKeeperPatched || !hasMainStarted(pod, token)) return false;
-  return sincePreStopMs !== undefined && sincePreStopMs < deletionGraceSeconds * 1_000 - GRACE_MARGIN_MS;
 }

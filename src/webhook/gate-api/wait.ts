@@ -1,5 +1,5 @@
 import { isoTime } from "../../lease/codec.ts";
-import { isAnswered, isDenied } from "../../lease/order.ts";
+import { isAnswered, isDenied, wasGranted } from "../../lease/order.ts";
 import type { PodView } from "../../lease/pod.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
 import { describeError } from "../../shared/errors.ts";
@@ -96,7 +96,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
   /** konductor itself deletes requests that had their hold, which the Lease then tells. */
   async function lookAtDeletion(last: LeaseRequest | undefined): Promise<void> {
     const lease = await liveLease(options, { namespace: pod.namespace, name: request.spec.lease });
-    const hadHold = lease?.status.lastRequest === request.uid || lease?.status.hold?.ref.uid === pod.uid;
+    const hadHold = wasGranted(request, lease) || findOwnHold(lease, pod).is !== "none";
     if (hadHold || last?.status.phase !== "Pending") return finish(ASK_AGAIN);
     finish({
       state: "denied",

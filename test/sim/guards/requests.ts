@@ -10,7 +10,7 @@ import { event, pod, until, worker } from "./tale.ts";
 
 type PassedOvers = typeof import("../../../src/controller/passed-over.ts");
 type Decide = typeof import("../../../src/lease/decide.ts");
-type FollowUps = typeof import("../../../src/controller/follow-ups.ts");
+type FollowUps = typeof import("../../../src/lease/follow-ups.ts");
 type Order = typeof import("../../../src/lease/order.ts");
 type Places = typeof import("../../../src/client/place-request.ts");
 
@@ -46,7 +46,7 @@ const SHOWN_MS = 1_000;
 
 /** Without this the calls for one event grow with the queue: a place in it is computed, and never written. */
 export const CALLS: readonly Replacement[] = [
-  replaced<FollowUps>("src/controller/follow-ups.ts", ({ followUps }) => ({
+  replaced<FollowUps>("src/lease/follow-ups.ts", ({ followUps }) => ({
     followUps: (input) => [
       ...followUps(input),
       ...input.requests
@@ -91,7 +91,7 @@ export const REQUESTS: Record<string, Guard> = {
     ],
     off: {
       modules: [
-        replaced<FollowUps>("src/controller/follow-ups.ts", ({ followUps }) => ({
+        replaced<FollowUps>("src/lease/follow-ups.ts", ({ followUps }) => ({
           followUps: (input) => followUps(input).filter((step) => step.do !== "queueAgain"),
         })),
       ],
@@ -102,7 +102,7 @@ export const REQUESTS: Record<string, Guard> = {
     tale: A_REQUEST_GOES,
     off: {
       modules: [
-        replaced<FollowUps>("src/controller/follow-ups.ts", ({ followUps }) => ({
+        replaced<FollowUps>("src/lease/follow-ups.ts", ({ followUps }) => ({
           followUps: (input) => followUps(input).filter((step) => step.do !== "putBack"),
         })),
       ],
@@ -175,7 +175,7 @@ export const REQUESTS: Record<string, Guard> = {
             const { lease, requests, timers } = situation;
             const decision = decide(situation);
             const isShown = decision.do === "wait" && decision.forMs === SHOWN_MS - timers.expiredForMs;
-            const spent = requests.find((request) => isWaiting(request) && wasGranted(request, lease.status));
+            const spent = requests.find((request) => isWaiting(request) && wasGranted(request, lease));
             return isShown && spent ? { do: "retire", request: spent } : decision;
           },
         })),

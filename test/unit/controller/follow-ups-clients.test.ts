@@ -1,6 +1,6 @@
 /** What follows from a Lease's status for the requests of clients. */
 import { describe, expect, test } from "vitest";
-import { deletableAtMs, type FollowUpInput, followUps } from "../../../src/controller/follow-ups.ts";
+import { deletableAtMs, type FollowUpInput, followUps } from "../../../src/lease/follow-ups.ts";
 import type { EndReason, Hold, Lease, LeaseRequest, RequestPhase } from "../../../src/lease/types.ts";
 import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { followUps } from "../../../src/controller/follow-ups.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
+import { followUps } from "../../../src/lease/follow-ups.ts";
 import { NOT_CONFIRMED } from "../../../src/lease/order.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";

@@ -1,7 +1,7 @@
 /** A confirmation that comes as its grant is taken back: the request was marked as passed over already, and the klease not freed yet. */
 import { expect, test } from "vitest";
-import { followUps } from "../../../src/controller/follow-ups.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
+import { followUps } from "../../../src/lease/follow-ups.ts";
 import { requestName } from "../../../src/lease/naming.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";

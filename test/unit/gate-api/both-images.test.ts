@@ -1,8 +1,8 @@
 /** Both of our images changed at once in a pod that is then deleted. Today's wrong behaviour. */
 import { expect, test } from "vitest";
 import { parsePod } from "../../../src/lease/pod.ts";
+import { provesEnd } from "../../../src/lease/proof.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER, passMessage } from "../../../src/shared/names.ts";
-import { provesEnd } from "../../../src/webhook/gate-api/release.ts";
 
 const TOKEN = 42;
 const since = (startedAt: string) => ({ state: { running: { startedAt } } });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parsePod } from "../../../src/lease/pod.ts";
+import { provesEnd } from "../../../src/lease/proof.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER, PATH, passMessage } from "../../../src/shared/names.ts";
-import { provesEnd } from "../../../src/webhook/gate-api/release.ts";
 import { storedApi } from "./stored-api.ts";
 
 const TOKEN = 42;

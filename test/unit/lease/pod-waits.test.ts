@@ -1,10 +1,10 @@
 /** How long a pod waits, from its annotations to the denial: the request, the grant that it no longer gets, the follow-up. */
 import { describe, expect, it } from "vitest";
-import { dueAtMs, followUps } from "../../../src/controller/follow-ups.ts";
 import { requestOf } from "../../../src/lease/claimant-request.ts";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
 import type { Evidence } from "../../../src/lease/evidence.ts";
+import { dueAtMs, followUps } from "../../../src/lease/follow-ups.ts";
 import { isOneTry } from "../../../src/lease/order.ts";
 import { readSettings } from "../../../src/lease/settings.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";

@@ -1,10 +1,10 @@
 /** What several machines compare, where each has a time of day of its own: all go by the API server's. */
 import { expect, test } from "vitest";
-import { deletableAtMs, followUps, isTimedOut } from "../../../src/controller/follow-ups.ts";
 import { createServerClock } from "../../../src/kube/server-clock.ts";
 import { requestOf } from "../../../src/lease/claimant-request.ts";
 import { parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { decide } from "../../../src/lease/decide.ts";
+import { deletableAtMs, followUps, isTimedOut } from "../../../src/lease/follow-ups.ts";
 import { grantHold, nextToken, regrantHold } from "../../../src/lease/grant.ts";
 import { endHold } from "../../../src/lease/hold.ts";
 import { lateRenewalMs, mayJoin, renewHold } from "../../../src/lease/hold-renewal.ts";

@@ -3,18 +3,12 @@
  * nothing more urgent. Each follow-up may be lost or happen twice.
  */
 import { isDeepStrictEqual } from "node:util";
-import { type Evidence, isGated, isPast, isProven, isUnbound, mayStartPods } from "../lease/evidence.ts";
-import { grantedStatus } from "../lease/grant.ts";
-import { requestName } from "../lease/naming.ts";
-import {
-  isOneTry,
-  isWaiting,
-  NOT_CONFIRMED,
-  waitsUntilMs,
-  wasGranted,
-  wasTakenBack,
-} from "../lease/order.ts";
-import type { ClaimantRef, HolderRef, Lease, LeaseRequest } from "../lease/types.ts";
+import { isGated, isPast, isUnbound } from "./evidence.ts";
+import { grantedStatus } from "./grant.ts";
+import { requestName } from "./naming.ts";
+import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs, wasGranted, wasTakenBack } from "./order.ts";
+import type { ClaimantRef, HolderRef, Lease, LeaseRequest } from "./types.ts";
+import { isUnrecordedHold, type UnrecordedInput } from "./unrecorded.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
@@ -30,12 +24,8 @@ export type FollowUp =
   /** A pod's or Job's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
 
-export interface FollowUpInput {
-  lease: Lease;
+export interface FollowUpInput extends UnrecordedInput {
   requests: readonly LeaseRequest[];
-  evidenceOf(ref: HolderRef): Evidence;
-  /** Whether a client's hold that a deleted Lease recorded is over by now, whatever its client does. */
-  hasLapsed(request: LeaseRequest): boolean;
   nowMs: number;
 }
 
@@ -45,14 +35,6 @@ export const TIMED_OUT = { phase: "Denied", reason: "TimedOut" } as const;
 
 /** For so long a client can read what became of its request. */
 const ANSWER_KEPT_MS = 60_000;
-
-/** Under a Lease that was never granted, a granted request is the trace of a hold that its deleted predecessor recorded. */
-function mayRun({ lease, evidenceOf, hasLapsed }: FollowUpInput, request: LeaseRequest): boolean {
-  if (lease.status.lastToken !== undefined) return false;
-  const { ref } = request.spec;
-  if (ref?.kind === "Job") return mayStartPods(evidenceOf(ref)) || !hasLapsed(request);
-  return ref ? !isProven(evidenceOf(ref), request.status.token ?? Number.NaN) : !hasLapsed(request);
-}
 
 /** When a client's request that is at rest is to be deleted; never, where it is not at rest. */
 export function deletableAtMs(request: LeaseRequest): number {
@@ -89,7 +71,7 @@ export function followUps(input: FollowUpInput): FollowUp[] {
   const isOfHolder = ({ uid, spec: { ref } }: LeaseRequest) => (ref?.uid ?? uid) === hold?.ref.uid;
   const tellsOfHold = (request: LeaseRequest) =>
     isOfHolder(request) &&
-    (!request.spec.ref || wasGranted(request, lease.status) || request.status.token === hold?.token);
+    (!request.spec.ref || wasGranted(request, lease) || request.status.token === hold?.token);
   const steps = requests
     .filter(({ terminating }) => !terminating)
     .map((request) => (tellsOfHold(request) ? followGrant(lease, request) : followOther(input, request)))
@@ -118,7 +100,7 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
   const { phase, token } = request.status;
   const expiresMs = nowMs + ANSWER_KEPT_MS;
   if (phase === "Granted") {
-    if (mayRun(input, request))
+    if (isUnrecordedHold(input, request))
       return ref && isUnbound(evidenceOf(ref)) ? { do: "queueAgain", request, ref } : undefined;
     if (ref && wasTakenBack(request, lease.status) && !isPast(evidenceOf(ref)))
       return { do: "mark", request, status: PASSED_OVER };

@@ -1,0 +1,55 @@
+/**
+ * Holds of a deleted Lease. A Lease that was never granted may have had a predecessor of its name: whoever may still run under that
+ * one is waited for. What tells of such holds are requests that show a grant, and pods that are past their gate.
+ */
+
+import { passedToken } from "../shared/names.ts";
+import { type Evidence, isProven, lastSeen, mayStartPods } from "./evidence.ts";
+import type { PodView } from "./pod.ts";
+import { mayRunUnrecorded } from "./proof.ts";
+import type { HolderRef, Lease, LeaseRequest } from "./types.ts";
+
+export interface UnrecordedInput {
+  lease: Lease;
+  evidenceOf(ref: HolderRef): Evidence;
+  /** Whether a hold that nothing but this request tells of is over by now, whatever its holder does. */
+  hasLapsed(request: LeaseRequest): boolean;
+}
+
+/** Whether `lease` was granted before, and so records every hold itself. */
+const recordsHolds = ({ status }: Lease) => status.lastToken !== undefined;
+
+/** Whether a request that shows a grant tells of a hold that `lease` does not record, and under which its claimant may still run. */
+export function isUnrecordedHold(
+  { lease, evidenceOf, hasLapsed }: UnrecordedInput,
+  request: LeaseRequest,
+): boolean {
+  const {
+    spec: { ref },
+    status,
+    terminating,
+  } = request;
+  if (recordsHolds(lease) || status.phase !== "Granted") return false;
+  // Nothing proves that a client has ended, but its release or its ttl.
+  if (!ref) return !terminating && !hasLapsed(request);
+  const known = evidenceOf(ref);
+  // Its pods that are there are counted by themselves.
+  if (ref.kind === "Job") return mayStartPods(known) || !hasLapsed(request);
+  // The request knows the newest hold; a pod's status may still be about an earlier run.
+  return !isProven(known, status.token ?? passedToken(lastSeen(known)?.gate?.message) ?? Number.NaN);
+}
+
+/** Those of the pods that want `lease` which may be running under a hold that it does not record. */
+export function unrecordedPods(lease: Lease, pods: readonly PodView[]): PodView[] {
+  return recordsHolds(lease) ? [] : pods.filter(mayRunUnrecorded);
+}
+
+/** How many of the pods and requests for a Lease may stand for a hold that it does not record. */
+export function countHolders(
+  input: UnrecordedInput,
+  { pods, requests }: { pods: readonly PodView[]; requests: readonly LeaseRequest[] },
+): number {
+  const held = requests.filter((request) => isUnrecordedHold(input, request));
+  const uids = held.map(({ uid, spec: { ref } }) => ref?.uid ?? uid);
+  return new Set([...unrecordedPods(input.lease, pods).map(({ uid }) => uid), ...uids]).size;
+}
