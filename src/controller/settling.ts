@@ -8,14 +8,14 @@ import { writeLeaseStatus } from "../kube/lease-objects.ts";
 import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isPast } from "../lease/evidence.ts";
+import { dueAtMs } from "../lease/follow-ups.ts";
 import { podsOf } from "../lease/hold.ts";
 import { waitingInOrder } from "../lease/order.ts";
 import { type ClaimantRef, type HolderRef, keyOf, type Lease } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
+import type { Align } from "./aligning.ts";
 import type { Errands } from "./errands.ts";
 import { STRAY_FRESH_MS } from "./evidence-store.ts";
-import { dueAtMs } from "../lease/follow-ups.ts";
-import type { Housekeeping } from "./housekeeping.ts";
 import type { Skips } from "./skips.ts";
 import type { Steps } from "./steps.ts";
 import { deleteUnrecorded } from "./unrecorded-holders.ts";
@@ -26,7 +26,7 @@ export interface SettlingOptions {
   caches: Caches;
   reporter: LeaseReporter;
   errands: Errands;
-  housekeeping: Housekeeping;
+  align: Align;
   skips: Skips;
   steps: Steps;
   waiterCount: WaiterCount;
@@ -39,7 +39,7 @@ export interface SettlingOptions {
 export type Settle = (situation: Situation) => Promise<void>;
 
 export function createSettling(options: SettlingOptions): Settle {
-  const { client, caches, errands, housekeeping, skips, steps, waiterCount, clock, wakeAfter } = options;
+  const { client, caches, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
 
   /** One whose label was changed by hand wakes another Lease. */
   function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
@@ -91,7 +91,7 @@ export function createSettling(options: SettlingOptions): Settle {
       errands.run({ key: keyOf(lease), what, uid: lease.uid }, work);
     await run("end holds of a deleted klease", () => deleteUnrecorded(lease, options));
     await run("skip", () => skips.skip(situation));
-    await run("bring in line", () => housekeeping.follow(situation));
+    await run("bring in line", () => align(situation));
     await tryAgain(situation);
     planNextLook(situation);
     await run("count", () => count(situation));

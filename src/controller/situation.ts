@@ -12,8 +12,8 @@ import { defined } from "../shared/json.ts";
 import type { Errands } from "./errands.ts";
 import type { EvidenceStore } from "./evidence-store.ts";
 import type { HoldClock, HolderState } from "./hold-clock.ts";
-import type { Housekeeping } from "./housekeeping.ts";
 import type { LapseClock } from "./lapse-clock.ts";
+import type { LiveRequests } from "./live-requests.ts";
 import { countUnrecorded } from "./unrecorded-holders.ts";
 
 export interface SituationSources {
@@ -22,7 +22,7 @@ export interface SituationSources {
   caches: Pick<Caches, "nodes" | "pods">;
   evidence: EvidenceStore;
   errands: Pick<Errands, "isStuck">;
-  housekeeping: Pick<Housekeeping, "isRequestGone">;
+  liveRequests: Pick<LiveRequests, "isGone">;
   holdClock: HoldClock;
   lapseClock: LapseClock;
   clock: Clock;
@@ -30,7 +30,7 @@ export interface SituationSources {
 
 /** Everything that `decide()` looks at, as this replica sees it now. */
 export function readSituation(sources: SituationSources): Situation {
-  const { lease, requests, caches, evidence, errands, housekeeping, holdClock, lapseClock, clock } = sources;
+  const { lease, requests, caches, evidence, errands, liveRequests, holdClock, lapseClock, clock } = sources;
   const key = keyOf(lease);
   const isStuck: Situation["isStuck"] = (what, uid) => errands.isStuck({ key, what, ...defined({ uid }) });
   const { hold } = lease.status;
@@ -43,7 +43,7 @@ export function readSituation(sources: SituationSources): Situation {
     evidenceOf,
     lookedAgoMs: evidence.lookedAgoMs,
     isStuck,
-    isRequestGone: housekeeping.isRequestGone,
+    isRequestGone: liveRequests.isGone,
     stoppingForMs: (pod) => holdClock.stoppingForMs(lease, pod),
     isNodeReady: (node) => caches.nodes.store.get(node)?.ready === true,
     unrecordedHolders: countUnrecorded(lease, requests, { caches, evidenceOf, lapseClock }),

@@ -15,7 +15,7 @@ import { type ClaimantRef, type HolderRef, keyOf, type Lease, type LeaseRequest 
 import { hasCode } from "../shared/errors.ts";
 import type { Errands } from "./errands.ts";
 import type { EvidenceStore } from "./evidence-store.ts";
-import type { Housekeeping } from "./housekeeping.ts";
+import type { LiveRequests } from "./live-requests.ts";
 import type { WaitingJobs } from "./waiting-jobs.ts";
 
 export interface StepsOptions {
@@ -24,7 +24,7 @@ export interface StepsOptions {
   reporter: LeaseReporter;
   errands: Errands;
   evidence: EvidenceStore;
-  housekeeping: Housekeeping;
+  liveRequests: LiveRequests;
   waitingJobs: WaitingJobs;
 }
 
@@ -37,7 +37,7 @@ export interface Steps {
 }
 
 export function createSteps(options: StepsOptions): Steps {
-  const { client, caches, reporter, errands, evidence, housekeeping, waitingJobs } = options;
+  const { client, caches, reporter, errands, evidence, liveRequests, waitingJobs } = options;
 
   async function write(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
     if (isDeepStrictEqual(request.status, status)) return;
@@ -69,9 +69,7 @@ export function createSteps(options: StepsOptions): Steps {
         case "look":
           return errands.runEach([step.at, ...(step.others ?? [])], (ref) =>
             run(ref, () =>
-              ref.kind === "LeaseRequest"
-                ? housekeeping.lookForRequest(namespace, ref)
-                : evidence.look(namespace, ref),
+              ref.kind === "LeaseRequest" ? liveRequests.look(namespace, ref) : evidence.look(namespace, ref),
             ),
           );
         case "ungate":
@@ -85,7 +83,7 @@ export function createSteps(options: StepsOptions): Steps {
     },
     retire: (request) =>
       errands.run({ key: leaseKeyOf(request), what: "retire", uid: request.uid }, () =>
-        housekeeping.remove(request),
+        liveRequests.remove(request),
       ),
     mark: (what, request, status) =>
       errands.run({ key: leaseKeyOf(request), what, uid: request.uid }, () => write(request, status)),

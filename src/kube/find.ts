@@ -1,8 +1,9 @@
 import { type JobView, parseJob } from "../lease/job.ts";
 import { type PodView, parsePod } from "../lease/pod.ts";
 import { hasCode } from "../shared/errors.ts";
+import { record } from "../shared/json.ts";
 import type { KubeClient, ObjectRef, Parse } from "./api.ts";
-import { JOBS, PODS, type Resource } from "./resources.ts";
+import { JOBS, NAMESPACES, PODS, type Resource } from "./resources.ts";
 
 /** One object for good: another one that bears its name later has another uid. */
 export interface UidRef {
@@ -44,4 +45,10 @@ async function findOfUid<T extends { uid: string }>(
 ): Promise<T | undefined> {
   const object = await find(client, resource, { namespace, name }, parse);
   return object?.uid === uid ? object : undefined;
+}
+
+/** Creating anything in a namespace that terminates is refused as Forbidden: ask before. Where nobody tells, it does not seem to. */
+export async function isTerminating(client: KubeClient, namespace: string): Promise<boolean> {
+  const object = await client.get(NAMESPACES, { name: namespace }).catch(() => undefined);
+  return record(record(object)["metadata"])["deletionTimestamp"] !== undefined;
 }

@@ -5,7 +5,6 @@ import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
 import { readSituation } from "../../../src/controller/situation.ts";
 import type { NodeView } from "../../../src/kube/node-view.ts";
 import type { Evidence } from "../../../src/lease/evidence.ts";
-import type { PodView } from "../../../src/lease/pod.ts";
 import { readAsked } from "../../../src/lease/settings.ts";
 import type { Hold } from "../../../src/lease/types.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
@@ -13,6 +12,7 @@ import { turnedClock } from "../gate/turned-clock.ts";
 import { createPod, statusOf } from "../lease/pod-fixture.ts";
 import { held } from "../lease/samples.ts";
 import { fedReflector } from "./fed-reflector.ts";
+import { noPods } from "./no-pods.ts";
 
 const UNKNOWN: Evidence = { is: "unknown" };
 
@@ -32,10 +32,10 @@ function stage(evidence: Evidence) {
   let known = evidence;
   const sources = {
     requests: [],
-    caches: { nodes: fedReflector<NodeView>(), pods: fedReflector<PodView>() },
+    caches: { nodes: fedReflector<NodeView>(), pods: noPods },
     evidence: { evidenceOf: () => known, look: async () => {}, lookedAgoMs: () => 0 },
     errands: { isStuck: () => false },
-    housekeeping: { isRequestGone: () => false },
+    liveRequests: { isGone: () => false },
     holdClock,
     lapseClock: createLapseClock(clock),
     clock,

@@ -1,8 +1,10 @@
-/** What housekeeping asks the API server before it acts, and how its writes are guarded: the caches may be behind. */
+/** What the arbiter asks the API server before it touches the requests of a Lease or creates one, and how its writes are guarded: the caches may be behind. */
 import { describe, expect, test } from "vitest";
+import { createAligning } from "../../../src/controller/aligning.ts";
 import { createErrands } from "../../../src/controller/errands.ts";
-import { createHousekeeping } from "../../../src/controller/housekeeping.ts";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
+import { createLiveRequests } from "../../../src/controller/live-requests.ts";
+import { createMissingLease } from "../../../src/controller/missing-lease.ts";
 import type { EventReport } from "../../../src/kube/events.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
@@ -77,11 +79,12 @@ function stage({
   const caches = { leases, requests, pods };
   const events = recordedEvents();
   const errands = createErrands({ clock, logger: createLogger({ level: "silent" }), wake: () => undefined });
-  const options = { client, caches, errands, events, lapseClock, clock, createMissingLeases };
-  const housekeeping = createHousekeeping(options);
+  const liveRequests = createLiveRequests({ client, caches });
+  const options = { client, caches, errands, events, liveRequests, lapseClock, clock, createMissingLeases };
+  const work = { align: createAligning(options), recreate: createMissingLease(options), liveRequests };
   const deleted = () => calls.filter(({ what }) => what === "delete leaserequests").map(({ sent }) => sent);
   const asked = () => calls.map(({ what }) => what);
-  return { clock, housekeeping, applied, calls, deleted, asked, pods, told: events.told };
+  return { clock, work, applied, calls, deleted, asked, pods, told: events.told };
 }
 
 function recordedEvents() {
@@ -100,8 +103,8 @@ describe("beside a klease", () => {
   const newer = { ...lease, resourceVersion: "8" };
 
   test("a request goes only as it was seen: it may have been granted since", async () => {
-    const { housekeeping, calls } = stage({ live: lease });
-    await housekeeping.follow(situation(lease, late));
+    const { work, calls } = stage({ live: lease });
+    await work.align(situation(lease, late));
     expect(calls).toMatchObject([
       { what: "get leases" },
       {
@@ -110,15 +113,15 @@ describe("beside a klease", () => {
         options: { uid: late.uid, resourceVersion: late.resourceVersion },
       },
     ]);
-    expect(housekeeping.isRequestGone(late.uid)).toBe(true);
+    expect(work.liveRequests.isGone(late.uid)).toBe(true);
   });
 
   test("one that has changed since is looked at: what it is now is decided about anew", async () => {
     const refuse = ({ what }: Call) => {
       if (what === "delete leaserequests") throw new KonductorError("Conflict", "it has changed");
     };
-    const { housekeeping, asked } = stage({ live: lease, refuse });
-    await expect(housekeeping.remove(late)).rejects.toMatchObject({ code: "Conflict" });
+    const { work, asked } = stage({ live: lease, refuse });
+    await expect(work.liveRequests.remove(late)).rejects.toMatchObject({ code: "Conflict" });
     expect(asked()).toEqual(["delete leaserequests", "get leaserequests"]);
   });
 
@@ -126,8 +129,8 @@ describe("beside a klease", () => {
     ["denied", once, { phase: "Denied", reason: "Held" }],
     ["over", granted, { phase: "Expired", reason: "Expired" }],
   ])("a request is said to be %s after a live look, guarded by its version", async (_, request, status) => {
-    const { housekeeping, calls } = stage({ live: lease });
-    await housekeeping.follow(situation(lease, request));
+    const { work, calls } = stage({ live: lease });
+    await work.align(situation(lease, request));
     expect(calls).toMatchObject([
       { what: "get leases" },
       {
@@ -138,8 +141,8 @@ describe("beside a klease", () => {
   });
 
   test.each([once, granted])("but not where the klease has changed: %o", async (request) => {
-    const { housekeeping, asked, applied } = stage({ live: newer });
-    await housekeeping.follow(situation(lease, request));
+    const { work, asked, applied } = stage({ live: newer });
+    await work.align(situation(lease, request));
     expect(asked()).toEqual(["get leases"]);
     expect(applied).toMatchObject([{ resourceVersion: "8" }]);
   });
@@ -148,14 +151,14 @@ describe("beside a klease", () => {
     const hold = aHold({ ref: { kind: "LeaseRequest", ...late } });
     const held = aLease({ hold, lastToken: hold.token });
     const current = stage({ live: held });
-    await current.housekeeping.follow(situation(held, late, once));
+    await current.work.align(situation(held, late, once));
     expect(current.asked()).toEqual([
       "get leases",
       "replaceStatus leaserequests",
       "replaceStatus leaserequests",
     ]);
     const outdated = stage({ live: newer });
-    await outdated.housekeeping.follow(situation(held, late, once));
+    await outdated.work.align(situation(held, late, once));
     expect(outdated.asked()).toEqual(["get leases"]);
   });
 
@@ -166,8 +169,8 @@ describe("beside a klease", () => {
       const refuse = ({ sent }: Call) => {
         if (JSON.stringify(sent).includes(late.name)) throw new KonductorError(code, "no");
       };
-      const { housekeeping, deleted } = stage({ live: lease, refuse });
-      await housekeeping.follow(situation(lease, late, ...others));
+      const { work, deleted } = stage({ live: lease, refuse });
+      await work.align(situation(lease, late, ...others));
       expect(deleted()).toEqual([late, ...others].map(at));
     }
   });
@@ -179,10 +182,10 @@ describe("beside a klease", () => {
         if (JSON.stringify(sent).includes(late.name)) throw new KonductorError(code, "somebody was faster");
       };
       const other = { ...late, name: "other", uid: "uid-of-other" };
-      const { housekeeping, deleted } = stage({ live: lease, refuse });
-      await housekeeping.follow(situation(lease, late, other));
+      const { work, deleted } = stage({ live: lease, refuse });
+      await work.align(situation(lease, late, other));
       expect(deleted()).toEqual([at(late), at(other)]);
-      expect([late, other].map(({ uid }) => housekeeping.isRequestGone(uid))).toEqual([false, true]);
+      expect([late, other].map(({ uid }) => work.liveRequests.isGone(uid))).toEqual([false, true]);
     },
   );
 
@@ -190,8 +193,8 @@ describe("beside a klease", () => {
     const refuse = () => {
       throw new KonductorError("Unreachable", "no API server");
     };
-    const { housekeeping } = stage({ refuse });
-    await expect(housekeeping.follow(situation(lease, late))).rejects.toMatchObject({ code: "Unreachable" });
+    const { work } = stage({ refuse });
+    await expect(work.align(situation(lease, late))).rejects.toMatchObject({ code: "Unreachable" });
   });
 
   test("a request is gone where a live look finds none, or another one of its name", async () => {
@@ -204,23 +207,10 @@ describe("beside a klease", () => {
       ["of another", true],
     ] as const) {
       const { client } = recordedClient(found(uid));
-      const clock = turnedClock(NOW_MS);
-      const caches = {
-        leases: fedReflector<Lease>(),
-        requests: fedReflector<LeaseRequest>(),
-        pods: fedReflector<PodView>(),
-      };
-      const housekeeping = createHousekeeping({
-        client,
-        caches,
-        errands: createErrands({ clock, logger: createLogger({ level: "silent" }), wake: () => undefined }),
-        events: recordedEvents(),
-        lapseClock: createLapseClock(clock),
-        clock,
-        createMissingLeases: true,
-      });
-      await housekeeping.lookForRequest("ns", { kind: "LeaseRequest", ...granted });
-      expect(housekeeping.isRequestGone(granted.uid)).toBe(isGone);
+      const caches = { requests: fedReflector<LeaseRequest>(), pods: fedReflector<PodView>() };
+      const liveRequests = createLiveRequests({ client, caches });
+      await liveRequests.look("ns", granted);
+      expect(liveRequests.isGone(granted.uid)).toBe(isGone);
     }
   });
 });
@@ -228,22 +218,22 @@ describe("beside a klease", () => {
 describe("where the cache shows no klease", () => {
   test("nothing is done if there is one", async () => {
     const live = aLease();
-    const { housekeeping, asked, applied, clock } = stage({ live });
-    await housekeeping.recreate(KEY, [granted, late]);
+    const { work, asked, applied, clock } = stage({ live });
+    await work.recreate(KEY, [granted, late]);
     await clock.turn(LAPSES_MS);
-    await housekeeping.recreate(KEY, [granted, late]);
+    await work.recreate(KEY, [granted, late]);
     expect(asked()).toEqual(["get leases", "get leases"]);
     expect(applied).toMatchObject([{ uid: live.uid }]);
   });
 
   test("a granted request is dropped when its hold has lapsed, guarded by its version", async () => {
-    const { housekeeping, calls, deleted, clock } = stage();
-    await housekeeping.recreate(KEY, [granted]);
+    const { work, calls, deleted, clock } = stage();
+    await work.recreate(KEY, [granted]);
     await clock.turn(LAPSES_MS - 1);
-    await housekeeping.recreate(KEY, [granted]);
+    await work.recreate(KEY, [granted]);
     expect(deleted()).toEqual([]);
     await clock.turn(1);
-    await housekeeping.recreate(KEY, [granted]);
+    await work.recreate(KEY, [granted]);
     expect(calls.at(-1)).toMatchObject({
       sent: at(granted),
       options: { uid: granted.uid, resourceVersion: "3" },
@@ -260,20 +250,20 @@ describe("where the cache shows no klease", () => {
     ["one try that nobody could answer, after a minute", once, 60_000],
     ["who waits no longer", named("waits", { spec: { waitUntilMs: NOW_MS + 5_000 } }), 5_000],
   ])("%s is dropped", async (_, request, afterMs) => {
-    const { housekeeping, deleted, clock } = stage({ createMissingLeases: false });
+    const { work, deleted, clock } = stage({ createMissingLeases: false });
     await clock.turn(afterMs);
-    await housekeeping.recreate(KEY, [request]);
+    await work.recreate(KEY, [request]);
     expect(deleted()).toEqual([]);
     await clock.turn(1);
-    await housekeeping.recreate(KEY, [request]);
+    await work.recreate(KEY, [request]);
     expect(deleted()).toEqual([at(request)]);
   });
 
   test("a request that leaves by itself, and a pod's, are left alone", async () => {
-    const { housekeeping, deleted, clock } = stage({ createMissingLeases: false });
+    const { work, deleted, clock } = stage({ createMissingLeases: false });
     const ref = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
     await clock.turn(999_000);
-    await housekeeping.recreate(KEY, [
+    await work.recreate(KEY, [
       { ...denied, terminating: true },
       { ...denied, spec: { ...denied.spec, ref } },
     ]);
@@ -281,8 +271,8 @@ describe("where the cache shows no klease", () => {
   });
 
   test("it is created again for the first who waits, with the ttl that was asked for", async () => {
-    const { housekeeping, calls, applied } = stage();
-    await housekeeping.recreate(KEY, [denied, late, named("waits", { spec: { ttlMs: 90_000 } })]);
+    const { work, calls, applied } = stage();
+    await work.recreate(KEY, [denied, late, named("waits", { spec: { ttlMs: 90_000 } })]);
     expect(calls.at(-1)).toMatchObject({
       what: "create leases",
       sent: { metadata: { namespace: "ns", name: "nightly" }, spec: { ttl: "1m30s" } },
@@ -294,15 +284,15 @@ describe("where the cache shows no klease", () => {
     const refuse = ({ what }: Call) => {
       if (what === "create leases") throw new KonductorError("AlreadyExists", "there is one");
     };
-    await expect(stage({ refuse }).housekeeping.recreate(KEY, [aRequest()])).resolves.toBeUndefined();
+    await expect(stage({ refuse }).work.recreate(KEY, [aRequest()])).resolves.toBeUndefined();
   });
 
   test("nor has anybody to tell whether the namespace is there to stay", async () => {
     const refuse = ({ what }: Call) => {
       if (what === "get namespaces") throw new KonductorError("Forbidden", "no");
     };
-    const { housekeeping, asked } = stage({ refuse });
-    await housekeeping.recreate(KEY, [aRequest()]);
+    const { work, asked } = stage({ refuse });
+    await work.recreate(KEY, [aRequest()]);
     expect(asked()).toContain("create leases");
   });
 
@@ -310,8 +300,8 @@ describe("where the cache shows no klease", () => {
     const refuse = ({ what }: Call) => {
       if (what === "delete leaserequests") throw new KonductorError("Forbidden", "no");
     };
-    const { housekeeping, asked } = stage({ refuse });
-    await housekeeping.recreate(KEY, [late, aRequest()]);
+    const { work, asked } = stage({ refuse });
+    await work.recreate(KEY, [late, aRequest()]);
     expect(asked()).toContain("create leases");
   });
 
@@ -321,13 +311,13 @@ describe("where the cache shows no klease", () => {
     ["the flag forbids it", { createMissingLeases: false }, [aRequest()]],
     ["the namespace is terminating", { isNamespaceTerminating: true }, [aRequest()]],
   ])("it stays away where %s", async (_, options, requests) => {
-    const { housekeeping, asked } = stage(options);
-    await housekeeping.recreate(KEY, requests);
+    const { work, asked } = stage(options);
+    await work.recreate(KEY, requests);
     expect(asked()).not.toContain("create leases");
   });
 
   test("those who have no gate that asks are told that it is missing", async () => {
-    const { housekeeping, pods, told } = stage({ createMissingLeases: false });
+    const { work, pods, told } = stage({ createMissingLeases: false });
     const request = (kind: "Pod" | "Job", name: string) =>
       named(name, { spec: { ref: { kind, name, uid: `uid-of-${name}` } } });
     const pod = statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" }));
@@ -339,7 +329,7 @@ describe("where the cache shows no klease", () => {
       request("Job", "whole"),
       named("client"),
     ];
-    await housekeeping.recreate(KEY, requests);
+    await work.recreate(KEY, requests);
     const sentence = "LeaseMissing: waiting for klease nightly, which does not exist: create it";
     expect(told).toEqual([`Pod gated: ${sentence}`, `Job whole: ${sentence}`]);
   });
@@ -353,10 +343,10 @@ describe("where the cache shows no klease", () => {
     const metadata = { namespace: "ns", name: "run-1", uid: found.uid ?? "pod-1" };
     const deletion = found.deleted && { deletionTimestamp: "2026-01-01T00:00:00Z" };
     const pod = { metadata: { ...metadata, ...deletion }, spec: { nodeName: found.node } };
-    const { housekeeping, pods, calls, asked } = stage({ pod });
+    const { work, pods, calls, asked } = stage({ pod });
     pods.apply(parsePod({ metadata: { namespace: "ns", name: "run-1", uid: "pod-1" } }));
     const ref = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
-    await housekeeping.recreate(KEY, [{ ...granted, spec: { ...granted.spec, ref } }]);
+    await work.recreate(KEY, [{ ...granted, spec: { ...granted.spec, ref } }]);
     expect(asked().slice(0, 2)).toEqual(["get leases", "get pods"]);
     expect(asked().includes("replaceStatus leaserequests")).toBe(waits);
     if (waits)
@@ -367,8 +357,8 @@ describe("where the cache shows no klease", () => {
   });
 
   test("nothing is asked where nobody ever asked for it", async () => {
-    const { housekeeping, asked } = stage();
-    await housekeeping.recreate(KEY, []);
+    const { work, asked } = stage();
+    await work.recreate(KEY, []);
     expect(asked()).toEqual([]);
   });
 });

@@ -1,0 +1,83 @@
+import type { KubeClient } from "../kube/api.ts";
+import type { Caches } from "../kube/caches.ts";
+import { isTerminating } from "../kube/find.ts";
+import { ensureClaimantRequest } from "../kube/lease-objects.ts";
+import { LEASES } from "../kube/resources.ts";
+import { parseLease } from "../lease/codec.ts";
+import type { Situation } from "../lease/decision.ts";
+import { type FollowUp, followUps } from "../lease/follow-ups.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import type { Clock } from "../shared/clock.ts";
+import type { Errands } from "./errands.ts";
+import type { LapseClock } from "./lapse-clock.ts";
+import type { LiveRequests } from "./live-requests.ts";
+
+export interface AligningOptions {
+  client: KubeClient;
+  caches: Pick<Caches, "requests" | "leases">;
+  errands: Errands;
+  liveRequests: LiveRequests;
+  lapseClock: LapseClock;
+  clock: Clock;
+}
+
+/** Brings the requests for a Lease that is otherwise at rest in line with its status: takes every one of its follow-ups. */
+export type Align = (situation: Situation) => Promise<void>;
+
+export function createAligning({
+  client,
+  caches,
+  errands,
+  liveRequests,
+  lapseClock,
+  clock,
+}: AligningOptions): Align {
+  async function take(step: FollowUp, lease: Lease): Promise<void> {
+    switch (step.do) {
+      case "deny":
+      case "mark":
+        return liveRequests.mark(step.request, step.status);
+      case "delete":
+        return liveRequests.remove(step.request);
+      case "queueAgain":
+        return liveRequests.queueAgain(step.request, step.ref);
+      case "putBack":
+        return putBack(step, lease);
+    }
+  }
+
+  async function putBack(
+    { name, ref, holder }: FollowUp & { do: "putBack" },
+    { namespace, name: lease, status }: Lease,
+  ): Promise<void> {
+    if (await isTerminating(client, namespace)) return;
+    const requestedAtMs = status.hold?.acquiredMs ?? clock.nowMs();
+    const claimant = { kind: ref.kind, name: ref.name, uid: ref.uid };
+    const spec = { lease, holder, ref: claimant, requestedAtMs };
+    caches.requests.apply(await ensureClaimantRequest(client, { namespace, name, spec }));
+  }
+
+  async function hasChanged({ namespace, name, resourceVersion }: Lease): Promise<boolean> {
+    const live = await client.get(LEASES, { namespace, name }, parseLease);
+    caches.leases.apply(live);
+    return live.resourceVersion !== resourceVersion;
+  }
+
+  return async (situation) => {
+    const { lease } = situation;
+    const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, lease.spec.ttlMs);
+    const steps = followUps({ ...situation, hasLapsed });
+    // The cache may show a holder who has just released, or not show yet who was granted. One look at the klease serves all, since
+    // it comes after each of the requests was seen.
+    if (steps.length === 0 || (await hasChanged(lease))) return;
+    const key = keyOf(lease);
+    await errands.runEach(steps, (step) => errands.run({ key, ...errandOf(step) }, () => take(step, lease)));
+  };
+}
+
+/** One that is to be said of the same object another time is another errand. */
+function errandOf(step: FollowUp): { what: string; uid: string } {
+  if (step.do === "putBack") return { what: step.do, uid: step.ref.uid };
+  const { uid } = step.request;
+  return { what: "status" in step ? `${step.do} ${step.status.phase}` : step.do, uid };
+}

@@ -1,0 +1,73 @@
+import type { KubeClient } from "../kube/api.ts";
+import type { Caches } from "../kube/caches.ts";
+import { find, findPod } from "../kube/find.ts";
+import { deleteRequest, writeRequestStatus } from "../kube/lease-objects.ts";
+import { LEASE_REQUESTS } from "../kube/resources.ts";
+import { parseLeaseRequest } from "../lease/codec.ts";
+import { canUseGrant } from "../lease/pod.ts";
+import type { ClaimantRef, LeaseRequest } from "../lease/types.ts";
+import { hasCode } from "../shared/errors.ts";
+import { LruMap } from "../shared/lru-map.ts";
+
+/** The arbiter's writes of single LeaseRequests, and which of them are known to be gone, whatever the cache shows. */
+export interface LiveRequests {
+  /** Asks the API server whether this request is still there; see `isGone`. */
+  look(namespace: string, ref: Pick<ClaimantRef, "name" | "uid">): Promise<void>;
+  /** Whether a live look, or a deletion of our own, has shown that it is gone. */
+  isGone(uid: string): boolean;
+  /**
+   * Deletes this request, as it was seen: a client may have been granted since. From then on it counts as gone. One that has changed is looked
+   * at, for whoever decides about it anew.
+   */
+  remove(request: LeaseRequest): Promise<void>;
+  /** Writes a status computed from this version of the request. */
+  mark(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void>;
+  /**
+   * Has a granted request of a pod wait again, after a live look at that pod. The Lease that granted it was found missing, so that no gate
+   * can confirm that grant any more; and a pod that has no node after that has not confirmed it before.
+   */
+  queueAgain(request: LeaseRequest, ref: ClaimantRef): Promise<void>;
+}
+
+const REMEMBERED_REQUESTS = 10_000;
+
+export function createLiveRequests({
+  client,
+  caches,
+}: {
+  client: KubeClient;
+  caches: Pick<Caches, "requests" | "pods">;
+}): LiveRequests {
+  const gone = new LruMap<string, true>(REMEMBERED_REQUESTS);
+
+  async function look(namespace: string, { name, uid }: Pick<ClaimantRef, "name" | "uid">): Promise<void> {
+    const found = await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
+    if (found) caches.requests.apply(found);
+    if (found?.uid !== uid) gone.set(uid, true);
+  }
+
+  async function mark(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
+    caches.requests.apply(await writeRequestStatus(client, request, status));
+  }
+
+  return {
+    look,
+    isGone: (uid) => gone.get(uid) === true,
+    async remove(request) {
+      try {
+        await deleteRequest(client, request, { unchanged: true });
+      } catch (error) {
+        if (hasCode(error, "Conflict")) await look(request.namespace, request);
+        throw error;
+      }
+      gone.set(request.uid, true);
+    },
+    mark,
+    async queueAgain(request, ref) {
+      const { namespace } = request;
+      const pod = await findPod(client, { namespace, ...ref });
+      if (pod?.lease !== undefined) caches.pods.apply(pod);
+      if (pod && pod.node === undefined && canUseGrant(pod)) await mark(request, { phase: "Pending" });
+    },
+  };
+}
