@@ -17,7 +17,13 @@ const file = (name: string) => join(dir, name);
 const until = (name: string) => expect.poll(() => existsSync(file(name)), { timeout: 20_000 }).toBe(true);
 /** A shell command that goes on until there is a file of that name. */
 const waitsFor = (name: string) => `until [ -e ${file(name)} ]; do sleep 0.02; done`;
-const pidIn = (name: string) => Number(readFileSync(file(name), "utf8"));
+/** A shell creates a file a moment before it writes into it. */
+async function pidIn(name: string): Promise<number> {
+  await expect
+    .poll(() => existsSync(file(name)) && readFileSync(file(name), "utf8"), { timeout: 20_000 })
+    .toMatch(/^\d+\n$/);
+  return Number(readFileSync(file(name), "utf8"));
+}
 const create = (name: string) => writeFileSync(file(name), "");
 
 function start(script: string, { graceMs = 10_000 } = {}) {
@@ -46,7 +52,8 @@ describe("a command has ended when all of its process group has", () => {
     const { process, ended, hasEnded } = start(`echo $$ > ${file("pid")}; sh -c "${worker}"; true`);
     await until("ready");
     process.pass("SIGTERM");
-    await expect.poll(() => existsSync(`/proc/${pidIn("pid")}`), { timeout: 20_000 }).toBe(false);
+    const pid = await pidIn("pid");
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
     expect(hasEnded()).toBe(false);
     create("worked");
     expect(await ended).toBe(143);
@@ -69,8 +76,8 @@ describe("a command has ended when all of its process group has", () => {
   test("a signal still reaches what it left running", async () => {
     const leave = `echo $$ > ${file("group")}; (${waitsFor("never")}) & exit 0`;
     const { process, ended, hasEnded } = start(leave);
-    await until("group");
-    await expect.poll(() => existsSync(`/proc/${pidIn("group")}`), { timeout: 20_000 }).toBe(false);
+    const group = await pidIn("group");
+    await expect.poll(() => existsSync(`/proc/${group}`), { timeout: 20_000 }).toBe(false);
     expect(hasEnded()).toBe(false);
     process.pass("SIGTERM");
     expect(await ended).toBe(0);
@@ -80,14 +87,13 @@ describe("a command has ended when all of its process group has", () => {
     const leave = `(trap '' TERM; touch ${file("left")}; ${waitsFor("never")}) & echo $! > ${file("pid")}; echo $$ > ${file("group")}; exit 0`;
     const { stop, ended, said } = start(leave, { graceMs: 50 });
     await until("left");
-    await until("pid");
-    const pid = pidIn("pid");
+    const pid = await pidIn("pid");
     globalThis.process.kill(pid, "SIGSTOP");
     await expect.poll(() => said.join(""), { timeout: 20_000 }).toContain(`${pid} (sh, stopped)`);
     stop.abort();
     expect(await ended).toBe(0);
     // Whoever has to wait for it may not have done so yet.
-    expect(processesIn(pidIn("group"))).toEqual([]);
+    expect(processesIn(await pidIn("group"))).toEqual([]);
   });
 });
 
