@@ -8,9 +8,9 @@ import type { Settings } from "../../lease/settings.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { text } from "../../shared/json.ts";
 import { ANNOTATION, LEASE_VOLUME } from "../../shared/names.ts";
+import type { Path } from "./contradictions.ts";
 import { leadingMesh } from "./mesh.ts";
 import type { Container, PodTemplate, Volume } from "./objects.ts";
-import type { Path } from "./refusals.ts";
 
 /** Volumes that the kubelet mounts read-only, whatever their mount says. */
 const READ_ONLY_KINDS = ["configMap", "secret", "downwardAPI", "projected"];

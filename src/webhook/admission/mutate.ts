@@ -15,7 +15,6 @@ import { withStoredMarks } from "./own-marks.ts";
 import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
 import { planPod } from "./plan.ts";
-import { refuseJobGate, refuseSkip } from "./refusals.ts";
 import {
   type AdmissionRequest,
   type AdmissionResponse,
@@ -85,9 +84,7 @@ function judgePod(
   if (!isPodTemplate(object)) throw malformed(kind);
   if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
   const job = isOfJob(object.metadata) ? {} : undefined;
-  refuseSkip(object.metadata, "", job);
-  const plan = planPod(object, namespace, context);
-  refuseJobGate(plan.settings, "", job);
+  const plan = planPod(object, namespace, context, { path: "", job });
   const patch = diffPod(object, injectPod(object, plan, context.injection()));
   return { patch, warnings: plan.warnings };
 }

@@ -4,10 +4,10 @@ import { integer, text } from "../../shared/json.ts";
 import { LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
 import { isAppliedServerSide, isWrittenByUser } from "./authorship.ts";
 import type { AdmissionContext, Outcome } from "./context.ts";
+import type { JobWishes } from "./contradictions.ts";
 import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
 import { marksOf, propagate, withdraw, withRecord } from "./propagation.ts";
-import { type JobWishes, type Path, refuseJobGate, refuseSkip } from "./refusals.ts";
 import { warnRollout } from "./rollout.ts";
 import { isWholeJob, suspended, withTemplateLabel } from "./whole-job.ts";
 
@@ -24,10 +24,9 @@ export function createJob(
   const job = withTemplateLabel(sent);
   if (isLabelled(sent)) requireSettings(sent.metadata, "metadata");
   const { template } = propagate(marksOf(job.metadata), job.spec.template, TEMPLATE);
-  if (isLabelled(template)) refuseJobWishes(template, TEMPLATE, jobOf(job));
   const warnings = isLabelled(template)
     ? [
-        ...planPod(template, namespace, context, TEMPLATE).warnings,
+        ...planPod(template, namespace, context, { path: TEMPLATE, job: jobOf(job) }).warnings,
         ...deadlineWarning(template.metadata, job.spec.activeDeadlineSeconds, "spec"),
       ]
     : [];
@@ -70,10 +69,9 @@ export function mutateCronJob(
     isWrittenByUser(cronJob.metadata, map, name),
   );
   const { template, added } = propagate(marksOf(cronJob.metadata), own, JOB_TEMPLATE);
-  if (isLabelled(template)) refuseJobWishes(template, JOB_TEMPLATE, jobOf(jobTemplate));
   const warnings = isLabelled(template)
     ? [
-        ...planPod(template, namespace, context, JOB_TEMPLATE).warnings,
+        ...planPod(template, namespace, context, { path: JOB_TEMPLATE, job: jobOf(jobTemplate) }).warnings,
         ...deadlineWarning(
           template.metadata,
           jobTemplate.spec.activeDeadlineSeconds,
@@ -88,12 +86,6 @@ export function mutateCronJob(
 
 function jobOf({ spec: { managedBy, parallelism } }: TemplateOwner): JobWishes {
   return { managedBy: text(managedBy), parallelism: integer(parallelism) };
-}
-
-/** What of the wishes in a template only Jobs can have, and not all of them. */
-function refuseJobWishes(template: PodTemplate, path: Path, job: JobWishes | undefined): void {
-  refuseSkip(template.metadata, path, job);
-  refuseJobGate(requireSettings(template.metadata, `${path}metadata`), path, job);
 }
 
 /** What of ours stands on the CronJob and in its template. */
@@ -124,8 +116,8 @@ export function warnOwner(
 ): string[] {
   const { template } = owner.spec;
   if (isLabelled(template)) {
-    refuseJobWishes(template, TEMPLATE, undefined);
-    return [...planPod(template, namespace, context, TEMPLATE).warnings, ...warnRollout(kind, owner)];
+    const bearer = { path: TEMPLATE, job: undefined };
+    return [...planPod(template, namespace, context, bearer).warnings, ...warnRollout(kind, owner)];
   }
   if (!isLabelled(owner)) return [];
   const place = `${TEMPLATE}metadata.labels[${LEASE_LABEL}]`;

@@ -8,10 +8,11 @@ import { hasPostStart, stopMs } from "../../lease/stop.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext } from "./context.ts";
+import { type Bearer, type Path, refuseContradictions } from "./contradictions.ts";
 import { refuseTakenPath } from "./lease-volume.ts";
 import { leadingMesh } from "./mesh.ts";
 import type { Metadata, PodSpec, PodTemplate } from "./objects.ts";
-import { type Path, refuseIdleLimit, refuseImpossible, refuseNamespace, refuseNodeName } from "./refusals.ts";
+import { refuseImpossible, refuseNamespace } from "./refusals.ts";
 
 export interface PodPlan {
   settings: Settings;
@@ -27,14 +28,14 @@ export function planPod(
   pod: PodTemplate,
   namespace: string,
   context: AdmissionContext,
-  path: Path = "",
+  bearer: Bearer,
 ): PodPlan {
   const { metadata, spec } = pod;
+  const { path } = bearer;
   const settings = requireSettings(metadata, `${path}metadata`);
   refuseNamespace(namespace, context);
   refuseImpossible(metadata, spec, path);
-  refuseNodeName(settings, spec, path);
-  refuseIdleLimit(settings, metadata, path);
+  refuseContradictions(pod, settings, bearer);
   refuseTakenPath(settings, pod, path);
   const stop = stopMs(spec);
   const lease = context.leases.get(namespace, settings.lease);

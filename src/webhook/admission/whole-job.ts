@@ -6,9 +6,9 @@
 import { KonductorError } from "../../shared/errors.ts";
 import { integer } from "../../shared/json.ts";
 import { ANNOTATION, LEASE_LABEL, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
+import { refuseParallelism } from "./contradictions.ts";
 import type { TemplateOwner } from "./objects.ts";
 import { marksOf } from "./propagation.ts";
-import { refuseParallelism } from "./refusals.ts";
 
 /** Whether the pods of the Job, whose template says it last, run under one hold. */
 export function isWholeJob({ spec: { template } }: TemplateOwner): boolean {

@@ -13,6 +13,9 @@ import type {
 import type { AdmissionRequest } from "../../../src/webhook/admission/review.ts";
 
 export const NAMESPACE = "team-a";
+/** A pod that is nobody's. */
+export const ALONE = { path: "", job: undefined };
+
 export const NOW_MS = Date.parse("2026-03-01T12:00:00.250Z");
 
 export const INJECTION: Injection = {

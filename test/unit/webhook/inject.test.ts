@@ -4,12 +4,22 @@ import { injectPod } from "../../../src/webhook/admission/inject.ts";
 import type { Container, Metadata, PodSpec, PodTemplate } from "../../../src/webhook/admission/objects.ts";
 import { diffPod } from "../../../src/webhook/admission/patch.ts";
 import { planPod } from "../../../src/webhook/admission/plan.ts";
-import { contextWith, INJECTION, ISTIO, inIstio, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
+import {
+  ALONE,
+  contextWith,
+  INJECTION,
+  ISTIO,
+  inIstio,
+  MAIN,
+  marked,
+  NAMESPACE,
+  podWith,
+} from "./fixtures.ts";
 
 const CONTEXT = contextWith();
 
 function inject(pod: PodTemplate, context = CONTEXT, injection = INJECTION): PodTemplate {
-  return injectPod(pod, planPod(pod, NAMESPACE, context), injection);
+  return injectPod(pod, planPod(pod, NAMESPACE, context, ALONE), injection);
 }
 
 const names = (pod: PodTemplate) => pod.spec.initContainers?.map(({ name }) => name);

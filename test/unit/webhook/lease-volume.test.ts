@@ -5,10 +5,20 @@ import { injectPod } from "../../../src/webhook/admission/inject.ts";
 import type { Container, PodSpec, PodTemplate } from "../../../src/webhook/admission/objects.ts";
 import { diffPod, type Patch } from "../../../src/webhook/admission/patch.ts";
 import { planPod } from "../../../src/webhook/admission/plan.ts";
-import { contextWith, INJECTION, ISTIO, inIstio, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
+import {
+  ALONE,
+  contextWith,
+  INJECTION,
+  ISTIO,
+  inIstio,
+  MAIN,
+  marked,
+  NAMESPACE,
+  podWith,
+} from "./fixtures.ts";
 
 const inject = (pod: PodTemplate): PodTemplate =>
-  injectPod(pod, planPod(pod, NAMESPACE, contextWith()), INJECTION);
+  injectPod(pod, planPod(pod, NAMESPACE, contextWith(), ALONE), INJECTION);
 const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" });
 const init = (name: string): Container => ({ name });
 
@@ -125,7 +135,7 @@ describe("its place", () => {
     ],
   ])("refuses %s in one sentence", (_name, spec, tokenFile, sentence) => {
     const pod = podWith(spec, marked({ "token-file": tokenFile }));
-    expect(() => planPod(pod, NAMESPACE, contextWith())).toThrow(sentence);
+    expect(() => planPod(pod, NAMESPACE, contextWith(), ALONE)).toThrow(sentence);
   });
 
   it.each([
@@ -136,6 +146,6 @@ describe("its place", () => {
     const containers = [{ ...MAIN, volumeMounts: [{ name: "data", mountPath }] }];
     const initContainers = [{ ...ISTIO.proxy, volumeMounts: [{ name: "istio", mountPath: "/run/lease" }] }];
     const pod = podWith({ containers, initContainers }, inIstio(marked({ "token-file": "/run/lease" })));
-    expect(planPod(pod, NAMESPACE, contextWith()).settings.tokenFile).toBe("/run/lease");
+    expect(planPod(pod, NAMESPACE, contextWith(), ALONE).settings.tokenFile).toBe("/run/lease");
   });
 });

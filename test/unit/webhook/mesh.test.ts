@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { leadingMesh } from "../../../src/webhook/admission/mesh.ts";
 import type { Container } from "../../../src/webhook/admission/objects.ts";
 import { planPod } from "../../../src/webhook/admission/plan.ts";
-import { contextWith, ISTIO, inIstio, marked, NAMESPACE, podWith } from "./fixtures.ts";
+import { ALONE, contextWith, ISTIO, inIstio, marked, NAMESPACE, podWith } from "./fixtures.ts";
 
 const variable = (name: string) => [{ name, value: "x" }];
 const script = (lines: string) => ["/bin/sh", "-ec", lines];
@@ -156,7 +156,7 @@ describe("leadingMesh", () => {
 it("is said, since it runs without a hold", () => {
   const initContainers = [ISTIO.init, ISTIO.proxy, { name: "setup" }];
   const plan = (metadata = marked()) =>
-    planPod(podWith({ initContainers }, metadata), NAMESPACE, contextWith());
+    planPod(podWith({ initContainers }, metadata), NAMESPACE, contextWith(), ALONE);
   expect(plan(inIstio()).warnings).toEqual([
     "spec.initContainers: istio-init (Istio), istio-proxy (Istio) may run before the pod holds klease nightly, as a service mesh's own",
   ]);

@@ -9,6 +9,7 @@ import { mutate } from "../../../src/webhook/admission/mutate.ts";
 import type { CronJob, Metadata, TemplateOwner } from "../../../src/webhook/admission/objects.ts";
 import { planPod } from "../../../src/webhook/admission/plan.ts";
 import {
+  ALONE,
   contextWith,
   cronJobWith,
   INJECTION,
@@ -211,6 +212,6 @@ describe("a CronJob", () => {
 
 it("a pod has only the mark that we put on it", () => {
   const pod = podWith({}, marked({ ...ALL, ttl: "1h" }));
-  const injected = injectPod(pod, planPod(pod, NAMESPACE, contextWith()), INJECTION);
+  const injected = injectPod(pod, planPod(pod, NAMESPACE, contextWith(), ALONE), INJECTION);
   expect(injected.metadata).toEqual(marked({ injected: "0.1.0", ttl: "1h" }));
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Metadata, PodSpec } from "../../../src/webhook/admission/objects.ts";
 import { planPod } from "../../../src/webhook/admission/plan.ts";
-import { contextWith, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
+import { ALONE, contextWith, MAIN, marked, NAMESPACE, podWith } from "./fixtures.ts";
 
 const POST_START = { ...MAIN, lifecycle: { postStart: {} } };
 const PROBED = { ...MAIN, livenessProbe: {} };
@@ -10,7 +10,7 @@ const HANDED_ON =
 
 describe("planPod", () => {
   it("plans an ordinary pod without a word", () => {
-    expect(planPod(podWith(), NAMESPACE, contextWith())).toMatchObject({
+    expect(planPod(podWith(), NAMESPACE, contextWith(), ALONE)).toMatchObject({
       settings: { lease: "nightly" },
       stopMs: 5_000,
       selfFencing: true,
@@ -110,18 +110,21 @@ describe("planPod", () => {
       /^spec\.volumes\[0\]\.name: Invalid value: "konductor-lease"/,
     ],
   ])("refuses %s in one sentence", (_name, spec, metadata, sentence) => {
-    expect(() => planPod(podWith(spec, metadata), NAMESPACE, contextWith())).toThrow(sentence);
+    expect(() => planPod(podWith(spec, metadata), NAMESPACE, contextWith(), ALONE)).toThrow(sentence);
   });
 
   it.each(["kube-system", "konductor-system"])("refuses the label in %s", (namespace) => {
-    expect(() => planPod(podWith(), namespace, contextWith())).toThrow(
+    expect(() => planPod(podWith(), namespace, contextWith(), ALONE)).toThrow(
       `the label konductor.io/lease is not allowed in namespace ${namespace}`,
     );
   });
 
   it("names fields of a template where they stand in its owner", () => {
     const plan = () =>
-      planPod(podWith({ os: { name: "windows" } }), NAMESPACE, contextWith(), "spec.template.");
+      planPod(podWith({ os: { name: "windows" } }), NAMESPACE, contextWith(), {
+        path: "spec.template.",
+        job: undefined,
+      });
     expect(plan).toThrow(/^spec\.template\.spec\.os\.name: /);
   });
 
@@ -171,7 +174,7 @@ describe("planPod", () => {
       [],
     ],
   ])("%s", (_name, spec, metadata, selfFencing, warnings) => {
-    expect(planPod(podWith(spec, metadata), NAMESPACE, contextWith())).toMatchObject({
+    expect(planPod(podWith(spec, metadata), NAMESPACE, contextWith(), ALONE)).toMatchObject({
       selfFencing,
       warnings,
     });
@@ -179,7 +182,7 @@ describe("planPod", () => {
 
   it("neither fences nor warns where the cluster cannot fence", () => {
     const context = contextWith({ features: () => ({ canFence: () => false }) });
-    expect(planPod(podWith({ containers: [POST_START] }), NAMESPACE, context)).toMatchObject({
+    expect(planPod(podWith({ containers: [POST_START] }), NAMESPACE, context, ALONE)).toMatchObject({
       selfFencing: false,
       warnings: [],
     });
@@ -187,7 +190,7 @@ describe("planPod", () => {
 
   it("takes the ttl of the Lease where the pod names none", () => {
     const context = contextWith({}, { nightly: 60_000 });
-    expect(planPod(podWith({ containers: [PROBED] }), NAMESPACE, context).selfFencing).toBe(false);
+    expect(planPod(podWith({ containers: [PROBED] }), NAMESPACE, context, ALONE).selfFencing).toBe(false);
   });
 
   it.each<[string, Metadata, boolean, Record<string, number>, string[]]>([
@@ -222,6 +225,6 @@ describe("planPod", () => {
     ["is too short, but the pod says its own", marked({ ttl: "1m" }), true, { nightly: 5_000 }, []],
   ])("warns of a Lease that %s", (_name, metadata, createMissingLeases, leases, warnings) => {
     const context = contextWith({ createMissingLeases }, leases);
-    expect(planPod(podWith({}, metadata), NAMESPACE, context).warnings).toEqual(warnings);
+    expect(planPod(podWith({}, metadata), NAMESPACE, context, ALONE).warnings).toEqual(warnings);
   });
 });

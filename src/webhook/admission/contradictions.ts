@@ -1,0 +1,133 @@
+/** Wishes that contradict each other, or what bears them: each is refused with one sentence that names the field, its value and what is allowed. */
+import { type Settings, waitsUnscheduled } from "../../lease/settings.ts";
+import { KonductorError } from "../../shared/errors.ts";
+import { ANNOTATION } from "../../shared/names.ts";
+import type { PodTemplate } from "./objects.ts";
+
+/** Where a template stands in the object that the user wrote: "" for a pod, else e.g. "spec.template.". */
+export type Path = string;
+
+/** What of a Job decides whether it can be skipped, or wait as a whole. */
+export interface JobWishes {
+  managedBy?: string | undefined;
+  parallelism?: number | undefined;
+}
+
+/** What bears the wishes of a template. */
+export interface Bearer {
+  path: Path;
+  /** undefined: it is no Job, nor of one. */
+  job: JobWishes | undefined;
+}
+
+interface Wishes extends Bearer {
+  pod: PodTemplate;
+  settings: Settings;
+}
+
+interface Contradiction {
+  isThere(wishes: Wishes): boolean;
+  /** The annotation that is refused; or a field, and what it says. */
+  refused: string | ((wishes: Wishes) => readonly [field: string, value: unknown]);
+  rule: string | ((wishes: Wishes) => string);
+}
+
+const KUBERNETES_JOB_CONTROLLER = "kubernetes.io/job-controller";
+/** Of more pods the list of those that may run would not fit into the klease. */
+const MAX_PARALLELISM = 500;
+
+const isForeign = ({ job }: Wishes) =>
+  (job?.managedBy ?? KUBERNETES_JOB_CONTROLLER) !== KUBERNETES_JOB_CONTROLLER;
+const isTooWide = ({ parallelism = 1 }: JobWishes) => parallelism > MAX_PARALLELISM;
+const isTimed = ({ pod }: Wishes) => pod.metadata?.annotations?.[ANNOTATION.waitTimeout] !== undefined;
+const managedBy = ({ job }: Wishes) => ["spec.managedBy", job?.managedBy] as const;
+
+const WITH_SKIP = `with ${ANNOTATION.ifHeld} "skip"`;
+const WITH_JOB = `with ${ANNOTATION.gate} "job"`;
+const AT_MOST_PARALLEL = `${WITH_JOB} at most ${MAX_PARALLELISM} is allowed`;
+const gateComesLate = ({ settings: { gate } }: Wishes) =>
+  `the gate that would fail does not run before the pod holds, with ${ANNOTATION.gate} "${gate}"; "init" is allowed`;
+
+/** Every one there is; the first that is there is told. */
+const CONTRADICTIONS: readonly Contradiction[] = [
+  {
+    // Only a Job can end without having run.
+    isThere: ({ settings, job }) => settings.ifHeld === "skip" && !job,
+    refused: ANNOTATION.ifHeld,
+    rule: "only the pods of a Job can be skipped; wait or fail is allowed",
+  },
+  {
+    isThere: (wishes) => wishes.settings.ifHeld === "skip" && isForeign(wishes),
+    refused: managedBy,
+    rule: `${WITH_SKIP} only Kubernetes' own Job controller is allowed`,
+  },
+  {
+    isThere: ({ settings, job }) => settings.gate === "job" && !job,
+    refused: ANNOTATION.gate,
+    rule: "only a Job can wait as a whole; init or scheduling is allowed",
+  },
+  {
+    isThere: (wishes) => wishes.settings.gate === "job" && isForeign(wishes),
+    refused: managedBy,
+    rule: `${WITH_JOB} only Kubernetes' own Job controller is allowed`,
+  },
+  {
+    isThere: ({ settings, job = {} }) => settings.gate === "job" && isTooWide(job),
+    refused: ({ job }) => ["spec.parallelism", job?.parallelism],
+    rule: AT_MOST_PARALLEL,
+  },
+  {
+    isThere: ({ settings }) => settings.gate === "job" && settings.onLost !== "terminate",
+    refused: ANNOTATION.onLost,
+    rule: `${WITH_JOB} only terminate is allowed`,
+  },
+  {
+    isThere: ({ settings }) => settings.gate === "job" && !settings.renew,
+    refused: ANNOTATION.renew,
+    rule: `${WITH_JOB} only true is allowed, since every pod that starts renews the hold`,
+  },
+  {
+    isThere: ({ settings, pod }) => waitsUnscheduled(settings) && pod.spec.nodeName !== undefined,
+    refused: ({ path, pod }) => [`${path}spec.nodeName`, pod.spec.nodeName],
+    rule: ({ settings: { gate } }) =>
+      `${gate === "scheduling" ? `with ${ANNOTATION.gate} "scheduling"` : WITH_SKIP} no node may be named; leave it out, or the annotation`,
+  },
+  {
+    isThere: (wishes) => isTimed(wishes) && wishes.settings.ifHeld !== "wait",
+    refused: ANNOTATION.waitTimeout,
+    rule: ({ settings: { ifHeld } }) =>
+      `with ${ANNOTATION.ifHeld} "${ifHeld}" nobody waits; leave one of the two out`,
+  },
+  {
+    isThere: (wishes) => isTimed(wishes) && wishes.settings.gate !== "init",
+    refused: ANNOTATION.waitTimeout,
+    rule: gateComesLate,
+  },
+  {
+    isThere: ({ settings }) => settings.ifHeld === "fail" && settings.gate !== "init",
+    refused: ANNOTATION.ifHeld,
+    rule: gateComesLate,
+  },
+];
+
+/** @throws KonductorError `Invalid` for the first contradiction in what a template asks for. */
+export function refuseContradictions(pod: PodTemplate, settings: Settings, bearer: Bearer): void {
+  const wishes = { ...bearer, pod, settings };
+  const found = CONTRADICTIONS.find(({ isThere }) => isThere(wishes));
+  if (!found) return;
+  const { refused, rule } = found;
+  const [field, value] =
+    typeof refused === "string"
+      ? [`${bearer.path}metadata.annotations[${refused}]`, pod.metadata?.annotations?.[refused]]
+      : refused(wishes);
+  throw invalid(field, value, typeof rule === "string" ? rule : rule(wishes));
+}
+
+/** @throws KonductorError `Invalid` for more pods than the hold of a Job can keep count of. */
+export function refuseParallelism(parallelism: number): void {
+  if (isTooWide({ parallelism })) throw invalid("spec.parallelism", parallelism, AT_MOST_PARALLEL);
+}
+
+function invalid(field: string, value: unknown, rule: string): KonductorError {
+  return new KonductorError("Invalid", `${field}: Invalid value: ${JSON.stringify(value)}: ${rule}`);
+}
