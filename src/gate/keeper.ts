@@ -10,7 +10,7 @@
 import { EXIT } from "../shared/names.ts";
 import type { GateConfig } from "./config.ts";
 import type { Context } from "./context.ts";
-import { type KeptHold, keptHold } from "./kept-hold.ts";
+import { type KeeperHold, keeperHold } from "./keeper-hold.ts";
 import { releaseHold } from "./release.ts";
 import { keepRenewing, type Loss } from "./renewals.ts";
 import { sleepUntil } from "./sleep-until.ts";
@@ -30,7 +30,7 @@ export async function runKeeper(context: Context, termination: Termination): Pro
   const stored = context.holdFile.read(config.lease);
   if (stored === undefined) return termination.signal.aborted ? EXIT.done : withoutHold(context);
   route.learn(stored);
-  const hold = keptHold(context, stored);
+  const hold = keeperHold(context, stored);
   await untilLostOrTerminated(context, hold, termination.signal);
   if (!termination.signal.aborted) return EXIT.fenced;
   log.info(`this pod is asked to stop: releasing klease ${config.lease}`);
@@ -50,14 +50,14 @@ function withoutHold(context: Context): number {
   log.info(`no hold of klease ${config.lease} is stored in ${config.stateDir}, so it cannot be renewed`);
   if (!fences(config)) return EXIT.badConfiguration;
   const unknown = { token: 0, ttlMs: 0, deadline: bootMs(), ca: undefined, urls: [] };
-  keptHold(context, { lease: config.lease, state: "held", ...unknown }).lose();
+  keeperHold(context, { lease: config.lease, state: "held", ...unknown }).lose();
   return EXIT.fenced;
 }
 
 /** Resolves when the pod has to be fenced, its hold marked as lost, or when `terminated` is aborted. */
 async function untilLostOrTerminated(
   context: Context,
-  hold: KeptHold,
+  hold: KeeperHold,
   terminated: AbortSignal,
 ): Promise<void> {
   const { config, log } = context;
@@ -86,7 +86,7 @@ async function untilLostOrTerminated(
 /** Calls `lose` whenever the hold's deadline has come so near that main must begin to stop. */
 async function watchDeadline(
   context: Context,
-  hold: KeptHold,
+  hold: KeeperHold,
   { marginMs, lose }: Loss,
   signal: AbortSignal,
 ): Promise<void> {

@@ -1,7 +1,7 @@
 import { describeError, KonductorError } from "../shared/errors.ts";
 import { isVerdict } from "./answers.ts";
 import type { Context } from "./context.ts";
-import type { KeptHold } from "./kept-hold.ts";
+import type { KeeperHold } from "./keeper-hold.ts";
 import { pauseWithin, untilAnswered } from "./tries.ts";
 
 /** How long a release is tried; after it the server finds out by itself that main has ended. */
@@ -17,7 +17,7 @@ const TRY_MS = 5_000;
  */
 export async function releaseHold(
   context: Context,
-  { token, lost }: Pick<KeptHold, "token" | "lost">,
+  { token, lost }: Pick<KeeperHold, "token" | "lost">,
   { atMs, sincePreStopMs }: { atMs: number; sincePreStopMs: number | undefined },
 ): Promise<void> {
   const { config, clock, log, client } = context;

@@ -1,6 +1,6 @@
 import { describeError, KonductorError } from "../shared/errors.ts";
 import { type Context, renewTimeoutMs, SAY_TROUBLE_MS } from "./context.ts";
-import type { KeptHold } from "./kept-hold.ts";
+import type { KeeperHold } from "./keeper-hold.ts";
 import { troubleLog } from "./log.ts";
 import { sleepUntil } from "./sleep-until.ts";
 import { pauseWithin, untilAnswered } from "./tries.ts";
@@ -22,7 +22,7 @@ export interface Loss {
  */
 export async function keepRenewing(
   context: Context,
-  hold: KeptHold,
+  hold: KeeperHold,
   { marginMs, lose }: Loss,
   signal: AbortSignal,
 ): Promise<void> {

@@ -40,9 +40,9 @@ export async function untilAnswered<T>(
   { tryMs, pauseMs, isFinal, onTrouble }: Tries,
   signal?: AbortSignal,
 ): Promise<{ answer: T; sentMs: number }> {
-  type Outcome = { of: number } & ({ answer: T; sentMs: number } | { error: unknown });
+  type TryEnd = { of: number } & ({ answer: T; sentMs: number } | { error: unknown });
   const backoff = exponentialBackoff({ firstMs: FIRST_PAUSE_MS, maxMs: LONGEST_PAUSE_MS, random });
-  const underWay = new Map<number, Promise<Outcome>>();
+  const underWay = new Map<number, Promise<TryEnd>>();
   let last = 0;
   const over = new AbortController();
   const options = { totalMs: tryMs, signal: anyOf(over.signal, signal) };
@@ -51,14 +51,14 @@ export async function untilAnswered<T>(
     const of = ++last;
     const sentMs = bootMs();
     const outcome = call(options).then(
-      (answer): Outcome => ({ of, answer, sentMs }),
-      (error: unknown): Outcome => ({ of, error }),
+      (answer): TryEnd => ({ of, answer, sentMs }),
+      (error: unknown): TryEnd => ({ of, error }),
     );
     underWay.set(of, outcome);
   }
 
   /** Resolves with undefined when `delayMs` are over before a try has ended. */
-  async function endOfTry(delayMs: number): Promise<Outcome | undefined> {
+  async function endOfTry(delayMs: number): Promise<TryEnd | undefined> {
     const raced = new AbortController();
     const pause = clock.sleep(delayMs, anyOf(raced.signal, signal)).catch(() => signal?.throwIfAborted());
     try {

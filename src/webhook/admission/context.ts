@@ -22,7 +22,7 @@ export interface AdmissionContext {
 }
 
 /** A decision about an object: what it becomes, and what its author should know. */
-export interface Outcome<T> {
+export interface Rewritten<T> {
   object: T;
   warnings: string[];
 }

@@ -10,7 +10,7 @@ import { forcedRelease } from "../../lease/hold.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { flag, parseJson, record, text, textMap } from "../../shared/json.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../../shared/names.ts";
-import type { Outcome } from "./context.ts";
+import type { Rewritten } from "./context.ts";
 import { diff } from "./patch.ts";
 import type { AdmissionRequest } from "./review.ts";
 
@@ -24,7 +24,7 @@ const FIELD = `metadata.annotations[${FORCE_RELEASE_ANNOTATION}]`;
 export function admitLease(
   lease: Fields,
   { operation, username, oldObject }: Pick<AdmissionRequest, "operation" | "username" | "oldObject">,
-): Outcome<Fields> {
+): Rewritten<Fields> {
   const metadata = record(lease["metadata"]);
   const name = text(metadata["name"]) ?? text(metadata["generateName"]) ?? "";
   const old = record(oldObject);
@@ -52,7 +52,7 @@ export function admitLease(
   return { object: lease, warnings: [] };
 }
 
-function releaseByForce(lease: Fields, old: Fields, name: string, by: string): Outcome<Fields> {
+function releaseByForce(lease: Fields, old: Fields, name: string, by: string): Rewritten<Fields> {
   const now = readNow(lease, old);
   const { hold } = parseLease(old).status;
   if (hold) {

@@ -25,40 +25,40 @@ import {
 } from "./review.ts";
 import { isWholeJob, suspensionWarning, updateWholeJob } from "./whole-job.ts";
 
-interface Verdict {
+interface Admitted {
   patch: Patch;
   warnings: string[];
 }
 
-type Judge = (object: unknown, request: AdmissionRequest, context: AdmissionContext) => Verdict;
+type Admit = (object: unknown, request: AdmissionRequest, context: AdmissionContext) => Admitted;
 
-const JUDGES: Readonly<Record<string, Judge>> = {
-  "/Pod": judgePod,
-  "batch/Job": judgeJob,
-  "batch/CronJob": judgeCronJob,
-  "apps/Deployment": judgeOwner,
-  "apps/StatefulSet": judgeOwner,
-  "apps/DaemonSet": judgeOwner,
-  [`${GROUP}/Lease`]: judgeLease,
-  [`${GROUP}/LeaseRequest`]: judgeRequest,
+const ADMITTERS: Readonly<Record<string, Admit>> = {
+  "/Pod": admitPod,
+  "batch/Job": admitJob,
+  "batch/CronJob": admitCronJob,
+  "apps/Deployment": admitOwner,
+  "apps/StatefulSet": admitOwner,
+  "apps/DaemonSet": admitOwner,
+  [`${GROUP}/Lease`]: admitLeaseWrite,
+  [`${GROUP}/LeaseRequest`]: admitLeaseRequest,
 };
 
 /** Answers every well-formed request; throws only what is a fault of ours. */
 export function mutate(request: AdmissionRequest, context: AdmissionContext): AdmissionResponse {
   const { uid, operation, object } = request;
-  const judge = JUDGES[request.kind];
+  const admit = ADMITTERS[request.kind];
   const isWrite = operation === "CREATE" || operation === "UPDATE";
   const isOurs = request.kind.startsWith(`${GROUP}/`);
-  if (!judge || !isWrite || request.subResource !== "" || (isBeingDeleted(object) && !isOurs)) {
+  if (!admit || !isWrite || request.subResource !== "" || (isBeingDeleted(object) && !isOurs)) {
     return allowed(uid);
   }
   try {
-    const { patch, warnings } = judge(object, request, context);
+    const { patch, warnings } = admit(object, request, context);
     return patched(uid, patch, warnings);
   } catch (error) {
     if (hasCode(error, "BadRequest")) return errored(uid, error);
     if (!hasCode(error, "Invalid", "Forbidden")) throw error;
-    if (operation === "UPDATE" && problemOf(judge, request, context) === error.message) {
+    if (operation === "UPDATE" && problemOf(admit, request, context) === error.message) {
       return allowed(uid, [error.message]);
     }
     return denied(uid, error.message);
@@ -66,9 +66,9 @@ export function mutate(request: AdmissionRequest, context: AdmissionContext): Ad
 }
 
 /** What was wrong with the object before this update. */
-function problemOf(judge: Judge, request: AdmissionRequest, context: AdmissionContext): string | undefined {
+function problemOf(admit: Admit, request: AdmissionRequest, context: AdmissionContext): string | undefined {
   try {
-    judge(request.oldObject, request, context);
+    admit(request.oldObject, request, context);
     return undefined;
   } catch (error) {
     if (hasCode(error, "Invalid", "Forbidden", "BadRequest")) return error.message;
@@ -76,11 +76,11 @@ function problemOf(judge: Judge, request: AdmissionRequest, context: AdmissionCo
   }
 }
 
-function judgePod(
+function admitPod(
   object: unknown,
   { operation, namespace, kind }: AdmissionRequest,
   context: AdmissionContext,
-): Verdict {
+): Admitted {
   if (!isPodTemplate(object)) throw malformed(kind);
   if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
   const job = isOfJob(object.metadata) ? {} : undefined;
@@ -102,7 +102,7 @@ function isOfJob(metadata: Metadata | undefined): boolean {
     );
 }
 
-function judgeJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {
+function admitJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Admitted {
   if (!isTemplateOwner(object)) throw malformed(request.kind);
   const old = isTemplateOwner(request.oldObject) ? request.oldObject : undefined;
   if (isByUs(request, context)) return { patch: [], warnings: [] };
@@ -118,7 +118,7 @@ function judgeJob(object: unknown, request: AdmissionRequest, context: Admission
   };
 }
 
-function judgeCronJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Verdict {
+function admitCronJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Admitted {
   if (!isCronJob(object)) throw malformed(request.kind);
   const old = isCronJob(request.oldObject) ? request.oldObject : undefined;
   const { object: cronJob, warnings } = withStoredMarks(object, old, {
@@ -129,27 +129,31 @@ function judgeCronJob(object: unknown, request: AdmissionRequest, context: Admis
   return { patch: diff(object, outcome.object), warnings: [...warnings, ...outcome.warnings] };
 }
 
-function judgeOwner(
+function admitOwner(
   object: unknown,
   { namespace, kind }: AdmissionRequest,
   context: AdmissionContext,
-): Verdict {
+): Admitted {
   if (!isTemplateOwner(object)) throw malformed(kind);
   return { patch: [], warnings: warnOwner(kind.slice("apps/".length), object, namespace, context) };
 }
 
-function judgeLease(object: unknown, request: AdmissionRequest): Verdict {
+function admitLeaseWrite(object: unknown, request: AdmissionRequest): Admitted {
   if (!isRecord(object)) throw malformed(request.kind);
   const outcome = admitLease(object, request);
   return { patch: diff(object, outcome.object), warnings: outcome.warnings };
 }
 
-function judgeRequest(object: unknown, request: AdmissionRequest, { clock }: AdmissionContext): Verdict {
+function admitLeaseRequest(
+  object: unknown,
+  request: AdmissionRequest,
+  { clock }: AdmissionContext,
+): Admitted {
   if (!isRecord(object)) throw malformed(request.kind);
   return { patch: diff(object, stampRequest(object, request, clock.nowMs())), warnings: [] };
 }
 
-const NOTHING: Verdict = { patch: [], warnings: [] };
+const NOTHING: Admitted = { patch: [], warnings: [] };
 
 function malformed(kind: string): KonductorError {
   return new KonductorError(

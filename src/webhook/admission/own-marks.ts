@@ -7,7 +7,7 @@
  */
 import { OWN_MARKS } from "../../shared/names.ts";
 import { isManaged, unmanaged } from "./authorship.ts";
-import type { Outcome } from "./context.ts";
+import type { Rewritten } from "./context.ts";
 import type { Metadata } from "./objects.ts";
 
 interface Marked {
@@ -23,7 +23,7 @@ export function withStoredMarks<T extends Marked>(
   object: T,
   old: Marked | undefined,
   { written, removable = [] }: { written: readonly string[]; removable?: readonly string[] },
-): Outcome<T> {
+): Rewritten<T> {
   let metadata = object.metadata ?? {};
   const warnings: string[] = [];
   for (const name of OWN_MARKS) {

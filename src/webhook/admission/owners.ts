@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { integer, text } from "../../shared/json.ts";
 import { LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
 import { isAppliedServerSide, isWrittenByUser } from "./authorship.ts";
-import type { AdmissionContext, Outcome } from "./context.ts";
+import type { AdmissionContext, Rewritten } from "./context.ts";
 import type { JobWishes } from "./contradictions.ts";
 import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
@@ -19,7 +19,7 @@ export function createJob(
   sent: TemplateOwner,
   namespace: string,
   context: AdmissionContext,
-): Outcome<TemplateOwner> {
+): Rewritten<TemplateOwner> {
   // Before anything is copied: called a second time, we find the label there.
   const job = withTemplateLabel(sent);
   if (isLabelled(sent)) requireSettings(sent.metadata, "metadata");
@@ -59,7 +59,7 @@ export function mutateCronJob(
   namespace: string,
   context: AdmissionContext,
   old?: CronJob,
-): Outcome<CronJob> {
+): Rewritten<CronJob> {
   if (isLabelled(cronJob)) requireSettings(cronJob.metadata, "metadata");
   const { jobTemplate } = cronJob.spec;
   const before = jobTemplate.spec.template;

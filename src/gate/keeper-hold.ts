@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 import type { StoredHold } from "./hold-file.ts";
 
 /** The hold as the keeper knows it, stored at every change so that a restarted keeper, and main where it wants that, know it too. */
-export interface KeptHold {
+export interface KeeperHold {
   readonly token: number;
   /** The ttl of the last answer. */
   readonly ttlMs: number;
@@ -17,7 +17,7 @@ export interface KeptHold {
   lose(): void;
 }
 
-export function keptHold({ holdFile, leaseFiles, route, log }: Context, stored: StoredHold): KeptHold {
+export function keeperHold({ holdFile, leaseFiles, route, log }: Context, stored: StoredHold): KeeperHold {
   let hold = stored;
   /** What fails here ends no hold: a restarted keeper, or main, would only know an earlier deadline. */
   const attempt = (write: () => void): void => {
