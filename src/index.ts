@@ -1,17 +1,17 @@
 /** What `import … from "konductor"` gives: kleases for Node programs, as koncli has them for scripts. */
 export type { Cluster, ClusterFlags } from "./client/cluster.ts";
-export type { ForcedRelease } from "./client/force-release.ts";
-export type { KeepOptions, KeptHold } from "./client/keep-hold.ts";
-export {
-  type ClientHold,
-  createLeaseClient,
-  type HolderRef,
-  type LeaseClient,
-  type LeaseClientOptions,
-  type Waiting,
-  type Wish,
-} from "./client/lease-client.ts";
-export type { Released } from "./client/release.ts";
+export { createLeaseClient, type LeaseClientOptions } from "./client/lease-client.ts";
+export type {
+  ClientHold,
+  ForceReleased,
+  KeepOptions,
+  KeptHold,
+  LeaseClient,
+  NamedHolder,
+  Released,
+  Waiting,
+  Wish,
+} from "./client/types.ts";
 export {
   connectProgram as connect,
   type LeaseWork,

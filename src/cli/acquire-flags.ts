@@ -1,6 +1,6 @@
 /** The flags of the commands that acquire. */
 import { type Command, InvalidArgumentError } from "commander";
-import type { Wish } from "../client/lease-client.ts";
+import type { Wish } from "../client/types.ts";
 import { KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { durationMs, holder, priority, ttlMs } from "./flags.ts";

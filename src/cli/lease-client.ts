@@ -1,5 +1,6 @@
 import { awakeClock } from "../client/awake-clock.ts";
-import { createLeaseClient, type LeaseClient } from "../client/lease-client.ts";
+import { createLeaseClient } from "../client/lease-client.ts";
+import type { LeaseClient } from "../client/types.ts";
 import type { CommandContext } from "./context.ts";
 import { formatName, formatObject } from "./format-object.ts";
 import { readLease } from "./read-lease.ts";

@@ -1,6 +1,6 @@
 import { follow } from "../client/follow.ts";
-import type { LeaseClient, Waiting, Wish } from "../client/lease-client.ts";
 import { describeHold } from "../client/sentences.ts";
+import type { LeaseClient, Waiting, Wish } from "../client/types.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { waitingInOrder } from "../lease/order.ts";

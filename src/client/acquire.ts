@@ -5,9 +5,9 @@ import type { Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest } from "./context.ts";
 import { awaitGrant, clientHold, lostAtOnce } from "./grant.ts";
-import type { ClientHold, Wish } from "./lease-client.ts";
 import { mayJoin, type Place, placeRequest } from "./place-request.ts";
 import { heldByAnother, isTimeout, nameInUse, noLease, timedOut, withdrawn } from "./sentences.ts";
+import type { ClientHold, Wish } from "./types.ts";
 import { isAbort } from "./within.ts";
 
 /** See {@link LeaseClient.acquire}. */

@@ -6,14 +6,8 @@ import { hasCode } from "../shared/errors.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
 import { type ClientContext, findLease, followLease } from "./context.ts";
 import { konductorDown, noLease } from "./sentences.ts";
+import type { ForceReleased } from "./types.ts";
 import { within } from "./within.ts";
-
-/** `free`: nobody held it. `over`: the hold has ended. `awaitingProof`: it ends when the holder's containers have. */
-export interface ForcedRelease {
-  state: "free" | "over" | "awaitingProof" | "unanswered";
-  /** Whose hold it was. */
-  hold?: Hold;
-}
 
 const ANSWER_WITHIN_MS = 10_000;
 /** A holder that is told to end is given so long before it is said that its end is awaited. */
@@ -24,7 +18,7 @@ const TRIES = 10;
 export async function forceRelease(
   context: ClientContext,
   { lease: name, now, signal: stop }: { lease: string; now: boolean; signal?: AbortSignal | undefined },
-): Promise<ForcedRelease> {
+): Promise<ForceReleased> {
   const revoked = await revoke(context, name, now);
   if (!revoked) return { state: "free" };
   const { lease, hold } = revoked;

@@ -6,10 +6,10 @@ import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { type ClientContext, findLease, followLease } from "./context.ts";
 import { type Followed, follow } from "./follow.ts";
-import type { ClientHold, Wish } from "./lease-client.ts";
 import { extendWait, type Place, waitUntilMs, withdraw } from "./place-request.ts";
 import { renewHold } from "./renewal.ts";
 import { heldByAnother, isTransient, noLease, timedOut, unanswered, withdrawn } from "./sentences.ts";
+import type { ClientHold, Wish } from "./types.ts";
 import { within } from "./within.ts";
 
 /** For so long konductor may be silent about one try, or about a confirmation: another replica may have to be elected. */
@@ -41,7 +41,7 @@ export async function awaitGrant(
     parse: parseLeaseRequest,
     from: place.request,
   });
-  const waiting: Waiter = { context, wish, place, klease, own, signal: AbortSignal.any([stop, signal]) };
+  const waiting: ClientWait = { context, wish, place, klease, own, signal: AbortSignal.any([stop, signal]) };
   try {
     const turn = await waitForTurn(waiting, endMs);
     return turn && (await confirm({ ...waiting, klease: turn.klease }, turn.hold));
@@ -56,7 +56,7 @@ export async function awaitGrant(
 }
 
 /** A process that waits for its request to be granted. */
-interface Waiter {
+interface ClientWait {
   context: ClientContext;
   wish: Wish;
   place: Place;
@@ -73,7 +73,7 @@ interface Turn {
   klease: Followed<Lease>;
 }
 
-async function waitForTurn(waiter: Waiter, endMs: number): Promise<Turn | undefined> {
+async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | undefined> {
   const { context, wish, place, klease, own, signal } = waiter;
   const { clock } = context;
   const { name, uid } = place.request;
@@ -120,7 +120,10 @@ async function waitForTurn(waiter: Waiter, endMs: number): Promise<Turn | undefi
 }
 
 /** A grant of which the request tells, and a watch of the klease that is stalled does not. Never resolves without one. */
-async function lookUpGrant({ context, wish, place, own, signal }: Waiter, until: AbortSignal): Promise<Turn> {
+async function lookUpGrant(
+  { context, wish, place, own, signal }: ClientWait,
+  until: AbortSignal,
+): Promise<Turn> {
   const { name, uid } = place.request;
   const isGranted = (request: LeaseRequest | undefined) =>
     request?.uid === uid && request.status.phase === "Granted";
@@ -139,14 +142,14 @@ async function lookUpGrant({ context, wish, place, own, signal }: Waiter, until:
   }
 }
 
-async function readLease({ context, wish }: Waiter): Promise<Lease> {
+async function readLease({ context, wish }: ClientWait): Promise<Lease> {
   const lease = await findLease(context, wish.lease);
   if (!lease) throw noLease(wish.lease, context.namespace);
   return lease;
 }
 
 /** Our request is not there any more. */
-async function explainAbsence({ context, wish, place }: Waiter): Promise<undefined> {
+async function explainAbsence({ context, wish, place }: ClientWait): Promise<undefined> {
   const lease = await findLease(context, wish.lease);
   // It had a grant that we did not see in time.
   if (wasGranted(place.request, lease)) return undefined;
@@ -155,7 +158,7 @@ async function explainAbsence({ context, wish, place }: Waiter): Promise<undefin
 }
 
 /** A wait without end is extended again and again. Never resolves. */
-async function goOnWaiting({ context, wish, place }: Waiter, signal: AbortSignal): Promise<never> {
+async function goOnWaiting({ context, wish, place }: ClientWait, signal: AbortSignal): Promise<never> {
   const { clock } = context;
   for (let delayMs = EXTEND_EVERY_MS; ; ) {
     await clock.sleep(delayMs, signal);
@@ -175,7 +178,7 @@ async function goOnWaiting({ context, wish, place }: Waiter, signal: AbortSignal
 
 /** Says that the grant was seen. A request that was applied by hand, without `waitUntil`, needs no such word. */
 async function confirm(
-  { context, wish, place, klease, signal }: Waiter,
+  { context, wish, place, klease, signal }: ClientWait,
   hold: Hold,
 ): Promise<ClientHold | undefined> {
   if (hold.confirmed || place.request.spec.waitUntilMs === undefined) return clientHold(wish, hold);

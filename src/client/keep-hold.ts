@@ -14,28 +14,11 @@ import { sleepUntil } from "./awake-clock.ts";
 import { type ClientContext, followLease } from "./context.ts";
 import type { Followed } from "./follow.ts";
 import { renewEveryMs } from "./hold-timing.ts";
-import type { ClientHold } from "./lease-client.ts";
-import { type Released, releaseHold } from "./release.ts";
+import { releaseHold } from "./release.ts";
 import { type Renewed, renewHold } from "./renewal.ts";
 import { lossOf } from "./standing.ts";
+import type { ClientHold, KeepOptions, KeptHold } from "./types.ts";
 import { within } from "./within.ts";
-
-export interface KeepOptions {
-  /** So long before the ttl is over the hold counts as lost. */
-  reserveMs: number;
-  /** Told of renewals that fail and are tried again, at most once in 30 s. */
-  onTrouble?: ((message: string) => void) | undefined;
-}
-
-export interface KeptHold {
-  /** Aborts with a KonductorError, `Lost` or `Revoked`, when the hold is lost. */
-  readonly signal: AbortSignal;
-  readonly token: number;
-  /** When the hold ends at the earliest unless it is renewed, by this machine's own time of day: for programs that run beside. */
-  readonly expiresMs: number;
-  /** Ends the renewals, and the hold. To be called whatever happened. */
-  release(): Promise<Released>;
-}
 
 /** What renewals in the background need of their surroundings. */
 export interface Surroundings extends Pick<ClientContext, "clock" | "random"> {

@@ -10,8 +10,8 @@ import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { type ClientContext, findLease, findRequest } from "./context.ts";
-import type { Wish } from "./lease-client.ts";
 import { isTransient, konductorDown, nameInUse } from "./sentences.ts";
+import type { Wish } from "./types.ts";
 
 /** A place in the queue, or the try that stands for it. */
 export interface Place {

@@ -4,16 +4,11 @@ import { requestName } from "../lease/naming.ts";
 import type { Hold, Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest, followLease } from "./context.ts";
-import type { ClientHold, HolderRef } from "./lease-client.ts";
 import { explainForbidden, holdOfHolder } from "./renew.ts";
 import { noLease } from "./sentences.ts";
 import type { Claim } from "./standing.ts";
+import type { ClientHold, NamedHolder, Released } from "./types.ts";
 import { within } from "./within.ts";
-
-export interface Released {
-  /** Whether the klease shows it already; if not, konductor has not answered, and ends the hold when it does. */
-  isOver: boolean;
-}
 
 /** For so long a release waits to be seen. */
 const SEEN_WITHIN_MS = 5_000;
@@ -21,7 +16,7 @@ const SEEN_WITHIN_MS = 5_000;
 /** See {@link LeaseClient.release}. */
 export async function release(
   context: ClientContext,
-  { lease: name, holder, signal }: HolderRef,
+  { lease: name, holder, signal }: NamedHolder,
 ): Promise<Released> {
   const lease = await findLease(context, name, signal);
   if (await releaseLeftOver(context, lease, { lease: name, holder })) return { isOver: true };

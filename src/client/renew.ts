@@ -3,10 +3,10 @@ import type { Hold, Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest, followLease } from "./context.ts";
 import { clientHold } from "./grant.ts";
-import type { ClientHold, HolderRef } from "./lease-client.ts";
 import { renewHold } from "./renewal.ts";
 import { noLease, notHolder, notOurs, notRenewable, unanswered } from "./sentences.ts";
 import { lossOf } from "./standing.ts";
+import type { ClientHold, NamedHolder } from "./types.ts";
 import { within } from "./within.ts";
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -14,7 +14,7 @@ const ANSWER_WITHIN_MS = 10_000;
 /** See {@link LeaseClient.renew}. */
 export async function renew(
   context: ClientContext,
-  { lease: name, holder, signal: stop, timeoutMs = ANSWER_WITHIN_MS }: HolderRef & { timeoutMs?: number },
+  { lease: name, holder, signal: stop, timeoutMs = ANSWER_WITHIN_MS }: NamedHolder & { timeoutMs?: number },
 ): Promise<ClientHold> {
   const lease = await findLease(context, name, stop);
   if (!lease) throw noLease(name, context.namespace);

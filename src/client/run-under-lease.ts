@@ -6,8 +6,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { formatDuration } from "../lease/duration.ts";
 import { describeError, KonductorError } from "../shared/errors.ts";
 import { defaultGraceMs, longestGraceMs, reserveMs } from "./hold-timing.ts";
-import type { KeptHold } from "./keep-hold.ts";
-import type { LeaseClient, Wish } from "./lease-client.ts";
+import type { KeptHold, LeaseClient, Wish } from "./types.ts";
 
 export interface RunOptions extends Omit<Wish, "join" | "pod" | "onLease"> {
   /** How long the work needs to stop after `signal` has aborted. Default: 10 s, or a third of the ttl if that is shorter. */

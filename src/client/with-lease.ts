@@ -6,8 +6,9 @@ import { VERSION_TEXT } from "../shared/version.ts";
 import { checkWish } from "./check-wish.ts";
 import type { Cluster, ClusterFlags } from "./cluster.ts";
 import { connect } from "./connect.ts";
-import { createLeaseClient, type Waiting } from "./lease-client.ts";
+import { createLeaseClient } from "./lease-client.ts";
 import { runUnderLease, type WorkHold } from "./run-under-lease.ts";
+import type { Waiting } from "./types.ts";
 
 export interface WithLeaseOptions extends ClusterFlags {
   /** The name of the klease. */

@@ -3,7 +3,7 @@
 import { CLI_EXIT, exitCodeOf } from "../../src/cli/failure.ts";
 import { sleepUntil } from "../../src/client/awake-clock.ts";
 import { reserveMs } from "../../src/client/hold-timing.ts";
-import type { ClientHold, LeaseClient } from "../../src/client/lease-client.ts";
+import type { ClientHold, LeaseClient } from "../../src/client/types.ts";
 import { KonductorError } from "../../src/shared/errors.ts";
 import { type Surroundings, wishOf } from "./work.ts";
 

@@ -1,5 +1,5 @@
 /** What is wished for by somebody who works while it holds the klease, and what its program is given. */
-import type { LeaseClient } from "../../src/client/lease-client.ts";
+import type { LeaseClient } from "../../src/client/types.ts";
 import type { KubeClient } from "../../src/kube/api.ts";
 import type { Clock } from "../../src/shared/clock.ts";
 import { LEASE_NAME } from "./pod-object.ts";

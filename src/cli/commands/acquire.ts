@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ClientHold, Wish } from "../../client/lease-client.ts";
+import type { ClientHold, Wish } from "../../client/types.ts";
 import { isoTime } from "../../lease/codec.ts";
 import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire-flags.ts";
 import type { CommandContext, RunAction } from "../context.ts";

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { ForcedRelease } from "../../client/force-release.ts";
+import type { ForceReleased } from "../../client/types.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import type { CommandContext, RunAction } from "../context.ts";
 import { holder } from "../flags.ts";
@@ -54,7 +54,7 @@ async function release(context: CommandContext, name: string, flags: ReleaseFlag
   await printOutcome(context, name, `klease ${name} released by ${who}`);
 }
 
-function describe(name: string, { state, hold }: ForcedRelease): string {
+function describe(name: string, { state, hold }: ForceReleased): string {
   const who = hold?.holder ?? "";
   switch (state) {
     case "free":

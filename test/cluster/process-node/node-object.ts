@@ -6,7 +6,7 @@ import type { Clock } from "../../../src/shared/clock.ts";
 import { describeError, hasCode } from "../../../src/shared/errors.ts";
 import type { Logger } from "../../../src/shared/log.ts";
 import { KUBERNETES_VERSION } from "../versions.ts";
-import { time } from "./pod-status.ts";
+import { time } from "./container-status.ts";
 
 export interface NodeObjectOptions {
   readonly kube: KubeClient;

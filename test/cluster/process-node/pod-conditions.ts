@@ -1,6 +1,7 @@
 /** The conditions that the kubelet owns. A port of pkg/kubelet/status/generate.go of 1.37, without readiness gates. */
+
+import { type ContainerStatus, time } from "./container-status.ts";
 import { isTerminal, type Phase, type Pod } from "./pod.ts";
-import { type ContainerStatus, time } from "./pod-status.ts";
 
 /** `null` takes a field of the stored condition away: the patch merges conditions by their type. */
 export interface StatusCondition {

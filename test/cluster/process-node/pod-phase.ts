@@ -1,6 +1,7 @@
 /** A port of `getPhase` of kubelet 1.37 with its default feature gates, without static pods. */
+
+import type { ContainerStatus, Terminated } from "./container-status.ts";
 import { type Container, type Phase, type Pod, shouldRestart } from "./pod.ts";
-import type { ContainerStatus, Terminated } from "./pod-status.ts";
 
 export interface PhaseInput {
   readonly statuses: ReadonlyMap<string, ContainerStatus>;

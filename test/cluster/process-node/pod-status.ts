@@ -3,37 +3,11 @@
  * `convertToAPIContainerStatuses` and `TerminatePod` of kubelet 1.37, without probes and resources.
  */
 
+import { type ContainerState, type ContainerStatus, type Terminated, time } from "./container-status.ts";
 import { type Container, isTerminal, type Phase, type Pod } from "./pod.ts";
 import { podConditions, type StatusCondition } from "./pod-conditions.ts";
 import { podPhase } from "./pod-phase.ts";
 import type { ContainerRuns, ExitedRun, PodRuns } from "./runs.ts";
-
-export interface ContainerState {
-  readonly waiting?: { readonly reason: string; readonly message?: string };
-  readonly running?: { readonly startedAt: string };
-  readonly terminated?: Terminated;
-}
-
-export interface Terminated {
-  readonly exitCode: number;
-  readonly reason: string;
-  readonly message?: string;
-  readonly startedAt?: string;
-  readonly finishedAt?: string;
-  readonly containerID?: string;
-}
-
-export interface ContainerStatus {
-  readonly name: string;
-  readonly state: ContainerState;
-  readonly lastState: ContainerState;
-  readonly ready: boolean;
-  readonly started: boolean;
-  readonly restartCount: number;
-  readonly image: string;
-  readonly imageID: string;
-  readonly containerID?: string;
-}
 
 export interface PodStatus {
   readonly phase: Phase;
@@ -202,9 +176,4 @@ function terminated(run: ExitedRun): Terminated {
     finishedAt: time(run.finishedAtMs),
     containerID: run.id,
   };
-}
-
-/** A Kubernetes Time: whole seconds. */
-export function time(atMs: number): string {
-  return `${new Date(atMs).toISOString().slice(0, 19)}Z`;
 }

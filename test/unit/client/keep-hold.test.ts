@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { Followed } from "../../../src/client/follow.ts";
-import { type KeepOptions, renewInBackground } from "../../../src/client/keep-hold.ts";
-import type { ClientHold } from "../../../src/client/lease-client.ts";
+import { renewInBackground } from "../../../src/client/keep-hold.ts";
+import type { ClientHold, KeepOptions } from "../../../src/client/types.ts";
 import type { Hold, Lease } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { turnedClock } from "../gate/turned-clock.ts";

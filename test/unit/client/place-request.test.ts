@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { ClientContext } from "../../../src/client/context.ts";
-import type { Wish } from "../../../src/client/lease-client.ts";
 import { type Place, placeRequest, withdraw } from "../../../src/client/place-request.ts";
+import type { Wish } from "../../../src/client/types.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASES, type Resource } from "../../../src/kube/resources.ts";
 import { createServerClock } from "../../../src/kube/server-clock.ts";

@@ -1,0 +1,111 @@
+/** What a client of kleases asks for and gets: see lease-client.ts. */
+import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
+
+/** Which klease, under which name. */
+export interface NamedHolder {
+  lease: string;
+  holder: string;
+  signal?: AbortSignal | undefined;
+}
+
+export interface Wish extends NamedHolder {
+  /**
+   * Whether it takes over what this holder has already by the same user, a hold or a place in the queue. Otherwise that is refused with
+   * `Held`: it may be another process of the same name, which is still at work.
+   */
+  join: boolean;
+  /**
+   * The uid of the pod in which this process runs: what was acquired in it before, under the same name, is its own. Outside of pods
+   * nothing tells two processes of one name apart.
+   */
+  pod?: string | undefined;
+  /** Default: the klease's. */
+  ttlMs?: number | undefined;
+  /** Higher goes first. Default: the klease's. */
+  priority?: number | undefined;
+  /** 0: one try, answered at once. Infinity: for ever. */
+  timeoutMs: number;
+  /** Creates a klease that does not exist, with the ttl, or 10 minutes. */
+  create?: boolean | undefined;
+  /** Called with the klease before anything is asked for; what it throws ends it. */
+  onLease?: ((lease: Lease) => void) | undefined;
+  /** Called when waiting begins, and whenever the klease has changed meanwhile. */
+  onWaiting?: ((waiting: Waiting) => void) | undefined;
+}
+
+export interface Waiting {
+  /** undefined: somebody has deleted it. */
+  lease: Lease | undefined;
+  /** Our own. */
+  request: LeaseRequest;
+}
+
+/** A hold of this client. It lasts until its ttl is over, unless it is renewed. */
+export interface ClientHold {
+  readonly lease: string;
+  readonly holder: string;
+  /** Higher with every hold: a resource that refuses lower ones than it has seen is safe from a late holder. */
+  readonly token: number;
+  readonly ttlMs: number;
+  /** When it ends unless it is renewed, by the API server's clock: for people. */
+  readonly expiresMs: number;
+  /** The LeaseRequest that stands for it. */
+  readonly request: { readonly name: string; readonly uid: string };
+  /**
+   * The ttl counts from here, by the client's monotonic clock: when the last renewal was sent that konductor has taken into account.
+   * undefined where the hold was there before, and nothing was renewed.
+   */
+  readonly sentMs: number | undefined;
+}
+
+export interface LeaseClient {
+  readonly namespace: string;
+  /** The API server's time, as of its last answer. */
+  nowMs(): number;
+  /**
+   * Acquires a klease, or waits for it. Throws `Held`, `TimedOut`, `Withdrawn` (`signal` aborted, or somebody deleted the request),
+   * `NotFound` (no such klease), `NotReady` (konductor did not answer), and what the API server refuses. Nothing is left behind then.
+   */
+  acquire(wish: Wish): Promise<ClientHold>;
+  /** Renews a hold and resolves when that is done. Throws `NotHolder`, `NotRenewable`, `Revoked`, `Lost`, `NotReady`. */
+  renew(holder: NamedHolder & { timeoutMs?: number }): Promise<ClientHold>;
+  /** Ends a hold. Throws `NotHolder`, and then has changed nothing. */
+  release(holder: NamedHolder): Promise<Released>;
+  /** Takes a klease from its holder, whoever that is. `now`: without waiting for proof that it has ended. */
+  forceRelease(options: {
+    lease: string;
+    now: boolean;
+    signal?: AbortSignal | undefined;
+  }): Promise<ForceReleased>;
+  /** Renews `hold` in the background until it is released or lost. */
+  keep(hold: ClientHold, options: KeepOptions): KeptHold;
+}
+
+export interface KeepOptions {
+  /** So long before the ttl is over the hold counts as lost. */
+  reserveMs: number;
+  /** Told of renewals that fail and are tried again, at most once in 30 s. */
+  onTrouble?: ((message: string) => void) | undefined;
+}
+
+export interface KeptHold {
+  /** Aborts with a KonductorError, `Lost` or `Revoked`, when the hold is lost. */
+  readonly signal: AbortSignal;
+  readonly token: number;
+  /** When the hold ends at the earliest unless it is renewed, by this machine's own time of day: for programs that run beside. */
+  readonly expiresMs: number;
+  /** Ends the renewals, and the hold. To be called whatever happened. */
+  release(): Promise<Released>;
+}
+
+export interface Released {
+  /** Whether the klease shows it already; if not, konductor has not answered, and ends the hold when it does. */
+  isOver: boolean;
+}
+
+/** `free`: nobody held it. `over`: the hold has ended. `awaitingProof`: it ends when the holder's containers have. */
+export interface ForceReleased {
+  state: "free" | "over" | "awaitingProof" | "unanswered";
+  /** Whose hold it was. */
+  hold?: Hold;
+}
