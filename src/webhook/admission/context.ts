@@ -17,7 +17,7 @@ export interface AdmissionContext {
   systemNamespaces: readonly string[];
   /** Whether a Lease that does not exist is created when the first pod asks for it. */
   createMissingLeases: boolean;
-  clock: Pick<Clock, "nowMs">;
+  clock: Pick<Clock, "nowMs" | "monotonicMs" | "after">;
   logger: Logger;
 }
 

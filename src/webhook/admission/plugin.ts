@@ -1,9 +1,10 @@
-import type { FastifyError, FastifyPluginCallback } from "fastify";
+import type { FastifyError, FastifyInstance, FastifyPluginCallback, FastifyRequest } from "fastify";
 import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
 import { PATH } from "../../shared/names.ts";
 import { boundBodies } from "../bounded-bodies.ts";
 import type { Bounds } from "../bounds.ts";
 import { createFairShare } from "../fair-share.ts";
+import { createFairTurns, type FairTurns } from "../fair-turns.ts";
 import { requireCertificate } from "./client-certificate.ts";
 import type { AdmissionContext } from "./context.ts";
 import { mutate } from "./mutate.ts";
@@ -14,6 +15,41 @@ import { parseReview, reviewOf } from "./review.ts";
  * carries both versions.
  */
 export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
+
+/** A longer review is parsed, judged and answered in some milliseconds, in which nobody else is served. */
+const LONG_BYTES = 64 * 1024;
+
+/** Long reviews take turns: whoever sends many of them does not keep keepers from being answered. */
+function takeTurns(app: FastifyInstance, turns: FairTurns): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  const endings = new WeakMap<FastifyRequest, () => void>();
+  // As a buffer, which takes its memory beside the heap until it is its turn.
+  app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, body, done) => {
+    const parseNow = () => void parse(request, body.toString(), done);
+    if (body.length <= LONG_BYTES) return parseNow();
+    const { socket } = request.raw;
+    const hasGone = new AbortController();
+    let endTurn = () => {};
+    function end(): void {
+      socket.off("close", leave);
+      endTurn();
+    }
+    function leave(): void {
+      hasGone.abort(new Error("its sender has gone"));
+      end();
+    }
+    socket.once("close", leave);
+    endings.set(request, end);
+    turns.take(socket.remoteAddress ?? "", hasGone.signal).then((taken) => {
+      endTurn = taken;
+      parseNow();
+    }, done);
+  });
+  app.addHook("onSend", (request, _reply, payload, done) => {
+    endings.get(request)?.();
+    done(null, payload);
+  });
+}
 
 /**
  * Serves the mutating webhook at {@link PATH.mutate}; what is no AdmissionReview is answered 400, what is too long 413. `reviewBytes`: so much
@@ -29,6 +65,7 @@ export function admissionPlugin(
   return (app, _options, done) => {
     if (needsCertificate) app.addHook("onRequest", requireCertificate);
     app.addHook("preParsing", boundBodies(budget, refuse));
+    takeTurns(app, createFairTurns(context.clock));
     app.setErrorHandler((error: FastifyError | KonductorError, _request, reply) => {
       const status = (error instanceof KonductorError ? error.status : error.statusCode) ?? 500;
       if (hasCode(error, "NotReady", "Forbidden"))

@@ -1,3 +1,4 @@
+import { systemClock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { accountName } from "../../../src/shared/names.ts";
 import type { Injection } from "../../../src/webhook/admission/containers.ts";
@@ -44,7 +45,7 @@ export function contextWith(
     account: accountName("konductor-system"),
     systemNamespaces: ["kube-system", "konductor-system"],
     createMissingLeases: true,
-    clock: { nowMs: () => NOW_MS },
+    clock: { ...systemClock(), nowMs: () => NOW_MS },
     logger: createLogger({ level: "silent" }),
     ...overrides,
   };

@@ -92,6 +92,49 @@ describe("POST /admission/mutate", () => {
     expect(await post(payload)).toMatchObject({ statusCode: 200, answer: { response: { allowed: true } } });
   });
 
+  it("lets others be served between two long reviews, and forgets one whose sender has gone", async () => {
+    const rests: { ms: number; end: () => void }[] = [];
+    let areShort = false;
+    let nowMs = 0;
+    const clock = {
+      nowMs: () => nowMs,
+      // Whatever is measured has taken 50 ms.
+      monotonicMs: () => (nowMs += 50),
+      after(ms: number, end: () => void) {
+        if (areShort) end();
+        else rests.push({ ms, end });
+        return () => {};
+      },
+    };
+    const app = fastify();
+    await app.register(admissionPlugin(contextWith({ clock }), boundsFor(512 * 1024 * 1024)));
+    const url = await app.listen({ host: "127.0.0.1", port: 0 });
+    const answered: string[] = [];
+    async function send(uid: string, padding: number, signal: AbortSignal | null = null): Promise<void> {
+      const annotations = { "example.org/padding": "x".repeat(padding) };
+      const object = podWith({}, { ...podWith().metadata, annotations });
+      const body = JSON.stringify({ ...REVIEW, request: { ...REVIEW.request, uid, object } });
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`${url}/admission/mutate`, { method: "POST", headers, body, signal });
+      answered.push(`${uid}: ${answer.status}`);
+    }
+    const LONG = 100 * 1024;
+    await send("first", LONG);
+    expect(rests.map(({ ms }) => ms)).toEqual([150]);
+    const hangUp = new AbortController();
+    const gone = send("gone", LONG, hangUp.signal);
+    const second = send("second", LONG);
+    await send("short", 10);
+    expect(answered).toEqual(["first: 200", "short: 200"]);
+    hangUp.abort();
+    await expect(gone).rejects.toThrow();
+    areShort = true;
+    rests[0]?.end();
+    await second;
+    expect(answered).toEqual(["first: 200", "short: 200", "second: 200"]);
+    await app.close();
+  });
+
   it("says nothing of its insides when it fails", async () => {
     const context = contextWith({
       injection: () => {
