@@ -14,8 +14,8 @@ const V1 = {
 const V2 = { dir: "", limit: "memory.max", peak: "memory.peak", kills: "memory.events" };
 
 export interface MemoryLimit {
-  /** What a shell has to run before `exec`, so that the process is in it. */
-  readonly enter: string;
+  /** Runs the program in it, where it finds its own limit as in a container. */
+  command(program: readonly string[]): string[];
   peakBytes(): Promise<number>;
   /** How many processes the kernel has killed for want of memory. */
   kills(): Promise<number>;
@@ -30,8 +30,19 @@ export async function limitMemory(name: string, bytes: number): Promise<MemoryLi
   await writeFile(join(path, limit), String(bytes));
   const number = async (file: string, pattern: RegExp) =>
     Number(pattern.exec(await readFile(join(path, file), "utf8"))?.[1] ?? Number.NaN);
+  const enter = `echo $$ > ${join(path, "cgroup.procs")}`;
+  // Of version 1 libuv reads the limit at the root, which in a container is the container's own group.
+  const show = dir === "" ? "true" : `mount --bind ${path} ${join(ROOT, dir)}`;
   return {
-    enter: `echo $$ > ${join(path, "cgroup.procs")}`,
+    command: (program) => [
+      "unshare",
+      "--mount",
+      "sh",
+      "-c",
+      `${enter} && ${show} && exec "$@"`,
+      "sh",
+      ...program,
+    ],
     peakBytes: () => number(peak, /^(\d+)/),
     kills: () => number(kills, /^oom_kill (\d+)$/m),
     remove: () => rmdir(path),
