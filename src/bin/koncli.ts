@@ -1,7 +1,7 @@
 /** The `koncli` command. */
 import { hostname } from "node:os";
 import { basename } from "node:path";
-import type { CliIo } from "../cli/context.ts";
+import type { CliIo } from "../cli/cli-context.ts";
 import { runCli } from "../cli/program.ts";
 import { ownPodUid } from "../client/own-pod.ts";
 import { systemClock } from "../shared/clock.ts";

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:os";
 import { kill } from "node:process";
-import type { CliIo } from "./context.ts";
+import type { CliIo } from "./cli-context.ts";
 import { printable } from "./printable.ts";
 import { type GroupProcess, processesIn } from "./process-group.ts";
 

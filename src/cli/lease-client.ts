@@ -1,7 +1,7 @@
 import { awakeClock } from "../client/awake-clock.ts";
 import { createLeaseClient } from "../client/lease-client.ts";
 import type { LeaseClient } from "../client/types.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext } from "./cli-context.ts";
 import { formatName, formatObject } from "./format-object.ts";
 import { readLease } from "./read-lease.ts";
 

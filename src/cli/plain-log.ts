@@ -1,6 +1,6 @@
 import { parseJson, record } from "../shared/json.ts";
 import { createLogger, type Logger } from "../shared/log.ts";
-import type { CliIo } from "./context.ts";
+import type { CliIo } from "./cli-context.ts";
 import { printable } from "./printable.ts";
 
 /** A log on stderr as a person reads it: `lineOf` makes a line of an entry. */

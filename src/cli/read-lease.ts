@@ -2,7 +2,7 @@ import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Lease } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext } from "./cli-context.ts";
 
 /** The klease `name`, as the API server has it and as we read it. Throws NotFound, which says how to see what there is. */
 export async function readLease(

@@ -7,7 +7,7 @@ import { waitingInOrder } from "../lease/order.ts";
 import type { LeaseRequest } from "../lease/types.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import { formatAge } from "./age.ts";
-import type { CommandContext } from "./context.ts";
+import type { CommandContext } from "./cli-context.ts";
 import { printable } from "./printable.ts";
 
 /** What a person sees while koncli waits. */

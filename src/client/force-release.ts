@@ -4,7 +4,7 @@ import { holdOf } from "../lease/hold.ts";
 import type { Hold, Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
-import { type ClientContext, findLease, followLease } from "./context.ts";
+import { type ClientContext, findLease, followLease } from "./client-context.ts";
 import { konductorDown, noLease } from "./sentences.ts";
 import type { ForceReleased } from "./types.ts";
 import { within } from "./within.ts";

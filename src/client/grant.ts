@@ -4,7 +4,7 @@ import { parseLeaseRequest } from "../lease/codec.ts";
 import { wasGranted } from "../lease/order.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
-import { type ClientContext, findLease, followLease } from "./context.ts";
+import { type ClientContext, findLease, followLease } from "./client-context.ts";
 import { type Followed, follow } from "./follow.ts";
 import { extendWait, type Place, waitUntilMs, withdraw } from "./place-request.ts";
 import { renewHold } from "./renewal.ts";

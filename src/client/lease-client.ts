@@ -13,13 +13,13 @@
 import type { KubeClient } from "../kube/api.ts";
 import { createServerClock } from "../kube/server-clock.ts";
 import { type Clock, systemClock } from "../shared/clock.ts";
-import { acquire } from "./acquire.ts";
+import { acquire } from "./acquire-for-client.ts";
 import { awakeClock } from "./awake-clock.ts";
-import { askUser, type ClientContext } from "./context.ts";
+import { askUser, type ClientContext } from "./client-context.ts";
 import { forceRelease } from "./force-release.ts";
 import { keepHold } from "./keep-hold.ts";
-import { release } from "./release.ts";
-import { renew } from "./renew.ts";
+import { release } from "./release-for-client.ts";
+import { renew } from "./renew-for-client.ts";
 import type { LeaseClient } from "./types.ts";
 
 export interface LeaseClientOptions {

@@ -1,15 +1,17 @@
 /** The LeaseRequest by which a client asks: a new one, or the one that it has already. */
-import { createLeaseRequest, deleteRequest } from "../kube/lease-objects.ts";
+
 import { LEASE_REQUESTS } from "../kube/resources.ts";
-import { microTime, parseLeaseRequest } from "../lease/codec.ts";
+import { parseLeaseRequest } from "../lease/codec.ts";
 import { isUsable } from "../lease/hold.ts";
 import { requestName } from "../lease/naming.ts";
 import { isOneTry, isWaiting, wasGranted } from "../lease/order.ts";
 import type { LeaseRequest } from "../lease/types.ts";
+import { createLeaseRequest, deleteRequest } from "../objects/lease-objects.ts";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
-import { type ClientContext, findLease, findRequest } from "./context.ts";
+import { microTime } from "../shared/times.ts";
+import { type ClientContext, findLease, findRequest } from "./client-context.ts";
 import { isTransient, konductorDown, nameInUse } from "./sentences.ts";
 import type { Wish } from "./types.ts";
 

@@ -1,10 +1,11 @@
 import { LEASE_REQUESTS } from "../kube/resources.ts";
-import { isoTime, parseLeaseRequest } from "../lease/codec.ts";
+import { parseLeaseRequest } from "../lease/codec.ts";
 import { holdOf, isUsable } from "../lease/hold.ts";
 import type { Hold, Lease } from "../lease/types.ts";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
-import { type ClientContext, findLease } from "./context.ts";
+import { isoTime } from "../shared/times.ts";
+import { type ClientContext, findLease } from "./client-context.ts";
 import type { Followed } from "./follow.ts";
 import { isTransient, notRenewable } from "./sentences.ts";
 import { lossOf } from "./standing.ts";

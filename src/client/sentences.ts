@@ -1,7 +1,8 @@
 /** What a client is told, each in one sentence that says what to do next. */
-import { isoTime } from "../lease/codec.ts";
+
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
+import { isoTime } from "../shared/times.ts";
 
 /** Who has it, and until when: "web-1 since 2026-01-01T00:00:00Z, until 2026-01-01T00:10:00Z unless it renews". */
 export function describeHold(hold: Hold): string {

@@ -1,12 +1,12 @@
 import type { KubeClient } from "../kube/api.ts";
-import type { Caches } from "../kube/caches.ts";
-import { isTerminating } from "../kube/find.ts";
-import { ensureClaimantRequest } from "../kube/lease-objects.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { type FollowUp, followUps } from "../lease/follow-ups.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
+import { ensureClaimantRequest } from "../objects/lease-objects.ts";
+import { isTerminating } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";

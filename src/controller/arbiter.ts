@@ -7,15 +7,15 @@
  * was paused, and wakes up beside its successor, can at most be refused.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { BY_LEASE, type Caches } from "../kube/caches.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
 import { decide } from "../lease/decide.ts";
 import { isUrgent, type Situation } from "../lease/decision.ts";
 import { dueAtMs } from "../lease/follow-ups.ts";
 import { silenceLeftMs } from "../lease/judge-pod.ts";
 import { keyOf, type LeaseRequest, namespaceOf } from "../lease/types.ts";
+import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";

@@ -1,12 +1,13 @@
 import type { KubeClient } from "../kube/api.ts";
-import type { Caches } from "../kube/caches.ts";
-import { find, findJob, findPod, type UidRef } from "../kube/find.ts";
-import { parseNode } from "../kube/node-view.ts";
+import { find } from "../kube/find.ts";
 import { NODES } from "../kube/resources.ts";
 import type { Evidence } from "../lease/evidence.ts";
 import type { JobView } from "../lease/job.ts";
 import type { PodView } from "../lease/pod.ts";
 import type { HolderRef } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
+import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
+import { parseNode } from "../objects/node-view.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 

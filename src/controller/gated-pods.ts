@@ -3,11 +3,11 @@
  * twice.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { BY_LEASE, type Caches } from "../kube/caches.ts";
-import { ensureClaimantRequest, type NewLeaseRequest } from "../kube/lease-objects.ts";
 import { requestOf } from "../lease/claimant-request.ts";
 import { canUseGrant, isPastGate, type PodView } from "../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
+import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { ensureClaimantRequest, type NewLeaseRequest } from "../objects/lease-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";

@@ -1,11 +1,12 @@
 import type { KubeClient } from "../kube/api.ts";
-import type { Caches } from "../kube/caches.ts";
-import { find, findPod } from "../kube/find.ts";
-import { deleteRequest, writeRequestStatus } from "../kube/lease-objects.ts";
+import { find } from "../kube/find.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { canUseGrant } from "../lease/pod.ts";
 import type { ClaimantRef, LeaseRequest } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
+import { deleteRequest, writeRequestStatus } from "../objects/lease-objects.ts";
+import { findPod } from "../objects/live-objects.ts";
 import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
 

@@ -1,7 +1,4 @@
 import type { KubeClient } from "../kube/api.ts";
-import type { Caches } from "../kube/caches.ts";
-import { writeLeaseStatus } from "../kube/lease-objects.ts";
-import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import { listAll } from "../kube/list-pages.ts";
 import { LEASE_REQUESTS, LEASES } from "../kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
@@ -9,6 +6,9 @@ import type { Decision, Situation, Step, Write } from "../lease/decision.ts";
 import { grantedStatus } from "../lease/grant.ts";
 import { waitingInOrder } from "../lease/order.ts";
 import { keyOf, type Lease } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
+import { writeLeaseStatus } from "../objects/lease-objects.ts";
+import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";

@@ -3,15 +3,15 @@
  * again at a holder that is not watched. Nothing of it stops anything else of it.
  */
 import type { KubeClient } from "../kube/api.ts";
-import type { Caches } from "../kube/caches.ts";
-import { writeLeaseStatus } from "../kube/lease-objects.ts";
-import type { LeaseReporter } from "../kube/lease-reporter.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isPast } from "../lease/evidence.ts";
 import { dueAtMs } from "../lease/follow-ups.ts";
 import { podsOf } from "../lease/hold.ts";
 import { waitingInOrder } from "../lease/order.ts";
 import { type ClaimantRef, type HolderRef, keyOf, type Lease } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
+import { writeLeaseStatus } from "../objects/lease-objects.ts";
+import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { Align } from "./aligning.ts";
 import type { Errands } from "./errands.ts";

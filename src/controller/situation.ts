@@ -1,4 +1,3 @@
-import type { Caches } from "../kube/caches.ts";
 import type { HolderWishes, Seen, Situation } from "../lease/decision.ts";
 import { isPast, isProven, lastSeen, wasStarted } from "../lease/evidence.ts";
 import type { JobView } from "../lease/job.ts";
@@ -7,6 +6,7 @@ import { isScheduledLate } from "../lease/judge-pod.ts";
 import type { PodView } from "../lease/pod.ts";
 import { DEFAULT_START_TIMEOUT_MS } from "../lease/settings.ts";
 import { type Hold, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
 import type { Clock } from "../shared/clock.ts";
 import { defined } from "../shared/json.ts";
 import type { Errands } from "./errands.ts";

@@ -10,11 +10,8 @@
  * before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { BY_LEASE, type Caches } from "../kube/caches.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { find, findJob, findPod, type UidRef } from "../kube/find.ts";
-import { completeJob, findCronJobUid } from "../kube/job-completion.ts";
-import { writeLeaseStatus, writeRequestStatus } from "../kube/lease-objects.ts";
+import { find } from "../kube/find.ts";
 import { listAll } from "../kube/list-pages.ts";
 import { LEASE_REQUESTS, LEASES, PODS } from "../kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
@@ -25,6 +22,10 @@ import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } 
 import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { completeJob, findCronJobUid } from "../objects/job-completion.ts";
+import { writeLeaseStatus, writeRequestStatus } from "../objects/lease-objects.ts";
+import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";

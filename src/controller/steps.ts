@@ -1,17 +1,17 @@
 /** The steps at others than the Lease itself, each an errand: none stops another, and no time limit waits for one that is refused. */
 import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
-import type { Caches } from "../kube/caches.ts";
 import { find } from "../kube/find.ts";
-import { writeRequestStatus } from "../kube/lease-objects.ts";
-import type { LeaseReporter } from "../kube/lease-reporter.ts";
-import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
-import { removeSchedulingGate } from "../kube/scheduling-gate.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import type { Step } from "../lease/decision.ts";
 import { holdOf } from "../lease/hold.ts";
 import { type ClaimantRef, type HolderRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
+import { writeRequestStatus } from "../objects/lease-objects.ts";
+import type { LeaseReporter } from "../objects/lease-reporter.ts";
+import { deletePod } from "../objects/pod-deletion.ts";
+import { removeSchedulingGate } from "../objects/scheduling-gate.ts";
 import { hasCode } from "../shared/errors.ts";
 import type { Errands } from "./errands.ts";
 import type { EvidenceStore } from "./evidence-store.ts";

@@ -3,10 +3,6 @@
  * that they hold nothing; the other pods are deleted.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { BY_LEASE, type Caches } from "../kube/caches.ts";
-import { findPod } from "../kube/find.ts";
-import type { LeaseReporter } from "../kube/lease-reporter.ts";
-import { deletePod } from "../kube/pod-deletion.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
@@ -14,6 +10,10 @@ import type { PodView } from "../lease/pod.ts";
 import { mayRunUnrecorded } from "../lease/proof.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { countHolders, unrecordedPods } from "../lease/unrecorded.ts";
+import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import type { LeaseReporter } from "../objects/lease-reporter.ts";
+import { findPod } from "../objects/live-objects.ts";
+import { deletePod } from "../objects/pod-deletion.ts";
 import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 

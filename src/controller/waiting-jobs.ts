@@ -3,10 +3,7 @@
  * lost, or happen twice.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { BY_LEASE, type Caches } from "../kube/caches.ts";
-import { find, findJob, type UidRef } from "../kube/find.ts";
-import { resumeJob, suspendJob, unmarkJob } from "../kube/job-suspension.ts";
-import { ensureClaimantRequest } from "../kube/lease-objects.ts";
+import { find } from "../kube/find.ts";
 import { LEASES } from "../kube/resources.ts";
 import { requestOf } from "../lease/claimant-request.ts";
 import { parseLease } from "../lease/codec.ts";
@@ -14,6 +11,10 @@ import { holdOf } from "../lease/hold.ts";
 import { canUseJob, isJobOver, isSuspendedByUs, type JobView, waitsAsWhole } from "../lease/job.ts";
 import { canUseGrant, waitsForJob } from "../lease/pod.ts";
 import { type ClaimantRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { resumeJob, suspendJob, unmarkJob } from "../objects/job-suspension.ts";
+import { ensureClaimantRequest } from "../objects/lease-objects.ts";
+import { findJob, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";

@@ -1,5 +1,5 @@
-import { BY_NODE, type Caches } from "../kube/caches.ts";
 import { keyOf } from "../lease/types.ts";
+import { BY_NODE, type Caches } from "../objects/caches.ts";
 import type { HoldClock } from "./hold-clock.ts";
 
 /** Has a Lease looked at when something changes that it depends on: itself, its requests, its claimants, the node of its holder. */

@@ -1,5 +1,5 @@
 import { ENV, STATE_DIR, TERMINATION_LOG_PATH, TOKEN_PATH } from "../shared/names.ts";
-import { isCertificate } from "./certificate.ts";
+import { isCertificate } from "./wire/certificate.ts";
 
 /** What the injected containers are told by their environment. */
 export interface GateConfig {

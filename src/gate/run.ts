@@ -1,19 +1,19 @@
 import { systemClock } from "../shared/clock.ts";
 import { formatGateRun } from "../shared/gate-run.ts";
 import { EXIT } from "../shared/names.ts";
-import { runAnnounce } from "./announce.ts";
 import { type BootClock, bootId } from "./boot-clock.ts";
-import { createClient } from "./client.ts";
 import { readConfig } from "./config.ts";
-import type { Context } from "./context.ts";
-import { runGate } from "./gate.ts";
+import type { Context } from "./gate-context.ts";
 import { holdFile } from "./hold-file.ts";
-import { runKeeper, type Termination } from "./keeper.ts";
+import { runAnnounce } from "./keeping/announce.ts";
+import { runKeeper, type Termination } from "./keeping/keeper.ts";
+import { prestopFile } from "./keeping/prestop-file.ts";
 import { leaseFiles } from "./lease-files.ts";
 import type { Log } from "./log.ts";
-import { prestopFile } from "./prestop-file.ts";
-import { createRoute } from "./route.ts";
-import { httpsTransport } from "./transport.ts";
+import { runGate } from "./waiting/gate.ts";
+import { createClient } from "./wire/client.ts";
+import { createRoute } from "./wire/route.ts";
+import { httpsTransport } from "./wire/transport.ts";
 
 /** One address may take this long to connect before the other one is tried. */
 const CONNECT_MS = 3_000;

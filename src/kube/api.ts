@@ -1,3 +1,11 @@
+/**
+ * This room is what any Kubernetes program needs, and knows nothing of kleases: calls, copies of objects that follow them (reflector.ts),
+ * an election, a work queue, events.
+ *
+ * Of @kubernetes/client-node it uses what reads a kubeconfig and gets credentials (credentials.ts). Its generated clients and its informer are
+ * not used. Measured of 2.x: each call opens a TLS connection of its own; the informer stops for good on a connection reset, lists anew at every
+ * event after a 410, and has no bookmarks.
+ */
 import type { Resource } from "./resources.ts";
 
 /** Reads a document of the API server as a T; throws where it is none. */

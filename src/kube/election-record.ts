@@ -1,5 +1,5 @@
-import { microTime } from "../lease/codec.ts";
 import { integer, record, text } from "../shared/json.ts";
+import { microTime } from "../shared/times.ts";
 import type { ObjectRef } from "./api.ts";
 
 /** What a coordination.k8s.io Lease says about an election. */

@@ -1,16 +1,6 @@
-import { type JobView, parseJob } from "../lease/job.ts";
-import { type PodView, parsePod } from "../lease/pod.ts";
 import { hasCode } from "../shared/errors.ts";
-import { record } from "../shared/json.ts";
 import type { KubeClient, ObjectRef, Parse } from "./api.ts";
-import { JOBS, NAMESPACES, PODS, type Resource } from "./resources.ts";
-
-/** One object for good: another one that bears its name later has another uid. */
-export interface UidRef {
-  namespace: string;
-  name: string;
-  uid: string;
-}
+import type { Resource } from "./resources.ts";
 
 /** The object as the API server has it now; undefined when there is none. */
 export async function find<T>(
@@ -25,30 +15,4 @@ export async function find<T>(
     if (hasCode(error, "NotFound")) return undefined;
     throw error;
   }
-}
-
-/** The same for a pod; undefined when there is none of this uid. */
-export function findPod(client: KubeClient, ref: UidRef): Promise<PodView | undefined> {
-  return findOfUid(client, PODS, ref, parsePod);
-}
-
-/** The same for a Job. */
-export function findJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
-  return findOfUid(client, JOBS, ref, parseJob);
-}
-
-async function findOfUid<T extends { uid: string }>(
-  client: KubeClient,
-  resource: Resource,
-  { namespace, name, uid }: UidRef,
-  parse: Parse<T>,
-): Promise<T | undefined> {
-  const object = await find(client, resource, { namespace, name }, parse);
-  return object?.uid === uid ? object : undefined;
-}
-
-/** Creating anything in a namespace that terminates is refused as Forbidden: ask before. Where nobody tells, it does not seem to. */
-export async function isTerminating(client: KubeClient, namespace: string): Promise<boolean> {
-  const object = await client.get(NAMESPACES, { name: namespace }).catch(() => undefined);
-  return record(record(object)["metadata"])["deletionTimestamp"] !== undefined;
 }

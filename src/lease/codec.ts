@@ -1,6 +1,7 @@
 /** Leases and LeaseRequests as the API server stores them, read into and written from the rules' own types. */
 import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
 import { CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
+import { isoTime, microTime } from "../shared/times.ts";
 import { conditionsOf } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
 import type {
@@ -246,16 +247,6 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
     })),
     observedGeneration: lease.generation,
   };
-}
-
-/** RFC 3339 with milliseconds. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-/** metav1.MicroTime wants six digits. */
-export function microTime(ms: number): string {
-  return isoTime(ms).replace("Z", "000Z");
 }
 
 const REQUEST_PHASES: readonly RequestPhase[] = ["Pending", "Granted", "Denied", "Expired"];

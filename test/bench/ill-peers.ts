@@ -5,8 +5,8 @@
 import { connect as connectTcp } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { connect, type TLSSocket } from "node:tls";
+import { ADMISSION_BODY_LIMIT_BYTES } from "../../src/server/admission/plugin.ts";
 import { PATH } from "../../src/shared/names.ts";
-import { ADMISSION_BODY_LIMIT_BYTES } from "../../src/webhook/admission/plugin.ts";
 
 export const KINDS = ["idle", "stalled", "slow", "huge", "many"] as const;
 type Kind = (typeof KINDS)[number];

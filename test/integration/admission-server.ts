@@ -4,14 +4,14 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fastify } from "fastify";
 import { parse } from "yaml";
+import type { AdmissionContext } from "../../src/server/admission/admission-context.ts";
+import { admissionPlugin } from "../../src/server/admission/plugin.ts";
+import { boundsFor } from "../../src/server/bounds/bounds.ts";
 import { systemClock } from "../../src/shared/clock.ts";
 import { list, record } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { accountName } from "../../src/shared/names.ts";
 import { createAuthority, issueServingCertificate } from "../../src/tls/authority.ts";
-import type { AdmissionContext } from "../../src/webhook/admission/context.ts";
-import { admissionPlugin } from "../../src/webhook/admission/plugin.ts";
-import { boundsFor } from "../../src/webhook/bounds.ts";
 
 const WEBHOOKS = join(import.meta.dirname, "../../webhook-config/mutating.yaml");
 export const WEBHOOKS_NAME = "admission-test";

@@ -1,5 +1,6 @@
 /** The mutating admission behind a real API server: what it stores, and what kubectl shows of refusals and warnings. */
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { mutate } from "../../src/server/admission/mutate.ts";
 import { record, textMap } from "../../src/shared/json.ts";
 import {
   ANNOTATION,
@@ -7,7 +8,6 @@ import {
   LEASE_LABEL,
   PROPAGATED_ANNOTATION,
 } from "../../src/shared/names.ts";
-import { mutate } from "../../src/webhook/admission/mutate.ts";
 import { waitFor } from "../cluster/wait.ts";
 import {
   container,

@@ -1,8 +1,8 @@
 /** koncli against a real API server, as scripts run it: arguments in, text and exit code out. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { createLease, writeLeaseStatus } from "../../src/kube/lease-objects.ts";
 import { grantHold } from "../../src/lease/grant.ts";
+import { createLease, writeLeaseStatus } from "../../src/objects/lease-objects.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { adminClient } from "../e2e/admin-client.ts";
 import { aRequest } from "../unit/lease/samples.ts";

@@ -1,7 +1,7 @@
 /** koncli in this process, as scripts run it: arguments in, text and exit code out. */
 import { writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
-import type { CliIo } from "../../src/cli/context.ts";
+import type { CliIo } from "../../src/cli/cli-context.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { systemClock } from "../../src/shared/clock.ts";
 import { list, record } from "../../src/shared/json.ts";

@@ -1,11 +1,11 @@
 /** Whether our admission answers a review as it should, whatever stands in it; throws what is wrong. */
 import jsonPatch from "fast-json-patch";
 import { fastify } from "fastify";
+import { admissionPlugin } from "../../src/server/admission/plugin.ts";
+import { boundsFor } from "../../src/server/bounds/bounds.ts";
 import { list, parseJson, record, text } from "../../src/shared/json.ts";
 import { PATH } from "../../src/shared/names.ts";
-import { admissionPlugin } from "../../src/webhook/admission/plugin.ts";
-import { boundsFor } from "../../src/webhook/bounds.ts";
-import { contextWith } from "../unit/webhook/fixtures.ts";
+import { contextWith } from "../unit/admission/fixtures.ts";
 
 /** What a refusal or a warning may be long: both are printed by kubectl, and stored in events. */
 const LONGEST_SENTENCE = 2_001;

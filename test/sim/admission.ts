@@ -1,10 +1,10 @@
 /** Who may write what, as our webhooks and policies have it: konductor, Kubernetes and the nodes are let pass, all others are looked at. */
 import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
+import { admitLease } from "../../src/server/admission/forced-release.ts";
+import { stampRequest } from "../../src/server/admission/lease-request.ts";
 import { KonductorError } from "../../src/shared/errors.ts";
 import { record } from "../../src/shared/json.ts";
 import { accountName, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
-import { admitLease } from "../../src/webhook/admission/forced-release.ts";
-import { stampRequest } from "../../src/webhook/admission/lease-request.ts";
 import { CONTROLLERS } from "./api/cluster.ts";
 import { Refused } from "./api/refused.ts";
 import type { Json } from "./api/rules.ts";

@@ -1,10 +1,10 @@
 /** A person who applies a LeaseRequest by kubectl, looks again and again whether it was granted, and deletes it when the work is done. */
 import type { KubeClient } from "../../src/kube/api.ts";
 import { find } from "../../src/kube/find.ts";
-import { deleteRequest } from "../../src/kube/lease-objects.ts";
 import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
 import { formatDuration } from "../../src/lease/duration.ts";
+import { deleteRequest } from "../../src/objects/lease-objects.ts";
 import { hasCode } from "../../src/shared/errors.ts";
 import { defined } from "../../src/shared/json.ts";
 import { LEASE_NAME, NAMESPACE } from "./pod-object.ts";

@@ -1,14 +1,14 @@
 /** One konductor as serve.ts puts it together, but for certificates and admission: caches, gate API, election, arbiter. */
 import { createArbiter } from "../../src/controller/arbiter.ts";
 import type { KubeClient } from "../../src/kube/api.ts";
-import { createCaches } from "../../src/kube/caches.ts";
 import { createLeaderElector } from "../../src/kube/leader-election.ts";
-import { createLeaseReporter } from "../../src/kube/lease-reporter.ts";
 import { learnTime, type ServerClock } from "../../src/kube/server-clock.ts";
+import { createCaches } from "../../src/objects/caches.ts";
+import { createLeaseReporter } from "../../src/objects/lease-reporter.ts";
+import { createGateApi } from "../../src/server/gate-api/gate-api.ts";
+import { createAuthenticate } from "../../src/server/identity/authenticate.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
-import { createGateApi } from "../../src/webhook/gate-api/gate-api.ts";
-import { createAuthenticate } from "../../src/webhook/identity/authenticate.ts";
 import type { Line } from "./api/line.ts";
 import { verifySignature } from "./api/reviews.ts";
 import { mount } from "./gate-routes.ts";

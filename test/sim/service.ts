@@ -1,5 +1,5 @@
 /** The Service through which gates and keepers reach the replicas: connections are balanced, not requests, as kube-proxy does it. */
-import type { Answer, Call, Transport } from "../../src/gate/transport.ts";
+import type { Answer, Call, Transport } from "../../src/gate/wire/transport.ts";
 import { KonductorError } from "../../src/shared/errors.ts";
 import { record } from "../../src/shared/json.ts";
 import type { Response, Routes } from "./gate-routes.ts";

@@ -1,10 +1,11 @@
 /** Follows everything in the demo's namespace live and tells what happens; keeps what the workloads wrote. */
-import { BY_LEASE } from "../../src/kube/caches.ts";
+
 import { createReflector } from "../../src/kube/reflector.ts";
 import { JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { createTransport } from "../../src/kube/transport.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
 import { keyOf } from "../../src/lease/types.ts";
+import { BY_LEASE } from "../../src/objects/caches.ts";
 import type { Clock } from "../../src/shared/clock.ts";
 import { describeError } from "../../src/shared/errors.ts";
 import type { Logger } from "../../src/shared/log.ts";

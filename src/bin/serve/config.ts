@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
-import { SELF_FENCING_MODES, type SelfFencingMode } from "../../kube/features.ts";
 import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../kube/leader-election.ts";
 import { formatDuration, parseDuration } from "../../lease/duration.ts";
+import { SELF_FENCING_MODES, type SelfFencingMode } from "../../objects/features.ts";
 import { describeError, KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
 import {

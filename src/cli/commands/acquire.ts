@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { ClientHold, Wish } from "../../client/types.ts";
-import { isoTime } from "../../lease/codec.ts";
+import { isoTime } from "../../shared/times.ts";
 import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire-flags.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { leaseClientOf, printOutcome } from "../lease-client.ts";
 import { showWaiting } from "../waiting-line.ts";
 

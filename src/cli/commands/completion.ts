@@ -1,5 +1,5 @@
 import { Argument, type Command } from "commander";
-import type { CliIo } from "../context.ts";
+import type { CliIo } from "../cli-context.ts";
 
 const SCRIPTS = {
   bash: `_koncli() {

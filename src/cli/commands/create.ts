@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { LEASES } from "../../kube/resources.ts";
 import { formatDuration } from "../../lease/duration.ts";
 import { defined } from "../../shared/json.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { bool, priority, ttlMs } from "../flags.ts";
 import { formatName, formatObject } from "../format-object.ts";
 

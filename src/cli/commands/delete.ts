@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { LEASES } from "../../kube/resources.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { formatName } from "../format-object.ts";
 import { printable } from "../printable.ts";
 import { readLease } from "../read-lease.ts";

@@ -1,11 +1,11 @@
 import type { Command } from "commander";
 import { type RunOptions, runUnderLease, type WorkHold } from "../../client/run-under-lease.ts";
 import { processHolder } from "../../client/with-lease.ts";
-import { isoTime } from "../../lease/codec.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
+import { isoTime } from "../../shared/times.ts";
 import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire-flags.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { type RunningProcess, runProcess } from "../exec-process.ts";
 import { graceMs } from "../flags.ts";
 import { leaseClientOf } from "../lease-client.ts";

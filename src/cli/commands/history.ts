@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { list, record } from "../../shared/json.ts";
 import { formatAge } from "../age.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";
 import { formatTable } from "../table.ts";

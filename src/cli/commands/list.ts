@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { LEASES } from "../../kube/resources.ts";
 import { parseLease } from "../../lease/codec.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { leaseTable } from "../describe-lease.ts";
 import { formatList, formatName } from "../format-object.ts";
 

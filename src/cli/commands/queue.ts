@@ -4,7 +4,7 @@ import { parseLeaseRequest } from "../../lease/codec.ts";
 import { waitingInOrder } from "../../lease/order.ts";
 import type { Lease, LeaseRequest } from "../../lease/types.ts";
 import { formatAge } from "../age.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { formatList, formatName } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";
 import { formatTable } from "../table.ts";

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { ForceReleased } from "../../client/types.ts";
 import { KonductorError } from "../../shared/errors.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { holder } from "../flags.ts";
 import { leaseClientOf, printOutcome } from "../lease-client.ts";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { holder } from "../flags.ts";
 import { leaseClientOf, printOutcome } from "../lease-client.ts";
 import { describe } from "./acquire.ts";

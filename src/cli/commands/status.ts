@@ -4,7 +4,7 @@ import { parseLeaseRequest } from "../../lease/codec.ts";
 import { parsePod } from "../../lease/pod.ts";
 import type { Lease } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { headOf, leaseStatusText, leaseTable } from "../describe-lease.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
-import { reportsOf } from "../../kube/lease-reporter.ts";
 import { type Change, createReflector } from "../../kube/reflector.ts";
 import { LEASES } from "../../kube/resources.ts";
-import { isoTime, parseLease } from "../../lease/codec.ts";
+import { parseLease } from "../../lease/codec.ts";
 import type { Lease } from "../../lease/types.ts";
-import type { CommandContext, RunAction } from "../context.ts";
+import { reportsOf } from "../../objects/lease-reporter.ts";
+import { isoTime } from "../../shared/times.ts";
+import type { CommandContext, RunAction } from "../cli-context.ts";
 import { phaseOf } from "../describe-lease.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { createPlainLog } from "../plain-log.ts";

@@ -1,9 +1,9 @@
 /** Acquire on a real API server, by TLS, with real tokens of real pods and konductor's own rights; the test plays the arbiter. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { deleteRequest } from "../../../src/kube/lease-objects.ts";
 import { LEASE_REQUESTS } from "../../../src/kube/resources.ts";
 import { endHold } from "../../../src/lease/hold.ts";
 import type { Hold } from "../../../src/lease/types.ts";
+import { deleteRequest } from "../../../src/objects/lease-objects.ts";
 import { type Replica, URLS } from "./replica.ts";
 import { createWorld, FIRST_RUN, LATER_RUN, type World } from "./world.ts";
 

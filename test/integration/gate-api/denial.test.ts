@@ -1,9 +1,9 @@
 /** Pods that do not wait, or not for ever: what they ask for, and how they are told. The test plays the arbiter, which denies. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { writeRequestStatus } from "../../../src/kube/lease-objects.ts";
-import { isoTime } from "../../../src/lease/codec.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
+import { writeRequestStatus } from "../../../src/objects/lease-objects.ts";
+import { isoTime } from "../../../src/shared/times.ts";
 import type { Replica } from "./replica.ts";
 import { createWorld, FIRST_RUN, LATER_RUN, type World } from "./world.ts";
 

@@ -1,19 +1,19 @@
 import type { KubeConfig } from "@kubernetes/client-node";
-import { createCaches } from "../../../src/kube/caches.ts";
 import { createKubeClient } from "../../../src/kube/client.ts";
 import type { EventReport } from "../../../src/kube/events.ts";
-import { createLeaseReporter } from "../../../src/kube/lease-reporter.ts";
 import type { Lease } from "../../../src/lease/types.ts";
+import { createCaches } from "../../../src/objects/caches.ts";
+import { createLeaseReporter } from "../../../src/objects/lease-reporter.ts";
+import { boundsFor } from "../../../src/server/bounds/bounds.ts";
+import { createAuthenticate } from "../../../src/server/identity/authenticate.ts";
+import { createPublishedKeys } from "../../../src/server/identity/published-keys.ts";
+import { createVerifySignature } from "../../../src/server/identity/verify-signature.ts";
+import { createReadiness } from "../../../src/server/readiness.ts";
+import { createServer, type Server } from "../../../src/server/server.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
 import { issueServingCertificate, type KeyPair } from "../../../src/tls/authority.ts";
-import { boundsFor } from "../../../src/webhook/bounds.ts";
-import { createAuthenticate } from "../../../src/webhook/identity/authenticate.ts";
-import { createPublishedKeys } from "../../../src/webhook/identity/published-keys.ts";
-import { createVerifySignature } from "../../../src/webhook/identity/verify-signature.ts";
-import { createReadiness } from "../../../src/webhook/readiness.ts";
-import { createServer, type Server } from "../../../src/webhook/server.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type Caller, createCaller } from "./caller.ts";
 

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { inject } from "vitest";
 import { createKubeClient, type KubeClient } from "../../../src/kube/client.ts";
-import { createLease, writeLeaseStatus } from "../../../src/kube/lease-objects.ts";
 import { LEASE_REQUESTS, LEASES, NODES, PODS, TOKEN_REVIEWS } from "../../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { nextToken } from "../../../src/lease/grant.ts";
 import { requestName } from "../../../src/lease/naming.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseRequest, LeaseStatus } from "../../../src/lease/types.ts";
+import { createLease, writeLeaseStatus } from "../../../src/objects/lease-objects.ts";
 import { hasCode } from "../../../src/shared/errors.ts";
 import { record, text } from "../../../src/shared/json.ts";
 import {

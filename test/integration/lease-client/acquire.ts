@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { deleteRequest } from "../../../src/kube/lease-objects.ts";
+import { deleteRequest } from "../../../src/objects/lease-objects.ts";
 import { type Clock, systemClock } from "../../../src/shared/clock.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type Fixture, waits } from "./fixture.ts";

@@ -1,7 +1,7 @@
 import { PODS, type Resource, TOKEN_REVIEWS } from "../../../src/kube/resources.ts";
+import type { PodIdentity } from "../../../src/server/identity/identity.ts";
 import { parseJson, record, text, timeMs } from "../../../src/shared/json.ts";
 import { TOKEN_AUDIENCE } from "../../../src/shared/names.ts";
-import type { PodIdentity } from "../../../src/webhook/identity/identity.ts";
 import type { Json } from "./rules.ts";
 import type { Store } from "./store.ts";
 

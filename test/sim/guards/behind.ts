@@ -8,10 +8,10 @@ import type { Guard } from "./guard.ts";
 import { replaced } from "./replacement.ts";
 import { event, job, pod, until, worker } from "./tale.ts";
 
-type Callers = typeof import("../../../src/webhook/gate-api/caller.ts");
+type Callers = typeof import("../../../src/server/gate-api/wire/caller.ts");
 type LapseClocks = typeof import("../../../src/controller/lapse-clock.ts");
-type PodRequests = typeof import("../../../src/webhook/gate-api/pod-request.ts");
-type Renewals = typeof import("../../../src/webhook/gate-api/renew.ts");
+type PodRequests = typeof import("../../../src/server/gate-api/acquire/pod-request.ts");
+type Renewals = typeof import("../../../src/server/gate-api/hold/renew-for-pod.ts");
 type Skips = typeof import("../../../src/controller/skips.ts");
 type Unrecorded = typeof import("../../../src/controller/unrecorded-holders.ts");
 
@@ -107,7 +107,7 @@ export const BEHIND: Record<string, Guard> = {
     ],
     off: {
       modules: [
-        replaced<PodRequests>("src/webhook/gate-api/pod-request.ts", ({ ensureRequest }) => ({
+        replaced<PodRequests>("src/server/gate-api/acquire/pod-request.ts", ({ ensureRequest }) => ({
           ensureRequest: (options, ...rest) => ensureRequest(lookingAtCaches(options, LEASES), ...rest),
         })),
       ],
@@ -143,7 +143,7 @@ export const BEHIND: Record<string, Guard> = {
     ],
     off: {
       modules: [
-        replaced<Renewals>("src/webhook/gate-api/renew.ts", ({ renew }) => ({
+        replaced<Renewals>("src/server/gate-api/hold/renew-for-pod.ts", ({ renew }) => ({
           renew: (options, ...rest) => renew(lookingAtCaches(options, PODS), ...rest),
         })),
       ],
@@ -160,7 +160,7 @@ export const BEHIND: Record<string, Guard> = {
     ],
     off: {
       modules: [
-        replaced<Callers>("src/webhook/gate-api/caller.ts", ({ settingsOf }) => ({
+        replaced<Callers>("src/server/gate-api/wire/caller.ts", ({ settingsOf }) => ({
           settingsOf: ({ client }, pod) =>
             settingsOf({ client: calling(client, { get: () => async () => pod }) }, pod),
         })),

@@ -8,10 +8,10 @@ import type { Guard } from "./guard.ts";
 import { replaced } from "./replacement.ts";
 import { event, pod, until } from "./tale.ts";
 
-type Authentication = typeof import("../../../src/webhook/identity/authenticate.ts");
+type Authentication = typeof import("../../../src/server/identity/authenticate.ts");
 type Decisions = typeof import("../../../src/lease/decision.ts");
-type Endings = typeof import("../../../src/webhook/gate-api/ending.ts");
-type Freshness = typeof import("../../../src/webhook/gate-api/freshness.ts");
+type Endings = typeof import("../../../src/server/gate-api/hold/ending.ts");
+type Freshness = typeof import("../../../src/server/gate-api/wire/freshness.ts");
 type HoldClocks = typeof import("../../../src/controller/hold-clock.ts");
 type Order = typeof import("../../../src/lease/order.ts");
 
@@ -42,7 +42,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
     ],
     off: {
       modules: [
-        replaced<Freshness>("src/webhook/gate-api/freshness.ts", () => ({
+        replaced<Freshness>("src/server/gate-api/wire/freshness.ts", () => ({
           isFresh: () => true,
           requireFresh: () => undefined,
         })),
@@ -159,11 +159,11 @@ export const HALF_BROKEN: Record<string, Guard> = {
     tale: A_POD_VANISHES,
     off: {
       modules: [
-        replaced<Endings>("src/webhook/gate-api/ending.ts", () => ({
+        replaced<Endings>("src/server/gate-api/hold/ending.ts", () => ({
           identifyEnding: async ({ authenticate }, token) => ({ identity: await authenticate(token) }),
         })),
         // Nor is a review of before believed, as of one whose keeper has not spoken for long.
-        replaced<Authentication>("src/webhook/identity/authenticate.ts", ({ createAuthenticate }) => ({
+        replaced<Authentication>("src/server/identity/authenticate.ts", ({ createAuthenticate }) => ({
           createAuthenticate(options) {
             let atMs = 0;
             const monotonicMs = () => (atMs += 3_600_000);
@@ -178,7 +178,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
     tale: A_POD_VANISHES,
     off: {
       modules: [
-        replaced<Endings>("src/webhook/gate-api/ending.ts", ({ findEnding }) => ({
+        replaced<Endings>("src/server/gate-api/hold/ending.ts", ({ findEnding }) => ({
           async findEnding(...asked) {
             const { stopping: _, ...known } = await findEnding(...asked);
             return known;

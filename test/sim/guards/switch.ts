@@ -1,4 +1,4 @@
-import type { Client as GateClient } from "../../../src/gate/client.ts";
+import type { Client as GateClient } from "../../../src/gate/wire/client.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import type { Json } from "../api/rules.ts";

@@ -1,14 +1,14 @@
 /** A script that has overrun its ttl, while another process of its name has acquired since. Today's wrong behaviour. */
 import { expect, test } from "vitest";
-import type { ClientContext } from "../../../src/client/context.ts";
-import { release } from "../../../src/client/release.ts";
-import { holdOfHolder } from "../../../src/client/renew.ts";
+import type { ClientContext } from "../../../src/client/client-context.ts";
+import { release } from "../../../src/client/release-for-client.ts";
+import { holdOfHolder } from "../../../src/client/renew-for-client.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASES, type Resource } from "../../../src/kube/resources.ts";
 import { createServerClock } from "../../../src/kube/server-clock.ts";
 import { parseLease } from "../../../src/lease/codec.ts";
-import { scriptedClient, scriptedWatches } from "../client/scripted-client.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
+import { scriptedClient, scriptedWatches } from "./scripted-client.ts";
 
 /** The first process held with token 41; now the second one does. */
 const KLEASE = {

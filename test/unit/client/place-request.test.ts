@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ClientContext } from "../../../src/client/context.ts";
+import type { ClientContext } from "../../../src/client/client-context.ts";
 import { type Place, placeRequest, withdraw } from "../../../src/client/place-request.ts";
 import type { Wish } from "../../../src/client/types.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";

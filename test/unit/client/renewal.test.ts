@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
-import type { ClientContext } from "../../../src/client/context.ts";
+import type { ClientContext } from "../../../src/client/client-context.ts";
 import type { Followed } from "../../../src/client/follow.ts";
 import { renewHold } from "../../../src/client/renewal.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { createServerClock } from "../../../src/kube/server-clock.ts";
-import { formatLeaseStatus, isoTime } from "../../../src/lease/codec.ts";
+import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { Hold, Lease } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
+import { isoTime } from "../../../src/shared/times.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aLease, held, NOW_MS } from "../lease/samples.ts";
 import { scriptedClient } from "./scripted-client.ts";

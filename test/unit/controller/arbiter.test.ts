@@ -1,10 +1,10 @@
 /** What the arbiter asks before a klease's first grant, and of a pod that vanished. All else is tested on a real API server, or in the worlds of test/unit/lease. */
 import { expect, test } from "vitest";
-import { microTime } from "../../../src/lease/codec.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
+import { microTime } from "../../../src/shared/times.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
 import { buildArbiter } from "./built-arbiter.ts";

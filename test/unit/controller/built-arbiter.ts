@@ -1,10 +1,10 @@
 import { createArbiter } from "../../../src/controller/arbiter.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
-import { BY_LEASE, BY_NODE } from "../../../src/kube/caches.ts";
-import type { NodeView } from "../../../src/kube/node-view.ts";
 import type { JobView } from "../../../src/lease/job.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
+import { BY_LEASE, BY_NODE } from "../../../src/objects/caches.ts";
+import type { NodeView } from "../../../src/objects/node-view.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { fedReflector } from "./fed-reflector.ts";

@@ -1,6 +1,6 @@
 /** Requests that outlive their klease: none is taken for the trace of a hold that its pod never had, or no longer has. */
 import { expect, test } from "vitest";
-import { microTime } from "../../../src/lease/codec.ts";
+import { microTime } from "../../../src/shared/times.ts";
 import { aHold, NOW_MS } from "../lease/samples.ts";
 import { leaseObject, podObject, requestObject } from "./objects.ts";
 import { stageArbiter } from "./staged-arbiter.ts";

@@ -1,11 +1,11 @@
 /** What is remembered of a pod that is gone. */
 import { expect, test } from "vitest";
 import { createEvidenceStore } from "../../../src/controller/evidence-store.ts";
-import type { NodeView } from "../../../src/kube/node-view.ts";
 import { createObjectCache } from "../../../src/kube/object-cache.ts";
 import type { CacheListener } from "../../../src/kube/reflector.ts";
 import type { JobView } from "../../../src/lease/job.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import type { NodeView } from "../../../src/objects/node-view.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { fedReflector } from "./fed-reflector.ts";

@@ -1,12 +1,12 @@
 /** What the arbiter asks of the API server while a watch is stalled: what a cache does not show is not concluded from it. */
 import { expect, test } from "vitest";
 import { createEvidenceStore } from "../../../src/controller/evidence-store.ts";
-import type { NodeView } from "../../../src/kube/node-view.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { JobView } from "../../../src/lease/job.ts";
 import { requestName } from "../../../src/lease/naming.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { LeaseStatus } from "../../../src/lease/types.ts";
+import type { NodeView } from "../../../src/objects/node-view.ts";
 import { ANNOTATION, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aHold, aLease, NOW_MS } from "../lease/samples.ts";

@@ -4,15 +4,15 @@ import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { followUps } from "../../../src/lease/follow-ups.ts";
 import { requestName } from "../../../src/lease/naming.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import { createLeaseTurns } from "../../../src/server/gate-api/hold/lease-turns.ts";
+import { renew } from "../../../src/server/gate-api/hold/renew-for-pod.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
 import { LEASE_LABEL } from "../../../src/shared/names.ts";
-import { createLeaseTurns } from "../../../src/webhook/gate-api/lease-turns.ts";
-import { renew } from "../../../src/webhook/gate-api/renew.ts";
-import { recordedClient } from "../controller/recorded-client.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { memoryCache } from "../gate-api/memory-cache.ts";
 import { memoryCaches } from "../gate-api/samples.ts";
+import { recordedClient } from "./recorded-client.ts";
 
 const ME = { kind: "Pod", name: "me", uid: "me" } as const;
 const klease = (resourceVersion: string, status: object) => ({

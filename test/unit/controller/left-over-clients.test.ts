@@ -2,9 +2,9 @@
 import { expect, test } from "vitest";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
 import { countUnrecorded } from "../../../src/controller/unrecorded-holders.ts";
-import { noPods } from "../controller/no-pods.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aLease, aRequest } from "../lease/samples.ts";
+import { noPods } from "./no-pods.ts";
 
 test("a client whose klease was seen late, and is deleted when it has been held for long, has its ttl once more", async () => {
   const clock = turnedClock();

@@ -1,4 +1,4 @@
-import { BY_LEASE, type Caches } from "../../../src/kube/caches.ts";
+import { BY_LEASE, type Caches } from "../../../src/objects/caches.ts";
 import { fedReflector } from "./fed-reflector.ts";
 
 /** What every replica would know of pods where there are none. */

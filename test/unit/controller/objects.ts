@@ -1,5 +1,5 @@
 /** Objects as the API server has them, each with what the arbiter looks at. */
-import { formatLeaseStatus, microTime } from "../../../src/lease/codec.ts";
+import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { Lease, LeaseStatus } from "../../../src/lease/types.ts";
 import {
   ANNOTATION,
@@ -11,6 +11,7 @@ import {
   SCHEDULING_GATE,
   SUSPENDED_ANNOTATION,
 } from "../../../src/shared/names.ts";
+import { microTime } from "../../../src/shared/times.ts";
 import { aLease, NOW_MS } from "../lease/samples.ts";
 
 const iso = (ms: number) => new Date(ms).toISOString();

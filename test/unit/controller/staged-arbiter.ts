@@ -1,10 +1,10 @@
 /** The real arbiter before an API server of a few objects, of which any call can be refused or left unanswered, and any watch stalled. */
 import type { KubeClient } from "../../../src/kube/api.ts";
-import { parseNode } from "../../../src/kube/node-view.ts";
 import type { Resource } from "../../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { parseJob } from "../../../src/lease/job.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
+import { parseNode } from "../../../src/objects/node-view.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
 import { turnedClock } from "../gate/turned-clock.ts";

@@ -1,7 +1,7 @@
 /** What the arbiter does to pods and Jobs while its watch of pods is stalled: who is there no more stands in nobody's way. */
 import { expect, test } from "vitest";
-import { microTime } from "../../../src/lease/codec.ts";
 import { ANNOTATION, LEASE_LABEL } from "../../../src/shared/names.ts";
+import { microTime } from "../../../src/shared/times.ts";
 import { aHold, NOW_MS } from "../lease/samples.ts";
 import { leaseObject, podObject, requestObject } from "./objects.ts";
 import { stageArbiter } from "./staged-arbiter.ts";

@@ -4,9 +4,9 @@
  * free is granted to whoever can use it.
  */
 import { describe, expect, test } from "vitest";
-import { microTime } from "../../../src/lease/codec.ts";
 import type { Hold } from "../../../src/lease/types.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../../../src/shared/names.ts";
+import { microTime } from "../../../src/shared/times.ts";
 import { aHold, NOW_MS } from "../lease/samples.ts";
 import { jobObject, leaseObject, podObject, requestObject } from "./objects.ts";
 import { type Stage, stageArbiter } from "./staged-arbiter.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { createHealthServer } from "../../../src/webhook/health.ts";
-import { createReadiness } from "../../../src/webhook/readiness.ts";
+import { createHealthServer } from "../../../src/server/health.ts";
+import { createReadiness } from "../../../src/server/readiness.ts";
 
 test("a replica is ready once its caches are filled and its server listens, until it drains, and says why it is not", async () => {
   const missing = new Set(["leases", "pods"]);

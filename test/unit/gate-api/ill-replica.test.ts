@@ -1,6 +1,6 @@
 /** Real replicas, gates and keepers behind one address; one replica is ill in every way in which the other can be well. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { runKeeper } from "../../../src/gate/keeper.ts";
+import { runKeeper } from "../../../src/gate/keeping/keeper.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { EXIT } from "../../../src/shared/names.ts";
 import { type Certificate, selfSigned } from "../gate/certificates.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { requestName } from "../../../src/lease/naming.ts";
 import { LEASE_LABEL, PATH } from "../../../src/shared/names.ts";
-import { storedApi } from "../gate-api/stored-api.ts";
+import { storedApi } from "./stored-api.ts";
 
 const ME = { kind: "Pod", name: "me", uid: "me" };
 

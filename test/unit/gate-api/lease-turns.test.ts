@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createLeaseTurns } from "../../../src/webhook/gate-api/lease-turns.ts";
+import { createLeaseTurns } from "../../../src/server/gate-api/hold/lease-turns.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 
 function taking() {

@@ -3,7 +3,7 @@ import { createServer, get, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { openLineStream } from "../../../src/webhook/gate-api/line-stream.ts";
+import { openLineStream } from "../../../src/server/gate-api/acquire/line-stream.ts";
 
 test("a reader that does not read loses its connection, however much is left to say", async () => {
   const server = createServer().listen(0, "127.0.0.1");

@@ -1,4 +1,4 @@
-import type { Cache } from "../../../src/webhook/gate-api/options.ts";
+import type { Cache } from "../../../src/server/gate-api/options.ts";
 
 interface Named {
   namespace: string;

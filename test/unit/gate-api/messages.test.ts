@@ -1,5 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { parseAcquire, parseHold, parseRelease, parseRenew } from "../../../src/webhook/gate-api/messages.ts";
+import {
+  parseAcquire,
+  parseHold,
+  parseRelease,
+  parseRenew,
+} from "../../../src/server/gate-api/wire/messages.ts";
 
 const HOLD = { lease: "nightly-report", token: 7 };
 

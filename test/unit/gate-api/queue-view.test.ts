@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createQueueView } from "../../../src/webhook/gate-api/queue-view.ts";
+import { createQueueView } from "../../../src/server/gate-api/acquire/queue-view.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { LEASE_KEY, leaseHeldBy, memoryCaches, requestOf } from "./samples.ts";
 

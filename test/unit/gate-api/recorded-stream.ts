@@ -1,4 +1,4 @@
-import type { LineStream } from "../../../src/webhook/gate-api/line-stream.ts";
+import type { LineStream } from "../../../src/server/gate-api/acquire/line-stream.ts";
 
 /** A stream that keeps what was said, and whether its end was to close the connection; it is closed by its end, by its destruction or by `hangUp`. */
 export function recordedStream() {

@@ -1,7 +1,7 @@
 /** What a pod can make konductor do by calling again and again. */
 import { expect, test } from "vitest";
+import { createCallRates } from "../../../src/server/gate-api/wire/call-rates.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER, LEASE_LABEL, PATH } from "../../../src/shared/names.ts";
-import { createCallRates } from "../../../src/webhook/gate-api/call-rates.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { storedApi } from "./stored-api.ts";
 

@@ -1,4 +1,4 @@
-import { runGate } from "../../../src/gate/gate.ts";
+import { runGate } from "../../../src/gate/waiting/gate.ts";
 import { LEASE_REQUESTS, LEASES, PODS } from "../../../src/kube/resources.ts";
 import { parseLease } from "../../../src/lease/codec.ts";
 import { requestName } from "../../../src/lease/naming.ts";

@@ -1,15 +1,15 @@
-import { BY_LEASE } from "../../../src/kube/caches.ts";
 import { createReflector } from "../../../src/kube/reflector.ts";
 import { LEASE_REQUESTS, LEASES, PODS } from "../../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
+import { BY_LEASE } from "../../../src/objects/caches.ts";
+import { boundsFor } from "../../../src/server/bounds/bounds.ts";
+import type { PodIdentity } from "../../../src/server/identity/identity.ts";
+import { createReadiness, type Readiness } from "../../../src/server/readiness.ts";
+import { createServer } from "../../../src/server/server.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { PATH } from "../../../src/shared/names.ts";
-import { boundsFor } from "../../../src/webhook/bounds.ts";
-import type { PodIdentity } from "../../../src/webhook/identity/identity.ts";
-import { createReadiness, type Readiness } from "../../../src/webhook/readiness.ts";
-import { createServer } from "../../../src/webhook/server.ts";
 import type { Certificate } from "../gate/certificates.ts";
 import type { Link } from "./memory-api.ts";
 

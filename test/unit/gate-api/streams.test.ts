@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createStreams } from "../../../src/webhook/gate-api/streams.ts";
+import { createStreams } from "../../../src/server/gate-api/acquire/streams.ts";
 import { recordedStream } from "./recorded-stream.ts";
 
 test("a full replica refuses newcomers, not those who come back, until somebody leaves", () => {

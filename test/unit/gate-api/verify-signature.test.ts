@@ -1,9 +1,9 @@
 /** Tokens signed here by real keys, as the API server signs and publishes them; its own tokens are in test/integration. */
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
+import { createPublishedKeys } from "../../../src/server/identity/published-keys.ts";
+import { createVerifySignature } from "../../../src/server/identity/verify-signature.ts";
 import { type ErrorCode, KonductorError } from "../../../src/shared/errors.ts";
-import { createPublishedKeys } from "../../../src/webhook/identity/published-keys.ts";
-import { createVerifySignature } from "../../../src/webhook/identity/verify-signature.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 
 const ISSUER = "https://kubernetes.default.svc";

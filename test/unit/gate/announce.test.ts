@@ -1,5 +1,5 @@
 import { afterEach, beforeAll, expect, test } from "vitest";
-import { runAnnounce } from "../../../src/gate/announce.ts";
+import { runAnnounce } from "../../../src/gate/keeping/announce.ts";
 import { PATH } from "../../../src/shared/names.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";
 import { json, silent } from "./scripted-server.ts";

@@ -1,8 +1,8 @@
 /** Two replicas behind one address. A new connection meets the ill one by chance, several times in a row; a kept one always does. */
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
-import { runAnnounce } from "../../../src/gate/announce.ts";
-import { runGate } from "../../../src/gate/gate.ts";
-import { runKeeper } from "../../../src/gate/keeper.ts";
+import { runAnnounce } from "../../../src/gate/keeping/announce.ts";
+import { runKeeper } from "../../../src/gate/keeping/keeper.ts";
+import { runGate } from "../../../src/gate/waiting/gate.ts";
 import { CONFIRM_WITHIN_MS } from "../../../src/lease/decision.ts";
 import { EXIT, PATH } from "../../../src/shared/names.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";

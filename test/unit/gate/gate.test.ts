@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import type { GateConfig } from "../../../src/gate/config.ts";
-import { runGate } from "../../../src/gate/gate.ts";
+import { runGate } from "../../../src/gate/waiting/gate.ts";
 import { EXIT, PATH } from "../../../src/shared/names.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";
 import { json, raw, silent, stream } from "./scripted-server.ts";

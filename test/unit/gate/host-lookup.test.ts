@@ -5,11 +5,11 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { candidates, hostLookup, type LookupFiles } from "../../../src/gate/host-lookup.ts";
+import { candidates, hostLookup, type LookupFiles } from "../../../src/gate/wire/host-lookup.ts";
 import { EXIT } from "../../../src/shared/names.ts";
 import { startNode } from "./bundle.ts";
 
-const MODULE = join(import.meta.dirname, "../../../src/gate/host-lookup.ts");
+const MODULE = join(import.meta.dirname, "../../../src/gate/wire/host-lookup.ts");
 const SEARCH = "search team-a.svc.cluster.local svc.cluster.local cluster.local";
 
 let dir: string;

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import { afterEach, beforeAll, expect, test } from "vitest";
 import type { GateConfig } from "../../../src/gate/config.ts";
-import { runKeeper } from "../../../src/gate/keeper.ts";
+import { runKeeper } from "../../../src/gate/keeping/keeper.ts";
 import { EXIT, PATH } from "../../../src/shared/names.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";
 import { json, raw, scriptedServer, silent } from "./scripted-server.ts";

@@ -3,11 +3,11 @@ import { describe, expect, test } from "vitest";
 import {
   DEFAULT_TTL_MS,
   formatLeaseStatus,
-  microTime,
   parseLease,
   parseLeaseRequest,
 } from "../../../src/lease/codec.ts";
 import type { EndReason, Hold, HolderPod, HolderRef, LeaseStatus } from "../../../src/lease/types.ts";
+import { microTime } from "../../../src/shared/times.ts";
 import { aLease, held, NOW_MS } from "./samples.ts";
 
 const timeMs = fc.integer({ min: 0, max: Date.parse("2200-01-01T00:00:00Z") });

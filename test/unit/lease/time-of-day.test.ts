@@ -11,7 +11,7 @@ import { lateRenewalMs, mayJoin, renewHold } from "../../../src/lease/hold-renew
 import { waitingInOrder } from "../../../src/lease/order.ts";
 import { readSettings } from "../../../src/lease/settings.ts";
 import type { Lease } from "../../../src/lease/types.ts";
-import { stampRequest } from "../../../src/webhook/admission/lease-request.ts";
+import { stampRequest } from "../../../src/server/admission/lease-request.ts";
 import { ask, machineClock } from "../kube/machine.ts";
 import { aLease, aRequest, NOW_MS, situationOf } from "./samples.ts";
 

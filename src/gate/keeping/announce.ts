@@ -1,0 +1,48 @@
+import { describeError } from "../../shared/errors.ts";
+import type { Context } from "../gate-context.ts";
+import { isVerdict } from "../wire/answers.ts";
+import { untilAnswered } from "../wire/tries.ts";
+
+/** How long the preStop hook may keep the kubelet waiting. */
+const ANNOUNCE_MS = 200;
+
+/** A replica that is well answers sooner, mostly. */
+const NEXT_TRY_AFTER_MS = 50;
+
+/**
+ * The keeper's preStop hook: stores when it began (by the boot clock), then tells the server that the hold is about to end.
+ * Both are hints, so nothing that goes wrong is an error, and the SIGTERM that follows is not held up. Of a pod that is gone it is the first that
+ * anybody hears, so what another replica, or the next moment, may answer otherwise is tried again within that time.
+ */
+export async function runAnnounce(context: Context, beganMs: number): Promise<void> {
+  const { config, holdFile, prestopFile, clock, bootMs, momentOf, client, route, log } = context;
+  const limit = new AbortController();
+  const leftMs = Math.max(0, ANNOUNCE_MS - (bootMs() - beganMs));
+  const cancel = clock.after(leftMs, () => limit.abort());
+  let trouble: unknown = `konductor did not answer within ${ANNOUNCE_MS} ms`;
+  try {
+    prestopFile.write(beganMs);
+    const hold = holdFile.read(config.lease);
+    if (hold === undefined) return;
+    route.learn(hold);
+    const word = { token: hold.token, keeperSince: momentOf(beganMs) };
+    await untilAnswered(
+      context,
+      (options) => client.announce(word, options),
+      {
+        tryMs: leftMs,
+        pauseMs: () => NEXT_TRY_AFTER_MS,
+        isFinal: isVerdict,
+        onTrouble(error) {
+          trouble = error;
+        },
+      },
+      limit.signal,
+    );
+  } catch (error) {
+    const why = limit.signal.aborted ? trouble : error;
+    log.info(`the end of klease ${config.lease} could not be announced: ${describeError(why)}`);
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,52 @@
+import { describeError, KonductorError } from "../../shared/errors.ts";
+import type { Context } from "../gate-context.ts";
+import { isVerdict } from "../wire/answers.ts";
+import { pauseWithin, untilAnswered } from "../wire/tries.ts";
+import type { KeeperHold } from "./keeper-hold.ts";
+
+/** How long a release is tried; after it the server finds out by itself that main has ended. */
+const RELEASE_MS = 25_000;
+/** The same for a lost hold: while the keeper lives, the kubelet writes no status that proves main's end. */
+const LOST_RELEASE_MS = 5_000;
+/** One try: a server that is busy with proof answers at once, too. */
+const TRY_MS = 5_000;
+
+/**
+ * Tells the server that the keeper was asked to stop at `atMs` by the boot clock, `sincePreStopMs` after its preStop hook began (undefined
+ * when that is not known). Resolves when the server has answered, or when it has been tried for long enough: whether the hold is over is the server's to judge.
+ */
+export async function releaseHold(
+  context: Context,
+  { token, lost }: Pick<KeeperHold, "token" | "lost">,
+  { atMs, sincePreStopMs }: { atMs: number; sincePreStopMs: number | undefined },
+): Promise<void> {
+  const { config, clock, log, client } = context;
+  const word = { token, keeperSince: context.momentOf(atMs), sincePreStopMs };
+  const limit = new AbortController();
+  const limitMs = lost ? LOST_RELEASE_MS : RELEASE_MS;
+  const cancel = clock.after(limitMs, () => limit.abort());
+  const say = (error: KonductorError) =>
+    log.info(`releasing klease ${config.lease}: ${describeError(error)}`);
+  try {
+    const { answer: isOver } = await untilAnswered(
+      context,
+      (options) => client.release(word, options),
+      { tryMs: TRY_MS, pauseMs: () => pauseWithin(limitMs), isFinal: isVerdict, onTrouble: say },
+      limit.signal,
+    );
+    log.info(
+      isOver
+        ? `klease ${config.lease} released`
+        : `klease ${config.lease} will be released when konductor sees that main has ended`,
+    );
+  } catch (error) {
+    if (limit.signal.aborted) {
+      log.info(
+        `klease ${config.lease} could not be released: konductor frees it when it sees that main has ended`,
+      );
+    } else if (error instanceof KonductorError) say(error);
+    else throw error;
+  } finally {
+    cancel();
+  }
+}

@@ -1,0 +1,35 @@
+import type { Log } from "../log.ts";
+import type { Waiting } from "../wire/answers.ts";
+
+const SAY_AGAIN_MS = 60_000;
+
+/** Logs what the gate waits for: when the place or the holder changes, else once a minute. */
+export function queueLog(log: Log, lease: string, monotonicMs: () => number): (waiting: Waiting) => void {
+  let said = "";
+  let saidAtMs = 0;
+  return (waiting) => {
+    const { position, of, holder, since } = waiting;
+    const news = JSON.stringify([position, of, holder, since]);
+    if (news === said && monotonicMs() - saidAtMs < SAY_AGAIN_MS) return;
+    said = news;
+    saidAtMs = monotonicMs();
+    log.info(`waiting for klease ${lease}: ${describeWaiting(waiting)}`);
+  };
+}
+
+/** E.g. "position 3 of 7, held by report-x7k2p since 02:00:11, expires 02:30:11". */
+function describeWaiting({ position, of, holder, since, expires }: Waiting): string {
+  const parts = [`position ${position} of ${of}`];
+  parts.push(
+    holder === undefined
+      ? "held by nobody yet"
+      : `held by ${holder}${since ? ` since ${timeOf(since)}` : ""}`,
+  );
+  if (holder !== undefined && expires !== undefined) parts.push(`expires ${timeOf(expires)}`);
+  return parts.join(", ");
+}
+
+/** The time of day in an RFC 3339 time, as the server wrote it. */
+function timeOf(time: string): string {
+  return /T(\d\d:\d\d:\d\d)/.exec(time)?.[1] ?? time;
+}

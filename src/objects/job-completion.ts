@@ -1,0 +1,56 @@
+import type { KubeClient } from "../kube/api.ts";
+import { find } from "../kube/find.ts";
+import { JOBS } from "../kube/resources.ts";
+import { JOB_ENDS, type JobView, parseJob } from "../lease/job.ts";
+import { hasCode } from "../shared/errors.ts";
+import { list, record, text } from "../shared/json.ts";
+import type { UidRef } from "./live-objects.ts";
+
+/** A Job's CronJob, by its uid; undefined where there is none, or no such Job. */
+export async function findCronJobUid(client: KubeClient, job: UidRef): Promise<string | undefined> {
+  const metadata = record(record(await readJob(client, job))["metadata"]);
+  const owner = list(metadata["ownerReferences"])
+    .map(record)
+    .find(({ apiVersion, kind }) => kind === "CronJob" && text(apiVersion)?.startsWith("batch/"));
+  return typeof owner?.["uid"] === "string" ? owner["uid"] : undefined;
+}
+
+/**
+ * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet): it deletes the pods that there are, and
+ * writes Complete, of a suspended Job when it is resumed. The spec stays as it is. Resolves with false when the Job is over already, gone, or
+ * not the one that `isMeant`: a pod may name any Job as its owner.
+ */
+export async function completeJob(
+  client: KubeClient,
+  job: UidRef,
+  {
+    reason,
+    message,
+    nowMs,
+    isMeant,
+  }: { reason: string; message: string; nowMs: number; isMeant: (job: JobView) => boolean },
+): Promise<boolean> {
+  const found = record(await readJob(client, job));
+  const conditions = list(record(found["status"])["conditions"]).map(record);
+  const isOver = conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True");
+  if (isOver || found["metadata"] === undefined || !isMeant(parseJob(found))) return false;
+  const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+  const met = { type: "SuccessCriteriaMet", status: "True", reason, message };
+  const { resourceVersion } = record(found["metadata"]);
+  const patch = {
+    metadata: { uid: job.uid, resourceVersion },
+    status: { conditions: [...conditions, { ...met, lastProbeTime: time, lastTransitionTime: time }] },
+  };
+  try {
+    await client.patch(JOBS, job, patch, { type: "merge", subresource: "status" });
+    return true;
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return false;
+    throw error;
+  }
+}
+
+async function readJob(client: KubeClient, { namespace, name, uid }: UidRef): Promise<unknown> {
+  const found = await find(client, JOBS, { namespace, name }, (object) => object);
+  return record(record(found)["metadata"])["uid"] === uid ? found : undefined;
+}

@@ -1,0 +1,75 @@
+import type { KubeClient } from "../kube/api.ts";
+import { JOBS } from "../kube/resources.ts";
+import { isJobOver, isSuspendedByUs, type JobView, parseJob, waitsAsWhole } from "../lease/job.ts";
+import { hasCode } from "../shared/errors.ts";
+import { defined } from "../shared/json.ts";
+import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import { findJob, type UidRef } from "./live-objects.ts";
+
+/**
+ * Lets a Job run that konductor has suspended, under the hold of this token; or come to its end, where it was skipped: its controller
+ * makes no pods of it then, but looks at its conditions only once it is not suspended. Resolves with the Job as it is then; undefined
+ * where it is gone. One that somebody else has suspended is left alone.
+ */
+export function resumeJob(client: KubeClient, ref: UidRef, token?: number): Promise<JobView | undefined> {
+  return change(client, ref, (job) =>
+    isSuspendedByUs(job) && isJobOver(job) === (token === undefined)
+      ? {
+          annotations: {
+            [SUSPENDED_ANNOTATION]: null,
+            ...(token !== undefined && { [RESUMED_ANNOTATION]: String(token) }),
+          },
+          suspend: false,
+        }
+      : undefined,
+  );
+}
+
+/**
+ * Suspends a Job that is to wait and runs without holding its Lease, and marks it as ours, so that it is watched and runs again on its grant.
+ * Resolves with the Job as it is then; undefined where it is gone.
+ */
+export function suspendJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
+  return change(client, ref, (job) => {
+    const { lease } = job;
+    if (job.suspended || isJobOver(job) || !waitsAsWhole(job) || lease === undefined) return undefined;
+    return {
+      annotations: { [SUSPENDED_ANNOTATION]: "true" },
+      labels: { [LEASE_LABEL]: lease },
+      suspend: true,
+    };
+  });
+}
+
+/** Takes a mark away that is not true any more: by it konductor would resume what its user suspends next. */
+export function unmarkJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
+  return change(client, ref, (job) =>
+    job.marked && !job.suspended ? { annotations: { [SUSPENDED_ANNOTATION]: null } } : undefined,
+  );
+}
+
+interface Change {
+  annotations: Record<string, string | null>;
+  labels?: Record<string, string>;
+  suspend?: boolean;
+}
+
+/** Exactly to the Job that was read: whoever changed it meanwhile is not overruled. */
+async function change(
+  client: KubeClient,
+  ref: UidRef,
+  changeOf: (job: JobView) => Change | undefined,
+): Promise<JobView | undefined> {
+  const job = await findJob(client, ref);
+  const wanted = job && changeOf(job);
+  if (!job || !wanted) return job;
+  const { suspend, ...metadata } = wanted;
+  const { uid, resourceVersion } = job;
+  const patch = { metadata: { uid, resourceVersion, ...metadata }, spec: defined({ suspend }) };
+  try {
+    return await client.patch(JOBS, ref, patch, { type: "merge" }, parseJob);
+  } catch (error) {
+    if (hasCode(error, "NotFound")) return undefined;
+    throw error;
+  }
+}

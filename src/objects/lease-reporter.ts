@@ -1,0 +1,109 @@
+import type { EventObject, EventRecorder, EventReport } from "../kube/events.ts";
+import { formatDuration } from "../lease/duration.ts";
+import { forcedRelease } from "../lease/hold.ts";
+import { lateRenewalMs } from "../lease/hold-renewal.ts";
+import { type Hold, keyOf, type Lease, type PastHold } from "../lease/types.ts";
+import type { Logger } from "../shared/log.ts";
+import { API_VERSION } from "../shared/names.ts";
+
+/** Tells people what happened to a Lease: an Event that `kubectl describe` shows, and a line in the log. */
+export interface LeaseReporter {
+  /** `after` was written in the place of `before`: whoever wrote it tells. A hold's end and the next grant may be one write. */
+  report(before: Lease, after: Lease): void;
+  holderDeleted(lease: Lease, ref: { name: string; uid: string }): void;
+}
+
+/** What one event says. */
+export interface Report {
+  type: "Normal" | "Warning";
+  reason: string;
+  message: string;
+}
+
+export function createLeaseReporter({
+  events,
+  logger,
+}: {
+  events: Pick<EventRecorder, "record">;
+  logger: Logger;
+}): LeaseReporter {
+  function tell(lease: Lease, { type, reason, message }: Report): void {
+    const { namespace, name, uid } = lease;
+    logger.info({ klease: keyOf(lease), reason }, message);
+    events.record({
+      object: { apiVersion: API_VERSION, kind: "Lease", namespace, name, uid },
+      type,
+      reason,
+      message,
+    });
+  }
+
+  return {
+    report(before, after) {
+      for (const report of reportsOf(before, after)) tell(after, report);
+    },
+    holderDeleted(lease, { name }) {
+      const why =
+        lease.status.hold?.revoked === "Forced"
+          ? "this klease was released by force"
+          : "it no longer holds this klease and cannot stop its containers itself";
+      tell(lease, { type: "Warning", reason: "HolderDeleted", message: `deleted pod ${name}: ${why}` });
+    },
+  };
+}
+
+/** Told to who waits for a Lease that konductor may not create. */
+export function leaseMissing(claimant: EventObject, lease: string): EventReport {
+  const message = `waiting for klease ${lease}, which does not exist: create it`;
+  return { object: claimant, type: "Warning", reason: "LeaseMissing", message };
+}
+
+/** What is worth telling of a change of status. A renewal in time is not. */
+export function reportsOf(before: Lease, after: Lease): Report[] {
+  const [old, hold] = [before.status.hold, after.status.hold];
+  const isSame = old?.token === hold?.token;
+  const [past] = after.status.history;
+  return [
+    ...(old && !isSame && past ? [endOf(past)] : []),
+    ...(hold && !isSame ? [grantOf(hold)] : []),
+    ...(old && hold && isSame ? changesOf(old, hold, after) : []),
+  ];
+}
+
+function grantOf({ holder, token }: Hold): Report {
+  return { type: "Normal", reason: "Granted", message: `granted to ${holder}, token ${token}` };
+}
+
+function endOf({ holder, token, reason, by }: PastHold): Report {
+  const isNormal = reason === "Released" || reason === "Terminated";
+  return {
+    type: isNormal ? "Normal" : "Warning",
+    reason,
+    message: `the hold of ${holder} (token ${token}) ended: ${reason}${by ? ` by ${by}` : ""}`,
+  };
+}
+
+function changesOf(old: Hold, hold: Hold, lease: Lease): Report[] {
+  const { holder, token } = hold;
+  const lateMs = lateRenewalMs(old, hold);
+  const warnings = {
+    Expired: !old.expired && hold.expired && `${holder} has been silent for its whole TTL`,
+    Revoked: !old.revoked && hold.revoked && revocation(hold, forcedRelease(lease, hold)?.by),
+    HolderUnreachable:
+      !old.unreachable &&
+      hold.unreachable &&
+      `nothing proves that the containers of ${holder} have stopped; see the klease's conditions`,
+    RenewedLate:
+      lateMs > 0 &&
+      `${holder} (token ${token}) renewed after ${formatDuration(lateMs)} of its ttl ${formatDuration(old.ttlMs)}`,
+  };
+  return Object.entries(warnings).flatMap(([reason, message]) =>
+    message ? [{ type: "Warning" as const, reason, message }] : [],
+  );
+}
+
+function revocation({ holder, revoked }: Hold, by: string | undefined): string {
+  return revoked === "NotStarted"
+    ? `no main container of ${holder} started in time; its next renewal is refused`
+    : `${by ?? "an admin"} took the klease from ${holder}; its renewals are refused, and the next is granted when it has ended`;
+}

@@ -1,0 +1,39 @@
+import type { KubeClient, Parse } from "../kube/api.ts";
+import { find } from "../kube/find.ts";
+import { JOBS, NAMESPACES, PODS, type Resource } from "../kube/resources.ts";
+import { type JobView, parseJob } from "../lease/job.ts";
+import { type PodView, parsePod } from "../lease/pod.ts";
+import { record } from "../shared/json.ts";
+
+/** One object for good: another one that bears its name later has another uid. */
+export interface UidRef {
+  namespace: string;
+  name: string;
+  uid: string;
+}
+
+/** The pod as the API server has it now; undefined when there is none of this uid. */
+export function findPod(client: KubeClient, ref: UidRef): Promise<PodView | undefined> {
+  return findOfUid(client, PODS, ref, parsePod);
+}
+
+/** The same for a Job. */
+export function findJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
+  return findOfUid(client, JOBS, ref, parseJob);
+}
+
+async function findOfUid<T extends { uid: string }>(
+  client: KubeClient,
+  resource: Resource,
+  { namespace, name, uid }: UidRef,
+  parse: Parse<T>,
+): Promise<T | undefined> {
+  const object = await find(client, resource, { namespace, name }, parse);
+  return object?.uid === uid ? object : undefined;
+}
+
+/** Creating anything in a namespace that terminates is refused as Forbidden: ask before. Where nobody tells, it does not seem to. */
+export async function isTerminating(client: KubeClient, namespace: string): Promise<boolean> {
+  const object = await client.get(NAMESPACES, { name: namespace }).catch(() => undefined);
+  return record(record(object)["metadata"])["deletionTimestamp"] !== undefined;
+}

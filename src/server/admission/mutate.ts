@@ -1,0 +1,171 @@
+/**
+ * The mutating admission: one request in, one answer out, from memory alone. A workload that carries no label of ours is
+ * allowed unread; one that is being deleted, or was wrong already before an update, is never held up. Kleases and LeaseRequests are
+ * judged to their end: as long as they are there, what they say of holders counts.
+ */
+import { hasCode, KonductorError } from "../../shared/errors.ts";
+import { list, record } from "../../shared/json.ts";
+import { GROUP, PROPAGATED_ANNOTATION, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
+import type { AdmissionContext } from "./admission-context.ts";
+import { admitLease } from "./forced-release.ts";
+import { injectPod } from "./inject.ts";
+import { stampRequest } from "./lease-request.ts";
+import { isCronJob, isPodTemplate, isRecord, isTemplateOwner, type Metadata } from "./objects.ts";
+import { withStoredMarks } from "./own-marks.ts";
+import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
+import { diff, diffPod, type Patch } from "./patch.ts";
+import { planPod } from "./plan.ts";
+import {
+  type AdmissionRequest,
+  type AdmissionResponse,
+  allowed,
+  denied,
+  errored,
+  patched,
+} from "./review.ts";
+import { isWholeJob, suspensionWarning, updateWholeJob } from "./whole-job.ts";
+
+interface Admitted {
+  patch: Patch;
+  warnings: string[];
+}
+
+type Admit = (object: unknown, request: AdmissionRequest, context: AdmissionContext) => Admitted;
+
+const ADMITTERS: Readonly<Record<string, Admit>> = {
+  "/Pod": admitPod,
+  "batch/Job": admitJob,
+  "batch/CronJob": admitCronJob,
+  "apps/Deployment": admitOwner,
+  "apps/StatefulSet": admitOwner,
+  "apps/DaemonSet": admitOwner,
+  [`${GROUP}/Lease`]: admitLeaseWrite,
+  [`${GROUP}/LeaseRequest`]: admitLeaseRequest,
+};
+
+/** Answers every well-formed request; throws only what is a fault of ours. */
+export function mutate(request: AdmissionRequest, context: AdmissionContext): AdmissionResponse {
+  const { uid, operation, object } = request;
+  const admit = ADMITTERS[request.kind];
+  const isWrite = operation === "CREATE" || operation === "UPDATE";
+  const isOurs = request.kind.startsWith(`${GROUP}/`);
+  if (!admit || !isWrite || request.subResource !== "" || (isBeingDeleted(object) && !isOurs)) {
+    return allowed(uid);
+  }
+  try {
+    const { patch, warnings } = admit(object, request, context);
+    return patched(uid, patch, warnings);
+  } catch (error) {
+    if (hasCode(error, "BadRequest")) return errored(uid, error);
+    if (!hasCode(error, "Invalid", "Forbidden")) throw error;
+    if (operation === "UPDATE" && problemOf(admit, request, context) === error.message) {
+      return allowed(uid, [error.message]);
+    }
+    return denied(uid, error.message);
+  }
+}
+
+/** What was wrong with the object before this update. */
+function problemOf(admit: Admit, request: AdmissionRequest, context: AdmissionContext): string | undefined {
+  try {
+    admit(request.oldObject, request, context);
+    return undefined;
+  } catch (error) {
+    if (hasCode(error, "Invalid", "Forbidden", "BadRequest")) return error.message;
+    throw error;
+  }
+}
+
+function admitPod(
+  object: unknown,
+  { operation, namespace, kind }: AdmissionRequest,
+  context: AdmissionContext,
+): Admitted {
+  if (!isPodTemplate(object)) throw malformed(kind);
+  if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
+  const job = isOfJob(object.metadata) ? {} : undefined;
+  const plan = planPod(object, namespace, context, { path: "", job });
+  const patch = diffPod(object, injectPod(object, plan, context.injection()));
+  return { patch, warnings: plan.warnings };
+}
+
+function isByUs({ username }: AdmissionRequest, { account }: AdmissionContext): boolean {
+  return username === account;
+}
+
+function isOfJob(metadata: Metadata | undefined): boolean {
+  return list(metadata?.["ownerReferences"])
+    .map(record)
+    .some(
+      ({ apiVersion, kind, controller }) =>
+        apiVersion === "batch/v1" && kind === "Job" && controller === true,
+    );
+}
+
+function admitJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Admitted {
+  if (!isTemplateOwner(object)) throw malformed(request.kind);
+  const old = isTemplateOwner(request.oldObject) ? request.oldObject : undefined;
+  if (isByUs(request, context)) return { patch: [], warnings: [] };
+  const { object: job, warnings } = withStoredMarks(object, old, { written: [SUSPENDED_ANNOTATION] });
+  if (request.operation === "UPDATE") {
+    const updated = old && isWholeJob(job) ? updateWholeJob(job, old) : job;
+    return { patch: diff(object, updated), warnings: [...warnings, ...warnJob(object, old)] };
+  }
+  const outcome = createJob(job, request.namespace, context);
+  return {
+    patch: diff(object, outcome.object),
+    warnings: [...warnings, ...outcome.warnings, ...suspensionWarning(object, outcome.object)],
+  };
+}
+
+function admitCronJob(object: unknown, request: AdmissionRequest, context: AdmissionContext): Admitted {
+  if (!isCronJob(object)) throw malformed(request.kind);
+  const old = isCronJob(request.oldObject) ? request.oldObject : undefined;
+  const { object: cronJob, warnings } = withStoredMarks(object, old, {
+    written: [PROPAGATED_ANNOTATION],
+    removable: [PROPAGATED_ANNOTATION],
+  });
+  const outcome = mutateCronJob(cronJob, request.namespace, context, old);
+  return { patch: diff(object, outcome.object), warnings: [...warnings, ...outcome.warnings] };
+}
+
+function admitOwner(
+  object: unknown,
+  { namespace, kind }: AdmissionRequest,
+  context: AdmissionContext,
+): Admitted {
+  if (!isTemplateOwner(object)) throw malformed(kind);
+  return { patch: [], warnings: warnOwner(kind.slice("apps/".length), object, namespace, context) };
+}
+
+function admitLeaseWrite(object: unknown, request: AdmissionRequest): Admitted {
+  if (!isRecord(object)) throw malformed(request.kind);
+  const outcome = admitLease(object, request);
+  return { patch: diff(object, outcome.object), warnings: outcome.warnings };
+}
+
+function admitLeaseRequest(
+  object: unknown,
+  request: AdmissionRequest,
+  { clock }: AdmissionContext,
+): Admitted {
+  if (!isRecord(object)) throw malformed(request.kind);
+  return { patch: diff(object, stampRequest(object, request, clock.nowMs())), warnings: [] };
+}
+
+const NOTHING: Admitted = { patch: [], warnings: [] };
+
+function malformed(kind: string): KonductorError {
+  return new KonductorError(
+    "BadRequest",
+    `request.object is not a ${kind.split("/")[1]} as the API server sends it`,
+  );
+}
+
+function isBeingDeleted(object: unknown): boolean {
+  return (
+    isRecord(object) &&
+    isRecord(object["metadata"]) &&
+    typeof object["metadata"]["deletionTimestamp"] === "string"
+  );
+}

@@ -1,0 +1,92 @@
+import type { FastifyError, FastifyInstance, FastifyPluginCallback, FastifyRequest } from "fastify";
+import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
+import { PATH } from "../../shared/names.ts";
+import { boundBodies } from "../bounds/bounded-bodies.ts";
+import type { Bounds } from "../bounds/bounds.ts";
+import { createFairShare } from "../bounds/fair-share.ts";
+import { createFairTurns, type FairTurns } from "../bounds/fair-turns.ts";
+import type { AdmissionContext } from "./admission-context.ts";
+import { requireCertificate } from "./client-certificate.ts";
+import { mutate } from "./mutate.ts";
+import { parseReview, reviewOf } from "./review.ts";
+
+/**
+ * The longest AdmissionReview that is read. The API server takes requests of up to 3 MiB and stores about 1.5 MiB; an update
+ * carries both versions.
+ */
+export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
+
+/** A longer review is parsed, judged and answered in some milliseconds, in which nobody else is served. */
+const LONG_BYTES = 64 * 1024;
+
+/** Long reviews take turns: whoever sends many of them does not keep keepers from being answered. */
+function takeTurns(app: FastifyInstance, turns: FairTurns): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  const endings = new WeakMap<FastifyRequest, () => void>();
+  // As a buffer, which takes its memory beside the heap until it is its turn.
+  app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, body, done) => {
+    const parseNow = () => void parse(request, body.toString(), done);
+    if (body.length <= LONG_BYTES) return parseNow();
+    const { socket } = request.raw;
+    const hasGone = new AbortController();
+    let endTurn = () => {};
+    function end(): void {
+      socket.off("close", leave);
+      endTurn();
+    }
+    function leave(): void {
+      hasGone.abort(new Error("its sender has gone"));
+      end();
+    }
+    socket.once("close", leave);
+    endings.set(request, end);
+    turns.take(socket.remoteAddress ?? "", hasGone.signal).then((taken) => {
+      endTurn = taken;
+      parseNow();
+    }, done);
+  });
+  app.addHook("onSend", (request, _reply, payload, done) => {
+    endings.get(request)?.();
+    done(null, payload);
+  });
+}
+
+/**
+ * Serves the mutating webhook at {@link PATH.mutate}; what is no AdmissionReview is answered 400, what is too long 413. `reviewBytes`: so much
+ * of all reviews may be coming in, of which one peer may be sending half. Many API servers call at a time, with reviews of a few KiB.
+ * `needsCertificate`: whoever shows no client certificate is refused; the server has to ask for one (askForCertificate).
+ */
+export function admissionPlugin(
+  context: AdmissionContext,
+  { reviewBytes, needsCertificate = false }: Pick<Bounds, "reviewBytes"> & { needsCertificate?: boolean },
+): FastifyPluginCallback {
+  const budget = createFairShare(reviewBytes);
+  const refuse = () => new KonductorError("NotReady", "too many long reviews are coming in; try again");
+  return (app, _options, done) => {
+    if (needsCertificate) app.addHook("onRequest", requireCertificate);
+    app.addHook("preParsing", boundBodies(budget, refuse));
+    takeTurns(app, createFairTurns(context.clock));
+    app.setErrorHandler((error: FastifyError | KonductorError, _request, reply) => {
+      const status = (error instanceof KonductorError ? error.status : error.statusCode) ?? 500;
+      if (hasCode(error, "NotReady", "Forbidden"))
+        return reply.code(status).send({ reason: error.code, message: error.message });
+      const reason = status === 500 ? "Internal" : "BadRequest";
+      if (status >= 500) context.logger.error({ err: error }, "an admission request failed");
+      const message = status >= 500 ? "konductor failed; its log says why" : describeError(error);
+      return reply.code(status).send({ reason, message });
+    });
+    app.post(PATH.mutate, { bodyLimit: ADMISSION_BODY_LIMIT_BYTES }, (request, reply) => {
+      const admission = parseReview(request.body);
+      const response = mutate(admission, context);
+      const { kind, namespace, operation } = admission;
+      const { allowed, status, warnings } = response;
+      const isPatched = response.patch !== undefined;
+      context.logger.info(
+        { kind, namespace, operation, allowed, isPatched, reason: status?.message, warnings },
+        "admission",
+      );
+      return reply.send(reviewOf(response));
+    });
+    done();
+  };
+}

@@ -1,0 +1,68 @@
+/** Labelled pods that can never work, each refused with one sentence that names the field, its value and what is allowed. */
+import { isOwnContainer } from "../../lease/own-container.ts";
+import { KonductorError } from "../../shared/errors.ts";
+import {
+  GATE_CONTAINER,
+  KEEPER_CONTAINER,
+  LEASE_LABEL,
+  LEASE_VOLUME,
+  STATE_VOLUME,
+  TOKEN_VOLUME,
+} from "../../shared/names.ts";
+import type { AdmissionContext } from "./admission-context.ts";
+import type { Path } from "./contradictions.ts";
+import type { Metadata, PodSpec } from "./objects.ts";
+
+/** What only gate and keeper may read: it speaks for the pod. */
+const SECRET_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME];
+const OWN_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, LEASE_VOLUME];
+
+/** The kubelet's mark on the API server's copy of a static pod. */
+const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";
+
+/** @throws KonductorError `Forbidden` in a namespace that must work while konductor does not. */
+export function refuseNamespace(
+  namespace: string,
+  { systemNamespaces }: Pick<AdmissionContext, "systemNamespaces">,
+): void {
+  if (!systemNamespaces.includes(namespace)) return;
+  throw new KonductorError(
+    "Forbidden",
+    `the label ${LEASE_LABEL} is not allowed in namespace ${namespace}: what a cluster needs to run must not wait for konductor`,
+  );
+}
+
+/** @throws KonductorError `Invalid` for a pod that cannot wait, or that uses names of ours. */
+export function refuseImpossible(metadata: Metadata | undefined, spec: PodSpec, path: Path): void {
+  const refuse = (field: string, value: string, rule: string) => {
+    throw new KonductorError("Invalid", `${path}${field}: Invalid value: ${JSON.stringify(value)}: ${rule}`);
+  };
+  const mirror = metadata?.annotations?.[MIRROR_ANNOTATION];
+  if (mirror !== undefined) {
+    const rule = `a static pod cannot wait for a klease; remove the label ${LEASE_LABEL} from its manifest`;
+    refuse(`metadata.annotations[${MIRROR_ANNOTATION}]`, mirror, rule);
+  }
+  const windows = `only Linux pods are allowed to carry the label ${LEASE_LABEL}`;
+  if (spec.os?.name === "windows") refuse("spec.os.name", "windows", windows);
+  if (spec.nodeSelector?.["kubernetes.io/os"] === "windows") {
+    refuse("spec.nodeSelector[kubernetes.io/os]", "windows", windows);
+  }
+  const isInjected = spec.initContainers?.some(isOwnContainer) ?? false;
+  const reserved = "the name is konductor's own; any other is allowed";
+  const ownNames = [GATE_CONTAINER, KEEPER_CONTAINER];
+  for (const field of ["containers", "initContainers"] as const) {
+    for (const [index, container] of (spec[field] ?? []).entries()) {
+      if (field === "initContainers" && isOwnContainer(container)) continue;
+      const at = `spec.${field}[${index}]`;
+      if (ownNames.includes(container.name)) refuse(`${at}.name`, container.name, reserved);
+      for (const [place, { name }] of (container.volumeMounts ?? []).entries()) {
+        const wrong = SECRET_VOLUMES.find((own) => own === name);
+        if (wrong)
+          refuse(`${at}.volumeMounts[${place}].name`, wrong, "only konductor's own containers may mount it");
+      }
+    }
+  }
+  for (const [index, { name }] of (isInjected ? [] : (spec.volumes ?? [])).entries()) {
+    if (OWN_VOLUMES.includes(name)) refuse(`spec.volumes[${index}].name`, name, reserved);
+  }
+}

@@ -1,0 +1,41 @@
+import { formatDuration } from "../../../lease/duration.ts";
+import type { Hold, LeaseRequest } from "../../../lease/types.ts";
+import { ANNOTATION } from "../../../shared/names.ts";
+import { isoTime } from "../../../shared/times.ts";
+
+/** The line that tells a gate why its pod is refused; `hold` is what stands in its way now. */
+export function deniedLine(request: LeaseRequest, hold: Hold | undefined): object {
+  const { reason = "Denied" } = request.status;
+  return { state: "denied", reason, message: `${whyOf(request)}; ${holderOf(hold)}` };
+}
+
+/** Where konductor may not create the klease, only waiting helps. */
+export const MISSING = {
+  state: "denied",
+  reason: "NotFound",
+  message: `it does not exist, and ${ANNOTATION.ifHeld} "fail" does not wait until somebody creates it`,
+} as const;
+
+/** Of a pod that was orphaned, and runs again from its gate. */
+export const WITHOUT_JOB = {
+  state: "denied",
+  reason: "NotFound",
+  message: "the pod has no Job any more, whose hold it could share",
+} as const;
+
+function whyOf({ spec, status }: LeaseRequest): string {
+  switch (status.reason) {
+    case "Held":
+      return `it was not free, and ${ANNOTATION.ifHeld} "fail" does not wait`;
+    case "TimedOut": {
+      const waitedMs = (spec.waitUntilMs ?? spec.requestedAtMs) - spec.requestedAtMs;
+      return `the pod has waited for ${formatDuration(waitedMs)}, its ${ANNOTATION.waitTimeout}`;
+    }
+    default:
+      return "konductor refused the request";
+  }
+}
+
+function holderOf(hold: Hold | undefined): string {
+  return hold ? `held by ${hold.holder} since ${isoTime(hold.acquiredMs)}` : "nobody holds it now";
+}

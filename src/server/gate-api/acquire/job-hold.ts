@@ -1,0 +1,116 @@
+/**
+ * Pods that run under the hold of their Job (`gate: job`). Their gates are let through while the Job holds; otherwise they wait, for
+ * the arbiter suspends a Job that does not hold, and its controller deletes its pods.
+ */
+
+import { memberOf, openHoldOf, removeMember } from "../../../lease/hold.ts";
+import { mayJoin } from "../../../lease/hold-renewal.ts";
+import { requestName } from "../../../lease/naming.ts";
+import type { PodView } from "../../../lease/pod.ts";
+import { type Hold, keyOf, type Lease } from "../../../lease/types.ts";
+import { isLaterRun } from "../../../shared/gate-run.ts";
+import { isoTime } from "../../../shared/times.ts";
+import { holdLimits } from "../hold/renew-for-pod.ts";
+import { updateLease } from "../hold/update-lease.ts";
+import type { GateApiContext } from "../options.ts";
+import type { LineStream } from "./line-stream.ts";
+import type { QueueView } from "./queue-view.ts";
+import { ASK_AGAIN, RECONNECT, SPEAK_EVERY_MS } from "./wait.ts";
+import type { Waiter, Waiters } from "./waiters.ts";
+
+/**
+ * The hold that the pod's gate may confirm now, looked up live; undefined where it has to wait. A gate that runs again proves that main of
+ * its earlier run has ended, so that a pod that may not go on does not hold up the end of the hold. A late request of the very run that
+ * let main through proves nothing.
+ */
+export function joinJobHold(
+  options: GateApiContext,
+  pod: PodView,
+  gateRun: string | undefined,
+): Promise<Hold | undefined> {
+  const { namespace, lease: name = "", uid } = pod;
+  return updateLease<Hold | undefined>(
+    options,
+    { namespace, name },
+    (lease) => {
+      const open = openTo(lease, pod, options);
+      const hold = lease?.status.hold;
+      const member = hold && memberOf(hold, uid);
+      if (open || !lease || !member || !isLaterRun(gateRun, member.gateRun)) return { answer: open };
+      return { answer: undefined, write: removeMember(lease.status, uid) };
+    },
+    { live: true },
+  );
+}
+
+function openTo(
+  lease: Lease | undefined,
+  pod: PodView,
+  { clock }: Pick<GateApiContext, "clock">,
+): Hold | undefined {
+  const hold = openHoldOf(lease, pod.job);
+  return lease && hold && mayJoin(lease, hold, holdLimits(pod), clock.nowMs()) ? hold : undefined;
+}
+
+export interface JobWaitOptions {
+  options: GateApiContext;
+  waiters: Waiters;
+  queue: QueueView;
+  pod: PodView;
+  stream: LineStream;
+}
+
+/** Tells `stream` how its Job stands until the pod may ask again, or is sent away. */
+export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOptions): void {
+  const { caches, clock } = options;
+  const { namespace, lease = "", job } = pod;
+  const key = keyOf({ namespace, name: lease });
+  let stopTimer = () => {};
+  let isOver = false;
+
+  function tell(): void {
+    stopTimer();
+    const hold = caches.leases.store.get(key)?.status.hold;
+    const name = job && requestName(lease, { kind: "Job", uid: job.uid });
+    const request = name && caches.requests.store.get(keyOf({ namespace, name }));
+    stream.send({
+      state: "waiting",
+      ...(request ? queue.placeOf(key, request) : { position: 1, of: 1 }),
+      ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
+    });
+    stopTimer = clock.after(SPEAK_EVERY_MS, tell);
+  }
+
+  function stop(): void {
+    isOver = true;
+    stopTimer();
+    waiters.remove(waiter);
+  }
+
+  function finish(line: object): void {
+    if (isOver) return;
+    stop();
+    stream.end(line, { close: line === RECONNECT });
+  }
+
+  function lookAtHold(): void {
+    if (openTo(caches.leases.store.get(key), pod, options)) finish(ASK_AGAIN);
+  }
+
+  const waiter: Waiter = {
+    key,
+    claimant: job?.uid ?? pod.uid,
+    onHolding: lookAtHold,
+    onHolderChange: tell,
+    // Its Job's request is the arbiter's business.
+    onRequestDeleted() {},
+    onRequestAnswered() {},
+    onPassedOver() {},
+    onSentAway: () => finish(RECONNECT),
+  };
+  waiters.add(waiter);
+  tell();
+  stream.onClose(stop);
+  // What came between the last look and now was told to nobody.
+  lookAtHold();
+}

@@ -1,0 +1,81 @@
+import { find } from "../../../kube/find.ts";
+import { LEASE_REQUESTS } from "../../../kube/resources.ts";
+import { requestOf } from "../../../lease/claimant-request.ts";
+import { parseLeaseRequest } from "../../../lease/codec.ts";
+import { requestName } from "../../../lease/naming.ts";
+import { isDenied, isSkipped, isWaiting, wasGranted, wasTakenBack } from "../../../lease/order.ts";
+import type { PodView } from "../../../lease/pod.ts";
+import type { Settings } from "../../../lease/settings.ts";
+import type { LeaseRequest } from "../../../lease/types.ts";
+import { keyOf } from "../../../lease/types.ts";
+import { createLeaseRequest, deleteRequest, writeRequestStatus } from "../../../objects/lease-objects.ts";
+import { hasCode } from "../../../shared/errors.ts";
+import { isEarlierRun } from "../../../shared/gate-run.ts";
+import { accountName } from "../../../shared/names.ts";
+import { Refusal } from "../../refusal.ts";
+import { liveLease } from "../hold/update-lease.ts";
+import type { GateApiOptions } from "../options.ts";
+
+const TRIES = 8;
+
+/**
+ * The LeaseRequest by which `pod` waits. One that waits already keeps its place; one that had its hold, or is somebody else's, is
+ * replaced; one that was passed over for not answering a grant is in the running again, since its gate asks. One that was denied is
+ * the answer to the run of the gate that asked, which may not have heard it; a later run asks anew, and a late earlier one changes nothing.
+ */
+export async function ensureRequest(
+  options: GateApiOptions,
+  pod: PodView,
+  settings: Settings,
+  gateRun: string | undefined,
+): Promise<LeaseRequest> {
+  const { client, caches, clock, systemNamespace } = options;
+  const { namespace } = pod;
+  const name = requestName(settings.lease, { kind: "Pod", uid: pod.uid });
+  const requestedBy = accountName(systemNamespace);
+  const create = () =>
+    createLeaseRequest(
+      client,
+      requestOf("Pod", pod, settings, { nowMs: clock.nowMs(), requestedBy, gateRun }),
+    );
+  const isOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === pod.uid && spec.lease === settings.lease;
+  const leaseRef = { namespace, name: settings.lease };
+  let lease = caches.leases.store.get(keyOf(leaseRef));
+  const isUsable = (request: LeaseRequest) =>
+    isOwn(request) &&
+    (isWaiting(request) || (lease !== undefined && wasTakenBack(request, lease.status))) &&
+    !wasGranted(request, lease);
+  const isAnswer = (request: LeaseRequest) =>
+    isOwn(request) &&
+    isDenied(request) &&
+    gateRun !== undefined &&
+    (request.spec.gateRun === gateRun || isEarlierRun(gateRun, request.spec.gateRun));
+  // Of a hold that the cache did not show: whoever waits by it is told so.
+  const isTrace = (request: LeaseRequest) => isOwn(request) && lease?.status.hold?.ref.uid === pod.uid;
+
+  const cached = caches.requests.store.get(keyOf({ namespace, name }));
+  // Only what live looks, at itself and at the klease, have shown to be of no use is deleted.
+  let found = cached && isUsable(cached) ? cached : undefined;
+  for (let tries = 0; tries < TRIES; tries++) {
+    try {
+      if (found && isUsable(found)) {
+        const isPassedOver = !isWaiting(found) || found.status.reason !== undefined;
+        if (isPassedOver) found = await writeRequestStatus(client, found, { phase: "Pending" });
+      } else if (!found || !(isAnswer(found) || isTrace(found) || (isOwn(found) && isSkipped(found)))) {
+        if (found) await deleteRequest(client, found);
+        found = await create();
+      }
+      caches.requests.apply(found);
+      return found;
+    } catch (error) {
+      if (!hasCode(error, "Conflict", "AlreadyExists", "NotFound")) throw error;
+      found = await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
+      lease = await liveLease(options, leaseRef);
+      if (lease) caches.leases.apply(lease);
+    }
+  }
+  const why = found?.terminating
+    ? `is being deleted and does not go; look at its metadata.finalizers, and have them taken away`
+    : "keeps changing; try again";
+  throw new Refusal("NotReady", `LeaseRequest ${namespace}/${name} ${why}`, { retryAfterMs: 1_000 });
+}

@@ -1,0 +1,153 @@
+/**
+ * Everybody who waits at this replica, and who of them is told of a change: the claimant that a Lease shows as its holder, all who
+ * wait for a Lease when its holder changes, and the one whose request was deleted or denied. A renewal tells nobody. Whoever holds now is told
+ * first: the others are so many that it would otherwise wait for all of them.
+ *
+ * Nobody waits at a replica that does not hear of changes itself, or that is about to end: its waiters are sent to another, those first who
+ * have waited longest, and so many at a time that the others can take them.
+ */
+
+import { isAnswered, NOT_CONFIRMED } from "../../../lease/order.ts";
+import { keyOf, type LeaseRequest } from "../../../lease/types.ts";
+import type { Clock } from "../../../shared/clock.ts";
+import type { GateApiOptions } from "../options.ts";
+import { isFresh } from "../wire/freshness.ts";
+import type { QueueView } from "./queue-view.ts";
+
+/** One who waits. The callbacks must not throw. */
+export interface Waiter {
+  /** Of the Lease: `namespace/name`. */
+  key: string;
+  /** uid under which it would hold: a pod's, or its Job's. */
+  claimant: string;
+  /** There for a pod that would hold by itself. */
+  request?: LeaseRequest;
+  /** The Lease shows it as the holder. */
+  onHolding(): void;
+  /** Somebody else holds now, or nobody. */
+  onHolderChange(): void;
+  /** Its request was deleted; `last` is its last version, if that is known. */
+  onRequestDeleted(last: LeaseRequest | undefined): void;
+  /** It was denied, or says that it was granted. */
+  onRequestAnswered(answered: LeaseRequest): void;
+  /** A grant was taken back, since no gate answered it: its gate has to ask again. */
+  onPassedOver(): void;
+  /** It has to wait at another replica, and is one of the waiters here no longer. */
+  onSentAway(): void;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** 250 in a second: a TLS handshake costs the replica that takes them about a millisecond. 10,000 are gone after 40 s. */
+const SEND_AWAY_EVERY_MS = 100;
+const SEND_AWAY_AT_ONCE = 25;
+
+/** Of those who only hear of another place in the queue: writing to them takes some milliseconds. */
+const TOLD_AT_ONCE = 50;
+
+export interface Waiters {
+  add(waiter: Waiter): void;
+  remove(waiter: Waiter): void;
+  /** Sends everybody away, and whoever still comes. Resolves when nobody is left. */
+  drain(): Promise<void>;
+}
+
+export function createWaiters(
+  { caches, clock }: { caches: Pick<GateApiOptions["caches"], "leases" | "requests">; clock: Clock },
+  queue: Pick<QueueView, "outdate" | "forget">,
+): Waiters {
+  /** By Lease, then by claimant: a pod waits at most once, and with the others of its Job. */
+  const byLease = new Map<string, Map<string, Set<Waiter>>>();
+  /** The one who has waited longest comes first. */
+  const all = new Set<Waiter>();
+  const emptied = Promise.withResolvers<void>();
+  let isDraining = false;
+  let wasFresh = true;
+  let stopLooking = () => {};
+
+  /** By Lease: ends the round in which those who wait for it are told of its holder. */
+  const rounds = new Map<string, () => void>();
+
+  /** Tells all who wait, a few at a time, with room for others in between; a later round takes the place of an earlier one. */
+  function tellInTurn(key: string, waiters: readonly Waiter[], holder: string | undefined): void {
+    rounds.get(key)?.();
+    rounds.delete(key);
+    for (const waiter of waiters.slice(0, TOLD_AT_ONCE))
+      if (all.has(waiter) && waiter.claimant !== holder) waiter.onHolderChange();
+    const left = waiters.slice(TOLD_AT_ONCE);
+    if (left.length > 0)
+      rounds.set(
+        key,
+        clock.after(0, () => tellInTurn(key, left, holder)),
+      );
+  }
+
+  function look(): void {
+    stopLooking();
+    if (all.size === 0) return;
+    const fresh = isFresh(caches, clock);
+    // A process that was paused has had no chance to hear anything at its first look.
+    const sendsAway = isDraining || !(fresh || wasFresh);
+    wasFresh = fresh;
+    if (sendsAway) for (const waiter of all.values().take(SEND_AWAY_AT_ONCE)) waiter.onSentAway();
+    stopLooking = clock.after(sendsAway ? SEND_AWAY_EVERY_MS : LOOK_EVERY_MS, look);
+  }
+
+  caches.leases.subscribe(({ type, object, old }) => {
+    const key = keyOf(object);
+    const waiting = byLease.get(key);
+    if (!waiting) return;
+    const hold = type === "deleted" ? undefined : object.status.hold;
+    for (const waiter of [...(waiting.get(hold?.ref.uid ?? "") ?? [])]) waiter.onHolding();
+    const before = type === "deleted" ? object.status.hold : old?.status.hold;
+    if (hold?.token === before?.token) return;
+    queue.outdate(key, { atOnce: true });
+    tellInTurn(
+      key,
+      [...waiting.values()].flatMap((waiters) => [...waiters]),
+      hold?.ref.uid,
+    );
+  });
+
+  caches.requests.subscribe(({ type, object, finalStateKnown }) => {
+    const key = keyOf({ namespace: object.namespace, name: object.spec.lease });
+    const waiting = byLease.get(key);
+    if (!waiting) return;
+    queue.outdate(key);
+    for (const waiter of [...(waiting.get(object.spec.ref?.uid ?? "") ?? [])]) {
+      if (waiter.request?.uid !== object.uid) continue;
+      if (type === "deleted") waiter.onRequestDeleted(finalStateKnown ? object : undefined);
+      else if (object.status.reason === NOT_CONFIRMED) waiter.onPassedOver();
+      else if (isAnswered(object)) waiter.onRequestAnswered(object);
+    }
+  });
+
+  return {
+    add(waiter) {
+      const waiting = byLease.get(waiter.key) ?? new Map<string, Set<Waiter>>();
+      waiting.set(waiter.claimant, (waiting.get(waiter.claimant) ?? new Set()).add(waiter));
+      byLease.set(waiter.key, waiting);
+      all.add(waiter);
+      if (all.size === 1) stopLooking = clock.after(isDraining ? 0 : LOOK_EVERY_MS, look);
+    },
+    remove(waiter) {
+      all.delete(waiter);
+      if (isDraining && all.size === 0) emptied.resolve();
+      const { key, claimant } = waiter;
+      const waiting = byLease.get(key);
+      const together = waiting?.get(claimant);
+      if (!waiting || !together?.delete(waiter) || together.size > 0) return;
+      waiting.delete(claimant);
+      if (waiting.size > 0) return;
+      byLease.delete(key);
+      rounds.get(key)?.();
+      rounds.delete(key);
+      queue.forget(key);
+    },
+    drain() {
+      isDraining = true;
+      if (all.size === 0) emptied.resolve();
+      look();
+      return emptied.promise;
+    },
+  };
+}

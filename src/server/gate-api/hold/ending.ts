@@ -1,0 +1,86 @@
+/**
+ * Who says that a pod ends: its keeper, also when the pod is gone already. A pod that is deleted by force, or without a grace period, is gone before
+ * its kubelet has begun to stop it, and its token is refused by a review from then on. By its signature it still proves whose it is; with
+ * the hold's uid and fencing token that is enough to end this hold, and for nothing else.
+ */
+
+import type { Stopping } from "../../../lease/hold.ts";
+import type { PodView } from "../../../lease/pod.ts";
+import { findPod } from "../../../objects/live-objects.ts";
+import { hasCode, type KonductorError } from "../../../shared/errors.ts";
+import { defined } from "../../../shared/json.ts";
+import type { PodIdentity } from "../../identity/identity.ts";
+import { isForged } from "../../identity/verify-signature.ts";
+import { Refusal } from "../../refusal.ts";
+import type { GateApiOptions } from "../options.ts";
+import { requireLease } from "../wire/caller.ts";
+
+/** A pod whose keeper was asked to stop. */
+export interface EndingPod {
+  namespace: string;
+  uid: string;
+  /** Why a review refuses its token: it is known by its signature alone. */
+  refusal?: KonductorError;
+  /** As a live GET has found it; undefined: it is gone. */
+  pod?: PodView;
+  /** There where its kubelet is stopping all of it: a keeper may also be stopped alone, as when its image is changed. */
+  stopping?: Stopping;
+}
+
+/** Who speaks: by a review; or, with the review's refusal, by the token's signature alone. */
+export interface EndingSender {
+  identity: PodIdentity;
+  refusal?: KonductorError;
+}
+
+/** Throws what a review throws, where the signature does not help; or NotReady, where it could not be verified. */
+export async function identifyEnding(
+  { authenticate, verifySignature }: Pick<GateApiOptions, "authenticate" | "verifySignature">,
+  token: string,
+): Promise<EndingSender> {
+  try {
+    return { identity: await authenticate(token) };
+  } catch (refusal) {
+    if (!hasCode(refusal, "Unauthenticated") || isForged(refusal)) throw refusal;
+    try {
+      return { identity: await verifySignature(token), refusal };
+    } catch (error) {
+      throw hasCode(error, "Unauthenticated") ? refusal : error;
+    }
+  }
+}
+
+type Options = Pick<GateApiOptions, "client" | "caches" | "clock">;
+
+/** Looks for the sender's pod. One that is there needs a review, and the label of `lease`: refuses with Unauthenticated or Forbidden. */
+export async function findEnding(
+  options: Options,
+  { identity, refusal }: EndingSender,
+  lease: string,
+): Promise<EndingPod> {
+  const pod = await findPod(options.client, identity);
+  const { namespace, uid } = identity;
+  const known = { namespace, uid, ...defined({ pod, refusal }) };
+  if (pod) {
+    requireReview(known);
+    requireLease(pod, lease);
+    if (pod.deletionMs === undefined) return known;
+  }
+  const stopping = { sinceMs: options.clock.nowMs(), graceSeconds: longestGrace(options, identity, pod) };
+  return { ...known, stopping };
+}
+
+/** Refuses with Unauthenticated, as a review has, whoever is known by a signature alone. */
+export function requireReview({ refusal }: Pick<EndingPod, "refusal">): void {
+  if (refusal) throw new Refusal("Unauthenticated", refusal.message, { cause: refusal });
+}
+
+/** Whoever deletes a pod may give it more time than its spec does. */
+function longestGrace({ caches }: Options, { namespace, name, uid }: PodIdentity, live?: PodView): number {
+  const cached = caches.pods.store.get(`${namespace}/${name}`);
+  const known = [live, cached?.uid === uid ? cached : undefined].filter((pod) => pod !== undefined);
+  return Math.max(
+    0,
+    ...known.flatMap(({ graceSeconds, deletionGraceSeconds = 0 }) => [graceSeconds, deletionGraceSeconds]),
+  );
+}

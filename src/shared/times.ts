@@ -1,0 +1,11 @@
+/** Times of day as Kubernetes writes them. */
+
+/** RFC 3339 with milliseconds. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** metav1.MicroTime wants six digits. */
+export function microTime(ms: number): string {
+  return isoTime(ms).replace("Z", "000Z");
+}

@@ -1,0 +1,276 @@
+import jsonPatch from "fast-json-patch";
+import { describe, expect, it } from "vitest";
+import { injectPod } from "../../../src/server/admission/inject.ts";
+import type { Container, Metadata, PodSpec, PodTemplate } from "../../../src/server/admission/objects.ts";
+import { diffPod } from "../../../src/server/admission/patch.ts";
+import { planPod } from "../../../src/server/admission/plan.ts";
+import {
+  ALONE,
+  contextWith,
+  INJECTION,
+  ISTIO,
+  inIstio,
+  MAIN,
+  marked,
+  NAMESPACE,
+  podWith,
+} from "./fixtures.ts";
+
+const CONTEXT = contextWith();
+
+function inject(pod: PodTemplate, context = CONTEXT, injection = INJECTION): PodTemplate {
+  return injectPod(pod, planPod(pod, NAMESPACE, context, ALONE), injection);
+}
+
+const names = (pod: PodTemplate) => pod.spec.initContainers?.map(({ name }) => name);
+const own = (pod: PodTemplate, name: string) => {
+  const container = pod.spec.initContainers?.find((candidate) => candidate.name === name);
+  if (!container) throw new Error(`${name} was not injected`);
+  return container;
+};
+const gateOf = (pod: PodTemplate) => own(pod, "konductor-gate");
+const keeperOf = (pod: PodTemplate) => own(pod, "konductor-keeper");
+const envOf = ({ env = [] }: Container) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
+
+const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" });
+const init = (name: string): Container => ({ name });
+
+describe("injectPod", () => {
+  it("starts gate, keeper and preStop by the Node that the image has", () => {
+    const pod = inject(podWith(), CONTEXT, { ...INJECTION, nodePath: "/usr/local/bin/node" });
+    const program = ["/usr/local/bin/node", "/konductor/gate.js"];
+    expect([gateOf(pod).command, keeperOf(pod).command]).toEqual([program, program]);
+    expect(keeperOf(pod).lifecycle).toEqual({ preStop: { exec: { command: [...program, "announce"] } } });
+  });
+
+  it("adds gate and keeper as the design has them", () => {
+    const pod = inject(podWith());
+    const gate = gateOf(pod);
+    expect(gate).toMatchObject({
+      image: "konductor:0.1.0",
+      imagePullPolicy: "IfNotPresent",
+      command: ["/usr/bin/node", "/konductor/gate.js"],
+      args: ["gate"],
+      terminationMessagePolicy: "FallbackToLogsOnError",
+      securityContext: {
+        runAsNonRoot: true,
+        runAsUser: 65_532,
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ["ALL"] },
+        seccompProfile: { type: "RuntimeDefault" },
+      },
+      volumeMounts: [
+        { name: "konductor-token", mountPath: "/var/run/secrets/konductor.io", readOnly: true },
+        { name: "konductor-state", mountPath: "/run/konductor" },
+      ],
+    });
+    expect(gate).not.toHaveProperty("restartPolicy");
+    expect(envOf(gate)).toEqual({
+      KONDUCTOR_URL: INJECTION.url,
+      KONDUCTOR_HOST: INJECTION.host,
+      KONDUCTOR_CA: INJECTION.ca,
+      KONDUCTOR_LEASE: "nightly",
+      KONDUCTOR_FENCING: "true",
+      KONDUCTOR_STOP_MS: "5000",
+      KONDUCTOR_RERUN: "true",
+      KONDUCTOR_ON_LOST: "terminate",
+    });
+    const keeper = keeperOf(pod);
+    expect(keeper).toMatchObject({
+      args: ["keep"],
+      restartPolicy: "Always",
+      lifecycle: { preStop: { exec: { command: ["/usr/bin/node", "/konductor/gate.js", "announce"] } } },
+      restartPolicyRules: [{ action: "RestartAllContainers", exitCodes: { operator: "In", values: [75] } }],
+    });
+    expect(keeper.securityContext).toEqual(gate.securityContext);
+    expect(keeper.env).toEqual(gate.env);
+    expect(pod.spec.volumes).toEqual([
+      {
+        name: "konductor-token",
+        projected: {
+          sources: [
+            { serviceAccountToken: { audience: "konductor.io", path: "token", expirationSeconds: 3600 } },
+          ],
+          defaultMode: 0o644,
+        },
+      },
+      { name: "konductor-state", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+    ]);
+    expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.1.0" });
+  });
+
+  it.each<[string, Partial<PodSpec>, Metadata, Record<string, string>]>([
+    ["restartPolicy Never", { restartPolicy: "Never" }, marked(), { KONDUCTOR_RERUN: "false" }],
+    ["restartPolicy OnFailure", { restartPolicy: "OnFailure" }, marked(), { KONDUCTOR_RERUN: "true" }],
+    [
+      "on-lost",
+      {},
+      marked({ "on-lost": "continue" }),
+      { KONDUCTOR_ON_LOST: "continue", KONDUCTOR_FENCING: "false" },
+    ],
+    ["another Lease", {}, marked({}, "db.migration"), { KONDUCTOR_LEASE: "db.migration" }],
+  ])("tells gate and keeper of %s", (_name, spec, metadata, expected) => {
+    const pod = inject(podWith(spec, metadata));
+    expect(envOf(gateOf(pod))).toMatchObject(expected);
+    expect(envOf(keeperOf(pod))).toMatchObject(expected);
+  });
+
+  it("injects no restart rule where the pod cannot fence", () => {
+    const pod = inject(podWith(), contextWith({ features: () => ({ canFence: () => false }) }));
+    expect(keeperOf(pod)).not.toHaveProperty("restartPolicyRules");
+    expect(envOf(keeperOf(pod))).toMatchObject({ KONDUCTOR_FENCING: "false" });
+  });
+
+  it.each<[string, Container[], string[]]>([
+    ["nothing", [], ["GATE"]],
+    ["the user's own", [init("setup"), sidecar("logs")], ["GATE", "setup", "logs"]],
+    ["a mesh", [ISTIO.init, ISTIO.proxy, init("setup")], ["istio-init", "istio-proxy", "GATE", "setup"]],
+    ["a mesh after the user's own", [init("setup"), ISTIO.proxy], ["GATE", "setup", "istio-proxy"]],
+    ["a mesh's name", [sidecar("istio-proxy"), ISTIO.init], ["GATE", "istio-proxy", "istio-init"]],
+  ])("stands after meshes and before the user's init containers: %s", (_name, initContainers, expected) => {
+    const place = expected.flatMap((name) =>
+      name === "GATE" ? ["konductor-gate", "konductor-keeper"] : [name],
+    );
+    expect(names(inject(podWith({ initContainers }, inIstio())))).toEqual(place);
+  });
+
+  it("leaves the user's containers and volumes as they are", () => {
+    const containers = [
+      { ...MAIN, livenessProbe: { terminationGracePeriodSeconds: 2 }, odd: [1, { a: null }] },
+    ];
+    const initContainers = [{ ...init("setup"), args: ["x"] }];
+    const volumes = [{ name: "data", emptyDir: {} }];
+    const before = podWith({ containers, initContainers, volumes });
+    const copy = structuredClone(before);
+    const after = inject(before);
+    expect(before).toEqual(copy);
+    expect(after.spec.containers).toEqual(copy.spec.containers);
+    expect(after.spec.initContainers?.slice(2)).toEqual(copy.spec.initContainers);
+    expect(after.spec.volumes?.[0]).toEqual(copy.spec.volumes?.[0]);
+  });
+});
+
+describe("gate: scheduling", () => {
+  const waits = {
+    ...podWith({ schedulingGates: [{ name: "example.com/quota" }] }),
+    metadata: marked({ gate: "scheduling" }),
+  };
+
+  it("adds our scheduling gate beside others, once", () => {
+    const gates = [{ name: "example.com/quota" }, { name: "konductor.io/lease" }];
+    const injected = inject(waits);
+    expect(injected.spec.schedulingGates).toEqual(gates);
+    expect(inject(injected).spec.schedulingGates).toEqual(gates);
+    expect(names(injected)).toContain("konductor-gate");
+  });
+
+  it("is the only one that does", () => {
+    expect(inject(podWith()).spec.schedulingGates).toBeUndefined();
+  });
+
+  it("is not asked for by our scheduling gate, which a copied pod may have brought along", () => {
+    const others = [{ name: "example.com/quota" }];
+    const schedulingGates = [{ name: "konductor.io/lease" }, ...others];
+    expect(inject(podWith({ schedulingGates })).spec.schedulingGates).toEqual(others);
+  });
+});
+
+describe("a second pass", () => {
+  const once = () => inject(podWith({ initContainers: [init("setup")] }));
+
+  it("changes nothing", () => {
+    const pod = once();
+    expect(diffPod(pod, inject(pod))).toEqual([]);
+  });
+
+  it("keeps what the API server, and policies about resources and security, added to our containers", () => {
+    const pod = once();
+    const { securityContext } = gateOf(pod);
+    Object.assign(gateOf(pod), {
+      terminationMessagePath: "/dev/termination-log",
+      resources: { requests: { cpu: "25m" } },
+      securityContext: { ...securityContext, appArmorProfile: { type: "RuntimeDefault" } },
+    });
+    expect(diffPod(pod, inject(pod))).toEqual([]);
+  });
+
+  it.each<[string, Partial<Container>]>([
+    ["an environment", { env: [{ name: "NODE_OPTIONS", value: "--import=/data/run-first.js" }] }],
+    ["an environment from elsewhere", { envFrom: [{ configMapRef: { name: "run-first" } }] }],
+    ["a volume over our program", { volumeMounts: [{ name: "data", mountPath: "/konductor" }] }],
+    ["another place for its last message", { terminationMessagePath: "/run/konductor/hold.json" }],
+    ["a working directory", { workingDir: "/data" }],
+    ["another image", { image: "example.com/run-first:1" }],
+    ["rights", { securityContext: { privileged: true, procMount: "Unmasked" } }],
+    ["a hook", { lifecycle: { postStart: { exec: { command: ["/data/run-first"] } } } }],
+    ["a probe", { livenessProbe: { exec: { command: ["/data/run-first"] } } as object }],
+  ])("leaves nothing in what looks like ours that could change what it runs: %s", (_, forged) => {
+    const program = { command: ["/usr/bin/node", "/konductor/gate.js"] };
+    const containers = [
+      { ...program, name: "konductor-gate", args: ["gate"], ...forged },
+      { ...program, name: "konductor-keeper", args: ["keep"], restartPolicy: "Always", ...forged },
+    ];
+    const volumes = [{ name: "data", emptyDir: {} }];
+    const clean = inject(podWith({ volumes }));
+    expect(inject(podWith({ initContainers: containers, volumes }))).toEqual(clean);
+  });
+
+  it("moves ours behind a mesh that was added since, and counts it", () => {
+    const pod = once();
+    pod.spec.initContainers?.push(ISTIO.proxy);
+    pod.spec.initContainers?.reverse();
+    const again = inject({ ...pod, metadata: inIstio(pod.metadata) });
+    expect(names(again)).toEqual(["istio-proxy", "konductor-gate", "konductor-keeper", "setup"]);
+    expect(envOf(keeperOf(again))).toMatchObject({ KONDUCTOR_STOP_MS: "7000" });
+  });
+
+  it("brings a copied pod up to date: lease, version, image, and the restart rule it may no longer have", () => {
+    const copied = { ...once(), metadata: marked({ injected: "0.0.9" }, "other") };
+    const context = contextWith({ features: () => ({ canFence: () => false }) });
+    const pod = inject(copied, context, { ...INJECTION, image: "konductor:0.2.0", version: "0.2.0" });
+    expect(names(pod)).toEqual(["konductor-gate", "konductor-keeper", "setup"]);
+    expect(gateOf(pod)).toMatchObject({ image: "konductor:0.2.0" });
+    expect(envOf(gateOf(pod))).toMatchObject({ KONDUCTOR_LEASE: "other" });
+    expect(keeperOf(pod)).not.toHaveProperty("restartPolicyRules");
+    expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.2.0" });
+    expect(pod.spec.volumes).toHaveLength(2);
+  });
+});
+
+describe("diffPod", () => {
+  const applied = (before: PodTemplate, after: PodTemplate) =>
+    jsonPatch.applyPatch(structuredClone(before), diffPod(before, after)).newDocument;
+
+  it.each<[string, PodTemplate]>([
+    ["no init containers", podWith()],
+    ["an empty list of them", podWith({ initContainers: [] })],
+    ["some", podWith({ initContainers: [ISTIO.proxy, init("a"), init("b")] }, inIstio())],
+    ["no annotations, volumes of the user's", podWith({ volumes: [{ name: "data" }] })],
+  ])("leads from a pod with %s to what was planned", (_name, before) => {
+    const after = inject(before);
+    expect(applied(before, after)).toEqual(after);
+  });
+
+  it("also when ours stand in the wrong place or are incomplete", () => {
+    const before = inject(podWith({ initContainers: [init("a"), init("b")] }));
+    before.spec.initContainers?.reverse();
+    before.spec.initContainers =
+      before.spec.initContainers?.filter(({ name }) => name !== "konductor-gate") ?? [];
+    expect(applied(before, inject(before))).toEqual(inject(before));
+    expect(names(inject(before))).toEqual(["konductor-gate", "konductor-keeper", "b", "a"]);
+  });
+
+  it("never writes a container of the user's", () => {
+    const patch = diffPod(...pair(podWith({ initContainers: [init("a"), init("b")] })));
+    expect(JSON.stringify(patch)).not.toContain('"a"');
+    expect(patch.map(({ op, path }) => `${op} ${path}`).slice(0, 2)).toEqual([
+      "add /spec/initContainers/0",
+      "add /spec/initContainers/1",
+    ]);
+  });
+
+  function pair(before: PodTemplate): [PodTemplate, PodTemplate] {
+    return [before, inject(before)];
+  }
+});

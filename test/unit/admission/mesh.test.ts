@@ -1,0 +1,171 @@
+/** Which containers may run before a pod holds: those that a mesh's injector left, and no others of their names. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { leadingMesh } from "../../../src/server/admission/mesh.ts";
+import type { Container } from "../../../src/server/admission/objects.ts";
+import { planPod } from "../../../src/server/admission/plan.ts";
+import { ALONE, contextWith, ISTIO, inIstio, marked, NAMESPACE, podWith } from "./fixtures.ts";
+
+const variable = (name: string) => [{ name, value: "x" }];
+const script = (lines: string) => ["/bin/sh", "-ec", lines];
+const CONNECT = [
+  `consul-k8s-control-plane connect-init -pod-name=\${POD_NAME} -pod-namespace=\${POD_NAMESPACE}`,
+  "-log-level=info",
+  "-log-json=false",
+].join(" \\\n  ");
+
+interface Sample {
+  mesh: string;
+  annotations: Record<string, string>;
+  containers: Container[];
+}
+
+/** As the injectors of each mesh write them. */
+const INJECTED: Sample[] = [
+  { mesh: "Istio", annotations: ISTIO.annotations, containers: [ISTIO.init, ISTIO.proxy] },
+  {
+    mesh: "Istio",
+    annotations: { "sidecar.istio.io/status": '{"initContainers":["istio-validation"]}' },
+    containers: [{ name: "istio-validation", args: ["istio-iptables", "-p", "15001", "--run-validation"] }],
+  },
+  {
+    mesh: "Linkerd",
+    annotations: { "linkerd.io/proxy-version": "edge-26.10.1" },
+    containers: [
+      { name: "linkerd-init", args: ["--ipv6=false", "--incoming-proxy-port", "4143"] },
+      {
+        name: "linkerd-network-validator",
+        command: ["/usr/lib/linkerd/linkerd2-network-validator"],
+        args: ["--log-format", "plain"],
+      },
+      {
+        name: "linkerd-proxy",
+        env: variable("LINKERD2_PROXY_INBOUND_LISTEN_ADDR"),
+        restartPolicy: "Always",
+      },
+    ],
+  },
+  {
+    mesh: "Kuma",
+    annotations: { "kuma.io/sidecar-injected": "true" },
+    containers: [
+      {
+        name: "kuma-init",
+        command: ["/usr/bin/kumactl", "install", "transparent-proxy"],
+        args: ["--config-file=/tmp/.kumactl"],
+      },
+      {
+        name: "kuma-validation",
+        command: ["/usr/bin/kumactl", "install", "transparent-proxy-validator"],
+        args: ["--config-file=/tmp/.kumactl"],
+      },
+      {
+        name: "kuma-sidecar",
+        args: ["run", "--log-level=info"],
+        env: variable("KUMA_CONTROL_PLANE_URL"),
+        restartPolicy: "Always",
+      },
+    ],
+  },
+  {
+    mesh: "Consul",
+    annotations: { "consul.hashicorp.com/connect-inject-status": "injected" },
+    containers: [
+      {
+        name: "consul-connect-inject-init",
+        command: script(`${CONNECT} \\`),
+        env: variable("CONSUL_ADDRESSES"),
+      },
+      {
+        name: "consul-dataplane",
+        args: ["-addresses", "consul-server.consul.svc"],
+        env: variable("DP_SERVICE_NODE_NAME"),
+        restartPolicy: "Always",
+      },
+    ],
+  },
+  {
+    mesh: "App Mesh",
+    annotations: {},
+    containers: [{ name: "proxyinit", env: variable("APPMESH_START_ENABLED") }],
+  },
+];
+const EACH = INJECTED.flatMap(({ mesh, annotations, containers }) =>
+  containers.map((container) => ({ mesh, name: container.name, container, annotations })),
+);
+
+const leading = (initContainers: Container[], annotations: Sample["annotations"]) =>
+  leadingMesh(podWith({ initContainers }, { ...marked(), annotations }));
+
+describe("leadingMesh", () => {
+  it.each(INJECTED)("knows what the injector of $mesh left", ({ mesh, annotations, containers }) => {
+    const found = leading([...containers, { name: "setup" }], annotations);
+    expect(found).toEqual(containers.map(({ name }) => ({ name, mesh })));
+  });
+
+  it.each(EACH)("does not know the name alone of $mesh's $name", ({ name, container, annotations }) => {
+    const { restartPolicy } = container;
+    const named: Container = { name, ...(restartPolicy && { restartPolicy }) };
+    expect(leading([{ ...named, command: ["sh", "-c", "work"] }], annotations)).toEqual([]);
+    expect(leading([named], annotations)).toEqual([]);
+  });
+
+  it.each(EACH)("does not know $mesh's $name where it runs something else", ({ container, annotations }) => {
+    expect(leading([{ ...container, command: ["sh", "-c", "work"] }], annotations)).toEqual([]);
+  });
+
+  it.each(EACH)("does not know $mesh's $name as another kind of container", ({ container, annotations }) => {
+    const { restartPolicy, ...init } = container;
+    const other: Container = restartPolicy ? init : { ...init, restartPolicy: "Always" };
+    expect(leading([other], annotations)).toEqual([]);
+  });
+
+  it.each(EACH.filter(({ mesh }) => mesh !== "App Mesh"))(
+    "does not know $mesh's $name in a pod that only other meshes have marked, or none",
+    ({ mesh, container }) => {
+      const others = INJECTED.filter((other) => other.mesh !== mesh);
+      for (const { annotations } of [{ annotations: {} }, ...others])
+        expect(leading([container], annotations)).toEqual([]);
+    },
+  );
+
+  it.each([
+    ["names others", '{"initContainers":["istio-init"],"containers":["istio-proxy"]}'],
+    ["is no JSON", "injected"],
+    ["is no object", '["istio-proxy"]'],
+  ])("does not know Istio's proxy where the injector's record %s", (_, status) => {
+    expect(leading([ISTIO.proxy], { "sidecar.istio.io/status": status })).toEqual([]);
+  });
+
+  it.each(["; work", "\nwork", " $(work)", " `work`", " | work", " && work", " > /work"])(
+    "does not know a script that does more than Consul's, by %j",
+    (more) => {
+      const container = (lines: string) => ({
+        name: "consul-connect-inject-init",
+        command: script(lines),
+        env: variable("CONSUL_ADDRESSES"),
+      });
+      const annotations = { "consul.hashicorp.com/connect-inject-status": "injected" };
+      expect(leading([container(CONNECT)], annotations)).toHaveLength(1);
+      expect(leading([container(`${CONNECT}${more}`)], annotations)).toEqual([]);
+    },
+  );
+});
+
+it("is said, since it runs without a hold", () => {
+  const initContainers = [ISTIO.init, ISTIO.proxy, { name: "setup" }];
+  const plan = (metadata = marked()) =>
+    planPod(podWith({ initContainers }, metadata), NAMESPACE, contextWith(), ALONE);
+  expect(plan(inIstio()).warnings).toEqual([
+    "spec.initContainers: istio-init (Istio), istio-proxy (Istio) may run before the pod holds klease nightly, as a service mesh's own",
+  ]);
+  expect(plan().warnings).toEqual([]);
+});
+
+describe("the policy on labelled pods", () => {
+  it.each(EACH)("lets $mesh's $name stand before the gate as well", async ({ name }) => {
+    const policy = await readFile(join(import.meta.dirname, "../../../webhook-config/pods.yaml"), "utf8");
+    expect(policy).toContain(`'${name}'`);
+  });
+});

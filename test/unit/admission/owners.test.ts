@@ -1,0 +1,244 @@
+import { describe, expect, it } from "vitest";
+import type { CronJob, Metadata } from "../../../src/server/admission/objects.ts";
+import { createJob, mutateCronJob, warnJob, warnOwner } from "../../../src/server/admission/owners.ts";
+import { diff } from "../../../src/server/admission/patch.ts";
+import { contextWith, cronJobWith, marked, NAMESPACE, ownerWith } from "./fixtures.ts";
+
+const CONTEXT = contextWith();
+
+describe("createJob", () => {
+  const create = (metadata: Metadata, template?: Metadata, spec = {}) =>
+    createJob(ownerWith(metadata, template, spec), NAMESPACE, CONTEXT);
+
+  it("hands the label and our annotations down, and nothing else", () => {
+    const metadata = {
+      labels: { "konductor.io/lease": "nightly", app: "x" },
+      annotations: { "konductor.io/ttl": "1h", "example.org/note": "y" },
+    };
+    const { object, warnings } = create(metadata, { labels: { tier: "batch" } });
+    expect(object.spec.template.metadata).toEqual({
+      labels: { tier: "batch", "konductor.io/lease": "nightly" },
+      annotations: { "konductor.io/ttl": "1h" },
+    });
+    expect(object.metadata).toEqual(metadata);
+    expect(warnings).toEqual([]);
+  });
+
+  it("is idempotent", () => {
+    const { object } = create(marked({ ttl: "1h" }));
+    expect(diff(object, createJob(object, NAMESPACE, CONTEXT).object)).toEqual([]);
+  });
+
+  it("changes no Job whose template alone is labelled, but looks at it", () => {
+    const job = ownerWith({}, marked());
+    expect(diff(job, createJob(job, NAMESPACE, CONTEXT).object)).toEqual([]);
+    expect(() => create({}, marked({ ttl: "1" }))).toThrow(
+      /^spec\.template\.metadata\.annotations\[konductor\.io\/ttl\]: /,
+    );
+  });
+
+  it("leaves annotations without a label where they are", () => {
+    const job = ownerWith({ annotations: { "konductor.io/ttl": "1h" } });
+    expect(diff(job, createJob(job, NAMESPACE, CONTEXT).object)).toEqual([]);
+  });
+
+  it.each<[string, Metadata, Metadata, RegExp]>([
+    [
+      "a bad annotation where it was written",
+      marked({ ttl: "10" }),
+      {},
+      /^metadata\.annotations\[konductor\.io\/ttl\]: /,
+    ],
+    [
+      "two leases",
+      marked(),
+      marked({}, "other"),
+      /^spec\.template\.metadata\.labels\[konductor\.io\/lease\]: Invalid value: "other": metadata\.labels\[konductor\.io\/lease\] is "nightly", and only/,
+    ],
+    [
+      "two ttls",
+      marked({ ttl: "1h" }),
+      marked({ ttl: "2h" }),
+      /^spec\.template\.metadata\.annotations\[konductor\.io\/ttl\]: .*"1h"/,
+    ],
+  ])("refuses %s", (_name, metadata, template, sentence) => {
+    expect(() => create(metadata, template)).toThrow(sentence);
+  });
+
+  it("warns that waiting counts against the Job's deadline", () => {
+    expect(create(marked(), {}, { activeDeadlineSeconds: 5 }).warnings).toEqual([
+      expect.stringMatching(/^spec\.activeDeadlineSeconds: waiting for the klease counts against these 5s/),
+    ]);
+    expect(create({}, {}, { activeDeadlineSeconds: 5 }).warnings).toEqual([]);
+  });
+});
+
+describe("warnJob", () => {
+  it.each<[string, Metadata, Metadata, Metadata, RegExp | undefined]>([
+    ["unchanged", marked(), marked(), marked(), undefined],
+    ["unlabelled", {}, {}, {}, undefined],
+    [
+      "labelled too late",
+      marked(),
+      {},
+      {},
+      /^konductor\.io\/lease was changed, but a Job keeps the pod template/,
+    ],
+    ["another lease", marked({}, "b"), marked({}, "a"), marked({}, "a"), /^konductor\.io\/lease was changed/],
+    [
+      "another ttl",
+      marked({ ttl: "2h" }),
+      marked({ ttl: "1h" }),
+      marked({ ttl: "1h" }),
+      /^konductor\.io\/ttl was changed/,
+    ],
+    ["label taken away", {}, marked(), marked(), /^konductor\.io\/lease was changed/],
+    ["label on the template only", {}, {}, marked(), undefined],
+  ])("%s", (_name, metadata, old, template, warning) => {
+    const warnings = warnJob(ownerWith(metadata, template), ownerWith(old, template));
+    expect(warnings).toEqual(warning ? [expect.stringMatching(warning)] : []);
+  });
+});
+
+describe("mutateCronJob", () => {
+  const templateOf = (cronJob: CronJob) => cronJob.spec.jobTemplate.spec.template.metadata;
+  const mutate = (cronJob: CronJob) => mutateCronJob(cronJob, NAMESPACE, CONTEXT).object;
+  const relabelled = (cronJob: CronJob, metadata: Metadata): CronJob => ({
+    ...cronJob,
+    metadata: { ...metadata, annotations: { ...propagatedOf(cronJob), ...metadata.annotations } },
+  });
+  const propagatedOf = ({ metadata }: CronJob) => {
+    const record = metadata?.annotations?.["konductor.io/propagated"];
+    return record === undefined ? {} : { "konductor.io/propagated": record };
+  };
+
+  it("hands down and keeps a record", () => {
+    const cronJob = mutate(cronJobWith(marked({ ttl: "1h" })));
+    expect(templateOf(cronJob)).toEqual(marked({ ttl: "1h" }));
+    expect(propagatedOf(cronJob)).toEqual({
+      "konductor.io/propagated":
+        '{"labels":{"konductor.io/lease":"nightly"},"annotations":{"konductor.io/ttl":"1h"}}',
+    });
+    expect(diff(cronJob, mutate(cronJob))).toEqual([]);
+  });
+
+  it("follows a label and annotations that change", () => {
+    const first = mutate(cronJobWith(marked({ ttl: "1h", priority: "3" }), { labels: { app: "x" } }));
+    const second = mutate(relabelled(first, marked({ ttl: "2h" }, "weekly")));
+    expect(templateOf(second)).toEqual({
+      labels: { app: "x", "konductor.io/lease": "weekly" },
+      annotations: { "konductor.io/ttl": "2h" },
+    });
+  });
+
+  it("withdraws everything when the label goes", () => {
+    const first = mutate(cronJobWith(marked({ ttl: "1h" }), { labels: { app: "x" } }));
+    const second = mutate(relabelled(first, {}));
+    expect(templateOf(second)).toEqual({ labels: { app: "x" }, annotations: {} });
+    expect(propagatedOf(second)).toEqual({});
+  });
+
+  it("never takes away what the user wrote into the template", () => {
+    const first = mutate(cronJobWith(marked({ ttl: "1h" }), marked({ ttl: "1h" })));
+    expect(propagatedOf(first)).toEqual({});
+    expect(templateOf(mutate(relabelled(first, {})))).toEqual(marked({ ttl: "1h" }));
+  });
+
+  it("leaves what the user changed since", () => {
+    const first = mutate(cronJobWith(marked({ ttl: "1h" })));
+    const edited = relabelled(first, {});
+    edited.spec.jobTemplate.spec.template = {
+      ...edited.spec.jobTemplate.spec.template,
+      metadata: marked({ ttl: "2h" }),
+    };
+    expect(templateOf(mutate(edited))).toEqual({ labels: {}, annotations: { "konductor.io/ttl": "2h" } });
+  });
+
+  const TEMPLATE_FIELDS = {
+    "f:spec": {
+      "f:jobTemplate": {
+        "f:spec": { "f:template": { "f:metadata": { "f:labels": { "f:konductor.io/lease": {} } } } },
+      },
+    },
+  };
+
+  it.each<[string, Metadata]>([
+    [
+      "kubectl apply",
+      {
+        annotations: {
+          "kubectl.kubernetes.io/last-applied-configuration": JSON.stringify(cronJobWith({}, marked())),
+        },
+      },
+    ],
+    ["a field manager", { managedFields: [{ manager: "me", fieldsV1: TEMPLATE_FIELDS }] }],
+  ])("keeps a label that moved from the CronJob into its template, as %s tells", (_name, metadata) => {
+    const first = mutate(cronJobWith(marked()));
+    const moved = relabelled(first, metadata);
+    const { object, warnings } = mutateCronJob(moved, NAMESPACE, CONTEXT);
+    expect(templateOf(object)).toEqual(marked());
+    expect(propagatedOf(object)).toEqual({});
+    expect(warnings).toEqual([]);
+  });
+
+  it("says what it withdraws", () => {
+    const first = mutate(cronJobWith(marked()));
+    expect(mutateCronJob(relabelled(first, {}), NAMESPACE, CONTEXT).warnings).toEqual([
+      expect.stringMatching(
+        /^spec\.jobTemplate\.spec\.template\.metadata\.labels\[konductor\.io\/lease\] was withdrawn/,
+      ),
+    ]);
+  });
+
+  it("finds the record that a server-side apply lost, and takes no other client's word away", () => {
+    const first = mutate(cronJobWith(marked()));
+    const sent = (operation: string) => {
+      const cronJob = { ...first, metadata: { managedFields: [{ manager: "me", operation, fieldsV1: {} }] } };
+      return templateOf(mutateCronJob(cronJob, NAMESPACE, CONTEXT, first).object);
+    };
+    expect(sent("Apply")).toEqual({ labels: {} });
+    expect(sent("Update")).toEqual(marked());
+  });
+
+  it.each(["{", "[]", '{"labels":3}', "null"])("takes the damaged record %j for none", (record) => {
+    const cronJob = cronJobWith({ annotations: { "konductor.io/propagated": record } }, marked());
+    expect(templateOf(mutate(cronJob))).toEqual(marked());
+  });
+
+  it("warns and refuses with the path of its own template", () => {
+    const deadline = cronJobWith(marked(), {}, { activeDeadlineSeconds: 7 });
+    expect(mutateCronJob(deadline, NAMESPACE, CONTEXT).warnings).toEqual([
+      expect.stringMatching(/^spec\.jobTemplate\.spec\.activeDeadlineSeconds: /),
+    ]);
+    expect(() => mutate(cronJobWith({}, marked({ ttl: "1" })))).toThrow(
+      /^spec\.jobTemplate\.spec\.template\.metadata\.annotations\[konductor\.io\/ttl\]: /,
+    );
+  });
+});
+
+describe("warnOwner", () => {
+  const warn = (metadata: Metadata, template: Metadata) =>
+    warnOwner("Deployment", ownerWith(metadata, template), NAMESPACE, CONTEXT);
+
+  it("names the right place for a label on the owner itself", () => {
+    expect(warn(marked(), {})).toEqual([
+      "metadata.labels[konductor.io/lease] has no effect on a Deployment: put it on its pods, " +
+        "spec.template.metadata.labels[konductor.io/lease]",
+    ]);
+  });
+
+  it("has nothing to say where the pods carry it", () => {
+    const owner = ownerWith(marked(), marked(), { strategy: { type: "Recreate" } });
+    expect(warnOwner("Deployment", owner, NAMESPACE, CONTEXT)).toEqual([]);
+    expect(warn({}, {})).toEqual([]);
+  });
+
+  it("says that a rolling update of pods that carry it cannot end", () => {
+    expect(warn({}, marked())).toEqual([expect.stringMatching(/^spec\.strategy: .* Recreate/)]);
+    expect(warn({}, {})).toEqual([]);
+  });
+
+  it("refuses a template whose pods would be refused", () => {
+    expect(() => warn({}, marked({ renew: "maybe" }))).toThrow(/^spec\.template\.metadata\.annotations/);
+  });
+});

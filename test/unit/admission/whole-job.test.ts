@@ -1,0 +1,141 @@
+/** Jobs that wait as a whole: what becomes of them when they are created and changed. */
+import { describe, expect, it } from "vitest";
+import { mutate } from "../../../src/server/admission/mutate.ts";
+import type { TemplateOwner } from "../../../src/server/admission/objects.ts";
+import { createJob, warnOwner } from "../../../src/server/admission/owners.ts";
+import type { AdmissionRequest } from "../../../src/server/admission/review.ts";
+import { isWholeJob, suspended, updateWholeJob } from "../../../src/server/admission/whole-job.ts";
+import { record } from "../../../src/shared/json.ts";
+import { accountName } from "../../../src/shared/names.ts";
+import { contextWith, marked, NAMESPACE, ownerWith, podWith, requestWith } from "./fixtures.ts";
+
+const WHOLE = marked({ gate: "job" });
+const TTL = { "konductor.io/ttl": "1m" };
+const OURS = "konductor.io/suspended";
+const update = (request: Partial<AdmissionRequest>) =>
+  mutate(requestWith({ kind: "batch/Job", operation: "UPDATE", ...request }), contextWith());
+const create = (job: TemplateOwner) => createJob(job, NAMESPACE, contextWith());
+
+describe("at its creation", () => {
+  it.each([
+    ["label and gate on the Job", ownerWith(WHOLE)],
+    ["label and gate on its template", ownerWith({}, WHOLE)],
+  ])("is suspended, and bears both: %s", (_, job) => {
+    const { object, warnings } = create(job);
+    expect(warnings).toEqual([]);
+    expect(object.spec.suspend).toBe(true);
+    expect(object.metadata).toMatchObject(marked({ suspended: "true" }));
+    expect(object.spec.template.metadata).toMatchObject(WHOLE);
+  });
+
+  it("is not ours to resume where its user has suspended it", () => {
+    const { object } = create(ownerWith(WHOLE, {}, { suspend: true }));
+    expect(object.metadata?.annotations).not.toHaveProperty([OURS]);
+  });
+
+  it.each([
+    ["label and gate on the Job", ownerWith(WHOLE)],
+    ["label and gate on its template, something else on the Job", ownerWith({ annotations: TTL }, WHOLE)],
+  ])("stays as it is when it is looked at again: %s", (_, job) => {
+    const { object } = create(job);
+    expect(create(object).object).toEqual(object);
+  });
+
+  it.each<[string, Partial<TemplateOwner["spec"]>, Record<string, string>, RegExp]>([
+    [
+      "managed by another",
+      { managedBy: "example.com/c" },
+      {},
+      /^spec\.managedBy: Invalid value: "example\.com\/c"/,
+    ],
+    ["of too many pods", { parallelism: 501 }, {}, /^spec\.parallelism: Invalid value: 501: .* at most 500/],
+    [
+      "that goes on when its hold is lost",
+      {},
+      { "on-lost": "continue" },
+      /on-lost\]: .* only terminate is allowed$/,
+    ],
+    [
+      "that is not renewed",
+      {},
+      { renew: "false" },
+      /renew\]: Invalid value: "false": .* only true is allowed/,
+    ],
+    [
+      "whose gate fails",
+      {},
+      { "if-held": "fail" },
+      /if-held\]: Invalid value: "fail": the gate that would fail/,
+    ],
+  ])("is refused: %s", (_, spec, annotations, sentence) => {
+    expect(() => create(ownerWith(marked({ gate: "job", ...annotations }), {}, spec))).toThrow(sentence);
+  });
+
+  it("is for Jobs", () => {
+    expect(() => warnOwner("Deployment", ownerWith({}, WHOLE), NAMESPACE, contextWith())).toThrow(
+      /gate\]: Invalid value: "job": only a Job can wait as a whole; init or scheduling is allowed$/,
+    );
+  });
+});
+
+it("has pods that are scheduled at once, also where it may be skipped", () => {
+  const metadata = {
+    ...marked({ gate: "job", "if-held": "skip" }),
+    ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", controller: true }],
+  };
+  const { patch = "" } = mutate(requestWith({ object: podWith({}, metadata) }), contextWith());
+  const patched = Buffer.from(patch, "base64").toString();
+  expect(patched).toContain("konductor-gate");
+  expect(patched).not.toContain("schedulingGates");
+});
+
+describe("at an update", () => {
+  const waiting = suspended(ownerWith(WHOLE, WHOLE));
+  const running: TemplateOwner = { ...waiting, metadata: WHOLE, spec: { ...waiting.spec, suspend: false } };
+
+  it("goes into the queue where its user resumes it", () => {
+    const paused = ownerWith(WHOLE, WHOLE, { suspend: true });
+    expect(updateWholeJob(ownerWith(WHOLE, WHOLE, { suspend: false }), paused)).toEqual(waiting);
+    expect(updateWholeJob(ownerWith(WHOLE, WHOLE), waiting)).toEqual(waiting);
+  });
+
+  it("is the user's to suspend", () => {
+    const paused = ownerWith(WHOLE, WHOLE, { suspend: true });
+    expect(updateWholeJob(paused, running)).toEqual(paused);
+  });
+
+  it("loses a mark that was left from before, or konductor would resume it", () => {
+    const mark = marked({ suspended: "true" });
+    const paused = ownerWith(mark, WHOLE, { suspend: true });
+    expect(updateWholeJob(paused, running)).toEqual({ ...paused, metadata: { ...mark, annotations: {} } });
+    expect(updateWholeJob(waiting, waiting)).toEqual(waiting);
+  });
+
+  it("runs on", () => {
+    expect(updateWholeJob(running, running)).toEqual(running);
+  });
+
+  it.each([
+    [
+      "its label",
+      marked({ gate: "job" }, "other"),
+      /^metadata\.labels\[konductor\.io\/lease\]: .*"other": .*stay "nightly"/,
+    ],
+  ])("keeps %s", (_, metadata, sentence) => {
+    expect(() => updateWholeJob({ ...running, metadata }, running)).toThrow(sentence);
+  });
+
+  it.each([
+    ["konductor", accountName("konductor-system"), undefined],
+    ["anybody else", "alice", "JSONPatch"],
+  ])("resumed by %s", (_, username, patchType) => {
+    const answer = update({ username, object: running, oldObject: waiting });
+    expect(record(answer)["patchType"]).toBe(patchType);
+  });
+
+  it("is denied without its label", () => {
+    const { metadata: _, ...bare } = running;
+    expect(update({ object: bare, oldObject: running })).toMatchObject({ allowed: false });
+    expect(isWholeJob(running)).toBe(true);
+  });
+});

@@ -1,0 +1,144 @@
+/** What people are told of a change of a klease's status. */
+import { describe, expect, test } from "vitest";
+import { grantHold } from "../../../src/lease/grant.ts";
+import { changeHold, endHold } from "../../../src/lease/hold.ts";
+import type { EndReason, Hold, Lease } from "../../../src/lease/types.ts";
+import { createLeaseReporter, reportsOf } from "../../../src/objects/lease-reporter.ts";
+import { createLogger } from "../../../src/shared/log.ts";
+import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
+
+const RENEWED_MS = NOW_MS - 5_000;
+const { token } = aHold();
+const forced = { token, by: "alice", now: false };
+
+const changed = (lease: Lease, change: Partial<Hold>): Lease => ({
+  ...lease,
+  status: changeHold(lease.status, change),
+});
+const ended = (lease: Lease, reason: EndReason): Lease => ({
+  ...lease,
+  status: endHold(lease, reason, NOW_MS),
+});
+
+function grantedNext(lease: Lease): Lease {
+  const ref = { kind: "LeaseRequest", name: "next", uid: "uid-of-next" } as const;
+  const grant = { request: aRequest({ spec: { holder: "next" } }), ref, token: token + 1, ttlMs: 60_000 };
+  return { ...lease, status: grantHold(lease.status, grant, NOW_MS) };
+}
+
+/** A renewal that came so long after the one before. */
+function renewedAfter(silentMs: number, change: Partial<Hold> = {}) {
+  const before = held({ ttlMs: 60_000, expiresMs: RENEWED_MS + 60_000 });
+  const ttlMs = change.ttlMs ?? 60_000;
+  return reportsOf(
+    before,
+    changed(before, { renewals: 4, expiresMs: RENEWED_MS + silentMs + ttlMs, ...change }),
+  );
+}
+
+test("a grant names holder and token", () => {
+  expect(reportsOf(aLease(), grantedNext(aLease()))).toEqual([
+    { type: "Normal", reason: "Granted", message: `granted to next, token ${token + 1}` },
+  ]);
+});
+
+describe("the end of a hold", () => {
+  test.each<[EndReason, string]>([
+    ["Released", "Normal"],
+    ["Terminated", "Normal"],
+    ["Expired", "Warning"],
+    ["NotConfirmed", "Warning"],
+    ["Fenced", "Warning"],
+  ])("is told with its reason: %s is %s", (reason, type) => {
+    const message = `the hold of run-1 (token ${token}) ended: ${reason}`;
+    expect(reportsOf(held(), ended(held(), reason))).toEqual([{ type, reason, message }]);
+  });
+
+  test("names the admin who took the klease, whatever showed it", () => {
+    const before = { ...held(), forced };
+    expect(reportsOf(before, ended(before, "Terminated"))).toEqual([
+      {
+        type: "Warning",
+        reason: "Forced",
+        message: `the hold of run-1 (token ${token}) ended: Forced by alice`,
+      },
+    ]);
+  });
+
+  test("and the next grant, written at once, are told in this order", () => {
+    const after = grantedNext(ended(held(), "Released"));
+    expect(reportsOf(held(), after).map(({ reason }) => reason)).toEqual(["Released", "Granted"]);
+  });
+});
+
+describe("a renewal", () => {
+  test.each([0, 20_000, 40_000])("in time is nothing to tell: after %i ms of 60 s", (silentMs) => {
+    expect(renewedAfter(silentMs)).toEqual([]);
+  });
+
+  test("that came after more than two thirds of the ttl is late", () => {
+    expect(renewedAfter(45_000)).toEqual([
+      {
+        type: "Warning",
+        reason: "RenewedLate",
+        message: `run-1 (token ${token}) renewed after 45s of its ttl 1m`,
+      },
+    ]);
+  });
+
+  test("is measured against the ttl that it found, not the one that it brought", () => {
+    expect(renewedAfter(30_000, { ttlMs: 15_000 })).toEqual([]);
+    expect(renewedAfter(45_000, { ttlMs: 600_000 })).toHaveLength(1);
+  });
+
+  test("is none where the grant was confirmed", () => {
+    const before = held({ renewals: 0, confirmed: false });
+    const confirmed = changed(before, { confirmed: true, expiresMs: NOW_MS + 120_000 });
+    expect(reportsOf(before, confirmed)).toEqual([]);
+  });
+});
+
+describe("a hold that goes wrong is told of once", () => {
+  test.each<[string, Partial<Hold>, string, Lease]>([
+    ["Expired", { expired: true }, "run-1 has been silent for its whole TTL", held()],
+    [
+      "Revoked",
+      { revoked: "Forced" },
+      "alice took the klease from run-1; its renewals are refused, and the next is granted when it has ended",
+      { ...held(), forced },
+    ],
+    [
+      "Revoked",
+      { revoked: "NotStarted" },
+      "no main container of run-1 started in time; its next renewal is refused",
+      held(),
+    ],
+    [
+      "HolderUnreachable",
+      { unreachable: true },
+      "nothing proves that the containers of run-1 have stopped; see the klease's conditions",
+      held(),
+    ],
+  ])("%s, %o", (reason, change, message, before) => {
+    const after = changed(before, change);
+    expect(reportsOf(before, after)).toEqual([{ type: "Warning", reason, message }]);
+    expect(reportsOf(after, changed(after, { releasing: true }))).toEqual([]);
+  });
+});
+
+test("everything is told about the klease that was written", () => {
+  const told: unknown[] = [];
+  const events = { record: (event: unknown) => void told.push(event) };
+  const reporter = createLeaseReporter({ events, logger: createLogger({ level: "silent" }) });
+  reporter.report(aLease(), grantedNext(aLease()));
+  const pod = { name: "run-1", uid: "pod-1" };
+  reporter.holderDeleted(aLease(), pod);
+  reporter.holderDeleted(aLease({ hold: aHold({ revoked: "Forced" }) }), pod);
+  const { namespace, name, uid } = aLease();
+  const object = { apiVersion: "konductor.io/v1", kind: "Lease", namespace, name, uid };
+  expect(told).toMatchObject([
+    { object, reason: "Granted", type: "Normal" },
+    { object, reason: "HolderDeleted", type: "Warning", message: expect.stringContaining("cannot stop") },
+    { object, reason: "HolderDeleted", message: "deleted pod run-1: this klease was released by force" },
+  ]);
+});
