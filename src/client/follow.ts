@@ -5,11 +5,11 @@
  * to a new LIST. Limits: what it shows lags behind, and for up to {@link SILENCE_TIMEOUT_MS} where a connection died without a word.
  */
 import type { KubeClient, Parse } from "../kube/api.ts";
+import { createListWatch } from "../kube/list-watch.ts";
 import type { StoredObject } from "../kube/object-store.ts";
 import type { Resource } from "../kube/resources.ts";
-import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
-import { hasCode, KonductorError } from "../shared/errors.ts";
+import { hasCode } from "../shared/errors.ts";
 import { record, text } from "../shared/json.ts";
 
 export interface FollowOptions<T> {
@@ -43,23 +43,18 @@ export interface Followed<T> {
 
 /** Bookmarks come about once a minute. */
 const SILENCE_TIMEOUT_MS = 180_000;
-/** A watch that ends sooner, without an event, is not resumed at once: that would be a busy loop. */
-const SHORT_WATCH_MS = 1_000;
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
 /** A server that starts refuses what it will allow: after something was seen, refusals count as trouble for so long. */
 const REFUSED_FOR_MS = 60_000;
 
 export function follow<T extends StoredObject>(options: FollowOptions<T>): Followed<T> {
-  const { client, clock, resource, namespace, selector, parse, from, signal, random = Math.random } = options;
-  const backoff = exponentialBackoff({ ...BACKOFF, random });
+  const { client, clock, resource, namespace, selector, parse, from, signal, random } = options;
   const scope =
     "name" in selector
       ? { namespace, fieldSelector: `metadata.name=${selector.name}` }
       : { namespace, labelSelector: selector.label };
   const listeners = new Set<() => void>();
   let objects = from && new Map([[from.name, from]]);
-  /** Where the next watch begins; undefined: nowhere, a list comes first. */
-  let resumeFrom = from?.resourceVersion;
   let goodAtMs = from && clock.monotonicMs();
   let trouble: unknown;
   let end: { reason: unknown } | undefined;
@@ -68,12 +63,12 @@ export function follow<T extends StoredObject>(options: FollowOptions<T>): Follo
     for (const listener of [...listeners]) listener();
   }
 
-  async function list(): Promise<void> {
+  async function list(): Promise<string> {
     const { items, resourceVersion } = await client.list(resource, { ...scope, signal }, parse);
     objects = new Map(items.map((item) => [item.name, item]));
-    resumeFrom = resourceVersion;
     good();
     tell();
+    return resourceVersion;
   }
 
   function good(): void {
@@ -81,19 +76,24 @@ export function follow<T extends StoredObject>(options: FollowOptions<T>): Follo
     trouble = undefined;
   }
 
-  async function watch(resourceVersion: string, heard: () => void): Promise<void> {
+  async function watch(
+    resourceVersion: string,
+    stop: AbortSignal,
+    heard: (version: string) => void,
+  ): Promise<void> {
     const limits = { resourceVersion, allowWatchBookmarks: true, silenceTimeoutMs: SILENCE_TIMEOUT_MS };
-    for await (const { type, object } of client.watch(resource, { ...scope, ...limits }, signal)) {
-      heard();
-      good();
+    for await (const { type, object } of client.watch(resource, { ...scope, ...limits }, stop)) {
       const metadata = record(record(object)["metadata"]);
-      resumeFrom = text(metadata["resourceVersion"]);
-      if (type === "BOOKMARK") continue;
-      const next = new Map(objects);
-      if (type === "DELETED") next.delete(text(metadata["name"]) ?? "");
-      else next.set(text(metadata["name"]) ?? "", parse(object));
-      objects = next;
-      tell();
+      // Before it is parsed: an object that cannot be read is not asked for again and again.
+      heard(text(metadata["resourceVersion"]) ?? "");
+      good();
+      if (type !== "BOOKMARK") {
+        const next = new Map(objects);
+        if (type === "DELETED") next.delete(text(metadata["name"]) ?? "");
+        else next.set(text(metadata["name"]) ?? "", parse(object));
+        objects = next;
+        tell();
+      }
     }
   }
 
@@ -102,37 +102,23 @@ export function follow<T extends StoredObject>(options: FollowOptions<T>): Follo
     return isRefusal && (goodAtMs === undefined || clock.monotonicMs() - goodAtMs > REFUSED_FOR_MS);
   }
 
-  async function run(): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
-      const beganMs = clock.monotonicMs();
-      let isQuiet = true;
-      try {
-        if (resumeFrom === undefined) await list();
-        await watch(resumeFrom ?? "", () => {
-          isQuiet = false;
-          failures = 0;
-        });
-        if (!isQuiet || clock.monotonicMs() - beganMs > SHORT_WATCH_MS) continue;
-        throw new KonductorError("Unreachable", "the watch ended as soon as it had begun");
-      } catch (error) {
-        if (signal.aborted) break;
-        if (hasCode(error, "Gone")) {
-          resumeFrom = undefined;
-          if (failures++ === 0) continue;
-        }
-        if (isFinal(error)) {
-          end = { reason: error };
-          return tell();
-        }
-        trouble = error;
-        await clock.sleep(backoff(failures++), signal).catch(() => undefined);
-      }
-    }
-    end = { reason: signal.reason };
+  const loop = createListWatch({
+    source: { list, watch },
+    from: from?.resourceVersion,
+    backoff: BACKOFF,
+    listsAtOnce: true,
+    clock,
+    random,
+    onTrouble(error) {
+      if (isFinal(error)) throw error;
+      trouble = error;
+    },
+  });
+  loop.run(signal).catch((reason: unknown) => {
+    end = { reason };
     tell();
-  }
+  });
 
-  void run();
   return {
     get objects() {
       return objects;

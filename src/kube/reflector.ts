@@ -18,14 +18,14 @@
  * Watches are short, since their end is all that the server is sure to say on an idle one. Bookmarks come once a minute, which no client can
  * change, and 2 s before a watch ends, where there is a newer version to tell of (cache_watcher.go of kube-apiserver).
  */
-import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
-import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
+import { describeError, KonductorError } from "../shared/errors.ts";
 import { record, text } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { KubeClient, ObjectList, Parse } from "./api.ts";
 import { createPageSizes, listPage } from "./list-pages.ts";
+import { createListWatch } from "./list-watch.ts";
 import { type CacheListener, type Change, createObjectCache } from "./object-cache.ts";
 import { type Indexers, keyOf, type ObjectStore, type StoredObject } from "./object-store.ts";
 import type { Resource } from "./resources.ts";
@@ -77,30 +77,22 @@ const WATCH_SECONDS = 5;
  * copy has 10 s to answer it, and hears what was withheld in time.
  */
 const SILENCE_TIMEOUT_MS = 8_000;
-/** A watch that ends sooner, without an event, is not resumed at once: that would be a busy loop. */
-const SHORT_WATCH_MS = 1_000;
 /** At most half of the time that a gate has to answer its grant, of which it hears through such a copy, also after an outage. */
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
-/** A server that asks for more is asked again sooner: leases run out meanwhile. */
-const LONGEST_RETRY_AFTER_MS = 30_000;
 const REMEMBERED_UNREADABLE = 1_000;
 
 export function createReflector<T extends StoredObject>(options: ReflectorOptions<T>): Reflector<T> {
-  const { client, resource, namespace, selector, parse, clock, random = Math.random } = options;
+  const { client, resource, namespace, selector, parse, clock, random } = options;
   const logger = options.logger.child({ resource: resource.plural });
   const listeners = new Set<CacheListener<T>>();
   const cache = createObjectCache<T>({ indexers: options.indexers, notify });
-  const backoff = exponentialBackoff({ ...BACKOFF, random });
   const unreadable = new LruMap<string, true>(REMEMBERED_UNREADABLE);
   const synced = Promise.withResolvers<void>();
   synced.promise.catch(() => undefined); // nobody may be waiting for it
   const scope = { namespace, labelSelector: selector };
   const pageSizes = createPageSizes();
 
-  /** Where the next watch begins; undefined: nowhere, a list comes first. */
-  let resumeFrom: string | undefined;
   let relists: PromiseWithResolvers<void>[] = [];
-  let interrupt = new AbortController();
   let silenceTimeoutMs = PAGE_SILENCE.firstMs;
   let stopped: { reason: unknown } | undefined;
   let lastEventMonotonicMs: number | undefined;
@@ -127,17 +119,17 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     }
   }
 
-  async function list(signal: AbortSignal): Promise<void> {
+  async function list(signal: AbortSignal): Promise<string> {
     const asked = relists; // whoever asks later gets a list that begins later
     relists = [];
     try {
       const { objects, skipped, version } = await listAnew(signal);
       lastEventMonotonicMs = clock.monotonicMs();
       cache.replace(objects, version, skipped);
-      resumeFrom = version;
       silenceTimeoutMs = PAGE_SILENCE.firstMs;
       synced.resolve();
       for (const { resolve } of asked) resolve();
+      return version;
     } catch (error) {
       relists.push(...asked);
       throw error;
@@ -172,8 +164,11 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     }
   }
 
-  /** Resolves when the server has ended the watch; `heard` is called for every event. */
-  async function watch(resourceVersion: string, signal: AbortSignal, heard: () => void): Promise<void> {
+  async function watch(
+    resourceVersion: string,
+    signal: AbortSignal,
+    heard: (version: string) => void,
+  ): Promise<void> {
     const options = {
       ...scope,
       resourceVersion,
@@ -189,7 +184,6 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     try {
       const either = AbortSignal.any([signal, silent.signal]);
       for await (const { type, object } of client.watch(resource, options, either)) {
-        heard();
         lastEventMonotonicMs = clock.monotonicMs();
         stopWatchingSilence();
         stopWatchingSilence = watchSilence();
@@ -199,47 +193,30 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
         else if (readable) cache.observe(readable);
         else if (type === "DELETED") cache.observeAbsence(key, version);
         else cache.progress(version);
-        resumeFrom = version;
+        heard(version);
       }
     } finally {
       stopWatchingSilence();
     }
   }
 
-  async function run(signal: AbortSignal): Promise<void> {
-    for (let failures = 0; !signal.aborted; ) {
-      interrupt = new AbortController();
-      const interruptible = AbortSignal.any([signal, interrupt.signal]);
-      let isQuiet = true;
-      const listsFirst = resumeFrom === undefined || relists.length > 0;
-      try {
-        if (listsFirst) await list(signal);
-        const beganMs = clock.monotonicMs();
-        await watch(resumeFrom ?? "", interruptible, () => {
-          isQuiet = false;
-          failures = 0;
-        });
-        if (!isQuiet || clock.monotonicMs() - beganMs > SHORT_WATCH_MS) {
-          lastEventMonotonicMs = clock.monotonicMs();
-          continue;
-        }
-        throw new KonductorError("Unreachable", "the watch ended as soon as it had begun");
-      } catch (error) {
-        if (hasCode(error, "Gone")) {
-          resumeFrom = undefined;
-          // The server answers again, and a list will help; but a list that was too old already must not be taken in a busy loop.
-          if (!listsFirst) failures = 0;
-        }
-        if (interruptible.aborted) continue;
-        const asked = hasCode(error, "TooManyRequests", "Unreachable") ? (error.retryAfterMs ?? 0) : 0;
-        const delayMs = Math.max(backoff(failures++), Math.min(asked, LONGEST_RETRY_AFTER_MS));
-        logger.warn({ error: describeError(error), retryInMs: Math.round(delayMs) }, "list or watch failed");
-        await clock.sleep(delayMs, interruptible).catch(() => undefined);
-      }
-    }
-    stopped = { reason: signal.reason };
-    synced.reject(signal.reason);
-    for (const { reject } of relists) reject(signal.reason);
+  const loop = createListWatch({
+    source: { list, watch },
+    backoff: BACKOFF,
+    clock,
+    random,
+    onEnd() {
+      lastEventMonotonicMs = clock.monotonicMs();
+    },
+    onTrouble(error, delayMs) {
+      logger.warn({ error: describeError(error), retryInMs: Math.round(delayMs) }, "list or watch failed");
+    },
+  });
+
+  function stop(reason: unknown): void {
+    stopped = { reason };
+    synced.reject(reason);
+    for (const { reject } of relists) reject(reason);
   }
 
   return {
@@ -249,7 +226,7 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
       return lastEventMonotonicMs;
     },
     start(signal) {
-      void run(signal);
+      loop.run(signal).catch(stop);
     },
     subscribe(listener) {
       listeners.add(listener);
@@ -259,7 +236,7 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
       if (stopped) return Promise.reject(stopped.reason);
       const asked = Promise.withResolvers<void>();
       relists.push(asked);
-      interrupt.abort();
+      loop.relist();
       return asked.promise;
     },
     apply: (object) => cache.apply(object),

@@ -1,5 +1,6 @@
-/** The pods bound to a node, as they come and go: list, then watch, and list again whenever the watch ends. */
+/** The pods bound to a node, as they come and go. */
 import type { KubeClient } from "../../../src/kube/client.ts";
+import { createListWatch } from "../../../src/kube/list-watch.ts";
 import { PODS } from "../../../src/kube/resources.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { describeError } from "../../../src/shared/errors.ts";
@@ -22,7 +23,7 @@ export interface PodSourceOptions {
   readonly signal: AbortSignal;
 }
 
-const RELIST_AFTER_MS = 1_000;
+const BACKOFF = { firstMs: 1_000, maxMs: 1_000 };
 /** Bookmarks come about once a minute. */
 const SILENCE_MS = 90_000;
 
@@ -30,21 +31,18 @@ const SILENCE_MS = 90_000;
 export async function followPods(options: PodSourceOptions, events: PodEvents): Promise<void> {
   const { clock, logger, signal } = options;
   const known = new Set<string>();
-  let version: string | undefined = await list(options, known, events);
-  void (async () => {
-    while (!signal.aborted) {
-      try {
-        version = await (version === undefined
-          ? list(options, known, events)
-          : watch(options, version, known, events));
-      } catch (error) {
-        if (signal.aborted) return;
-        logger.warn({ error: describeError(error) }, "watch of pods ended, listing again");
-        version = undefined;
-        await clock.sleep(RELIST_AFTER_MS);
-      }
-    }
-  })();
+  const loop = createListWatch({
+    source: {
+      list: () => list(options, known, events),
+      watch: (version, _signal, heard) => watch(options, version, { known, events, heard }),
+    },
+    from: await list(options, known, events),
+    backoff: BACKOFF,
+    listsAtOnce: true,
+    clock,
+    onTrouble: (error) => logger.warn({ error: describeError(error) }, "list or watch of pods failed"),
+  });
+  loop.run(signal).catch(() => undefined);
 }
 
 async function list(
@@ -63,28 +61,22 @@ async function list(
   return resourceVersion;
 }
 
-/** Answers the version to go on from when the server ends the watch in good order. */
 async function watch(
   { kube, nodeName, signal }: PodSourceOptions,
-  from: string,
-  known: Set<string>,
-  events: PodEvents,
-): Promise<string> {
-  let version = from;
+  resourceVersion: string,
+  { known, events, heard }: { known: Set<string>; events: PodEvents; heard: (version: string) => void },
+): Promise<void> {
   const options = {
     fieldSelector: selector(nodeName),
-    resourceVersion: from,
+    resourceVersion,
     allowWatchBookmarks: true,
     silenceTimeoutMs: SILENCE_MS,
   };
   for await (const { type, object } of kube.watch(PODS, options, signal)) {
-    version = fieldsOf(object, type).child("metadata").text("resourceVersion");
-    if (type === "BOOKMARK") continue;
-    const pod = parsePod(object);
-    if (type === "DELETED") forget(pod.uid, known, events);
-    else see(pod, known, events);
+    if (type === "DELETED") forget(parsePod(object).uid, known, events);
+    else if (type !== "BOOKMARK") see(parsePod(object), known, events);
+    heard(fieldsOf(object, type).child("metadata").text("resourceVersion"));
   }
-  return version;
 }
 
 function see(pod: Pod, known: Set<string>, events: PodEvents): void {
