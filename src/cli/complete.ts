@@ -1,7 +1,8 @@
 import type { Command, Option } from "commander";
 import { connect } from "../client/connect.ts";
+import type { Env } from "../client/kubeconfig.ts";
 import { LEASES, NAMESPACES, type Resource } from "../kube/resources.ts";
-import { defined, record, text } from "../shared/json.ts";
+import { record, text } from "../shared/json.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
 
 /** A shell waits for it at every press of Tab. */
@@ -20,16 +21,16 @@ interface Line {
  * What may stand in the place of the last of `words`, which are those after the program's name. Names of kleases and namespaces come
  * from the cluster; where it cannot be asked there are none.
  */
-export async function complete(program: Command, words: readonly string[]): Promise<string[]> {
+export async function complete(program: Command, words: readonly string[], env: Env): Promise<string[]> {
   const given = withValues(words);
   const last = given.at(-1) ?? "";
   const before = given.slice(0, -1);
   if (before.includes("--")) return []; // of the command that koncli is to run it knows nothing
   const line = readLine(program, before);
   const [, name = "", value] = line.pending ? [] : (/^(--[^=]+)=(.*)$/s.exec(last) ?? []);
-  if (value === undefined) return matches(await candidatesFor(line, last), last);
+  if (value === undefined) return matches(await candidatesFor(line, last, env), last);
   const pending = flagOf(line.command, name);
-  const values = pending ? matches(await candidatesFor({ ...line, pending }, value), value) : [];
+  const values = pending ? matches(await candidatesFor({ ...line, pending }, value, env), value) : [];
   const isWhole = last === words.at(-1);
   return isWhole ? values.map((each) => `${name}=${each}`) : values;
 }
@@ -49,9 +50,9 @@ function withValues(words: readonly string[]): string[] {
   return given;
 }
 
-async function candidatesFor({ command, values, arguments: count, pending }: Line, last: string) {
+async function candidatesFor({ command, values, arguments: count, pending }: Line, last: string, env: Env) {
   if (pending) {
-    if (pending.long === "--namespace") return names(NAMESPACES, values);
+    if (pending.long === "--namespace") return names(NAMESPACES, values, env);
     return pending.argChoices ?? [];
   }
   if (last.startsWith("-"))
@@ -60,7 +61,7 @@ async function candidatesFor({ command, values, arguments: count, pending }: Lin
   if (commands.length > 0) return count === 0 ? [...commands, "help"] : [];
   const argument = command.registeredArguments[count];
   if (argument?.argChoices) return argument.argChoices;
-  return argument?.name() === "name" ? names(LEASES, values) : [];
+  return argument?.name() === "name" ? names(LEASES, values, env) : [];
 }
 
 function readLine(program: Command, words: readonly string[]): Line {
@@ -94,12 +95,12 @@ function flagOf(command: Command, name: string | undefined): Option | undefined 
   return flagsOf(command).find(({ long, short }) => long === name || short === name);
 }
 
-async function names(resource: Resource, values: Line["values"]): Promise<string[]> {
+async function names(resource: Resource, values: Line["values"], env: Env): Promise<string[]> {
   try {
     const [namespace, kubeconfig, context] = ["--namespace", "--kubeconfig", "--context"].map((flag) =>
       values.get(flag),
     );
-    const cluster = connect(defined({ namespace, kubeconfig, context }), `koncli/${VERSION_TEXT}`);
+    const cluster = connect({ namespace, kubeconfig, context }, { userAgent: `koncli/${VERSION_TEXT}`, env });
     const scope = resource.namespaced ? { namespace: cluster.namespace } : {};
     const options = { ...scope, timeoutMs: ASK_WITHIN_MS };
     const { items } = await cluster.client.list(resource, options, (item) =>

@@ -18,7 +18,7 @@ import { registerStatus } from "./commands/status.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { complete } from "./complete.ts";
 import { CLI_EXIT, exitCodeOf, sentenceOf, usageSentence } from "./failure.ts";
-import { leaseName, namespace } from "./flags.ts";
+import { leaseName, namespace, ttlMs } from "./flags.ts";
 import { createPlainLog } from "./plain-log.ts";
 
 /** What a shell calls to complete a line: see commands/completion.ts. */
@@ -32,7 +32,7 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
   });
   const [first, ...words] = args;
   if (first === COMPLETE) {
-    io.out((await complete(program, words)).map((each) => `${each}\n`).join(""));
+    io.out((await complete(program, words, io.env)).map((each) => `${each}\n`).join(""));
     return exitCode;
   }
   try {
@@ -61,6 +61,14 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
       "kubeconfig (default: $KUBECONFIG, ~/.kube/config, or the pod's service account)",
     )
     .option("--context <name>", "context of the kubeconfig")
+    .option("--as <user>", "user to impersonate")
+    .addOption(new Option("--as-group <group>", "group to impersonate; may be repeated").argParser(oneMore))
+    .option("--as-uid <uid>", "UID to impersonate")
+    .option(
+      "--request-timeout <duration>",
+      "how long one call of the API server may take (default: 10s)",
+      ttlMs,
+    )
     .addOption(new Option("-o, --output <format>", "output format").choices(OUTPUTS).default("text"))
     .option("-v, --verbose", "log every call of the API server to stderr", false)
     .exitOverride()
@@ -71,8 +79,15 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
     .description("acquire, hold, release and see kleases (leases.konductor.io)");
 
   const run = async (command: Command, action: Action): Promise<void> => {
-    const { output, verbose, ...flags } = command.optsWithGlobals<Flags>();
-    const cluster = connect(flags, `koncli/${VERSION_TEXT}`, verbose ? callLog(io) : undefined);
+    const { output, verbose, requestTimeout, ...flags } = command.optsWithGlobals<Flags>();
+    const cluster = connect(
+      { ...flags, requestTimeoutMs: requestTimeout },
+      {
+        userAgent: `koncli/${VERSION_TEXT}`,
+        env: io.env,
+        logger: verbose ? callLog(io) : undefined,
+      },
+    );
     try {
       const server = createServerClock(awakeClock(io.clock));
       const code = await action({ cluster, output, server, print: io.out, io });
@@ -89,6 +104,9 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
   return program;
 }
 
+/** A flag that may be given several times. */
+const oneMore = (value: string, before: string[] = []) => [...before, value];
+
 /** In the order in which help shows them. */
 const COMMANDS = [
   registerAcquire,
@@ -104,7 +122,7 @@ const COMMANDS = [
   registerDelete,
 ];
 
-type Flags = ClusterFlags & { output: Output; verbose: boolean };
+type Flags = ClusterFlags & { output: Output; verbose: boolean; requestTimeout?: number };
 
 /** Paths and answers, never a token or a body. */
 function callLog(io: CliIo) {

@@ -6,6 +6,12 @@ export interface ClusterFlags {
   /** A file. */
   kubeconfig?: string | undefined;
   context?: string | undefined;
+  /** Another user, for whom the calls are made; and its groups and uid, where they are not the kubeconfig's. */
+  as?: string | undefined;
+  asGroup?: readonly string[] | undefined;
+  asUid?: string | undefined;
+  /** How long one call of the API server may take. */
+  requestTimeoutMs?: number | undefined;
 }
 
 export interface Cluster {

@@ -1,67 +1,56 @@
 import { readFileSync } from "node:fs";
-import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../kube/client.ts";
+import { proxyFromEnvironment } from "../kube/proxy.ts";
 import { systemClock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
+import { defined } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import { awakeClock } from "./awake-clock.ts";
 import type { Cluster, ClusterFlags } from "./cluster.ts";
+import { type Env, impersonationHeaders, loadKubeConfig } from "./kubeconfig.ts";
 
 export type { Cluster, ClusterFlags } from "./cluster.ts";
 
-/** What client-node falls back to where there is neither a kubeconfig nor a pod. */
-const NO_CLUSTER = "http://localhost:8080";
-
 const POD_NAMESPACE_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
+export interface ConnectOptions {
+  userAgent: string;
+  /** $KUBECONFIG, $HOME and the proxies are read from it. */
+  env: Env;
+  logger?: Logger | undefined;
+}
+
 /**
- * The cluster that kubectl would use with these flags: `kubeconfig`, else $KUBECONFIG, else ~/.kube/config, else the pod's
- * service account. The namespace is the flag's, the context's, the pod's own, or `default`.
+ * The cluster that kubectl would use with these flags. The namespace is the flag's, the context's, the pod's own, or `default`.
+ * Throws `BadRequest` where there is none.
  */
-export function connect(
-  { namespace, kubeconfig, context }: ClusterFlags,
-  userAgent: string,
-  logger?: Logger,
-): Cluster {
-  const kubeConfig = new KubeConfig();
-  try {
-    if (kubeconfig === undefined) kubeConfig.loadFromDefault();
-    else kubeConfig.loadFromFile(kubeconfig);
-  } catch (error) {
-    throw new KonductorError(
-      "BadRequest",
-      `the kubeconfig ${kubeconfig ?? "of $KUBECONFIG or ~/.kube/config"} cannot be read; name another with --kubeconfig`,
-      {
-        cause: error,
-      },
-    );
-  }
-  if (kubeConfig.getCurrentCluster()?.server === NO_CLUSTER) {
-    throw new KonductorError(
-      "BadRequest",
-      "no kubeconfig was found; name one with --kubeconfig or $KUBECONFIG",
-    );
-  }
-  if (context !== undefined) {
-    if (!kubeConfig.getContexts().some(({ name }) => name === context)) {
-      const known = kubeConfig.getContexts().map(({ name }) => name);
+export function connect(flags: ClusterFlags, { userAgent, env, logger }: ConnectOptions): Cluster {
+  const { kubeConfig, impersonationOf } = loadKubeConfig(flags.kubeconfig, env);
+  if (flags.context !== undefined) {
+    const known = kubeConfig.getContexts().map(({ name }) => name);
+    if (!known.includes(flags.context))
       throw new KonductorError(
         "BadRequest",
-        `there is no context "${context}" in the kubeconfig; it has ${known.join(", ")}`,
+        `there is no context "${flags.context}" in the kubeconfig; it has ${known.join(", ")}`,
       );
-    }
-    kubeConfig.setCurrentContext(context);
+    kubeConfig.setCurrentContext(flags.context);
   }
   const current = kubeConfig.getContextObject(kubeConfig.getCurrentContext());
+  const server = kubeConfig.getCurrentCluster()?.server;
+  const { as: user, asGroup: groups, asUid: uid } = flags;
+  const impersonation = { ...impersonationOf(current?.user ?? ""), ...defined({ user, groups, uid }) };
   return {
     client: createKubeClient({
       kubeConfig,
       userAgent,
+      headers: impersonationHeaders(impersonation),
+      proxyUrl: server && proxyFromEnvironment(server, env),
+      timeoutMs: flags.requestTimeoutMs,
       // How long a call took is told by it, also where the machine was suspended meanwhile.
       clock: awakeClock(systemClock()),
       ...(logger && { logger }),
     }),
-    namespace: namespace ?? current?.namespace ?? podNamespace() ?? "default",
+    namespace: flags.namespace ?? current?.namespace ?? podNamespace() ?? "default",
   };
 }
 

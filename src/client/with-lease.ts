@@ -78,7 +78,7 @@ export async function withLease<T>(
 
 /** The cluster that kubectl would use. Close its `client` at the end. */
 export function connectProgram(flags: ClusterFlags = {}): Cluster {
-  return connect(flags, `konductor-node/${VERSION_TEXT}`);
+  return connect(flags, { userAgent: `konductor-node/${VERSION_TEXT}`, env: process.env });
 }
 
 /** A name of this process alone, which says where it runs: two on one host take turns, as all others do. */

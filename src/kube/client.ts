@@ -4,6 +4,7 @@ import { KonductorError } from "../shared/errors.ts";
 import { list as array, defined, record, text } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import type * as api from "./api.ts";
+import type { Headers } from "./credentials.ts";
 import { collectionPath, creationPath, describeAction, objectPath, query, type Target } from "./paths.ts";
 import { apiVersion, type Resource } from "./resources.ts";
 import { type Call, createTransport } from "./transport.ts";
@@ -18,6 +19,12 @@ export interface KubeClientOptions {
   clock?: Clock;
   /** Called with every answer, also with those that begin a watch. */
   onResponse?: (info: api.ResponseInfo) => void;
+  /** Sent with every call, in the place of those that the kubeconfig gives. */
+  headers?: Headers | undefined;
+  /** Where the cluster of the kubeconfig names none. */
+  proxyUrl?: string | undefined;
+  /** Of every call that has no limit of its own; 10 s by default. */
+  timeoutMs?: number | undefined;
 }
 
 /** A single object, its managed fields included, stays far below it. */

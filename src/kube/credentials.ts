@@ -8,7 +8,18 @@ import { defined, textMap } from "../shared/json.ts";
 /** What one call needs to reach the API server as the kubeconfig's current user. */
 export interface Session {
   dispatcher: Dispatcher;
-  headers: Record<string, string>;
+  headers: Headers;
+}
+
+export type Headers = Readonly<Record<string, string | string[]>>;
+
+export interface CredentialsOptions {
+  kubeConfig: KubeConfig;
+  clock: Clock;
+  /** Sent with every call, in the place of those that the kubeconfig gives. */
+  headers?: Headers | undefined;
+  /** Where the cluster of the kubeconfig names none. */
+  proxyUrl?: string | undefined;
 }
 
 export interface Credentials {
@@ -34,7 +45,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
  * The current user's authentication and one keep-alive dispatcher for all calls, replaced only when certificates change.
  * Rotating token files and exec plugins are asked through KubeConfig, which caches them by their own expiry.
  */
-export function createCredentials(kubeConfig: KubeConfig, clock: Clock): Credentials {
+export function createCredentials(own: CredentialsOptions): Credentials {
+  const { kubeConfig, clock } = own;
   let current: Promise<Session> | undefined;
   let readAtMs = 0;
   let dispatcher: { key: string; value: Dispatcher } | undefined;
@@ -47,10 +59,10 @@ export function createCredentials(kubeConfig: KubeConfig, clock: Clock): Credent
     const key = [options.ca, options.cert, options.key, options.pfx].map(String).join("\n");
     if (dispatcher?.key !== key) {
       const outdated = dispatcher?.value;
-      dispatcher = { key, value: createDispatcher(kubeConfig, options) };
+      dispatcher = { key, value: createDispatcher(own, options) };
       outdated?.close().catch(() => undefined); // running calls and watches end in their own time
     }
-    return { dispatcher: dispatcher.value, headers };
+    return { dispatcher: dispatcher.value, headers: { ...headers, ...own.headers } };
   }
 
   return {
@@ -76,10 +88,10 @@ export function createCredentials(kubeConfig: KubeConfig, clock: Clock): Credent
   };
 }
 
-function createDispatcher(kubeConfig: KubeConfig, options: RequestOptions): Dispatcher {
+function createDispatcher({ kubeConfig, ...own }: CredentialsOptions, options: RequestOptions): Dispatcher {
   const { ca, cert, key, pfx, passphrase, rejectUnauthorized, servername } = options;
   const tls = defined({ ca, cert, key, pfx, passphrase, rejectUnauthorized, servername });
-  const proxyUrl = kubeConfig.getCurrentCluster()?.proxyUrl;
+  const proxyUrl = kubeConfig.getCurrentCluster()?.proxyUrl || own.proxyUrl;
   const connect = {
     ...tls,
     keepAlive: true,

@@ -1,11 +1,9 @@
-import type { KubeConfig } from "@kubernetes/client-node";
 import type { Dispatcher } from "undici";
-import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 import { timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import type { CallOptions, HttpMethod, ResponseInfo } from "./api.ts";
-import { createCredentials } from "./credentials.ts";
+import { type CredentialsOptions, createCredentials } from "./credentials.ts";
 import { type About, statusError } from "./status-error.ts";
 
 /** One HTTP request, and how an error about it shall call it. */
@@ -34,10 +32,10 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export interface TransportOptions {
-  kubeConfig: KubeConfig;
+export interface TransportOptions extends CredentialsOptions {
   userAgent: string;
-  clock: Clock;
+  /** Of every call that has no limit of its own; 10 s by default. */
+  timeoutMs?: number | undefined;
   logger?: Logger | undefined;
   /** Called with every answer. */
   onResponse?: ((info: ResponseInfo) => void) | undefined;
@@ -49,18 +47,19 @@ const ERROR_LIMIT_BYTES = 1 << 20;
 
 /** HTTP to the kubeconfig's current cluster. */
 export function createTransport({
-  kubeConfig,
   userAgent,
-  clock,
   logger,
   onResponse: observe,
+  timeoutMs: defaultMs = DEFAULT_TIMEOUT_MS,
+  ...own
 }: TransportOptions): Transport {
+  const { kubeConfig, clock } = own;
   const cluster = kubeConfig.getCurrentCluster();
   if (!cluster)
     throw new KonductorError("BadRequest", "the kubeconfig has no current cluster: set current-context");
   const { origin, pathname } = new URL(cluster.server);
   const prefix = pathname.replace(/\/+$/, "");
-  const credentials = createCredentials(kubeConfig, clock);
+  const credentials = createCredentials(own);
 
   async function dispatch(
     call: Call,
@@ -98,7 +97,7 @@ export function createTransport({
   }
 
   return {
-    async send(call, { signal, timeoutMs = DEFAULT_TIMEOUT_MS, silenceTimeoutMs, onResponse }) {
+    async send(call, { signal, timeoutMs = defaultMs, silenceTimeoutMs, onResponse }) {
       const timeout = AbortSignal.timeout(timeoutMs);
       const silent = new AbortController();
       let stopSilence = () => {};

@@ -124,7 +124,13 @@ export async function startFixture(name: string): Promise<Fixture> {
       return start("sh", ["-c", `${prelude}\n${script}`], env);
     },
     client(clock) {
-      const { client } = connect({ kubeconfig: kubeconfigs.alice, namespace }, "lease-client-test");
+      const { client } = connect(
+        { kubeconfig: kubeconfigs.alice, namespace },
+        {
+          userAgent: "lease-client-test",
+          env: {},
+        },
+      );
       ended.push(() => client.close());
       return createLeaseClient({ client, namespace, ...(clock && { clock }) });
     },

@@ -1,0 +1,131 @@
+/**
+ * The kubeconfig that kubectl would use (k8s.io/client-go/tools/clientcmd): `file` alone, or the files of $KUBECONFIG, or ~/.kube/config, or the
+ * pod's service account. Of several files the first one that has a name, or a current context, says what it is; a file of $KUBECONFIG that does
+ * not exist counts as empty.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, dirname, join, resolve } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
+import { parse } from "yaml";
+import { KonductorError } from "../shared/errors.ts";
+import { defined, list, record, text } from "../shared/json.ts";
+
+export type Env = Readonly<Record<string, string | undefined>>;
+
+/** Who a call is to be made as, in the place of who authenticates. */
+export interface Impersonation {
+  user?: string;
+  groups?: readonly string[];
+  uid?: string;
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface LoadedKubeConfig {
+  kubeConfig: KubeConfig;
+  /** What the file says of a user beyond what client-node reads. */
+  impersonationOf(user: string): Impersonation;
+}
+
+const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+const IMPERSONATES = /\bas-(groups|uid|user-extra)\b/;
+
+/** Throws `BadRequest` where a file cannot be read, or nothing says where a cluster is. */
+export function loadKubeConfig(file: string | undefined, env: Env): LoadedKubeConfig {
+  const found = file === undefined ? defaultFiles(env).filter((path) => existsSync(path)) : [file];
+  const loaded = found.map(readConfig).filter((config) => config !== undefined);
+  const merged = new KubeConfig();
+  if (loaded.length === 0) {
+    if (env["KUBERNETES_SERVICE_HOST"] === undefined || !existsSync(SERVICE_ACCOUNT_TOKEN))
+      throw new KonductorError(
+        "BadRequest",
+        "no kubeconfig was found; name one with --kubeconfig or $KUBECONFIG",
+      );
+    merged.loadFromCluster();
+    return { kubeConfig: merged, impersonationOf: () => ({}) };
+  }
+  const configs = loaded.map(({ config }) => config);
+  merged.loadFromOptions({
+    clusters: firstOfEach(configs.flatMap((config) => config.getClusters())),
+    users: firstOfEach(configs.flatMap((config) => config.getUsers())),
+    contexts: firstOfEach(configs.flatMap((config) => config.getContexts())),
+    currentContext: configs.map((config) => config.getCurrentContext()).find((name) => name) ?? "",
+  });
+  return {
+    kubeConfig: merged,
+    impersonationOf(user) {
+      const source = loaded.find(({ config }) => config.getUser(user));
+      return source ? readImpersonation(source.content, user) : {};
+    },
+  };
+}
+
+function defaultFiles(env: Env): string[] {
+  const named = (env["KUBECONFIG"] ?? "").split(delimiter).filter((path) => path !== "");
+  return named.length > 0 ? [...new Set(named)] : [join(env["HOME"] ?? homedir(), ".kube", "config")];
+}
+
+/** undefined: it is empty. */
+function readConfig(path: string): { config: KubeConfig; content: string } | undefined {
+  try {
+    const content = readFileSync(path, "utf8");
+    if (content.trim() === "") return undefined;
+    const config = new KubeConfig();
+    config.loadFromString(content);
+    config.makePathsAbsolute(dirname(resolve(path)));
+    return { config, content };
+  } catch (cause) {
+    throw new KonductorError(
+      "BadRequest",
+      `the kubeconfig ${path} cannot be read; name another with --kubeconfig`,
+      { cause },
+    );
+  }
+}
+
+function firstOfEach<T extends { name: string }>(entries: readonly T[]): T[] {
+  return [...new Map(entries.toReversed().map((entry) => [entry.name, entry])).values()].toReversed();
+}
+
+function readImpersonation(content: string, name: string): Impersonation {
+  if (!IMPERSONATES.test(content)) return {};
+  const entry = list(record(parse(content))["users"])
+    .map(record)
+    .find((user) => user["name"] === name);
+  const user = record(entry?.["user"]);
+  const texts = (value: unknown) => list(value).map(String);
+  const extra = Object.entries(record(user["as-user-extra"])).map(([key, values]) => [key, texts(values)]);
+  return defined({
+    user: text(user["as"]),
+    groups: user["as-groups"] === undefined ? undefined : texts(user["as-groups"]),
+    uid: text(user["as-uid"]),
+    extra: extra.length > 0 ? Object.fromEntries(extra) : undefined,
+  });
+}
+
+/**
+ * As headers of a call (https://kubernetes.io/docs/reference/access-authn-authz/user-impersonation/).
+ * Throws `BadRequest` where it names no user.
+ */
+export function impersonationHeaders({
+  user,
+  groups = [],
+  uid,
+  extra = {},
+}: Impersonation): Record<string, string | string[]> {
+  const isMore = groups.length > 0 || uid !== undefined || Object.keys(extra).length > 0;
+  if (user === undefined && isMore)
+    throw new KonductorError(
+      "BadRequest",
+      "groups, uid or extra of somebody else are asked for without a user; name one with --as",
+    );
+  const extras = Object.entries(extra).map(([key, values]) => [
+    `Impersonate-Extra-${encodeURIComponent(key)}`,
+    [...values],
+  ]);
+  return {
+    ...defined({ "Impersonate-User": user, "Impersonate-Uid": uid }),
+    ...(groups.length > 0 && { "Impersonate-Group": [...groups] }),
+    ...Object.fromEntries(extras),
+  };
+}

@@ -1,0 +1,267 @@
+/** Which cluster koncli asks, and as whom: the same as kubectl, whatever the kubeconfig, the environment and the flags say. */
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { type AddressInfo, connect as connectTcp } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
+import type { ClusterFlags } from "../../src/client/cluster.ts";
+import { connect } from "../../src/client/connect.ts";
+import { loadKubeConfig } from "../../src/client/kubeconfig.ts";
+import { list, record, text } from "../../src/shared/json.ts";
+import { koncli, writeKubeconfig } from "./koncli.ts";
+import { kubectlOf } from "./kubectl.ts";
+
+const cluster = inject("cluster");
+const kubectl = kubectlOf(cluster);
+let dir: string;
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "konductor-kubeconfig-"));
+});
+afterAll(() => rm(dir, { recursive: true, force: true }));
+
+type Env = Readonly<Record<string, string>>;
+
+/** kubectl with nothing in its environment but `env`; resolves with its stdout, rejects with its stderr. */
+async function kubectlIn(env: Env, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(cluster.kubectlPath, args, { env: { HOME: dir, ...env } });
+  return stdout;
+}
+
+const entry = (name: string, kind: string, value: object) => ({ name, [kind]: value });
+const FILES: Readonly<Record<string, object | string>> = {
+  one: {
+    "current-context": "first",
+    clusters: [
+      entry("shared", "cluster", { server: "https://one:1" }),
+      entry("own", "cluster", { server: "https://one:2" }),
+    ],
+    users: [entry("shared", "user", { token: "one" })],
+    contexts: [entry("first", "context", { cluster: "shared", user: "shared", namespace: "of-one" })],
+  },
+  two: {
+    "current-context": "second",
+    clusters: [
+      entry("shared", "cluster", { server: "https://two:1", "tls-server-name": "two" }),
+      entry("other", "cluster", { server: "https://two:2", "certificate-authority": "ca.crt" }),
+    ],
+    users: [
+      entry("shared", "user", { token: "two", as: "ada" }),
+      entry("other", "user", { "client-certificate": "sub/client.crt", "client-key": "sub/client.key" }),
+    ],
+    contexts: [
+      entry("first", "context", { cluster: "other", user: "other", namespace: "of-two" }),
+      entry("second", "context", { cluster: "other", user: "other" }),
+    ],
+  },
+  "without-current": {
+    clusters: [entry("third", "cluster", { server: "https://three:1" })],
+    users: [],
+    contexts: [entry("third", "context", { cluster: "third", user: "nobody" })],
+  },
+  empty: "",
+};
+
+/** What of a kubeconfig says which cluster is asked, and as whom. */
+function meaning(config: {
+  current: unknown;
+  clusters: readonly Record<string, unknown>[];
+  users: readonly Record<string, unknown>[];
+  contexts: readonly Record<string, unknown>[];
+}) {
+  const byName = (entries: readonly Record<string, unknown>[]) =>
+    entries.toSorted((a, b) => String(a["name"]).localeCompare(String(b["name"])));
+  return {
+    current: config.current,
+    clusters: byName(config.clusters),
+    users: byName(config.users),
+    contexts: byName(config.contexts),
+  };
+}
+
+function ours(env: Env) {
+  const { kubeConfig } = loadKubeConfig(undefined, env);
+  return meaning({
+    current: kubeConfig.getCurrentContext(),
+    clusters: kubeConfig.getClusters().map(({ name, server, caFile, tlsServerName }) => ({
+      name,
+      server,
+      ca: caFile,
+      serverName: tlsServerName,
+    })),
+    users: kubeConfig.getUsers().map(({ name, token, certFile, keyFile, impersonateUser }) => ({
+      ...{ name, token, cert: certFile, key: keyFile, as: impersonateUser ?? undefined },
+    })),
+    contexts: kubeConfig
+      .getContexts()
+      .map(({ name, cluster: of, user, namespace }) => ({ name, cluster: of, user, namespace })),
+  });
+}
+
+async function kubectls(env: Env) {
+  const config = record(JSON.parse(await kubectlIn(env, "config", "view", "--raw", "-o", "json")));
+  // As they are written: relative to their file.
+  const inDir = (path: unknown) => (typeof path === "string" ? join(dir, path) : undefined);
+  const named = (plural: string, kind: string) =>
+    list(config[plural]).map((each) => ({ name: record(each)["name"], ...record(record(each)[kind]) }));
+  return meaning({
+    current: config["current-context"],
+    clusters: named("clusters", "cluster").map((of: Record<string, unknown>) => ({
+      ...{ name: of["name"], server: of["server"], ca: inDir(of["certificate-authority"]) },
+      serverName: of["tls-server-name"],
+    })),
+    users: named("users", "user").map((of: Record<string, unknown>) => ({
+      ...{ name: of["name"], token: of["token"], cert: inDir(of["client-certificate"]) },
+      ...{ key: inDir(of["client-key"]), as: of["as"] },
+    })),
+    contexts: named("contexts", "context").map((of: Record<string, unknown>) => ({
+      ...{ name: of["name"], cluster: of["cluster"], user: of["user"], namespace: of["namespace"] },
+    })),
+  });
+}
+
+describe("of several files the first one counts, as for kubectl", () => {
+  beforeAll(async () => {
+    for (const [name, content] of Object.entries(FILES))
+      await writeFile(
+        join(dir, name),
+        typeof content === "string"
+          ? content
+          : JSON.stringify({ apiVersion: "v1", kind: "Config", ...content }),
+      );
+    await mkdir(join(dir, ".kube"), { recursive: true });
+    await writeFile(join(dir, ".kube/config"), JSON.stringify({ kind: "Config", ...record(FILES["one"]) }));
+  });
+
+  test.each([
+    ["one", "two"],
+    ["two", "one"],
+    ["one", "one"],
+    ["without-current", "two"],
+    ["without-current"],
+    ["missing", "two"],
+    ["one", "missing"],
+    ["empty", "one"],
+    ["", "two"],
+    [],
+  ])("KUBECONFIG=%s:%s", async (...names) => {
+    const paths = names.map((name) => name && join(dir, name));
+    const env = { HOME: dir, ...(names.length > 0 && { KUBECONFIG: paths.join(":") }) };
+    expect(ours(env)).toEqual(await kubectls(env));
+  });
+
+  test("where there is none, it is said what to name", () => {
+    const env = { HOME: join(dir, "nobody"), KUBECONFIG: join(dir, "missing") };
+    expect(() => loadKubeConfig(undefined, env)).toThrow("no kubeconfig was found");
+    expect(() => loadKubeConfig(join(dir, "missing"), {})).toThrow("missing cannot be read");
+  });
+
+  test("a klease is asked for in the cluster of the first file", async () => {
+    const away = await writeKubeconfig(kubectl, join(dir, "away"), {
+      change: { server: "https://127.0.0.1:1" },
+    });
+    const LIST = ["--request-timeout", "5s", "-n", "default", "lease", "list"];
+    const run = (...files: string[]) => koncli(LIST, { env: { KUBECONFIG: files.join(":") } });
+    expect((await run(away, cluster.kubeconfigPath)).err).toContain(
+      "the connection to the API server failed",
+    );
+    expect((await run(cluster.kubeconfigPath, away)).err).not.toContain("connection");
+  });
+});
+
+/** As whom calls are made, by our client and by kubectl. */
+async function whoWeAre(flags: ClusterFlags, env: Env = {}) {
+  const { client } = connect(flags, { userAgent: "kubeconfig-test", env });
+  onTestFinished(() => client.close());
+  const answer = await client.raw("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", {});
+  return record(record(answer)["status"])["userInfo"];
+}
+async function whoKubectlIs(kubeconfig: string, ...args: string[]) {
+  const answer = await kubectlIn({}, `--kubeconfig=${kubeconfig}`, "auth", "whoami", "-o", "json", ...args);
+  return record(record(JSON.parse(answer))["status"])["userInfo"];
+}
+
+describe("calls are made as who is named", () => {
+  const withUser = async (name: string, more: object) => {
+    const raw = record(JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "-o", "json")));
+    const user = { ...record(record(list(raw["users"])[0])["user"]), ...more };
+    return writeKubeconfig(kubectl, join(dir, name), { user });
+  };
+
+  test.each<[string, object, Partial<ClusterFlags>, string[]]>([
+    ["a user of the kubeconfig", { as: "ada" }, {}, []],
+    ["its groups", { as: "ada", "as-groups": ["devs", "ops"] }, {}, []],
+    [
+      "its uid and more",
+      { as: "ada", "as-uid": "7", "as-user-extra": { "example.com/Team": ["a", "b"] } },
+      {},
+      [],
+    ],
+    ["--as", {}, { as: "ada" }, ["--as=ada"]],
+    [
+      "--as and --as-group, in the place of the kubeconfig's",
+      { as: "eve", "as-groups": ["all"] },
+      { as: "ada", asGroup: ["devs", "ops"] },
+      ["--as=ada", "--as-group=devs", "--as-group=ops"],
+    ],
+    ["--as, with the kubeconfig's groups", { as: "eve", "as-groups": ["all"] }, { as: "ada" }, ["--as=ada"]],
+    ["--as-uid", {}, { as: "ada", asUid: "7" }, ["--as=ada", "--as-uid=7"]],
+  ])("%s", async (name, user, flags, args) => {
+    const kubeconfig = await withUser(name.replaceAll(/\W/g, "-"), user);
+    const [own, kubectls] = await Promise.all([
+      whoWeAre({ kubeconfig, ...flags }),
+      whoKubectlIs(kubeconfig, ...args),
+    ]);
+    expect(own).toEqual(kubectls);
+    expect(text(record(own)["username"])).toBe("ada");
+  });
+
+  test("groups of nobody are refused before anything is sent", async () => {
+    const flags = ["--kubeconfig", cluster.kubeconfigPath, "--as-group", "devs"];
+    const { code, err } = await koncli([...flags, "lease", "list"]);
+    expect([code, err]).toEqual([2, expect.stringContaining("name one with --as")]);
+  });
+});
+
+describe("a proxy of the environment is used as kubectl uses it", () => {
+  /** One that leads to the API server, whatever is asked of it. */
+  async function startProxy() {
+    const asked: string[] = [];
+    const { hostname, port } = new URL(cluster.apiServerUrl);
+    const server = createServer();
+    server.on("connect", ({ url = "" }, client) => {
+      asked.push(url);
+      const upstream = connectTcp(Number(port), hostname, () => {
+        client.write("HTTP/1.1 200 OK\r\n\r\n");
+        upstream.pipe(client).pipe(upstream);
+      });
+      for (const socket of [client, upstream]) socket.on("error", () => socket.destroy());
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  }
+
+  test.each([
+    ["HTTPS_PROXY", {}, true],
+    ["NO_PROXY with its domain", { NO_PROXY: "konductor.test" }, false],
+    ["NO_PROXY with another port", { NO_PROXY: "api.konductor.test:444" }, true],
+    ["NO_PROXY with another domain", { NO_PROXY: "tor.test,10.0.0.0/8" }, true],
+  ])("%s", async (name, env, isUsed) => {
+    const proxy = await startProxy();
+    const path = await writeKubeconfig(kubectl, join(dir, name.replaceAll(/\W/g, "-")), {
+      change: { server: "https://api.konductor.test:6443", "tls-server-name": "127.0.0.1" },
+    });
+    const world = { HTTPS_PROXY: proxy.url, ...env };
+    const tried = await Promise.allSettled([
+      whoWeAre({ kubeconfig: path, requestTimeoutMs: 5_000 }, world),
+      kubectlIn(world, `--kubeconfig=${path}`, "--request-timeout=5s", "auth", "whoami"),
+    ]);
+    const outcome = isUsed ? "fulfilled" : "rejected";
+    expect(tried.map(({ status }) => status)).toEqual([outcome, outcome]);
+    expect(new Set(proxy.asked)).toEqual(new Set(isUsed ? ["api.konductor.test:6443"] : []));
+  });
+});
