@@ -60,6 +60,8 @@ const STOP_MS = stopMs({ containers: [{ name: "main" }] });
 const RECOVERS_WITHIN_MS = 3_000;
 /** A keeper that was killed may wait so long until it is started again. */
 const RESTARTS_WITHIN_MS = 60_000;
+/** A start that failed is tried again by the kubelet after its back-off, which has jitter (backOffPeriod, workerBackOffPeriodJitterFactor). */
+const STARTS_WITHIN_MS = 15_000;
 /** A container's end is known in whole seconds. */
 const SECOND_MS = 1_000;
 
@@ -97,7 +99,9 @@ export function lossesOf(
 /** Why `loss` was none that had to be; undefined where `faults` explain it. */
 export function findNeedless(loss: Loss, faults: readonly FaultRecord[]): string | undefined {
   const unrenewed = faults.filter((fault) => stopsRenewalsOf(fault, loss)).map(spanOf);
-  const starts = faults.filter(({ kind }) => isOneOf(STOPS_ITS_START, kind)).map(spanOf);
+  const starts = faults
+    .filter(({ kind }) => isOneOf(STOPS_ITS_START, kind))
+    .map(({ fromMs, toMs }) => ({ fromMs, toMs: toMs + STARTS_WITHIN_MS }));
   const unstarted = within({ ...loss, toMs: loss.beganMs }, starts);
   const stoppedMs = lengthMs([...within(loss, unrenewed), ...unstarted]);
   if (stoppedMs >= BEARS * loss.ttlMs - STOP_MS) return undefined;

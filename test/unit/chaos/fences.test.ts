@@ -74,6 +74,16 @@ test.for(["kill -9 of containerd", "pause of the kubelet"])(
   },
 );
 
+test("a start that failed is tried again after the kubelet's back-off: its holder may be late by that", () => {
+  const faults = [fault("kill -9 of containerd", 1_400)];
+  const runsFrom = (fromMs: number) =>
+    change({ ...lost("Fenced"), faults }, "runs", (each) =>
+      each.token === 1_001 ? { ...each, fromMs } : each,
+    );
+  expect(broken(runsFrom(endMs - 2_500))).toEqual([]);
+  expect(broken(runsFrom(endMs - 9_000))).toEqual(["fence"]);
+});
+
 test("whose main ended by itself, and of whose end nobody heard, was not stopped", () => {
   const renewed = (expiresMs: number) =>
     change(lost("Expired"), "sightings", (each) => (each.reason ? each : { ...each, expiresMs }));
