@@ -38,5 +38,6 @@ clean: ## remove what was built
 	rm -rf dist coverage
 
 $(INSTALLED): package-lock.json
-	npm ci
+	@echo "konductor: installing its packages, Node 24 among them"
+	@npm ci --loglevel=error
 	@touch $@
