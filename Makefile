@@ -24,7 +24,7 @@ integration: $(INSTALLED) ## tests against a real API server, in full
 	@npm run --silent test:integration
 test-life: $(INSTALLED) ## every way in which a hold ends, on a kubelet, with bounds and measured times
 	@npm run --silent test:life
-demo: $(INSTALLED) ## two examples on a cluster of their own, with a timeline; GUARD=off, CLUSTER=current
+demo: $(INSTALLED) ## two examples on a cluster of their own, with a timeline; GUARD=off, CLUSTER=current, RECORD=FILE.svg
 	@npm run --silent demo
 chaos: $(INSTALLED) ## faults at random on a kubelet, and proof that no two ran; SECONDS=60, SEED=1, GUARD=off
 	@npm run --silent chaos

@@ -1,8 +1,9 @@
 /**
  * `make demo` (`npm run demo`): the examples on a real cluster, with a timeline.
- * CLUSTER=kubelet|process|current chooses the cluster, GUARD=off takes the label off the examples.
+ * CLUSTER=kubelet|process|current chooses the cluster, GUARD=off takes the label off the examples, RECORD=FILE writes what is shown as an SVG.
  * Exit codes: 0 no two runs of one klease overlapped, 1 they did or the demo cannot say, 130 ended by a signal.
  */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline/promises";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -14,6 +15,7 @@ import { readExercises } from "./exercise.ts";
 import { type ClusterChoice, readOptions } from "./options.ts";
 import { startOwnCluster } from "./own-cluster.ts";
 import { DEMO_NAMESPACE, type Place } from "./place.ts";
+import { toSvg } from "./recording.ts";
 
 const root = join(import.meta.dirname, "../..");
 const { stdin, stdout, stderr } = process;
@@ -48,7 +50,7 @@ async function confirm(question: string, signal: AbortSignal): Promise<boolean> 
 }
 
 async function main(signal: AbortSignal): Promise<number> {
-  const { cluster, guard } = readOptions(
+  const { cluster, guard, record } = readOptions(
     process.env,
     process.platform === "linux" && process.getuid?.() === 0,
   );
@@ -64,8 +66,15 @@ async function main(signal: AbortSignal): Promise<number> {
     signal.throwIfAborted();
     const namespace = DEMO_NAMESPACE;
     const exercises = await readExercises(join(root, "examples"), { namespace, guard, image: place.image });
-    const colours = stdout.isTTY && stdout.hasColors();
-    return (await runDemo({ place, exercises, guard, out: stdout, colours }, signal)) ? 0 : 1;
+    const colours = record !== undefined || (stdout.isTTY && stdout.hasColors());
+    const shown: string[] = [];
+    function write(text: string): void {
+      shown.push(text);
+      stdout.write(text);
+    }
+    const isWell = await runDemo({ place, exercises, guard, out: { write }, colours }, signal);
+    if (record !== undefined) await writeFile(record, toSvg(shown.join(""), "make demo"));
+    return isWell ? 0 : 1;
   } finally {
     await place.leave();
   }

@@ -1,3 +1,5 @@
+import { defined } from "../../src/shared/json.ts";
+
 export type ClusterChoice = "kubelet" | "process" | "current";
 
 export interface DemoOptions {
@@ -5,11 +7,13 @@ export interface DemoOptions {
   cluster: ClusterChoice;
   /** Whether the examples keep their label. */
   guard: boolean;
+  /** A file for a picture of what is shown. */
+  record?: string;
 }
 
 const CHOICES: readonly ClusterChoice[] = ["kubelet", "process", "current"];
 
-/** Reads `CLUSTER` and `GUARD`. A real node needs root on Linux, so `isRoot` decides the default. Throws on any other value. */
+/** Reads `CLUSTER`, `GUARD` and `RECORD`. A real node needs root on Linux, so `isRoot` decides the default. Throws on any other value. */
 export function readOptions(env: Readonly<Record<string, string | undefined>>, isRoot: boolean): DemoOptions {
   const wanted = env["CLUSTER"] || (isRoot ? "kubelet" : "process");
   const cluster = CHOICES.find((choice) => choice === wanted);
@@ -19,5 +23,5 @@ export function readOptions(env: Readonly<Record<string, string | undefined>>, i
   }
   const guard = env["GUARD"] || "on";
   if (guard !== "on" && guard !== "off") throw new Error(`GUARD=${guard} is not known: it may be on or off`);
-  return { cluster, guard: guard === "on" };
+  return { cluster, guard: guard === "on", ...defined({ record: env["RECORD"] || undefined }) };
 }
