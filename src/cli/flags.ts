@@ -1,7 +1,7 @@
 /** Values of flags, read once. What is wrong is refused before anything is sent, in one sentence. */
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../lease/duration.ts";
-import { isLeaseName } from "../lease/naming.ts";
+import { isLeaseName, LEASE_NAME_RULE } from "../lease/naming.ts";
 import { hasCode } from "../shared/errors.ts";
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -59,9 +59,7 @@ export function namespace(value: string): string {
 /** The name of a klease. */
 export function leaseName(value: string): string {
   if (!isLeaseName(value)) {
-    throw new InvalidArgumentError(
-      'a name of lower-case letters, digits, "-" and "." is allowed, with 63 characters at most',
-    );
+    throw new InvalidArgumentError(LEASE_NAME_RULE);
   }
   return value;
 }

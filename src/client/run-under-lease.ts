@@ -8,7 +8,7 @@ import { describeError, KonductorError } from "../shared/errors.ts";
 import { defaultGraceMs, longestGraceMs, reserveMs } from "./hold-timing.ts";
 import type { KeptHold, LeaseClient, Wish } from "./types.ts";
 
-export interface RunOptions extends Omit<Wish, "join" | "pod" | "onLease"> {
+export interface RunOptions extends Omit<Wish, "join" | "pod"> {
   /** How long the work needs to stop after `signal` has aborted. Default: 10 s, or a third of the ttl if that is shorter. */
   graceMs?: number | undefined;
   /** Told what is not worth failing for: renewals that are tried again, a release that failed. */
@@ -39,7 +39,10 @@ export async function runUnderLease<T>(
     ...wish,
     join: false,
     // Before it waits for long.
-    onLease: ({ spec }) => requireTime(lease, wish.ttlMs ?? spec.ttlMs, graceMs),
+    onLease(found) {
+      wish.onLease?.(found);
+      requireTime(lease, wish.ttlMs ?? found.spec.ttlMs, graceMs);
+    },
   });
   const { token, ttlMs } = acquired;
   // The ttl may have become shorter while it waited.

@@ -9,6 +9,10 @@ const LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 const SUBDOMAIN = new RegExp(`^${LABEL}(\\.${LABEL})*$`);
 const MAX_LABEL_VALUE_LENGTH = 63;
 
+/** What {@link isLeaseName} allows, for people. */
+export const LEASE_NAME_RULE =
+  'lower case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends and on both sides of each "."; 63 characters at most';
+
 /** Whether a Lease may be called so, as the CRD has it: a DNS-1123 subdomain that is the value of a label, too. */
 export function isLeaseName(name: string): boolean {
   return name.length <= MAX_LABEL_VALUE_LENGTH && SUBDOMAIN.test(name);

@@ -7,7 +7,7 @@ import { defined, textMap } from "../shared/json.ts";
 import { ANNOTATION, GROUP, LEASE_LABEL, OWN_MARKS } from "../shared/names.ts";
 import { DEFAULT_TTL_MS } from "./codec.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
-import { isLeaseName } from "./naming.ts";
+import { isLeaseName, LEASE_NAME_RULE } from "./naming.ts";
 import { closest } from "./spelling.ts";
 
 const IF_HELD = ["wait", "skip", "fail"] as const;
@@ -106,8 +106,7 @@ export function podTtlMs({ ttlMs }: Pick<Settings, "ttlMs">, leaseTtlMs: number 
 function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path: string): Settings {
   const lease = labels[LEASE_LABEL] ?? "";
   if (!isLeaseName(lease)) {
-    const rule = 'lower case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends';
-    fail(`${path}.labels[${LEASE_LABEL}]: Invalid value: ${quoted(lease)}: ${rule}`);
+    fail(`${path}.labels[${LEASE_LABEL}]: Invalid value: ${quoted(lease)}: ${LEASE_NAME_RULE}`);
   }
   refuseUnknown(labels, annotations, path);
 

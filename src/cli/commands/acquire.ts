@@ -3,6 +3,7 @@ import type { ClientHold, Wish } from "../../client/types.ts";
 import { isoTime } from "../../shared/times.ts";
 import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire-flags.ts";
 import type { CommandContext, RunAction } from "../cli-context.ts";
+import { refuseHoldAround } from "../holds-around.ts";
 import { leaseClientOf, printOutcome } from "../lease-client.ts";
 import { showWaiting } from "../waiting-line.ts";
 
@@ -45,6 +46,7 @@ async function acquire(context: CommandContext, { holder, ...wish }: Options): P
       holder: holder ?? io.hostname,
       pod: io.podUid,
       signal: io.signal,
+      onLease: (lease) => refuseHoldAround(lease, io.env),
       onWaiting: waiting.show,
     });
     waiting.end();

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type RunOptions, runUnderLease, type WorkHold } from "../../client/run-under-lease.ts";
 import { processHolder } from "../../client/with-lease.ts";
+import type { Lease } from "../../lease/types.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
 import { isoTime } from "../../shared/times.ts";
@@ -8,6 +9,7 @@ import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire
 import type { CommandContext, RunAction } from "../cli-context.ts";
 import { type RunningProcess, runProcess } from "../exec-process.ts";
 import { graceMs } from "../flags.ts";
+import { holdsAround, refuseHoldAround } from "../holds-around.ts";
 import { leaseClientOf } from "../lease-client.ts";
 import { showWaiting } from "../waiting-line.ts";
 
@@ -80,6 +82,7 @@ async function exec(
       throw new KonductorError("Withdrawn", `klease ${wish.lease} was given back: koncli was told to stop`);
     const env = {
       ...io.env,
+      ...holdsAround(io.env, { namespace: client.namespace, lease: wish.lease, token: hold.token }),
       KONDUCTOR_TOKEN: String(hold.token),
       KONDUCTOR_EXPIRES: isoTime(hold.expiresMs),
     };
@@ -92,6 +95,7 @@ async function exec(
       ...wish,
       holder: holder ?? processHolder(io.hostname),
       signal: io.signal,
+      onLease: (lease: Lease) => refuseHoldAround(lease, io.env),
       onWaiting: waiting.show,
       onTrouble: (message: string) => io.err(`warning: ${message}\n`),
     };

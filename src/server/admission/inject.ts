@@ -8,7 +8,7 @@ import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
 import { type Injection, ownContainers, ownVolumes } from "./containers.ts";
 import { withLeaseMount } from "./lease-volume.ts";
 import { leadingMesh } from "./mesh.ts";
-import type { Container, PodSpec, PodTemplate } from "./objects.ts";
+import type { Container, PodSpec, PodTemplate, Volume } from "./objects.ts";
 import { withoutMarks } from "./own-marks.ts";
 import type { PodPlan } from "./plan.ts";
 import { ownResources } from "./resources.ts";
@@ -43,20 +43,34 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
   const { tokenFile } = plan.settings;
   const users = (list: readonly Container[]) =>
     list.map((container) => (tokenFile ? withLeaseMount(container, tokenFile) : container));
+  const volumes = ownVolumes(tokenFile !== undefined);
   return {
     ...pod,
     metadata: {
       ...metadata,
-      annotations: { ...withoutMarks(metadata?.annotations), [INJECTED_ANNOTATION]: injection.version },
+      annotations: {
+        ...withoutMarks(metadata?.annotations),
+        [SAFE_TO_EVICT]: safeVolumes(metadata?.annotations?.[SAFE_TO_EVICT], volumes),
+        [INJECTED_ANNOTATION]: injection.version,
+      },
     },
     spec: {
       ...spec,
       initContainers: [...init.slice(0, place), ...containers, ...users(init.slice(place))],
       containers: users(spec.containers),
-      volumes: mergeBy("name", spec.volumes ?? [], ownVolumes(tokenFile !== undefined)),
+      volumes: mergeBy("name", spec.volumes ?? [], volumes),
       ...schedulingGates(spec, waitsUnscheduled(plan.settings)),
     },
   };
+}
+
+/** Tells the cluster autoscaler which local volumes may be lost with a node. Without it a pod with ours would keep its node from being removed. */
+const SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
+
+/** What its user says of volumes of his, and our own. */
+function safeVolumes(given: string | undefined, volumes: readonly Volume[]): string {
+  const own = volumes.filter(({ emptyDir }) => emptyDir !== undefined).map(({ name }) => name);
+  return [...new Set([...(given?.split(",") ?? []), ...own])].filter((name) => name !== "").join(",");
 }
 
 /** Ours is there where the settings ask for it, and nowhere else: the arbiter would take it for a wish of its own. */

@@ -47,6 +47,31 @@ export function execTests(fixture: () => Fixture): void {
       expect(tokens[1]).toBeGreaterThan(tokens[0] ?? 0);
     });
 
+    test("a command that asks for the klease under which it runs is told so, and does not wait for itself", async () => {
+      const { newLease, start, koncliCommand } = fixture();
+      const [outer, inner] = [await newLease(), await newLease()];
+      const nested = (command: readonly string[]) => [
+        ...koncliCommand,
+        "lease",
+        "exec",
+        inner,
+        "--",
+        ...command,
+      ];
+      const asking = (...args: string[]) => [...koncliCommand, "lease", ...args];
+      for (const command of [
+        asking("exec", outer, "--wait", "--", "true"),
+        asking("acquire", outer, "--wait"),
+        nested(asking("exec", outer, "--wait", "--", "true")),
+      ]) {
+        const run = start("lease", "exec", outer, "--", ...command);
+        expect(await run.ended).toBe(1);
+        expect(run.err).toMatch(/^error: klease .* is held by the "koncli lease exec" around this command/);
+      }
+      const other = start("lease", "exec", outer, "--", ...nested(["true"]));
+      expect([await other.ended, other.err]).toEqual([0, ""]);
+    });
+
     test("ends as a shell does for a command that a signal ended, or that cannot be run", async () => {
       const { newLease, start } = fixture();
       const name = await newLease();

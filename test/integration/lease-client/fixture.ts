@@ -47,6 +47,8 @@ export interface Fixture {
   /** koncli as a process of its own, as alice. */
   start(...args: string[]): KoncliProcess;
   startAs(kubeconfigPath: string, ...args: string[]): KoncliProcess;
+  /** The command line of koncli, as Alice: its own arguments follow. */
+  readonly koncliCommand: readonly string[];
   /** A shell script in which `koncli` is alice's. */
   startScript(script: string, env: Readonly<Record<string, string>>): KoncliProcess;
   /** A kubeconfig for a user; by `server` through another address, such as a proxy's. */
@@ -118,9 +120,9 @@ export async function startFixture(name: string): Promise<Fixture> {
     kubeconfigOf: (user, server) => impersonate(cluster.kubeconfigPath, user, dir, server),
     startAs: (kubeconfigPath, ...args) =>
       start(process.execPath, [koncliPath, "--kubeconfig", kubeconfigPath, "-n", namespace, ...args]),
+    koncliCommand: [process.execPath, koncliPath, "--kubeconfig", kubeconfigs.alice, "-n", namespace],
     startScript(script, env) {
-      const koncli = [process.execPath, koncliPath, "--kubeconfig", kubeconfigs.alice, "-n", namespace];
-      const prelude = `koncli() { ${koncli.map((word) => `'${word}'`).join(" ")} "$@"; }`;
+      const prelude = `koncli() { ${fixture.koncliCommand.map((word) => `'${word}'`).join(" ")} "$@"; }`;
       return start("sh", ["-c", `${prelude}\n${script}`], env);
     },
     client(clock) {

@@ -32,10 +32,31 @@ const gateOf = (pod: PodTemplate) => own(pod, "konductor-gate");
 const keeperOf = (pod: PodTemplate) => own(pod, "konductor-keeper");
 const envOf = ({ env = [] }: Container) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
 
+const evictable = (names = "konductor-state") => ({
+  "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": names,
+});
+
 const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" });
 const init = (name: string): Container => ({ name });
 
 describe("injectPod", () => {
+  it("says that our volumes may be lost with a node, beside those of which its user says so", () => {
+    const pod = podWith();
+    const given = (names: string) => ({
+      ...pod,
+      metadata: { ...pod.metadata, annotations: evictable(names) },
+    });
+    expect(inject(given("cache,scratch")).metadata?.annotations).toMatchObject(
+      evictable("cache,scratch,konductor-state"),
+    );
+    expect(inject(inject(given("cache"))).metadata?.annotations).toMatchObject(
+      evictable("cache,konductor-state"),
+    );
+    expect(inject(podWith({}, marked({ "token-file": "/run/lease" }))).metadata?.annotations).toMatchObject(
+      evictable("konductor-state,konductor-lease"),
+    );
+  });
+
   it("starts gate, keeper and preStop by the Node that the image has", () => {
     const pod = inject(podWith(), CONTEXT, { ...INJECTION, nodePath: "/usr/local/bin/node" });
     const program = ["/usr/local/bin/node", "/konductor/gate.js"];
@@ -97,7 +118,7 @@ describe("injectPod", () => {
       },
       { name: "konductor-state", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
     ]);
-    expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.1.0" });
+    expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.1.0", ...evictable() });
   });
 
   it.each<[string, Partial<PodSpec>, Metadata, Record<string, string>]>([
@@ -233,7 +254,7 @@ describe("a second pass", () => {
     expect(gateOf(pod)).toMatchObject({ image: "konductor:0.2.0" });
     expect(envOf(gateOf(pod))).toMatchObject({ KONDUCTOR_LEASE: "other" });
     expect(keeperOf(pod)).not.toHaveProperty("restartPolicyRules");
-    expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.2.0" });
+    expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.2.0", ...evictable() });
     expect(pod.spec.volumes).toHaveLength(2);
   });
 });

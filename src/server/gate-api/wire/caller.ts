@@ -1,7 +1,7 @@
 import type { PodView } from "../../../lease/pod.ts";
 import type { Settings } from "../../../lease/settings.ts";
 import { findPod, type UidRef } from "../../../objects/live-objects.ts";
-import { LEASE_LABEL } from "../../../shared/names.ts";
+import { GATE_CONTAINER, KEEPER_CONTAINER, LEASE_LABEL } from "../../../shared/names.ts";
 import type { PodIdentity } from "../../identity/identity.ts";
 import { Refusal } from "../../refusal.ts";
 import type { GateApiOptions } from "../options.ts";
@@ -36,6 +36,13 @@ export async function findCaller(
 /** Refuses with Forbidden unless `pod` carries the label of `lease`. */
 export function requireLease(pod: PodView, lease: string): void {
   if (pod.lease === lease) return;
+  if (pod.lease === undefined)
+    throw new Refusal(
+      "Forbidden",
+      `pod ${pod.namespace}/${pod.name} has a gate that waits for klease ${lease}, and no label ${LEASE_LABEL}: it may be a copy, as ` +
+        '"kubectl debug --copy-to" makes it (--keep-labels keeps the label). Create it with the label, or without the init containers ' +
+        `${GATE_CONTAINER} and ${KEEPER_CONTAINER}`,
+    );
   throw new Refusal(
     "Forbidden",
     `klease ${pod.namespace}/${lease} is not that of pod ${pod.name}, whose label ${LEASE_LABEL} says ${JSON.stringify(pod.lease ?? "")}`,
