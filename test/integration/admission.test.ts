@@ -1,7 +1,8 @@
 /** The mutating admission behind a real API server: what it stores, and what kubectl shows of refusals and warnings. */
-import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import type { Operation } from "fast-json-patch";
+import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { mutate } from "../../src/server/admission/mutate.ts";
-import { record, textMap } from "../../src/shared/json.ts";
+import { list, record, text, textMap } from "../../src/shared/json.ts";
 import {
   ANNOTATION,
   INJECTED_ANNOTATION,
@@ -26,6 +27,7 @@ import {
 } from "./admission-objects.ts";
 import { type AdmissionServer, CONTEXT, startAdmission, WEBHOOKS_NAME } from "./admission-server.ts";
 import { kubectlOf } from "./kubectl.ts";
+import { startOtherWebhook } from "./other-webhook.ts";
 
 const kubectl = kubectlOf(inject("cluster"));
 
@@ -77,6 +79,52 @@ async function dryRun(object: object): Promise<Record<string, unknown>> {
   return containersOf(await send(object, "create", "--dry-run=server"));
 }
 
+describe("beside a webhook that has images pulled from a mirror", () => {
+  const MIRROR = "mirror.example.com/cache";
+  const imagesOf = (stored: Record<string, unknown>) =>
+    Object.values(containersOf(stored)).map((each) => text(record(each)["image"]));
+  /** Rewrites what is not rewritten yet. */
+  function toMirror(object: Record<string, unknown>) {
+    const spec = record(object["spec"]);
+    return ["initContainers", "containers"].flatMap((field) =>
+      list(spec[field]).flatMap((each, index): Operation[] => {
+        const image = text(record(each)["image"]) ?? "";
+        if (image.startsWith(MIRROR)) return [];
+        return [{ op: "replace", path: `/spec/${field}/${index}/image`, value: `${MIRROR}/${image}` }];
+      }),
+    );
+  }
+
+  // Called before ours, it sees our containers only if it is called again.
+  test.each([
+    ["after ours", "zz-mirror", "Never"],
+    ["after ours, and again", "zz-mirror", "IfNeeded"],
+    ["before ours, and again", "aa-mirror", "IfNeeded"],
+  ] as const)("called %s, what it wrote is kept", async (_, name, reinvocationPolicy) => {
+    const label = `${name}-${reinvocationPolicy}`.toLowerCase();
+    const stop = await startOtherWebhook(kubectl, {
+      ...{ name, reinvocationPolicy, change: toMirror },
+      matchLabels: { mirrored: label },
+    });
+    onTestFinished(stop);
+    const labels = { ...LABELLED, mirrored: label };
+    await waitFor({
+      what: "the mirror's webhook to be called",
+      withinMs: 30_000,
+      async holds() {
+        const plain = await send(pod("plain", { labels: { mirrored: label } }), "create", "--dry-run=server");
+        return imagesOf(plain).every((image) => image?.startsWith(MIRROR));
+      },
+    });
+    const stored = await send(pod("mirrored", { labels }), "create", "--dry-run=server");
+    const { image } = CONTEXT.injection();
+    expect(imagesOf(stored)).toEqual([
+      ...Array(2).fill(`${MIRROR}/${image}`),
+      ...Array(3).fill(`${MIRROR}/busybox:1`),
+    ]);
+  });
+});
+
 describe("a labelled pod", () => {
   test("has the user's containers exactly as without konductor, and ours before them", async () => {
     const plain = containersOf(await send(pod("plain", {}), "create"));
@@ -90,7 +138,10 @@ describe("a labelled pod", () => {
       "konductor-keeper",
       "setup",
     ]);
-    expect(textMap(metadataOf(stored)["annotations"])).toEqual({ [INJECTED_ANNOTATION]: "test" });
+    expect(textMap(metadataOf(stored)["annotations"])).toEqual({
+      [INJECTED_ANNOTATION]: "test",
+      "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "konductor-state",
+    });
   });
 
   test("is left alone by a second pass over what the API server stores", async () => {

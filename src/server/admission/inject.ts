@@ -4,6 +4,7 @@
  */
 import { isOwnContainer } from "../../lease/own-container.ts";
 import { waitsUnscheduled } from "../../lease/settings.ts";
+import { text } from "../../shared/json.ts";
 import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
 import { type Injection, ownContainers, ownVolumes } from "./containers.ts";
 import { withLeaseMount } from "./lease-volume.ts";
@@ -86,16 +87,20 @@ function schedulingGates(
 /** What others may say of how a container of ours is confined: the profiles of their nodes. Its rights and its user are ours to say. */
 const CONFINEMENT = ["seLinuxOptions", "appArmorProfile", "windowsOptions"] as const;
 
-/** `wanted`, with what a VPA, a LimitRange or a policy chose for `existing`. */
+/** Of an image's name what stays where a webhook has it pulled from a mirror: what comes after the last slash, without a digest. */
+const imageName = (image: unknown) => text(image)?.split("@")[0]?.split("/").at(-1);
+
+/** `wanted`, with what a VPA, a LimitRange, a policy or a mirror's webhook chose for `existing`. */
 function renewed(existing: Container | undefined, wanted: Container): Container {
   if (!existing) return wanted;
-  const { securityContext = {} } = existing;
+  const { securityContext = {}, image } = existing;
   const confinement = CONFINEMENT.filter((key) => key in securityContext).map((key) => [
     key,
     securityContext[key],
   ]);
   return {
     ...wanted,
+    ...(imageName(image) === imageName(wanted["image"]) && { image }),
     securityContext: { ...Object.fromEntries(confinement), ...wanted.securityContext },
     ...((existing.resources ?? wanted.resources) && { resources: existing.resources ?? wanted.resources }),
   };

@@ -3,14 +3,13 @@
  * one comes after it. A labelled pod that would run without its Lease is refused by the API server alone.
  */
 import { join } from "node:path";
-import { fastify } from "fastify";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { list, parseJson, record, text } from "../../../src/shared/json.ts";
 import { GATE_CONTAINER, GATE_PROGRAMS, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
-import { createAuthority, issueServingCertificate } from "../../../src/tls/authority.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type Stage, startStage } from "../admission-clients.ts";
 import { CONTEXT, WEBHOOKS_NAME } from "../admission-server.ts";
+import { startOtherWebhook } from "../other-webhook.ts";
 
 const POLICY = join(import.meta.dirname, "../../../webhook-config/pods.yaml");
 const UNGATED = "label konductor.io/lease asks for a gate";
@@ -149,9 +148,13 @@ test("a gate of another image is refused, but for a mirror that the cluster admi
 });
 
 test("a label that another webhook adds after konductor's is not let pass", async () => {
-  const later = await labelLater();
-  onTestFinished(later.stop);
-  await stage.kubectl.withObject(later.configuration, "create");
+  const path = `/metadata/labels/${LEASE_LABEL.replace("/", "~1")}`;
+  const stop = await startOtherWebhook(stage.kubectl, {
+    name: "zz-labels",
+    matchLabels: { late: "true" },
+    change: () => [{ op: "add", path, value: "nightly" }],
+  });
+  onTestFinished(stop);
   const { metadata: _, ...pod } = podOf([]);
   await waitFor({
     what: "the later webhook to be called",
@@ -236,45 +239,3 @@ describe("a pod that is there", () => {
 test("system namespaces go on without konductor", async () => {
   await stage.kubectl.withObject(podOf([]), "create", "--namespace=kube-system");
 });
-
-/** A webhook that labels pods which ask for it. */
-async function labelLater() {
-  const authority = await createAuthority(Date.now());
-  const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };
-  const { certPem, keyPem } = await issueServingCertificate(authority, names, Date.now());
-  const app = fastify({ https: { cert: certPem, key: keyPem }, forceCloseConnections: true });
-  const path = `/metadata/labels/${LEASE_LABEL.replace("/", "~1")}`;
-  app.post("/", async (request) => ({
-    apiVersion: "admission.k8s.io/v1",
-    kind: "AdmissionReview",
-    response: {
-      uid: record(record(request.body)["request"])["uid"],
-      allowed: true,
-      patchType: "JSONPatch",
-      patch: Buffer.from(JSON.stringify([{ op: "add", path, value: "nightly" }])).toString("base64"),
-    },
-  }));
-  const url = await app.listen({ host: "127.0.0.1", port: 0 });
-  const metadata = { name: "zz-labels" };
-  return {
-    configuration: {
-      apiVersion: "admissionregistration.k8s.io/v1",
-      kind: "MutatingWebhookConfiguration",
-      metadata,
-      webhooks: [
-        {
-          name: "labels.example.com",
-          rules: [{ apiGroups: [""], apiVersions: ["v1"], resources: ["pods"], operations: ["CREATE"] }],
-          objectSelector: { matchLabels: { late: "true" } },
-          sideEffects: "None",
-          admissionReviewVersions: ["v1"],
-          clientConfig: { url, caBundle: Buffer.from(authority.certPem).toString("base64") },
-        },
-      ],
-    },
-    async stop() {
-      await stage.kubectl("delete", `mutatingwebhookconfiguration/${metadata.name}`, "--ignore-not-found");
-      await app.close();
-    },
-  };
-}

@@ -216,6 +216,19 @@ describe("a second pass", () => {
     expect(diffPod(pod, inject(pod))).toEqual([]);
   });
 
+  it("keeps where a webhook has our image pulled from, of this very version", () => {
+    const pod = once();
+    for (const image of [
+      "mirror.example.com/cache/konductor:0.1.0",
+      `konductor:0.1.0@sha256:${"0".repeat(64)}`,
+    ]) {
+      for (const container of [gateOf(pod), keeperOf(pod)]) Object.assign(container, { image });
+      expect(diffPod(pod, inject(pod))).toEqual([]);
+    }
+    Object.assign(gateOf(pod), { image: "mirror.example.com/cache/konductor:0.0.9" });
+    expect(gateOf(inject(pod))["image"]).toBe("konductor:0.1.0");
+  });
+
   it.each<[string, Partial<Container>]>([
     ["an environment", { env: [{ name: "NODE_OPTIONS", value: "--import=/data/run-first.js" }] }],
     ["an environment from elsewhere", { envFrom: [{ configMapRef: { name: "run-first" } }] }],
