@@ -29,6 +29,7 @@ export const CONTEXT: AdmissionContext = {
   injection: () => ({
     image: "konductor:test",
     nodePath: "/usr/bin/node",
+    imagePullSecrets: [],
     url: "https://10.96.0.7:443",
     host: "konductor.konductor-system.svc",
     ca: "-----BEGIN CERTIFICATE-----\n",

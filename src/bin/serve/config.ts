@@ -24,6 +24,8 @@ export interface ServeConfig {
   image: string;
   /** Where that image has Node. */
   nodePath: NodePath;
+  /** Names of Secrets in the pod's namespace by which that image is pulled. */
+  imagePullSecrets: string[];
   bindAddress: string;
   securePort: number;
   healthPort: number;
@@ -57,6 +59,7 @@ const OPTIONS = {
   "leader-elect-renew-deadline": { type: "string", default: DEFAULT.renewDeadline },
   "leader-elect-retry-period": { type: "string", default: DEFAULT.retryPeriod },
   image: { type: "string" },
+  "image-pull-secret": { type: "string", multiple: true },
   "node-path": { type: "string", default: NODE_PATHS[0] },
   "bind-address": { type: "string", default: "0.0.0.0" },
   "secure-port": { type: "string", default: "8443" },
@@ -84,6 +87,7 @@ Serves admission and the gate API, and arbitrates when elected.
   --leader-elect-retry-period DURATION
                                  between two tries (default: ${DEFAULT.retryPeriod})
   --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
+  --image-pull-secret NAME       a Secret in the namespace of labelled pods, by which that image is pulled; may be repeated
   --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
   --bind-address ADDRESS         (default: 0.0.0.0)
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
@@ -125,6 +129,7 @@ export function readServeConfig(
     electionTimes: electionTimes(values),
     image,
     nodePath,
+    imagePullSecrets: values["image-pull-secret"] ?? [],
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),
     healthPort: port("health-port", values["health-port"]),

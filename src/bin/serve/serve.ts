@@ -115,6 +115,7 @@ export async function serve({
         injection: () => ({
           image: config.image,
           nodePath: config.nodePath,
+          imagePullSecrets: config.imagePullSecrets,
           url: address.url,
           host: serviceNames(namespace)[0] ?? "",
           ca: certificate.caBundlePem,

@@ -30,6 +30,8 @@ export interface Injection {
   image: string;
   /** Where that image has Node. */
   nodePath: NodePath;
+  /** Names of Secrets in the pod's namespace by which that image is pulled. */
+  imagePullSecrets: readonly string[];
   /** Origin by ClusterIP, e.g. `https://10.96.0.7:443`. */
   url: string;
   /** DNS name of the Service. */

@@ -60,6 +60,7 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
       initContainers: [...init.slice(0, place), ...containers, ...users(init.slice(place))],
       containers: users(spec.containers),
       volumes: mergeBy("name", spec.volumes ?? [], volumes),
+      ...pullSecrets(spec, injection),
       ...schedulingGates(spec, waitsUnscheduled(plan.settings)),
     },
   };
@@ -72,6 +73,15 @@ const SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volu
 function safeVolumes(given: string | undefined, volumes: readonly Volume[]): string {
   const own = volumes.filter(({ emptyDir }) => emptyDir !== undefined).map(({ name }) => name);
   return [...new Set([...(given?.split(",") ?? []), ...own])].filter((name) => name !== "").join(",");
+}
+
+/** The pod's own, and those of our image: what its ServiceAccount has is there already, since the API server adds that first. */
+function pullSecrets(
+  { imagePullSecrets: given = [] }: PodSpec,
+  { imagePullSecrets }: Injection,
+): Pick<PodSpec, "imagePullSecrets"> {
+  const own = imagePullSecrets.map((name) => ({ name }));
+  return own.length === 0 ? {} : { imagePullSecrets: mergeBy("name", given, own) };
 }
 
 /** Ours is there where the settings ask for it, and nowhere else: the arbiter would take it for a wish of its own. */

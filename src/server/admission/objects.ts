@@ -38,6 +38,7 @@ export interface PodSpec {
   nodeSelector?: Record<string, string>;
   nodeName?: string;
   schedulingGates?: { name: string }[];
+  imagePullSecrets?: { name?: string }[];
   os?: { name: string };
   resources?: Resources;
 }
@@ -136,6 +137,7 @@ const podTemplate = shape({
     nodeSelector: optional(mapOf(isString)),
     nodeName: optional(isString),
     schedulingGates: optional(listOf(shape({ name: isString }))),
+    imagePullSecrets: optional(listOf(shape({ name: optional(isString) }))),
     os: optional(shape({ name: isString })),
     resources,
   }),

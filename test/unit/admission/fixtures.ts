@@ -22,6 +22,7 @@ export const NOW_MS = Date.parse("2026-03-01T12:00:00.250Z");
 export const INJECTION: Injection = {
   image: "konductor:0.1.0",
   nodePath: "/usr/bin/node",
+  imagePullSecrets: [],
   url: "https://10.96.0.7:443",
   host: "konductor.konductor-system.svc",
   ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",

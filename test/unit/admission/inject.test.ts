@@ -40,6 +40,19 @@ const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" })
 const init = (name: string): Container => ({ name });
 
 describe("injectPod", () => {
+  it("names the Secrets by which our image is pulled, beside the pod's own, once", () => {
+    const injection = { ...INJECTION, imagePullSecrets: ["ours", "shared"] };
+    const pod = podWith({ imagePullSecrets: [{ name: "users" }, { name: "shared" }] });
+    const injected = inject(pod, CONTEXT, injection);
+    expect(injected.spec["imagePullSecrets"]).toEqual([
+      { name: "users" },
+      { name: "shared" },
+      { name: "ours" },
+    ]);
+    expect(diffPod(injected, inject(injected, CONTEXT, injection))).toEqual([]);
+    expect(inject(podWith()).spec).not.toHaveProperty("imagePullSecrets");
+  });
+
   it("says that our volumes may be lost with a node, beside those of which its user says so", () => {
     const pod = podWith();
     const given = (names: string) => ({
