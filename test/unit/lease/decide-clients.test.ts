@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
 import type { Hold, Lease, LeaseRequest } from "../../../src/lease/types.ts";
-import { aHold, aLease, aRequest, NOW_MS } from "./samples.ts";
+import { aHold, aLease, aRequest, JUST_NOW, NOW_MS, situationOf } from "./samples.ts";
 
 const LONG_AGO = {
   heldForMs: 999_000,
@@ -13,15 +13,6 @@ const LONG_AGO = {
   endingForMs: 0,
   idleForMs: 0,
 };
-const JUST_NOW = {
-  heldForMs: 0,
-  silentForMs: 0,
-  answerableForMs: 0,
-  expiredForMs: 0,
-  endingForMs: 0,
-  idleForMs: 0,
-};
-
 const RENEWED_MS = NOW_MS - 5_000;
 const WAITS = { waitUntilMs: NOW_MS + 30_000 };
 
@@ -44,21 +35,10 @@ function leaseOf(hold: Hold, spec: Partial<Lease["spec"]> = {}): Lease {
 }
 
 function situation(change: Partial<Situation> = {}): Situation {
-  return {
-    lease: leaseOf(ownHold()),
+  return situationOf(leaseOf(ownHold()), {
     requests: [own(), waiter],
-    evidenceOf: () => ({ is: "unknown" }),
-    lookedAgoMs: () => 0,
-    isStuck: () => false,
-    isRequestGone: () => false,
-    stoppingForMs: () => undefined,
-    isNodeReady: () => true,
-    unrecordedHolders: 0,
-    timers: JUST_NOW,
-    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
-    nowMs: NOW_MS,
     ...change,
-  };
+  });
 }
 
 const granted = { do: "write", why: "Granted", granted: waiter };

@@ -6,7 +6,7 @@ import type { PodView } from "../../../src/lease/pod.ts";
 import { readAsked } from "../../../src/lease/settings.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { createPod, statusOf } from "./pod-fixture.ts";
-import { aHold, aRequest, held, NOW_MS } from "./samples.ts";
+import { aHold, aRequest, held, JUST_NOW, NOW_MS, situationOf } from "./samples.ts";
 
 const START_TIMEOUT_MS = 600_000;
 
@@ -15,30 +15,14 @@ function granted(pod: Partial<PodView>, timers: Partial<HoldTimers> = {}): Situa
   const { gate: _, node: __, ...unscheduled } = status;
   const asked = readAsked("nightly", { [ANNOTATION.gate]: "scheduling" });
   const own = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
-  return {
-    lease: held({ confirmed: false, renewals: 0 }),
+  return situationOf(held({ confirmed: false, renewals: 0 }), {
     requests: [
       aRequest({ name: "own", spec: { ref: own }, status: { phase: "Granted", token: aHold().token } }),
     ],
     evidenceOf: () => ({ is: "present", pod: { ...unscheduled, ...asked, ...pod } }),
-    lookedAgoMs: () => 0,
-    isStuck: () => false,
-    isRequestGone: () => false,
-    stoppingForMs: () => undefined,
-    isNodeReady: () => true,
-    unrecordedHolders: 0,
-    timers: {
-      heldForMs: 0,
-      silentForMs: 0,
-      answerableForMs: 0,
-      expiredForMs: 0,
-      endingForMs: 0,
-      idleForMs: 0,
-      ...timers,
-    },
+    timers: { ...JUST_NOW, ...timers },
     wishes: { startTimeoutMs: START_TIMEOUT_MS, continueOnLoss: false },
-    nowMs: NOW_MS,
-  };
+  });
 }
 
 test("its scheduling gate is taken away, again and again until it is gone", () => {

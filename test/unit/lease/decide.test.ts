@@ -6,7 +6,7 @@ import type { PodView } from "../../../src/lease/pod.ts";
 import type { Hold } from "../../../src/lease/types.ts";
 import { passMessage } from "../../../src/shared/names.ts";
 import { createPod, STOP_MS, statusOf } from "./pod-fixture.ts";
-import { aHold, aLease, aRequest, held, NOW_MS } from "./samples.ts";
+import { aHold, aLease, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
 
 const GATE_MS = NOW_MS - 120_000;
 
@@ -29,16 +29,9 @@ const keeper = (state: "running" | "waiting", startedMs: number) => ({
 /** The holder is silent for good, and somebody waits. */
 function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> = {}): Situation {
   const waiter = aRequest({ name: "waiter" });
-  return {
-    lease: held({ expired: true, ...hold }),
+  return situationOf(held({ expired: true, ...hold }), {
     requests: [waiter],
     evidenceOf: () => ({ is: "present", pod }),
-    lookedAgoMs: () => 0,
-    isStuck: () => false,
-    isRequestGone: () => false,
-    stoppingForMs: () => undefined,
-    isNodeReady: () => true,
-    unrecordedHolders: 0,
     timers: {
       heldForMs: 99_000,
       silentForMs: 99_000,
@@ -48,9 +41,7 @@ function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> 
       idleForMs: 0,
       ...timers,
     },
-    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
-    nowMs: NOW_MS,
-  };
+  });
 }
 
 test("a keeper that ran all the time has stopped main before its hold expires: the next one starts", () => {

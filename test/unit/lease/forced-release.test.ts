@@ -7,7 +7,7 @@ import { renewHold } from "../../../src/lease/hold-renewal.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { ForcedRelease, Hold, Lease } from "../../../src/lease/types.ts";
 import { createPod, nodeNameOf, statusOf } from "./pod-fixture.ts";
-import { aHold, aRequest, held, NOW_MS } from "./samples.ts";
+import { aHold, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
 
 const GATE_MS = NOW_MS - 120_000;
 const { token } = aHold();
@@ -36,16 +36,10 @@ function forcedLease(hold: Partial<Hold> = {}, word: Partial<ForcedRelease> = {}
 }
 
 function situation(change: Partial<Situation> = {}): Situation {
-  return {
-    lease: forcedLease(),
+  return situationOf(forcedLease(), {
     requests: [aRequest({ name: "waiter" })],
     evidenceOf: () => present(),
-    lookedAgoMs: () => 0,
-    isStuck: () => false,
-    isRequestGone: () => false,
-    stoppingForMs: () => undefined,
     isNodeReady: (node) => node === nodeNameOf(truth),
-    unrecordedHolders: 0,
     timers: {
       heldForMs: 60_000,
       silentForMs: 0,
@@ -54,10 +48,8 @@ function situation(change: Partial<Situation> = {}): Situation {
       endingForMs: 0,
       idleForMs: 0,
     },
-    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
-    nowMs: NOW_MS,
     ...change,
-  };
+  });
 }
 
 const past = { token, reason: "Forced", by: "alice", endedMs: NOW_MS };

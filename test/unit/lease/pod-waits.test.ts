@@ -9,7 +9,7 @@ import { isOneTry } from "../../../src/lease/order.ts";
 import { readSettings } from "../../../src/lease/settings.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { createPod, statusOf } from "./pod-fixture.ts";
-import { aLease, aRequest, held, NOW_MS } from "./samples.ts";
+import { aLease, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
 
 const present: Evidence = {
   is: "present",
@@ -31,27 +31,11 @@ const PENDING = { phase: "Pending" } as const;
 const PASSED_OVER = { phase: "Pending", reason: "NotConfirmed" } as const;
 
 function situation(lease: Lease, requests: LeaseRequest[], nowMs: number, evidence = present): Situation {
-  return {
-    lease,
+  return situationOf(lease, {
     requests,
     evidenceOf: () => evidence,
-    lookedAgoMs: () => 0,
-    isStuck: () => false,
-    isRequestGone: () => false,
-    stoppingForMs: () => undefined,
-    isNodeReady: () => true,
-    unrecordedHolders: 0,
-    timers: {
-      heldForMs: 0,
-      silentForMs: 0,
-      answerableForMs: 0,
-      expiredForMs: 0,
-      endingForMs: 0,
-      idleForMs: 0,
-    },
-    wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs,
-  };
+  });
 }
 
 function followUp(request: LeaseRequest, nowMs: number, evidence = present) {

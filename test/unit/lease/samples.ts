@@ -1,5 +1,5 @@
 /** Leases, requests and holds to test with: sound ones, of which a test changes what it is about. */
-import type { Situation } from "../../../src/lease/decision.ts";
+import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { Hold, Lease, LeaseRequest, LeaseStatus } from "../../../src/lease/types.ts";
 
 export const NOW_MS = Date.parse("2026-01-01T00:10:00.000Z");
@@ -57,6 +57,16 @@ export function aRequest({ spec, ...change }: RequestChange = {}): LeaseRequest 
   };
 }
 
+/** No time has passed. */
+export const JUST_NOW: HoldTimers = {
+  heldForMs: 0,
+  silentForMs: 0,
+  answerableForMs: 0,
+  expiredForMs: 0,
+  endingForMs: 0,
+  idleForMs: 0,
+};
+
 /** `lease` with nothing under way: no time has passed, and nothing is known of anybody. */
 export function situationOf(lease: Lease, change: Partial<Situation> = {}): Situation {
   return {
@@ -69,14 +79,7 @@ export function situationOf(lease: Lease, change: Partial<Situation> = {}): Situ
     stoppingForMs: () => undefined,
     isNodeReady: () => true,
     unrecordedHolders: 0,
-    timers: {
-      heldForMs: 0,
-      silentForMs: 0,
-      answerableForMs: 0,
-      expiredForMs: 0,
-      endingForMs: 0,
-      idleForMs: 0,
-    },
+    timers: JUST_NOW,
     wishes: { startTimeoutMs: 600_000, continueOnLoss: false },
     nowMs: NOW_MS,
     ...change,

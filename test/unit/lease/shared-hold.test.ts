@@ -1,7 +1,7 @@
 /** The hold of a Job, which its pods share (`gate: job`): who may join, renew and leave it, and what the arbiter does meanwhile. */
 import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
-import type { HolderWishes, HoldTimers, Situation } from "../../../src/lease/decision.ts";
+import type { HolderWishes, HoldTimers } from "../../../src/lease/decision.ts";
 import type { Evidence } from "../../../src/lease/evidence.ts";
 import { endHold, holdOf, markReleasing, removeMember } from "../../../src/lease/hold.ts";
 import { renewHold } from "../../../src/lease/hold-renewal.ts";
@@ -9,7 +9,7 @@ import { type JobView, parseJob, waitsAsWhole } from "../../../src/lease/job.ts"
 import type { Hold, HolderPod, LeaseSpec } from "../../../src/lease/types.ts";
 import { ANNOTATION, LEASE_LABEL, passMessage, SUSPENDED_ANNOTATION } from "../../../src/shared/names.ts";
 import { createPod, statusOf } from "./pod-fixture.ts";
-import { aHold, held, NOW_MS } from "./samples.ts";
+import { aHold, held, JUST_NOW, NOW_MS, situationOf } from "./samples.ts";
 
 const TOKEN = aHold().token;
 const JOB = { kind: "Job", name: "batch", uid: "job-1" } as const;
@@ -212,28 +212,11 @@ interface Case {
 }
 
 function decided({ job, pods = podEvidence(), hold = {}, timers = {}, wishes = {}, spec = {} }: Case) {
-  const situation: Situation = {
-    lease: shared(hold, spec),
-    requests: [],
+  const situation = situationOf(shared(hold, spec), {
     evidenceOf: ({ kind }) => (kind === "Job" ? job : pods),
-    lookedAgoMs: () => 0,
-    isStuck: () => false,
-    isRequestGone: () => false,
-    stoppingForMs: () => undefined,
-    isNodeReady: () => true,
-    unrecordedHolders: 0,
-    timers: {
-      heldForMs: 0,
-      silentForMs: 0,
-      answerableForMs: 0,
-      expiredForMs: 0,
-      endingForMs: 0,
-      idleForMs: 0,
-      ...timers,
-    },
+    timers: { ...JUST_NOW, ...timers },
     wishes: { startTimeoutMs: STARTS_WITHIN_MS, continueOnLoss: false, ...wishes },
-    nowMs: NOW_MS,
-  };
+  });
   return decide(situation);
 }
 
