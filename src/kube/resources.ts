@@ -19,6 +19,7 @@ export const SERVICES = namespaced("", "v1", "services", "Service");
 export const SECRETS = namespaced("", "v1", "secrets", "Secret");
 /** The core group's: `kubectl describe` reads count and timestamps, which events.k8s.io/v1 only keeps as deprecated fields. */
 export const EVENTS = namespaced("", "v1", "events", "Event");
+export const LIMIT_RANGES = namespaced("", "v1", "limitranges", "LimitRange");
 export const NODES = clusterWide("", "v1", "nodes", "Node");
 export const NAMESPACES = clusterWide("", "v1", "namespaces", "Namespace");
 export const JOBS = namespaced("batch", "v1", "jobs", "Job");

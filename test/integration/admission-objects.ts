@@ -7,6 +7,7 @@ export const NAMESPACES = {
   restricted: "admission-restricted",
   quota: "admission-quota",
   range: "admission-range",
+  narrow: "admission-narrow",
 };
 export const LABELLED = { [LEASE_LABEL]: "nightly" };
 
@@ -72,6 +73,18 @@ export function quota() {
 export function limitRange() {
   const limits = [{ type: "Container", default: { cpu: "500m", memory: "256Mi" }, min: { memory: "32Mi" } }];
   const metadata = { name: "all", namespace: NAMESPACES.range };
+  return { apiVersion: "v1", kind: "LimitRange", metadata, spec: { limits } };
+}
+
+/** One that admits neither what konductor asks for by itself nor, for cpu, anything without a limit. */
+export function narrowRange() {
+  const limits = [
+    {
+      ...{ type: "Container", min: { cpu: "50m", memory: "80Mi" }, max: { cpu: "2", memory: "100Mi" } },
+      ...{ maxLimitRequestRatio: { cpu: "2", memory: "1" }, default: { cpu: "100m", memory: "100Mi" } },
+    },
+  ];
+  const metadata = { name: "narrow", namespace: NAMESPACES.narrow };
   return { apiVersion: "v1", kind: "LimitRange", metadata, spec: { limits } };
 }
 

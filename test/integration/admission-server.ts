@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fastify } from "fastify";
 import { parse } from "yaml";
+import { parseLimitRange } from "../../src/objects/limit-ranges.ts";
 import type { AdmissionContext } from "../../src/server/admission/admission-context.ts";
 import { admissionPlugin } from "../../src/server/admission/plugin.ts";
 import { boundsFor } from "../../src/server/bounds/bounds.ts";
@@ -12,6 +13,7 @@ import { list, record } from "../../src/shared/json.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { accountName } from "../../src/shared/names.ts";
 import { createAuthority, issueServingCertificate } from "../../src/tls/authority.ts";
+import { NAMESPACES, narrowRange } from "./admission-objects.ts";
 
 const WEBHOOKS = join(import.meta.dirname, "../../webhook-config/mutating.yaml");
 export const WEBHOOKS_NAME = "admission-test";
@@ -35,6 +37,9 @@ export const CONTEXT: AdmissionContext = {
     ca: "-----BEGIN CERTIFICATE-----\n",
     version: "test",
   }),
+  limitRanges: {
+    in: (namespace) => (namespace === NAMESPACES.narrow ? parseLimitRange(narrowRange()).containers : []),
+  },
   account: accountName("konductor-system"),
   systemNamespaces: ["kube-system", "konductor-system"],
   createMissingLeases: true,

@@ -20,6 +20,7 @@ import {
   type Marks,
   metadataOf,
   NAMESPACES,
+  narrowRange,
   pod,
   podSpec,
   quota,
@@ -38,6 +39,7 @@ beforeAll(async () => {
   await Promise.all(Object.values(NAMESPACES).map(createNamespace));
   await kubectl.withObject(quota(), "create");
   await kubectl.withObject(limitRange(), "create");
+  await kubectl.withObject(narrowRange(), "create");
   await kubectl.withObject(server.configuration, "create");
   await waitFor({
     what: "the API server to call our webhook",
@@ -174,6 +176,15 @@ describe("a labelled pod", () => {
     const name = qosClass.toLowerCase();
     const stored = await send(pod(name, { labels: LABELLED }, spec, NAMESPACES.quota), "create");
     expect(record(stored["status"])["qosClass"]).toBe(qosClass);
+  });
+
+  test("passes a LimitRange that admits neither what we ask for by ourselves nor less", async () => {
+    const stored = await send(pod("labelled", { labels: LABELLED }, {}, NAMESPACES.narrow), "create");
+    // Its defaults make the pod Guaranteed.
+    const most = { cpu: "100m", memory: `${100 * 2 ** 20}` };
+    expect(containersOf(stored)["konductor-keeper"]).toMatchObject({
+      resources: { requests: most, limits: most },
+    });
   });
 
   test("passes a LimitRange and keeps the class that it gives", async () => {

@@ -8,6 +8,7 @@ import { createServerClock, learnTime } from "../../kube/server-clock.ts";
 import { type Caches, createCaches } from "../../objects/caches.ts";
 import { type ClusterFeatures, createClusterFeatures } from "../../objects/features.ts";
 import { createLeaseReporter } from "../../objects/lease-reporter.ts";
+import { createLimitRanges } from "../../objects/limit-ranges.ts";
 import { checkClientCa } from "../../server/admission/client-certificate.ts";
 import { admissionPlugin } from "../../server/admission/plugin.ts";
 import { boundsFor } from "../../server/bounds/bounds.ts";
@@ -71,6 +72,8 @@ export async function serve({
   // The caches serve requests until the very end, longer than the replica wants new work.
   const ending = new AbortController();
   const caches = createCaches({ client, clock, logger });
+  const limitRanges = createLimitRanges({ client, clock, logger });
+  limitRanges.start(ending.signal);
   const readiness = createReadiness({ unsynced: startCaches(caches, ending.signal) });
   const health = createHealthServer({ readiness });
   await health.listen({ host: config.bindAddress, port: config.healthPort });
@@ -121,6 +124,7 @@ export async function serve({
           ca: certificate.caBundlePem,
           version: VERSION_TEXT,
         }),
+        limitRanges,
         account: accountName(namespace),
         systemNamespaces: ["kube-system", namespace],
         createMissingLeases: config.createMissingLeases,

@@ -1,3 +1,4 @@
+import type { ContainerLimits } from "../../objects/limit-ranges.ts";
 import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Injection } from "./containers.ts";
@@ -11,6 +12,8 @@ export interface AdmissionContext {
   leases: { get: (namespace: string, name: string) => { ttlMs: number } | undefined };
   /** What is injected now: the CA and the address change over a server's life. */
   injection: () => Injection;
+  /** What LimitRanges of the namespace ask of every container. */
+  limitRanges: { in(namespace: string): readonly ContainerLimits[] };
   /** konductor's own user name. */
   account: string;
   /** Namespaces in which the label is refused. */

@@ -4,6 +4,7 @@
  */
 import { isOwnContainer } from "../../lease/own-container.ts";
 import { waitsUnscheduled } from "../../lease/settings.ts";
+import type { ContainerLimits } from "../../objects/limit-ranges.ts";
 import { text } from "../../shared/json.ts";
 import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
 import { type Injection, ownContainers, ownVolumes } from "./containers.ts";
@@ -19,7 +20,12 @@ import { ownResources } from "./resources.ts";
  * changed the pod, and a manifest may be a copy of an injected pod) our containers and their place are restored. A container that looks
  * like ours may be anybody's, so nothing stays in it that could change what it runs.
  */
-export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection): PodTemplate {
+export function injectPod(
+  pod: PodTemplate,
+  plan: PodPlan,
+  injection: Injection,
+  ranges: readonly ContainerLimits[] = [],
+): PodTemplate {
   const { metadata, spec } = pod;
   const init = (spec.initContainers ?? []).filter((container) => !isOwnContainer(container));
   const existing = (spec.initContainers ?? []).filter(isOwnContainer);
@@ -31,7 +37,7 @@ export function injectPod(pod: PodTemplate, plan: PodPlan, injection: Injection)
       rerun: spec.restartPolicy !== "Never",
       onLost: plan.settings.onLost,
       showsLease: plan.settings.tokenFile !== undefined,
-      resources: ownResources(spec, [...spec.containers, ...init]),
+      resources: ownResources(spec, [...spec.containers, ...init], ranges),
     },
     injection,
   ).map((wanted) =>

@@ -85,7 +85,10 @@ function admitPod(
   if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
   const job = isOfJob(object.metadata) ? {} : undefined;
   const plan = planPod(object, namespace, context, { path: "", job });
-  const patch = diffPod(object, injectPod(object, plan, context.injection()));
+  const patch = diffPod(
+    object,
+    injectPod(object, plan, context.injection(), context.limitRanges.in(namespace)),
+  );
   return { patch, warnings: plan.warnings };
 }
 

@@ -12,6 +12,7 @@ import { type Bearer, type Path, refuseContradictions } from "./contradictions.t
 import { refuseTakenPath } from "./lease-volume.ts";
 import { leadingMesh } from "./mesh.ts";
 import type { Metadata, PodSpec, PodTemplate } from "./objects.ts";
+import { parseQuantity } from "./quantity.ts";
 import { refuseImpossible, refuseNamespace } from "./refusals.ts";
 
 export interface PodPlan {
@@ -22,6 +23,9 @@ export interface PodPlan {
   selfFencing: boolean;
   warnings: string[];
 }
+
+/** A pod with less than this has no room for main beside the keeper. */
+const KEEPER_MEMORY_BYTES = 96 * 2 ** 20;
 
 /** @throws KonductorError `Invalid` or `Forbidden`, one sentence, for what is refused. */
 export function planPod(
@@ -52,6 +56,7 @@ export function planPod(
         : missingLeaseWarning(settings, namespace, ttlMs, context)),
       ...(canFence && obstacle && settings.onLost === "terminate" ? [obstacle] : []),
       ...deadlineWarning(metadata, spec.activeDeadlineSeconds, `${path}spec`),
+      ...memoryWarning(spec, path),
       ...meshWarning(settings, pod, path),
     ],
   };
@@ -88,6 +93,17 @@ function fencingObstacle(spec: PodSpec, settings: Settings, stop: number, ttlMs:
     `stopping this pod may take ${formatDuration(stop)}, more than half of its ttl ${formatDuration(ttlMs)}: ${consequence}; ` +
     `${ANNOTATION.ttl} of at least ${formatDuration(2 * stop)} avoids that`
   );
+}
+
+/** A budget of the whole pod is shared with the keeper, whose own limit would come too late. */
+function memoryWarning({ resources }: PodSpec, path: Path): string[] {
+  const given = resources?.limits?.["memory"];
+  const bytes = parseQuantity(given);
+  if (bytes === undefined || bytes >= KEEPER_MEMORY_BYTES) return [];
+  return [
+    `${path}spec.resources.limits.memory: ${given} is shared with konductor's keeper, which takes up to 60Mi: it may be killed for want of ` +
+      "memory, and the pod be stopped; 96Mi and what main needs avoids that",
+  ];
 }
 
 /** What runs without a hold is said. */

@@ -27,3 +27,11 @@ export function parseQuantity(text: string | undefined): number | undefined {
   const factor = exponent === undefined ? FACTOR[suffix] : 10 ** Number(exponent);
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
+
+/** `value` as one of `known` that stands for it, else in thousandths of a cpu, or in bytes, rounded up. */
+export function formatQuantity(resource: string, value: number, known: readonly string[]): string {
+  const same = known.find((text) => parseQuantity(text) === value);
+  if (same !== undefined) return same;
+  // What a division has left behind the point is no part of it.
+  return resource === "cpu" ? `${Math.ceil(value * 1_000 - 1e-6)}m` : `${Math.ceil(value - 1e-6)}`;
+}

@@ -1,11 +1,12 @@
 /**
- * Requests and limits of the injected containers: small, admitted by quotas that admit the user's own containers, and such that
- * the pod keeps its QoS class Guaranteed (k8s.io/kubernetes pkg/apis/core/v1/helper/qos: every container, init containers
- * included, must have equal and non-zero requests and limits of cpu and memory, unless the pod itself has them).
+ * Requests and limits of the injected containers: small, admitted by quotas that admit the user's own containers and by the namespace's
+ * LimitRanges, and such that the pod keeps its QoS class (k8s.io/kubernetes pkg/apis/core/v1/helper/qos). In a Guaranteed pod every
+ * container, init containers included, must have equal and non-zero requests and limits of cpu and memory, unless the pod itself has them;
+ * in a BestEffort pod none may have any.
  */
-
+import type { ContainerLimits } from "../../objects/limit-ranges.ts";
 import type { Container, PodSpec, Quantities, Resources } from "./objects.ts";
-import { parseQuantity } from "./quantity.ts";
+import { formatQuantity, parseQuantity } from "./quantity.ts";
 
 /** Node takes 57 MiB. A limit of 100m cpu lets it start within a second; without one it takes what is idle. */
 const OWN: Readonly<Record<string, { request: string; limit: string }>> = {
@@ -14,23 +15,69 @@ const OWN: Readonly<Record<string, { request: string; limit: string }>> = {
   "ephemeral-storage": { request: "8Mi", limit: "128Mi" },
 };
 
-/** What each injected container of this pod gets; `user` are the containers that are not ours. */
-export function ownResources(spec: PodSpec, user: readonly Container[]): Resources {
+/** Of one resource, as numbers; undefined: not said. */
+interface Share {
+  request: number | undefined;
+  limit: number | undefined;
+}
+
+/** What each injected container of this pod gets; `user` are the containers that are not ours, `ranges` what its namespace asks of each. */
+export function ownResources(
+  spec: PodSpec,
+  user: readonly Container[],
+  ranges: readonly ContainerLimits[],
+): Resources {
   const requests: Quantities = {};
   const limits: Quantities = {};
   const guaranteed = user.length > 0 && user.every(isGuaranteed);
+  const bestEffort = isEmpty(spec.resources) && user.every(({ resources }) => isEmpty(resources));
   for (const [name, own] of Object.entries(OWN)) {
     // A budget of the whole pod is shared by its containers; a container's own limit might exceed it.
     if (spec.resources?.requests?.[name] || spec.resources?.limits?.[name]) continue;
-    const inClass = guaranteed && name !== "ephemeral-storage";
+    const isCounted = name !== "ephemeral-storage";
+    const inClass = guaranteed && isCounted;
     // A quota that demands a resource demands it of every container, so the user's show what is demanded.
-    if (name !== "ephemeral-storage" || user.every(({ resources }) => resources?.requests?.[name])) {
-      requests[name] = inClass ? own.limit : own.request;
-    }
-    if (name === "memory" || user.every(({ resources }) => resources?.limits?.[name]))
-      limits[name] = own.limit;
+    const isRequested = isCounted ? !bestEffort : user.every(({ resources }) => resources?.requests?.[name]);
+    const isLimited =
+      (name === "memory" && !bestEffort) || user.every(({ resources }) => resources?.limits?.[name]);
+    const wanted: Share = {
+      request: isRequested ? parseQuantity(inClass ? own.limit : own.request) : undefined,
+      limit: isLimited ? parseQuantity(own.limit) : undefined,
+    };
+    const { request, limit } = ranges.reduce((share, range) => fitted(share, name, range, inClass), wanted);
+    if (request !== undefined) requests[name] = formatQuantity(name, request, [own.request, own.limit]);
+    if (limit !== undefined) limits[name] = formatQuantity(name, limit, [own.limit]);
   }
   return { requests, limits };
+}
+
+/**
+ * The nearest share that a LimitRange admits, where one does: the API server wants a request where there is a least one or a ratio, and a limit
+ * where there is a greatest one or a ratio (plugin/pkg/admission/limitranger). `isEqual`: request and limit stay the same.
+ */
+function fitted(
+  { request, limit }: Share,
+  name: string,
+  { min, max, maxRatio }: ContainerLimits,
+  isEqual: boolean,
+): Share {
+  const [least, most, ratio] = [min, max, maxRatio].map((part) => parseQuantity(part[name]));
+  if (least === undefined && most === undefined && ratio === undefined) return { request, limit };
+  const own = OWN[name] ?? { request: "0", limit: "0" };
+  const within = (value: number) =>
+    Math.min(Math.max(value, least ?? value), most ?? Number.POSITIVE_INFINITY);
+  const needsLimit = limit !== undefined || most !== undefined || ratio !== undefined;
+  const fitLimit = needsLimit ? within(limit ?? parseQuantity(own.limit) ?? 0) : undefined;
+  const needsRequest = request !== undefined || least !== undefined || ratio !== undefined;
+  if (!needsRequest) return { request, limit: fitLimit };
+  const lowest = ratio && fitLimit !== undefined ? fitLimit / ratio : 0;
+  const wanted = isEqual && fitLimit !== undefined ? fitLimit : (request ?? parseQuantity(own.request) ?? 0);
+  const highest = fitLimit ?? Number.POSITIVE_INFINITY;
+  return { request: within(Math.min(Math.max(wanted, lowest), highest)), limit: fitLimit };
+}
+
+function isEmpty(resources: Resources | undefined): boolean {
+  return [resources?.requests, resources?.limits].every((part) => Object.keys(part ?? {}).length === 0);
 }
 
 function isGuaranteed({ resources }: Container): boolean {

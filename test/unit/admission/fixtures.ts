@@ -43,6 +43,7 @@ export function contextWith(
       },
     },
     injection: () => INJECTION,
+    limitRanges: { in: () => [] },
     account: accountName("konductor-system"),
     systemNamespaces: ["kube-system", "konductor-system"],
     createMissingLeases: true,

@@ -193,6 +193,16 @@ describe("planPod", () => {
     expect(planPod(podWith({ containers: [PROBED] }), NAMESPACE, context, ALONE).selfFencing).toBe(false);
   });
 
+  it.each([
+    ["32Mi", ["spec.resources.limits.memory: 32Mi is shared with konductor's keeper"]],
+    ["96Mi", []],
+  ])("says whether a pod's memory of %s has room for the keeper", (memory, warnings) => {
+    const pod = podWith({ resources: { limits: { memory } } });
+    expect(planPod(pod, NAMESPACE, contextWith(), ALONE).warnings).toEqual(
+      warnings.map((start) => expect.stringContaining(start)),
+    );
+  });
+
   it.each<[string, Metadata, boolean, Record<string, number>, string[]]>([
     [
       "will be created",

@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { parseLimitRange } from "../../../src/objects/limit-ranges.ts";
 import type { Container, PodSpec, Resources } from "../../../src/server/admission/objects.ts";
 import { parseQuantity } from "../../../src/server/admission/quantity.ts";
 import { ownResources } from "../../../src/server/admission/resources.ts";
@@ -10,11 +12,13 @@ const same = (cpu: string, memory: string): Resources => ({
 });
 
 const SMALL = { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "128Mi" } };
+const NONE = { requests: {}, limits: {} };
 const GUARANTEED = { requests: { cpu: "100m", memory: "128Mi" }, limits: { cpu: "100m", memory: "128Mi" } };
 
 describe("ownResources", () => {
   it.each<[string, Container[], Partial<PodSpec>, Resources]>([
-    ["nothing said", [container()], {}, SMALL],
+    ["a BestEffort pod stays BestEffort", [container()], {}, NONE],
+    ["a container that says something", [container(), container({ requests: { cpu: "1" } })], {}, SMALL],
     ["requests only", [container({ requests: { cpu: "1", memory: "1Gi" } })], {}, SMALL],
     [
       "a Guaranteed pod stays Guaranteed",
@@ -58,7 +62,79 @@ describe("ownResources", () => {
       { requests: { memory: "64Mi" }, limits: { memory: "128Mi" } },
     ],
   ])("%s", (_name, user, spec, expected) => {
-    expect(ownResources({ containers: user, ...spec }, user)).toEqual(expected);
+    expect(ownResources({ containers: user, ...spec }, user, [])).toEqual(expected);
+  });
+});
+
+describe("a LimitRange", () => {
+  const range = (limits: object) =>
+    parseLimitRange({ spec: { limits: [{ type: "Container", ...limits }] } }).containers;
+  const burstable = [container({ requests: { cpu: "1" } })];
+  const own = (limits: object, user = burstable) => ownResources({ containers: user }, user, range(limits));
+
+  it.each<[string, object, Container[], Resources]>([
+    ["that asks for nothing", {}, burstable, SMALL],
+    [
+      "with a least cpu",
+      { min: { cpu: "50m" } },
+      burstable,
+      { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "128Mi" } },
+    ],
+    [
+      "with a greatest memory",
+      { max: { memory: "100Mi" } },
+      burstable,
+      { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: `${100 * 2 ** 20}` } },
+    ],
+    [
+      "with a ratio",
+      { maxLimitRequestRatio: { cpu: "2", memory: "1" } },
+      burstable,
+      { requests: { cpu: "50m", memory: "128Mi" }, limits: { cpu: "100m", memory: "128Mi" } },
+    ],
+    [
+      "with a least cpu in a Guaranteed pod",
+      { min: { cpu: "300m" } },
+      [container(same("1", "1Gi"))],
+      { requests: { cpu: "300m", memory: "128Mi" }, limits: { cpu: "300m", memory: "128Mi" } },
+    ],
+    [
+      "with a least memory, of a pod that would be BestEffort",
+      { min: { memory: "32Mi" } },
+      [container()],
+      { requests: { memory: "64Mi" }, limits: {} },
+    ],
+    ["of pods", { type: "Pod", min: { cpu: "1" } }, burstable, SMALL],
+  ])("%s", (_, limits, user, expected) => {
+    expect(own(limits, user)).toEqual(expected);
+  });
+
+  // plugin/pkg/admission/limitranger: minConstraint, maxConstraint, limitRequestRatioConstraint.
+  it("admits what is made of it, where anything can be admitted", () => {
+    const cpu = fc.option(fc.integer({ min: 1, max: 4_000 }), { nil: undefined });
+    const ratio = fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined });
+    fc.assert(
+      fc.property(cpu, cpu, ratio, fc.boolean(), (least, most, most_ratio, isGuaranteed) => {
+        fc.pre(least === undefined || most === undefined || least <= most);
+        const milli = (value: number | undefined) => (value === undefined ? {} : { cpu: `${value}m` });
+        const limits = {
+          ...{ min: milli(least), max: milli(most) },
+          maxLimitRequestRatio: most_ratio === undefined ? {} : { cpu: `${most_ratio}` },
+        };
+        const got = own(limits, isGuaranteed ? [container(same("1", "1Gi"))] : burstable);
+        const [request, limit] = [got.requests?.["cpu"], got.limits?.["cpu"]].map((text) =>
+          text === undefined ? undefined : Math.round((parseQuantity(text) ?? 0) * 1_000),
+        );
+        if (least !== undefined) expect(request).toBeGreaterThanOrEqual(least);
+        if (least !== undefined && limit !== undefined) expect(limit).toBeGreaterThanOrEqual(least);
+        if (most !== undefined) expect(limit).toBeLessThanOrEqual(most);
+        if (most !== undefined) expect(request ?? 0).toBeLessThanOrEqual(most);
+        if (most_ratio !== undefined)
+          expect((limit ?? Number.NaN) / (request ?? 0)).toBeLessThanOrEqual(most_ratio);
+        if (limit !== undefined) expect(request ?? 0).toBeLessThanOrEqual(limit);
+        if (isGuaranteed) expect(request).toBe(limit);
+      }),
+    );
   });
 });
 
