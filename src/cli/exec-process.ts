@@ -77,7 +77,7 @@ export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions):
     let sayAtMs = io.clock.monotonicMs() + SAY_AFTER_MS;
     let delayMs = LOOK.firstMs;
     for (let left = processesIn(pgid); left === undefined || left.length > 0; left = processesIn(pgid)) {
-      // One that was started while the others were killed.
+      // A process may have been started while the others were being killed.
       if (isKilled) signalGroup("SIGKILL");
       if (io.clock.monotonicMs() >= sayAtMs) {
         io.err(`warning: the command has ended; waiting for what it left running: ${namesOf(left)}\n`);

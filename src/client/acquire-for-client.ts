@@ -79,6 +79,6 @@ async function lookAtHolder(
   if (own?.uid !== hold.ref.uid) return undefined;
   const isSameUser = own.spec.requestedBy === (await context.user());
   if (!mayJoin(wish, own) || !isSameUser) throw nameInUse(own.spec, { isSameUser, hold });
-  // One that is not confirmed yet is found again by its name, and confirmed.
+  // A hold that is not confirmed yet is found again by its request's name, and confirmed.
   return hold.confirmed || own.spec.waitUntilMs === undefined ? clientHold(wish, hold) : undefined;
 }

@@ -206,7 +206,7 @@ export function clientHold(
   return { lease, holder, token, ttlMs, expiresMs, request: { name: ref.name, uid: ref.uid }, sentMs };
 }
 
-/** One try has had its grant, and could not keep it until it was confirmed. */
+/** The single try was granted, and the grant was taken back before it was confirmed. */
 export function lostAtOnce(name: string): KonductorError {
   return new KonductorError(
     "Lost",

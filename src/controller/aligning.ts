@@ -75,7 +75,7 @@ export function createAligning({
   };
 }
 
-/** One that is to be said of the same object another time is another errand. */
+/** What is to be done, and to which object: another status of the same request is another errand. */
 function errandOf(step: FollowUp): { what: string; uid: string } {
   if (step.do === "putBack") return { what: step.do, uid: step.ref.uid };
   const { uid } = step.request;

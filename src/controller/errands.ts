@@ -46,7 +46,7 @@ export const PATIENCE_MS = 1_000;
 const BACKOFF = { firstMs: 100, maxMs: 30_000 };
 /** What has failed since the API server was away rests no longer than after so many failures. */
 const EXCUSED_FAILURES = 4;
-/** One that was not tried again for so long, although it might, is nobody's business any more. */
+/** An errand that could have been tried again for so long, and was not, is no longer wanted. */
 const OVER_AFTER_MS = 30_000;
 const AT_A_TIME = 8;
 const REMEMBERED_LEASES = 10_000;

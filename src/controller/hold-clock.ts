@@ -26,7 +26,7 @@ interface Stops {
 export interface HolderState {
   /** All of them are being deleted, terminal or gone, or can be neither told to end nor seen. */
   isEnding: boolean;
-  /** One of them could not be told to end, or be seen. Once it is told, it has its whole time to end. */
+  /** A pod of the hold could not be told to end, or be seen. Once it has been told, its whole time to end begins. */
   isOutOfReach: boolean;
   /** None of them is at work. */
   isIdle: boolean;

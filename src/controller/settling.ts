@@ -41,7 +41,7 @@ export type Settle = (situation: Situation) => Promise<void>;
 export function createSettling(options: SettlingOptions): Settle {
   const { client, caches, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
 
-  /** One whose label was changed by hand wakes another Lease. */
+  /** A claimant whose label was changed by hand wakes another Lease instead. */
   function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
     if (kind === "LeaseRequest") return true;
     const watched = (kind === "Job" ? caches.jobs : caches.pods).store.get(`${lease.namespace}/${name}`);

@@ -45,7 +45,7 @@ const CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid";
 const COUNT_TRIES = 8;
 const REMEMBERED_JOBS = 50_000;
 
-/** One who waits for a Lease on behalf of a Job. */
+/** A request that waits for a Lease on behalf of a Job. */
 interface Candidate {
   request: LeaseRequest;
   job: UidRef;
@@ -55,7 +55,7 @@ interface Candidate {
 }
 
 export interface Skips {
-  /** Skips whose Jobs have to be, with a Lease at rest: nobody of those who wait can be granted it now. */
+  /** Skips the Jobs that must be skipped. The Lease is at rest: no waiter can be granted it now. */
   skip(situation: Situation): Promise<void>;
 }
 

@@ -76,7 +76,7 @@ export function followUps(input: FollowUpInput): FollowUp[] {
     .filter(({ terminating }) => !terminating)
     .map((request) => (tellsOfHold(request) ? followGrant(lease, request) : followOther(input, request)))
     .filter((step) => step !== undefined);
-  // One that its pod made after its hold, of which the cache may not know yet, has the name of the one that is missing.
+  // A request that the holder's pod made after its hold has the name of the missing one, and the cache may not show it yet.
   const hasRequest = requests.some((request) => !request.terminating && isOfHolder(request));
   if (hold && hold.ref.kind !== "LeaseRequest" && !hasRequest && !isPast(evidenceOf(hold.ref))) {
     const name = requestName(lease.name, hold.ref);

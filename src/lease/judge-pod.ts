@@ -182,7 +182,7 @@ function judgeTime(
   // Its kubelet may have learned of the deletion as late as its keeper of the expiry.
   const leftMs =
     mayTakeMs - (endsByItself ? timers.expiredForMs : Math.min(timers.endingForMs, timers.expiredForMs));
-  // One that was not told to end, or could not be seen, may run on: only who asked for it has time stand in for proof.
+  // A pod that was not told to end, or could not be seen, may run on: time stands in for proof only where its user asked for that.
   const isBounded = isToldToEnd && evidence.is !== "unknown" && canFence(hold, evidence);
   if (policyFor(situation, isBounded) === "AfterExpiry") {
     const mayRunForMs = wishes.continueOnLoss
@@ -213,7 +213,7 @@ function judgeTime(
 export function stopsWithinMs(situation: Situation, hold: Hold, evidence: Evidence): number {
   const forMs = situation.stoppingForMs(hold.ref);
   if (forMs === undefined || evidence.is !== "gone") return Number.POSITIVE_INFINITY;
-  // One that has spoken ran, also where the last status came before it began.
+  // A keeper that has spoken ran, even if the last status of its pod was written before it began.
   const isBounded = canFence(hold, isKeeperUnseen(evidence) ? { is: "unknown" } : evidence);
   if (policyFor(situation, isBounded) !== "AfterExpiry") return Number.POSITIVE_INFINITY;
   return graceMs(hold.ref, evidence) + TERMINATION_ALLOWANCE_MS + DATE_ALLOWANCE_MS - forMs;

@@ -155,7 +155,7 @@ function viewContainer(
   };
 }
 
-/** One that bears our scheduling gate without having been injected would run its main without a hold once it is let go. */
+/** A pod that bears our scheduling gate but was not injected would run its main without a hold once the gate is removed. */
 function isGated(podSpec: Record<string, unknown>): boolean {
   const own = list(podSpec["initContainers"]).map(record).filter(isOwnContainer);
   return (

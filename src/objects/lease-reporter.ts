@@ -52,7 +52,7 @@ export function createLeaseReporter({
   };
 }
 
-/** Told to who waits for a Lease that konductor may not create. */
+/** Event for whoever waits for a Lease that konductor may not create. */
 export function leaseMissing(claimant: EventObject, lease: string): EventReport {
   const message = `waiting for klease ${lease}, which does not exist: create it`;
   return { object: claimant, type: "Warning", reason: "LeaseMissing", message };

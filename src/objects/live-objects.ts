@@ -5,7 +5,7 @@ import { type JobView, parseJob } from "../lease/job.ts";
 import { type PodView, parsePod } from "../lease/pod.ts";
 import { record } from "../shared/json.ts";
 
-/** One object for good: another one that bears its name later has another uid. */
+/** An object by its identity: a later object of the same name has another uid. */
 export interface UidRef {
   namespace: string;
   name: string;

@@ -32,7 +32,7 @@ export function pauseWithin(leftMs: number): number {
  * A try that is silent is not given up for the next one: a replica that hangs and a cluster that is slow look alike. Rejects with the first
  * final error, with anything that is no KonductorError, or with the signal's reason.
  *
- * The call has to bear being made twice at once.
+ * The call must tolerate being made twice at once.
  */
 export async function untilAnswered<T>(
   { clock, bootMs, route, random }: Pick<Context, "clock" | "bootMs" | "route" | "random">,

@@ -29,7 +29,7 @@ export function admitLease(
   const name = text(metadata["name"]) ?? text(metadata["generateName"]) ?? "";
   const old = record(oldObject);
   if (operation === "CREATE") {
-    // One that was exported brings along what was said of a hold of the klease before it.
+    // An exported Lease brings along an annotation about a hold of the Lease that it was exported from.
     const ignored = [
       ...(lease["status"] === undefined ? [] : [`status of klease ${name}`]),
       ...(annotationOf(lease) === undefined ? [] : [FIELD]),

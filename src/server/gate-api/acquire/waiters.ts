@@ -14,7 +14,7 @@ import type { GateApiOptions } from "../options.ts";
 import { isFresh } from "../wire/freshness.ts";
 import type { QueueView } from "./queue-view.ts";
 
-/** One who waits. The callbacks must not throw. */
+/** A claimant that waits at this replica. The callbacks must not throw. */
 export interface Waiter {
   /** Of the Lease: `namespace/name`. */
   key: string;
