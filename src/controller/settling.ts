@@ -16,6 +16,7 @@ import type { Clock } from "../shared/clock.ts";
 import type { Align } from "./aligning.ts";
 import type { Errands } from "./errands.ts";
 import { STRAY_FRESH_MS } from "./evidence-store.ts";
+import { createLingering } from "./lingering.ts";
 import type { Skips } from "./skips.ts";
 import type { Steps } from "./steps.ts";
 import { deleteUnrecorded } from "./unrecorded-holders.ts";
@@ -40,6 +41,7 @@ export type Settle = (situation: Situation) => Promise<void>;
 
 export function createSettling(options: SettlingOptions): Settle {
   const { client, caches, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
+  const tellLingering = createLingering(options);
 
   /** A claimant whose label was changed by hand wakes another Lease instead. */
   function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
@@ -94,6 +96,8 @@ export function createSettling(options: SettlingOptions): Settle {
     await run("bring in line", () => align(situation));
     await tryAgain(situation);
     planNextLook(situation);
+    const lingersForMs = tellLingering(situation);
+    if (lingersForMs !== undefined) wakeAfter(keyOf(lease), lingersForMs);
     await run("count", () => count(situation));
   };
 }

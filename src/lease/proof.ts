@@ -63,6 +63,13 @@ function ranUnder(container: ContainerView, pod: PodView, token: number): boolea
   );
 }
 
+/** The app containers that still run under hold `token` although others of the pod have ended for good, as a sidecar does that never ends. */
+export function lingeringContainers(pod: PodView, token: number): string[] {
+  const apps = pod.main.filter(({ kind }) => kind === "app");
+  if (!apps.some((container) => hasEndedForGood(container, pod, token))) return [];
+  return apps.filter(({ state }) => state === "running").map(({ name }) => name);
+}
+
 /** Whether an app container of the user has started under hold `token`; an init container that crash-loops does not count. */
 export function hasMainStarted(pod: PodView, token: number): boolean {
   return pod.main.some((container) => container.kind === "app" && ranUnder(container, pod, token));

@@ -11,6 +11,8 @@ export interface LeaseReporter {
   /** `after` was written in the place of `before`: whoever wrote it tells. A hold's end and the next grant may be one write. */
   report(before: Lease, after: Lease): void;
   holderDeleted(lease: Lease, ref: { name: string; uid: string }): void;
+  /** The holder's pod has containers that have ended, and `running`, which keep its hold. */
+  holderLingers(lease: Lease, ref: { name: string; uid: string }, running: readonly string[]): void;
 }
 
 /** What one event says. */
@@ -48,6 +50,12 @@ export function createLeaseReporter({
           ? "this klease was released by force"
           : "it no longer holds this klease and cannot stop its containers itself";
       tell(lease, { type: "Warning", reason: "HolderDeleted", message: `deleted pod ${name}: ${why}` });
+    },
+    holderLingers(lease, { name }, running) {
+      const message =
+        `pod ${name} holds this klease still: of its containers ${running.join(", ")} runs on, although others have ended. A sidecar that ` +
+        "should end with main belongs among the init containers, with restartPolicy Always";
+      tell(lease, { type: "Warning", reason: "HolderLingers", message });
     },
   };
 }
