@@ -97,10 +97,15 @@ function flagOf(command: Command, name: string | undefined): Option | undefined 
 
 async function names(resource: Resource, values: Line["values"], env: Env): Promise<string[]> {
   try {
-    const [namespace, kubeconfig, context] = ["--namespace", "--kubeconfig", "--context"].map((flag) =>
-      values.get(flag),
+    const [namespace, kubeconfig, context, as, asUid] = [
+      ...["--namespace", "--kubeconfig", "--context", "--as", "--as-uid"],
+    ].map((flag) => values.get(flag));
+    // Of a flag that was given several times the last value is known.
+    const group = values.get("--as-group");
+    const cluster = connect(
+      { namespace, kubeconfig, context, as, asUid, ...(group && { asGroup: [group] }) },
+      { userAgent: `koncli/${VERSION_TEXT}`, env },
     );
-    const cluster = connect({ namespace, kubeconfig, context }, { userAgent: `koncli/${VERSION_TEXT}`, env });
     const scope = resource.namespaced ? { namespace: cluster.namespace } : {};
     const options = { ...scope, timeoutMs: ASK_WITHIN_MS };
     const { items } = await cluster.client.list(resource, options, (item) =>

@@ -106,6 +106,8 @@ export function follow<T extends StoredObject>(options: FollowOptions<T>): Follo
     source: { list, watch },
     from: from?.resourceVersion,
     backoff: BACKOFF,
+    // Who waits for a grant has 10 s to answer it.
+    longestRetryAfterMs: BACKOFF.maxMs,
     listsAtOnce: true,
     clock,
     random,

@@ -6,7 +6,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, dirname, join, resolve } from "node:path";
-import { KubeConfig } from "@kubernetes/client-node";
+import { KubeConfig, type User } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { KonductorError } from "../shared/errors.ts";
 import { defined, list, record, text } from "../shared/json.ts";
@@ -28,7 +28,8 @@ export interface LoadedKubeConfig {
 }
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-const IMPERSONATES = /\bas-(groups|uid|user-extra)\b/;
+/** What of a user client-node does not read. */
+const MORE = /\b(as-groups|as-uid|as-user-extra|tokenFile)\b/;
 
 /** Throws `BadRequest` where a file cannot be read, or nothing says where a cluster is. */
 export function loadKubeConfig(file: string | undefined, env: Env): LoadedKubeConfig {
@@ -47,7 +48,7 @@ export function loadKubeConfig(file: string | undefined, env: Env): LoadedKubeCo
   const configs = loaded.map(({ config }) => config);
   merged.loadFromOptions({
     clusters: firstOfEach(configs.flatMap((config) => config.getClusters())),
-    users: firstOfEach(configs.flatMap((config) => config.getUsers())),
+    users: firstOfEach(loaded.flatMap(usersOf)),
     contexts: firstOfEach(configs.flatMap((config) => config.getContexts())),
     currentContext: configs.map((config) => config.getCurrentContext()).find((name) => name) ?? "",
   });
@@ -55,9 +56,17 @@ export function loadKubeConfig(file: string | undefined, env: Env): LoadedKubeCo
     kubeConfig: merged,
     impersonationOf(user) {
       const source = loaded.find(({ config }) => config.getUser(user));
-      return source ? readImpersonation(source.content, user) : {};
+      if (!source) return {};
+      const as = source.config.getUser(user)?.impersonateUser ?? undefined;
+      return { ...defined({ user: as }), ...readImpersonation(source, user) };
     },
   };
+}
+
+interface ConfigFile {
+  config: KubeConfig;
+  content: string;
+  dir: string;
 }
 
 function defaultFiles(env: Env): string[] {
@@ -66,14 +75,14 @@ function defaultFiles(env: Env): string[] {
 }
 
 /** undefined: it is empty. */
-function readConfig(path: string): { config: KubeConfig; content: string } | undefined {
+function readConfig(path: string): ConfigFile | undefined {
   try {
     const content = readFileSync(path, "utf8");
-    if (content.trim() === "") return undefined;
+    if (content.replaceAll(/^\s*(#.*|---)$/gm, "").trim() === "") return undefined;
     const config = new KubeConfig();
     config.loadFromString(content);
     config.makePathsAbsolute(dirname(resolve(path)));
-    return { config, content };
+    return { config, content, dir: dirname(resolve(path)) };
   } catch (cause) {
     throw new KonductorError(
       "BadRequest",
@@ -87,16 +96,31 @@ function firstOfEach<T extends { name: string }>(entries: readonly T[]): T[] {
   return [...new Map(entries.toReversed().map((entry) => [entry.name, entry])).values()].toReversed();
 }
 
-function readImpersonation(content: string, name: string): Impersonation {
-  if (!IMPERSONATES.test(content)) return {};
-  const entry = list(record(parse(content))["users"])
-    .map(record)
-    .find((user) => user["name"] === name);
-  const user = record(entry?.["user"]);
+/** What stands in the file of this user. */
+function readUser({ content }: ConfigFile, name: string): Record<string, unknown> {
+  if (!MORE.test(content)) return {};
+  const users = list(record(parse(content))["users"]).map(record);
+  return record(users.find((user) => user["name"] === name)?.["user"]);
+}
+
+/** A token in a file counts for more than one beside it, and is read again as it is replaced. */
+function usersOf(file: ConfigFile): User[] {
+  return file.config.getUsers().map((user) => {
+    const tokenFile = text(readUser(file, user.name)["tokenFile"]);
+    if (tokenFile === undefined) return user;
+    const { token: _, ...others } = user;
+    return {
+      ...others,
+      authProvider: { name: "tokenFile", config: { tokenFile: resolve(file.dir, tokenFile) } },
+    };
+  });
+}
+
+function readImpersonation(file: ConfigFile, name: string): Impersonation {
+  const user = readUser(file, name);
   const texts = (value: unknown) => list(value).map(String);
   const extra = Object.entries(record(user["as-user-extra"])).map(([key, values]) => [key, texts(values)]);
   return defined({
-    user: text(user["as"]),
     groups: user["as-groups"] === undefined ? undefined : texts(user["as-groups"]),
     uid: text(user["as-uid"]),
     extra: extra.length > 0 ? Object.fromEntries(extra) : undefined,

@@ -39,6 +39,7 @@ const KEEP_IDLE_MS = 60_000;
  */
 const FIRST_PROBE_AFTER_MS = 10_000;
 
+const PROXY_PROTOCOLS = ["http:", "https:", "socks:", "socks5:", "socks5h:"];
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
@@ -75,6 +76,7 @@ export function createCredentials(own: CredentialsOptions): Credentials {
         return await current;
       } catch (cause) {
         current = undefined;
+        if (cause instanceof KonductorError) throw cause;
         throw new KonductorError(
           "Unauthenticated",
           "cannot get the credentials that the kubeconfig describes",
@@ -104,6 +106,13 @@ function createDispatcher({ kubeConfig, ...own }: CredentialsOptions, options: R
     keepAliveMaxTimeout: KEEP_IDLE_MS,
   };
   if (!proxyUrl) return new Agent({ ...common, connect });
-  if (proxyUrl.startsWith("socks")) return new Socks5ProxyAgent(proxyUrl, { ...common, requestTls: tls });
+  const { protocol, host } = URL.parse(proxyUrl) ?? {};
+  if (!PROXY_PROTOCOLS.includes(protocol ?? ""))
+    throw new KonductorError(
+      "BadRequest",
+      `the proxy ${host ?? "of the kubeconfig or of HTTPS_PROXY"} cannot be used: an http, https or socks5 URL is allowed; see HTTPS_PROXY and proxy-url`,
+    );
+  if (proxyUrl.startsWith("socks"))
+    return new Socks5ProxyAgent(proxyUrl.replace(/^socks5h:/, "socks5:"), { ...common, requestTls: tls });
   return new ProxyAgent({ ...common, uri: proxyUrl, requestTls: tls });
 }

@@ -23,6 +23,8 @@ export interface ListWatchOptions {
   from?: string | undefined;
   /** Of the pauses after failures. */
   backoff: { firstMs: number; maxMs: number };
+  /** A server that asks for more is asked again sooner: leases run out meanwhile. */
+  longestRetryAfterMs: number;
   /** Whether the list that a 410 calls for is taken without a pause. A list of everything is spread instead, since all replicas hear of it at once. */
   listsAtOnce?: boolean;
   clock: Clock;
@@ -42,8 +44,6 @@ export interface ListWatch {
 
 /** A watch that ends sooner, without an event, is not resumed at once: that would be a busy loop. */
 const SHORT_WATCH_MS = 1_000;
-/** A server that asks for more is asked again sooner: leases run out meanwhile. */
-const LONGEST_RETRY_AFTER_MS = 30_000;
 
 export function createListWatch(options: ListWatchOptions): ListWatch {
   const { source, clock, random = Math.random, listsAtOnce = false, onEnd, onTrouble } = options;
@@ -91,7 +91,7 @@ export function createListWatch(options: ListWatchOptions): ListWatch {
           }
           if (interruptible.aborted || (listsAtOnce && hasCode(error, "Gone") && failures++ === 0)) continue;
           const asked = hasCode(error, "TooManyRequests", "Unreachable") ? (error.retryAfterMs ?? 0) : 0;
-          const delayMs = Math.max(backoff(failures++), Math.min(asked, LONGEST_RETRY_AFTER_MS));
+          const delayMs = Math.max(backoff(failures++), Math.min(asked, options.longestRetryAfterMs));
           onTrouble(error, delayMs);
           await clock.sleep(delayMs, interruptible).catch(() => undefined);
         }

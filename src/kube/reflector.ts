@@ -79,6 +79,7 @@ const WATCH_SECONDS = 5;
 const SILENCE_TIMEOUT_MS = 8_000;
 /** At most half of the time that a gate has to answer its grant, of which it hears through such a copy, also after an outage. */
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
+const LONGEST_RETRY_AFTER_MS = 30_000;
 const REMEMBERED_UNREADABLE = 1_000;
 
 export function createReflector<T extends StoredObject>(options: ReflectorOptions<T>): Reflector<T> {
@@ -203,6 +204,7 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
   const loop = createListWatch({
     source: { list, watch },
     backoff: BACKOFF,
+    longestRetryAfterMs: LONGEST_RETRY_AFTER_MS,
     clock,
     random,
     onEnd() {

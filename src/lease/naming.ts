@@ -11,7 +11,7 @@ const MAX_LABEL_VALUE_LENGTH = 63;
 
 /** What {@link isLeaseName} allows, for people. */
 export const LEASE_NAME_RULE =
-  'lower case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends and on both sides of each "."; 63 characters at most';
+  'lower-case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends and on both sides of each "."; 63 characters at most';
 
 /** Whether a Lease may be called so, as the CRD has it: a DNS-1123 subdomain that is the value of a label, too. */
 export function isLeaseName(name: string): boolean {

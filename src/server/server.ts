@@ -119,7 +119,10 @@ export function createServer({
   app.register(admission);
   app.register((scope, _options, done) => {
     const busy = () => new Refusal("NotReady", "too many long messages are coming in; try again");
-    scope.addHook("preParsing", boundBodies(createFairShare(bounds.messageBytes), busy));
+    scope.addHook(
+      "preParsing",
+      boundBodies({ budget: createFairShare(bounds.messageBytes), refuse: busy, until: "received" }),
+    );
     scope.register(gates.plugin);
     done();
   });

@@ -63,6 +63,7 @@ const FILES: Readonly<Record<string, object | string>> = {
     contexts: [entry("third", "context", { cluster: "third", user: "nobody" })],
   },
   empty: "",
+  comments: "# nothing yet\n---\n",
 };
 
 /** What of a kubeconfig says which cluster is asked, and as whom. */
@@ -145,6 +146,7 @@ describe("of several files the first one counts, as for kubectl", () => {
     ["missing", "two"],
     ["one", "missing"],
     ["empty", "one"],
+    ["comments", "one"],
     ["", "two"],
     [],
   ])("KUBECONFIG=%s:%s", async (...names) => {
@@ -208,6 +210,7 @@ describe("calls are made as who is named", () => {
       ["--as=ada", "--as-group=devs", "--as-group=ops"],
     ],
     ["--as, with the kubeconfig's groups", { as: "eve", "as-groups": ["all"] }, { as: "ada" }, ["--as=ada"]],
+    ["--as-group, for the kubeconfig's user", { as: "ada" }, { asGroup: ["devs"] }, ["--as-group=devs"]],
     ["--as-uid", {}, { as: "ada", asUid: "7" }, ["--as=ada", "--as-uid=7"]],
   ])("%s", async (name, user, flags, args) => {
     const kubeconfig = await withUser(name.replaceAll(/\W/g, "-"), user);
@@ -219,11 +222,37 @@ describe("calls are made as who is named", () => {
     expect(text(record(own)["username"])).toBe("ada");
   });
 
+  test("by the token in a file, which counts for more than one beside it", async () => {
+    await kubectl("create", "serviceaccount", "by-file", "--namespace=default");
+    onTestFinished(() =>
+      kubectl("delete", "serviceaccount", "by-file", "--namespace=default").then(() => {}),
+    );
+    const token = await kubectl("create", "token", "by-file", "--namespace=default");
+    await writeFile(join(dir, "token"), token);
+    const user = { tokenFile: "token", token: "stale" };
+    const kubeconfig = await writeKubeconfig(kubectl, join(dir, "by-file"), { user });
+    const own = await whoWeAre({ kubeconfig });
+    expect(own).toEqual(await whoKubectlIs(kubeconfig));
+    expect(record(own)["username"]).toBe("system:serviceaccount:default:by-file");
+  });
+
   test("groups of nobody are refused before anything is sent", async () => {
     const flags = ["--kubeconfig", cluster.kubeconfigPath, "--as-group", "devs"];
     const { code, err } = await koncli([...flags, "lease", "list"]);
     expect([code, err]).toEqual([2, expect.stringContaining("name one with --as")]);
   });
+});
+
+test("a proxy that is none is named, and not taken for bad credentials", async () => {
+  const change = { server: "https://api.konductor.test:6443" };
+  const path = await writeKubeconfig(kubectl, join(dir, "bad-proxy"), { change });
+  const env = { KUBECONFIG: path, HTTPS_PROXY: "ftp://user:secret@proxy:2121" };
+  const { code, err } = await koncli(["lease", "list"], { env });
+  expect([code, err]).toEqual([
+    2,
+    expect.stringContaining("the proxy proxy:2121 cannot be used: an http, https or socks5 URL"),
+  ]);
+  expect(err).not.toContain("secret");
 });
 
 describe("a proxy of the environment is used as kubectl uses it", () => {

@@ -46,7 +46,8 @@ async function acquire(context: CommandContext, { holder, ...wish }: Options): P
       holder: holder ?? io.hostname,
       pod: io.podUid,
       signal: io.signal,
-      onLease: (lease) => refuseHoldAround(lease, io.env),
+      // Who takes over does not wait.
+      onLease: (lease) => wish.join || refuseHoldAround(lease, io.env),
       onWaiting: waiting.show,
     });
     waiting.end();

@@ -72,7 +72,7 @@ export function injectPod(
   };
 }
 
-/** Tells the cluster autoscaler which local volumes may be lost with a node. Without it a pod with ours would keep its node from being removed. */
+/** Tells autoscalers which local volumes may be lost with a node, where they count those in memory (cluster-autoscaler itself does not). */
 const SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 
 /** What its user says of volumes of his, and our own. */
@@ -103,8 +103,20 @@ function schedulingGates(
 /** What others may say of how a container of ours is confined: the profiles of their nodes. Its rights and its user are ours to say. */
 const CONFINEMENT = ["seLinuxOptions", "appArmorProfile", "windowsOptions"] as const;
 
-/** Of an image's name what stays where a webhook has it pulled from a mirror: what comes after the last slash, without a digest. */
-const imageName = (image: unknown) => text(image)?.split("@")[0]?.split("/").at(-1);
+/** Of an image's reference what stays where a webhook has it pulled from a mirror: what comes after the last slash. */
+function parseImage(image: unknown) {
+  const [reference = "", digest] = (text(image) ?? "").split("@");
+  const [name, tag] = reference.split("/").at(-1)?.split(":") ?? [];
+  return { name, tag, digest };
+}
+
+/** Whether `image` is `wanted` from another registry: of the same tag, or of the same digest. */
+function isMirrored(image: unknown, wanted: unknown): boolean {
+  const [own, other] = [parseImage(wanted), parseImage(image)];
+  if (own.name !== other.name) return false;
+  if (own.digest !== undefined && other.digest !== undefined) return own.digest === other.digest;
+  return own.tag !== undefined && own.tag === other.tag;
+}
 
 /** `wanted`, with what a VPA, a LimitRange, a policy or a mirror's webhook chose for `existing`. */
 function renewed(existing: Container | undefined, wanted: Container): Container {
@@ -116,7 +128,7 @@ function renewed(existing: Container | undefined, wanted: Container): Container 
   ]);
   return {
     ...wanted,
-    ...(imageName(image) === imageName(wanted["image"]) && { image }),
+    ...(isMirrored(image, wanted["image"]) && { image }),
     securityContext: { ...Object.fromEntries(confinement), ...wanted.securityContext },
     ...((existing.resources ?? wanted.resources) && { resources: existing.resources ?? wanted.resources }),
   };

@@ -16,6 +16,9 @@ import { parseReview, reviewOf } from "./review.ts";
  */
 export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
 
+/** As nginx calls it; nobody reads it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
 /** A longer review is parsed, judged and answered in some milliseconds, in which nobody else is served. */
 const LONG_BYTES = 64 * 1024;
 
@@ -35,7 +38,7 @@ function takeTurns(app: FastifyInstance, turns: FairTurns): void {
       endTurn();
     }
     function leave(): void {
-      hasGone.abort(new Error("its sender has gone"));
+      hasGone.abort(Object.assign(new Error("its sender has gone"), { statusCode: CLIENT_CLOSED_REQUEST }));
       end();
     }
     socket.once("close", leave);
@@ -64,7 +67,7 @@ export function admissionPlugin(
   const refuse = () => new KonductorError("NotReady", "too many long reviews are coming in; try again");
   return (app, _options, done) => {
     if (needsCertificate) app.addHook("onRequest", requireCertificate);
-    app.addHook("preParsing", boundBodies(budget, refuse));
+    app.addHook("preParsing", boundBodies({ budget, refuse, until: "answered" }));
     takeTurns(app, createFairTurns(context.clock));
     app.setErrorHandler((error: FastifyError | KonductorError, _request, reply) => {
       const status = (error instanceof KonductorError ? error.status : error.statusCode) ?? 500;

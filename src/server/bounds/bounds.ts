@@ -4,7 +4,7 @@ export interface Bounds {
   connections: number;
   /** Gates that wait: so many that keepers and the API server, who keep none where there are many, still find one. */
   streams: number;
-  /** Of all AdmissionReviews that are coming in. */
+  /** Of all AdmissionReviews that are coming in, or wait for their turn. */
   reviewBytes: number;
   /** Of all messages to the gate API that are coming in: what gate and keeper send has 200 bytes. */
   messageBytes: number;

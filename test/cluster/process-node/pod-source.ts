@@ -38,6 +38,7 @@ export async function followPods(options: PodSourceOptions, events: PodEvents): 
     },
     from: await list(options, known, events),
     backoff: BACKOFF,
+    longestRetryAfterMs: BACKOFF.maxMs,
     listsAtOnce: true,
     clock,
     onTrouble: (error) => logger.warn({ error: describeError(error) }, "list or watch of pods failed"),

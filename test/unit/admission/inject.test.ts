@@ -240,6 +240,16 @@ describe("a second pass", () => {
     }
     Object.assign(gateOf(pod), { image: "mirror.example.com/cache/konductor:0.0.9" });
     expect(gateOf(inject(pod))["image"]).toBe("konductor:0.1.0");
+    const [digest, earlier] = ["1", "0"].map((digit) => `sha256:${digit.repeat(64)}`);
+    const pinned = { ...INJECTION, image: `example.com/konductor@${digest}` };
+    for (const [image, kept] of [
+      [`mirror.example.com/konductor@${digest}`, `mirror.example.com/konductor@${digest}`],
+      [`example.com/konductor@${earlier}`, pinned.image],
+      ["mirror.example.com/konductor", pinned.image],
+    ]) {
+      Object.assign(gateOf(pod), { image });
+      expect(gateOf(inject(pod, CONTEXT, pinned))["image"]).toBe(kept);
+    }
   });
 
   it.each<[string, Partial<Container>]>([

@@ -15,7 +15,7 @@ test.each([
   ["acquire x --priority 2147483648", /--priority.* whole number/],
   ["acquire x --holder ", /--holder.* '' .*1 to 253/],
   [`acquire x --holder ${"h".repeat(254)}`, /--holder.*1 to 253/],
-  ["acquire Nightly_Report", /Nightly_Report.* lower case letters/],
+  ["acquire Nightly_Report", /Nightly_Report.* lower-case letters/],
   ["acquire", /missing required argument 'name'/],
   ["renew x --holder ", /--holder/],
   ["release x --now", /--now is allowed with --force only/],

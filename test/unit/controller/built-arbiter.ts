@@ -25,7 +25,7 @@ export function buildArbiter({ client, clock }: { client: KubeClient; clock: Clo
   const arbiter = createArbiter({
     client,
     caches,
-    reporter: { report: ignore, holderDeleted: ignore },
+    reporter: { report: ignore, holderDeleted: ignore, holderLingers: ignore },
     events: { record: ignore },
     clock,
     logger: createLogger({ level: "silent" }),

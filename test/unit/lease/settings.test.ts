@@ -99,7 +99,7 @@ describe("readSettings", () => {
     (lease) => {
       expect(read({}, { "konductor.io/lease": lease })).toBe(
         `metadata.labels[konductor.io/lease]: Invalid value: ${JSON.stringify(lease)}: ` +
-          'lower case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends and on both sides of each "."; 63 characters at most',
+          'lower-case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends and on both sides of each "."; 63 characters at most',
       );
     },
   );

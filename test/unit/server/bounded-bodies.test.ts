@@ -5,7 +5,9 @@ import { type AddressInfo, connect } from "node:net";
 import { fastify } from "fastify";
 import { expect, test } from "vitest";
 import { ADMISSION_BODY_LIMIT_BYTES, admissionPlugin } from "../../../src/server/admission/plugin.ts";
+import { boundBodies } from "../../../src/server/bounds/bounded-bodies.ts";
 import { boundsFor } from "../../../src/server/bounds/bounds.ts";
+import { createFairShare } from "../../../src/server/bounds/fair-share.ts";
 import { PATH } from "../../../src/shared/names.ts";
 import { contextWith } from "../admission/fixtures.ts";
 
@@ -69,5 +71,74 @@ test("bodies that stop one byte short are kept up to a share, others are taken, 
       (status) => status === 200,
     );
   await expect.poll(isFree, { timeout: 20_000 }).toBe(true);
+  await app.close();
+});
+
+const TOTAL_BYTES = 1024 * 1024;
+const LIMIT_BYTES = 16 * 1024;
+
+/** A server as ours: it keeps a connection on which a body was refused, and throws away what still comes. */
+async function serveBounded(until: "received" | "answered") {
+  const budget = createFairShare(TOTAL_BYTES);
+  const app = fastify({ bodyLimit: LIMIT_BYTES });
+  app.addHook("preParsing", boundBodies({ budget, refuse: () => new Error("too much"), until }));
+  app.addHook("onSend", (_request, reply, payload, done) => {
+    reply.removeHeader("connection");
+    done(null, payload);
+  });
+  const waiting: (() => void)[] = [];
+  app.post("/wait", (_request, reply) => {
+    waiting.push(() => reply.send("done"));
+  });
+  await app.listen({ host: "127.0.0.1", port: 0 });
+  const { port } = app.server.address() as AddressInfo;
+  return { app, port, budget, waiting };
+}
+
+test.each(["received", "answered"] as const)(
+  "what comes after the answer is counted by nobody: %s",
+  async (until) => {
+    const { app, port, budget } = await serveBounded(until);
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.on("error", () => undefined);
+    const answered = once(socket, "data");
+    socket.write(
+      "POST /wait HTTP/1.1\r\nhost: k\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+    );
+    const chunk = "x".repeat(LIMIT_BYTES);
+    const send = () =>
+      new Promise<void>(
+        (resolve) => void socket.write(`${chunk.length.toString(16)}\r\n${chunk}\r\n`, () => resolve()),
+      );
+    await send();
+    await send();
+    expect(String((await answered)[0])).toContain("HTTP/1.1 413");
+    for (let index = 0; index < 20; index++) await send();
+    // What it has sent has arrived when a request behind it is answered.
+    const next = once(socket, "data");
+    socket.write("0\r\n\r\nGET /none HTTP/1.1\r\nhost: k\r\n\r\n");
+    expect(String((await next)[0])).toContain("HTTP/1.1 404");
+    expect(budget.used()).toBe(0);
+    socket.destroy();
+    await app.close();
+  },
+);
+
+test.each([
+  ["received", 0],
+  ["answered", 7],
+] as const)("a body whose answer takes its time counts until it is %s", async (until, bytes) => {
+  const { app, port, budget, waiting } = await serveBounded(until);
+  const socket = connect({ host: "127.0.0.1", port });
+  const answered = once(socket, "data");
+  socket.write(
+    'POST /wait HTTP/1.1\r\nhost: k\r\ncontent-type: application/json\r\ncontent-length: 7\r\n\r\n{"a":1}',
+  );
+  await expect.poll(() => waiting.length, { timeout: 20_000 }).toBe(1);
+  expect(budget.used()).toBe(bytes);
+  waiting[0]?.();
+  await answered;
+  await expect.poll(() => budget.used()).toBe(0);
+  socket.destroy();
   await app.close();
 });
