@@ -49,7 +49,7 @@ const REFUSED: readonly { what: string; details: Partial<Workload>; sentence: st
   {
     what: "an invalid lease name",
     details: { lease: "Nightly_Report" },
-    sentence: `metadata.labels[${LEASE_LABEL}]: Invalid value: "Nightly_Report": lower case letters, digits, "-" and "." are allowed`,
+    sentence: `metadata.labels[${LEASE_LABEL}]: Invalid value: "Nightly_Report": lower-case letters, digits, "-" and "." are allowed`,
   },
   {
     what: "a Windows pod",
