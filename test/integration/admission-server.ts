@@ -40,6 +40,7 @@ export const CONTEXT: AdmissionContext = {
   limitRanges: {
     in: (namespace) => (namespace === NAMESPACES.narrow ? parseLimitRange(narrowRange()).containers : []),
   },
+  imageArchitectures: ["amd64"],
   account: accountName("konductor-system"),
   systemNamespaces: ["kube-system", "konductor-system"],
   createMissingLeases: true,

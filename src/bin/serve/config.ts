@@ -24,6 +24,8 @@ export interface ServeConfig {
   image: string;
   /** Where that image has Node. */
   nodePath: NodePath;
+  /** For which processors it was built, as nodes name theirs. */
+  imageArchitectures: string[];
   /** Names of Secrets in the pod's namespace by which that image is pulled. */
   imagePullSecrets: string[];
   bindAddress: string;
@@ -52,6 +54,9 @@ const DEFAULT = {
   retryPeriod: formatDuration(ELECTION_TIMES.retryPeriodMs),
 } as const;
 
+/** As `make image` builds it. */
+const DEFAULT_ARCHITECTURE = "amd64";
+
 const OPTIONS = {
   namespace: { type: "string" },
   identity: { type: "string" },
@@ -59,6 +64,7 @@ const OPTIONS = {
   "leader-elect-renew-deadline": { type: "string", default: DEFAULT.renewDeadline },
   "leader-elect-retry-period": { type: "string", default: DEFAULT.retryPeriod },
   image: { type: "string" },
+  "image-architecture": { type: "string", multiple: true },
   "image-pull-secret": { type: "string", multiple: true },
   "node-path": { type: "string", default: NODE_PATHS[0] },
   "bind-address": { type: "string", default: "0.0.0.0" },
@@ -87,6 +93,7 @@ Serves admission and the gate API, and arbitrates when elected.
   --leader-elect-retry-period DURATION
                                  between two tries (default: ${DEFAULT.retryPeriod})
   --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
+  --image-architecture NAME      for which processors that image was built; may be repeated (default: ${DEFAULT_ARCHITECTURE})
   --image-pull-secret NAME       a Secret in the namespace of labelled pods, by which that image is pulled; may be repeated
   --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
   --bind-address ADDRESS         (default: 0.0.0.0)
@@ -129,6 +136,7 @@ export function readServeConfig(
     electionTimes: electionTimes(values),
     image,
     nodePath,
+    imageArchitectures: values["image-architecture"] ?? [DEFAULT_ARCHITECTURE],
     imagePullSecrets: values["image-pull-secret"] ?? [],
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),

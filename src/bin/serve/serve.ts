@@ -125,6 +125,7 @@ export async function serve({
           version: VERSION_TEXT,
         }),
         limitRanges,
+        imageArchitectures: config.imageArchitectures,
         account: accountName(namespace),
         systemNamespaces: ["kube-system", namespace],
         createMissingLeases: config.createMissingLeases,

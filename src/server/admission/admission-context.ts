@@ -12,6 +12,8 @@ export interface AdmissionContext {
   leases: { get: (namespace: string, name: string) => { ttlMs: number } | undefined };
   /** What is injected now: the CA and the address change over a server's life. */
   injection: () => Injection;
+  /** For which processors the image of injected containers was built, as nodes name theirs. */
+  imageArchitectures: readonly string[];
   /** What LimitRanges of the namespace ask of every container. */
   limitRanges: { in(namespace: string): readonly ContainerLimits[] };
   /** konductor's own user name. */

@@ -57,6 +57,7 @@ export function planPod(
       ...(canFence && obstacle && settings.onLost === "terminate" ? [obstacle] : []),
       ...deadlineWarning(metadata, spec.activeDeadlineSeconds, `${path}spec`),
       ...memoryWarning(spec, path),
+      ...architectureWarning(spec, path, context),
       ...meshWarning(settings, pod, path),
     ],
   };
@@ -93,6 +94,20 @@ function fencingObstacle(spec: PodSpec, settings: Settings, stop: number, ttlMs:
     `stopping this pod may take ${formatDuration(stop)}, more than half of its ttl ${formatDuration(ttlMs)}: ${consequence}; ` +
     `${ANNOTATION.ttl} of at least ${formatDuration(2 * stop)} avoids that`
   );
+}
+
+/** On another processor the gate cannot start, and the pod waits for ever. */
+function architectureWarning(
+  { nodeSelector = {} }: PodSpec,
+  path: Path,
+  { imageArchitectures }: AdmissionContext,
+): string[] {
+  const wanted = nodeSelector["kubernetes.io/arch"];
+  if (wanted === undefined || imageArchitectures.includes(wanted)) return [];
+  return [
+    `${path}spec.nodeSelector[kubernetes.io/arch]: konductor's image was built for ${imageArchitectures.join(", ")}; on ${wanted} its gate ` +
+      "cannot start, and the pod waits for ever",
+  ];
 }
 
 /** A budget of the whole pod is shared with the keeper, whose own limit would come too late. */

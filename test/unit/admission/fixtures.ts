@@ -44,6 +44,7 @@ export function contextWith(
     },
     injection: () => INJECTION,
     limitRanges: { in: () => [] },
+    imageArchitectures: ["amd64"],
     account: accountName("konductor-system"),
     systemNamespaces: ["kube-system", "konductor-system"],
     createMissingLeases: true,

@@ -203,6 +203,16 @@ describe("planPod", () => {
     );
   });
 
+  it.each([
+    ["arm64", ["spec.nodeSelector[kubernetes.io/arch]: konductor's image was built for amd64; on arm64"]],
+    ["amd64", []],
+  ])("says whether its image can run on %s", (arch, warnings) => {
+    const pod = podWith({ nodeSelector: { "kubernetes.io/arch": arch } });
+    expect(planPod(pod, NAMESPACE, contextWith(), ALONE).warnings).toEqual(
+      warnings.map((start) => expect.stringContaining(start)),
+    );
+  });
+
   it.each<[string, Metadata, boolean, Record<string, number>, string[]]>([
     [
       "will be created",

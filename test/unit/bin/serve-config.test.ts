@@ -14,6 +14,7 @@ test("the environment of deploy/ is enough", () => {
     electionTimes: { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 1_000 },
     image: "konductor:0.1.0",
     nodePath: "/usr/bin/node",
+    imageArchitectures: ["amd64"],
     imagePullSecrets: [],
     bindAddress: "0.0.0.0",
     securePort: 8443,
