@@ -7,7 +7,7 @@ import type { Situation } from "../lease/decision.ts";
 import { isPast } from "../lease/evidence.ts";
 import { dueAtMs } from "../lease/follow-ups.ts";
 import { podsOf } from "../lease/hold.ts";
-import { waitingInOrder } from "../lease/order.ts";
+import { countWaiting, isWaiting } from "../lease/order.ts";
 import { type ClaimantRef, type HolderRef, keyOf, type Lease } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { writeLeaseStatus } from "../objects/lease-objects.ts";
@@ -53,7 +53,7 @@ export function createSettling(options: SettlingOptions): Settle {
   /** What no limit has waited for is tried all the same. */
   async function tryAgain({ lease, requests, evidenceOf, isStuck }: Situation): Promise<void> {
     const isUnseen = (ref: ClaimantRef) => evidenceOf(ref).is === "unknown";
-    const claimants = waitingInOrder(lease, requests).flatMap(({ spec: { ref } }) => ref ?? []);
+    const claimants = requests.filter(isWaiting).flatMap(({ spec: { ref } }) => ref ?? []);
     const { hold } = lease.status;
     const blind = (hold ? [hold.ref, ...podsOf(hold)] : []).filter(({ uid }) => isStuck("look", uid));
     await errands.runEach([...blind, ...claimants.filter(isUnseen)], (ref) =>
@@ -78,7 +78,7 @@ export function createSettling(options: SettlingOptions): Settle {
 
   async function count({ lease, requests }: Situation): Promise<void> {
     const key = keyOf(lease);
-    const waiters = waitingInOrder(lease, requests).length;
+    const waiters = countWaiting(requests);
     const isNews = lease.status.observedGeneration !== lease.generation;
     if (waiters === lease.status.waiters && !isNews) return;
     const dueInMs = waiterCount.dueInMs(key);

@@ -75,6 +75,11 @@ export function waitsUntilMs(request: LeaseRequest): number {
     : (request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY);
 }
 
+/** How many wait: whoever asks no more than that need not have them put in order. */
+export function countWaiting(requests: readonly LeaseRequest[]): number {
+  return requests.reduce((count, request) => count + (isWaiting(request) ? 1 : 0), 0);
+}
+
 /** Everybody who waits for `lease`, first one first. */
 export function waitingInOrder(lease: Pick<Lease, "spec">, requests: Iterable<LeaseRequest>): LeaseRequest[] {
   return [...requests].filter(isWaiting).sort(compareRequests(lease));
