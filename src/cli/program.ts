@@ -15,6 +15,7 @@ import { registerQueue } from "./commands/queue.ts";
 import { registerRelease } from "./commands/release.ts";
 import { registerRenew } from "./commands/renew.ts";
 import { registerStatus } from "./commands/status.ts";
+import { registerVersion } from "./commands/version.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { complete } from "./complete.ts";
 import { CLI_EXIT, exitCodeOf, sentenceOf, usageSentence } from "./failure.ts";
@@ -100,6 +101,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
   for (const argument of lease.commands.flatMap((each) => each.registeredArguments)) {
     if (argument.name() === "name") argument.argParser(leaseName);
   }
+  registerVersion(program, run, io);
   registerCompletion(program, io);
   return program;
 }

@@ -44,6 +44,19 @@ afterAll(async () => {
 const LIST = ["-n", NAMESPACE, "lease", "list", "-o", "name"];
 const REPORT = { code: 0, out: "lease.konductor.io/report\n", err: "" };
 
+test("koncli tells its version, and the API server's, as kubectl does", async () => {
+  const at = ["--kubeconfig", cluster.kubeconfigPath];
+  const said = await kubectl("version");
+  const [server] = said.match(/^Server Version: .*$/m) ?? [];
+  expect(await koncli([...at, "version"])).toEqual({
+    ...{ code: 0, err: "" },
+    out: `Client Version: v0.0.0-source\n${server}\n`,
+  });
+  expect((await koncli(["version", "--client", "-o", "json"])).out).toBe(
+    '{\n    "clientVersion": "0.0.0-source"\n}\n',
+  );
+});
+
 describe("koncli reaches the cluster", () => {
   test("by a client certificate", async () => {
     expect(await koncli(["--kubeconfig", cluster.kubeconfigPath, ...LIST])).toEqual(REPORT);
