@@ -4,7 +4,15 @@ import type { ServerClock } from "../kube/server-clock.ts";
 import type { Clock } from "../shared/clock.ts";
 
 export const OUTPUTS = ["text", "wide", "json", "yaml", "name"] as const;
-export type Output = (typeof OUTPUTS)[number];
+/** Before a template of kubectl's: see jsonpath.ts. */
+export const JSONPATH = "jsonpath=";
+export type ObjectOutput = "json" | "yaml" | `${typeof JSONPATH}${string}`;
+export type Output = (typeof OUTPUTS)[number] | ObjectOutput;
+
+/** Whether the object itself is asked for. */
+export function isObjectOutput(output: Output): output is ObjectOutput {
+  return output === "json" || output === "yaml" || output.startsWith(JSONPATH);
+}
 
 /** The world around koncli, as its main file hands it in. */
 export interface CliIo {

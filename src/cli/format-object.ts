@@ -1,13 +1,16 @@
 import { stringify } from "yaml";
 import { record } from "../shared/json.ts";
 import { GROUP } from "../shared/names.ts";
+import { JSONPATH, type ObjectOutput } from "./cli-context.ts";
+import { parseTemplate } from "./jsonpath.ts";
 
 /** As kubectl does, times are quoted: readers of YAML 1.1 would make dates of them. */
 const YAML = { compat: "yaml-1.1" } as const;
 
-/** An API object as `-o json` or `-o yaml` prints it: as kubectl does, without who manages which field. */
-export function formatObject(object: unknown, output: "json" | "yaml"): string {
+/** An API object as `-o json`, `-o yaml` or `-o jsonpath=…` prints it: as kubectl does, without who manages which field. */
+export function formatObject(object: unknown, output: ObjectOutput): string {
   const shown = Array.isArray(object) ? object : withoutManagedFields(object);
+  if (output !== "json" && output !== "yaml") return parseTemplate(output.slice(JSONPATH.length))(shown);
   return output === "json" ? `${JSON.stringify(shown, null, 4)}\n` : stringify(shown, YAML);
 }
 
@@ -20,7 +23,7 @@ function withoutManagedFields(object: unknown): unknown {
 }
 
 /** Several of them, as kubectl wraps them. */
-export function formatList(items: readonly unknown[], output: "json" | "yaml"): string {
+export function formatList(items: readonly unknown[], output: ObjectOutput): string {
   const list = { apiVersion: "v1", kind: "List", metadata: {}, items: items.map(withoutManagedFields) };
   return formatObject(list, output);
 }

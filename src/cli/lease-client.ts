@@ -1,7 +1,7 @@
 import { awakeClock } from "../client/awake-clock.ts";
 import { createLeaseClient } from "../client/lease-client.ts";
 import type { LeaseClient } from "../client/types.ts";
-import type { CommandContext } from "./cli-context.ts";
+import { type CommandContext, isObjectOutput } from "./cli-context.ts";
 import { formatName, formatObject } from "./format-object.ts";
 import { readLease } from "./read-lease.ts";
 
@@ -13,7 +13,7 @@ export function leaseClientOf({ cluster: { client, namespace }, io }: CommandCon
 /** Prints what came of a command: its sentence, the klease, or its name. */
 export async function printOutcome(context: CommandContext, name: string, sentence: string): Promise<void> {
   const { output, print } = context;
-  if (output === "json" || output === "yaml") {
+  if (isObjectOutput(output)) {
     const { object } = await readLease(context, name);
     return print(formatObject(object, output));
   }

@@ -1,9 +1,9 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { awakeClock } from "../client/awake-clock.ts";
 import { type ClusterFlags, connect } from "../client/connect.ts";
 import { createServerClock } from "../kube/server-clock.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
-import { type Action, type CliIo, OUTPUTS, type Output } from "./cli-context.ts";
+import { type Action, type CliIo, JSONPATH, OUTPUTS, type Output } from "./cli-context.ts";
 import { registerAcquire } from "./commands/acquire.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerCreate } from "./commands/create.ts";
@@ -20,6 +20,7 @@ import { registerWatch } from "./commands/watch.ts";
 import { complete } from "./complete.ts";
 import { CLI_EXIT, exitCodeOf, sentenceOf, usageSentence } from "./failure.ts";
 import { leaseName, namespace, ttlMs } from "./flags.ts";
+import { parseTemplate } from "./jsonpath.ts";
 import { createPlainLog } from "./plain-log.ts";
 
 /** What a shell calls to complete a line: see commands/completion.ts. */
@@ -70,7 +71,12 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
       "how long one call of the API server may take (default: 10s)",
       ttlMs,
     )
-    .addOption(new Option("-o, --output <format>", "output format").choices(OUTPUTS).default("text"))
+    .addOption(
+      new Option("-o, --output <format>", `${OUTPUTS.join("|")}|jsonpath=TEMPLATE`)
+        .choices(OUTPUTS)
+        .default("text")
+        .argParser(readOutput),
+    )
     .option("-v, --verbose", "log every call of the API server to stderr", false)
     .exitOverride()
     .configureHelp({ showGlobalOptions: true })
@@ -104,6 +110,18 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
   registerVersion(program, run, io);
   registerCompletion(program, io);
   return program;
+}
+
+/** Throws for a format that there is not, and for a template that cannot be read: before anything is sent. */
+function readOutput(value: string): Output {
+  if (value.startsWith(JSONPATH)) {
+    parseTemplate(value.slice(JSONPATH.length));
+    return `${JSONPATH}${value.slice(JSONPATH.length)}`;
+  }
+  const output = OUTPUTS.find((known) => known === value);
+  if (!output)
+    throw new InvalidArgumentError(`Allowed choices are ${OUTPUTS.join(", ")}, ${JSONPATH}TEMPLATE.`);
+  return output;
 }
 
 /** A flag that may be given several times. */

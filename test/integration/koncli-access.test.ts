@@ -9,6 +9,7 @@ import { koncli, writeKubeconfig } from "./koncli.ts";
 import { kubectlOf } from "./kubectl.ts";
 
 const NAMESPACE = "koncli-access";
+const TEMPLATES = "koncli-templates";
 const DEPLOY = join(import.meta.dirname, "../../deploy");
 const cluster = inject("cluster");
 const kubectl = kubectlOf(cluster);
@@ -30,13 +31,28 @@ beforeAll(async () => {
   token = (await kubectl("-n", NAMESPACE, "create", "token", "viewer")).trim();
   const metadata = { namespace: NAMESPACE, name: "report" };
   const lease = { apiVersion: "konductor.io/v1", kind: "Lease", metadata, spec: { ttl: "1m" } };
+  await kubectl("create", "namespace", TEMPLATES);
+  const inTemplates = { ...lease, metadata: { ...metadata, namespace: TEMPLATES } };
+  const templated = {
+    ...lease,
+    metadata: {
+      ...{ namespace: TEMPLATES, name: "templated", labels: { "app.kubernetes.io/name": "web" } },
+      finalizers: ["example.com/a", "example.com/b", "example.com/c"],
+    },
+  };
   await waitFor({
     what: "the new resources to be served",
     withinMs: 20_000,
-    holds: () => kubectl.withObject(lease, "apply").then(Boolean),
+    holds: async () => {
+      for (const object of [lease, inTemplates, templated]) await kubectl.withObject(object, "apply");
+      return true;
+    },
   });
 });
 afterAll(async () => {
+  const free = ["patch", "klease/templated", "--type=merge", '--patch={"metadata":{"finalizers":null}}'];
+  await kubectl("-n", TEMPLATES, ...free);
+  await kubectl("delete", "namespace", TEMPLATES, "--wait=false");
   await kubectl("delete", "namespace", NAMESPACE, "--wait=false");
   await rm(dir, { recursive: true, force: true });
 });
@@ -54,6 +70,65 @@ test("koncli tells its version, and the API server's, as kubectl does", async ()
   });
   expect((await koncli(["version", "--client", "-o", "json"])).out).toBe(
     '{\n    "clientVersion": "0.0.0-source"\n}\n',
+  );
+});
+
+describe("a template prints what kubectl prints of it", () => {
+  const at = ["--kubeconfig", cluster.kubeconfigPath, "-n", TEMPLATES];
+  test.each([
+    "{.metadata.name}",
+    ".spec.ttl",
+    "{.metadata.name}{'\\t'}{.spec.ttl}{\"\\n\"}",
+    "name: {.metadata.name}, ttl {.spec.ttl}.",
+    "{.metadata['name']}",
+    "{$.kind} {@.apiVersion}",
+    "{.spec}",
+    "{.metadata.nothing}",
+    "{..ttl}",
+    "{.metadata.labels.app\\.kubernetes\\.io/name}",
+    "{.metadata.finalizers[0]} {.metadata.finalizers[-1]} {.metadata.finalizers[0:1]}",
+    "{.metadata.finalizers[*]}",
+    "{range .metadata.finalizers[*]}<{@}>{end}",
+  ])("%s", async (template) => {
+    const own = await koncli([...at, "lease", "status", "templated", "-o", `jsonpath=${template}`]);
+    const kubectls = await kubectl(
+      "-n",
+      TEMPLATES,
+      "get",
+      "klease",
+      "templated",
+      "-o",
+      `jsonpath=${template}`,
+    );
+    expect(own).toEqual({ code: 0, err: "", out: kubectls });
+  });
+
+  test.each([
+    "{.items[*].metadata.name}",
+    "{range .items[*]}{.metadata.name}={.spec.ttl}{'\\n'}{end}",
+    '{.items[?(@.metadata.name=="report")].spec.ttl}',
+    '{.items[?(@.metadata.name!="report")].metadata.name}',
+    "{.items[?(@.metadata.finalizers)].metadata.name}",
+    "{.items[0].kind}",
+  ])("of a list: %s", async (template) => {
+    const own = await koncli([...at, "lease", "list", "-o", `jsonpath=${template}`]);
+    const kubectls = await kubectl("-n", TEMPLATES, "get", "klease", "-o", `jsonpath=${template}`);
+    expect(own).toEqual({ code: 0, err: "", out: kubectls });
+  });
+
+  test.each(["{.metadata", "{range .items[*]}x", "{end}", "{.items[?(@.a==}", "{.metadata[}"])(
+    "%s is refused before anything is sent",
+    async (template) => {
+      const { code, err } = await koncli([
+        "--kubeconfig",
+        join(dir, "nowhere"),
+        "lease",
+        "list",
+        "-o",
+        `jsonpath=${template}`,
+      ]);
+      expect([code, err]).toEqual([2, expect.stringMatching(/^error: .*jsonpath/)]);
+    },
   );
 });
 

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { LEASES } from "../../kube/resources.ts";
 import { formatDuration } from "../../lease/duration.ts";
 import { defined } from "../../shared/json.ts";
-import type { CommandContext, RunAction } from "../cli-context.ts";
+import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { bool, priority, ttlMs } from "../flags.ts";
 import { formatName, formatObject } from "../format-object.ts";
 
@@ -42,6 +42,6 @@ async function createLease(
 ): Promise<void> {
   const spec = { ttl: formatDuration(ttl), ...defined(rest) };
   const object = await client.create(LEASES, { metadata: { namespace, name }, spec });
-  if (output === "json" || output === "yaml") return print(formatObject(object, output));
+  if (isObjectOutput(output)) return print(formatObject(object, output));
   print(output === "name" ? formatName("lease", name) : `klease ${name} created\n`);
 }

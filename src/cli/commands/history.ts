@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { list, record } from "../../shared/json.ts";
 import { formatAge } from "../age.ts";
-import type { CommandContext, RunAction } from "../cli-context.ts";
+import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";
 import { formatTable } from "../table.ts";
@@ -20,7 +20,7 @@ export function registerHistory(lease: Command, run: RunAction): void {
 async function showHistory(context: CommandContext, name: string): Promise<void> {
   const { output, server, print } = context;
   const { object, lease } = await readLease(context, name);
-  if (output === "json" || output === "yaml") {
+  if (isObjectOutput(output)) {
     return print(formatObject(list(record(record(object)["status"])["history"]), output));
   }
   if (output === "name") return print(formatName("lease", name));

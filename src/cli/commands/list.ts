@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { LEASES } from "../../kube/resources.ts";
 import { parseLease } from "../../lease/codec.ts";
-import type { CommandContext, RunAction } from "../cli-context.ts";
+import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { leaseTable } from "../describe-lease.ts";
 import { formatList, formatName } from "../format-object.ts";
 
@@ -33,7 +33,7 @@ async function listLeases(context: CommandContext, { allNamespaces, selector }: 
     labelSelector: selector,
     onResponse: server.observe,
   });
-  if (output === "json" || output === "yaml") return print(formatList(items, output));
+  if (isObjectOutput(output)) return print(formatList(items, output));
   const leases = items.map(parseLease);
   if (output === "name") return print(leases.map(({ name }) => formatName("lease", name)).join(""));
   if (leases.length === 0) {

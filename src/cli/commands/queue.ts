@@ -4,7 +4,7 @@ import { parseLeaseRequest } from "../../lease/codec.ts";
 import { waitingInOrder } from "../../lease/order.ts";
 import type { Lease, LeaseRequest } from "../../lease/types.ts";
 import { formatAge } from "../age.ts";
-import type { CommandContext, RunAction } from "../cli-context.ts";
+import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { formatList, formatName } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";
 import { formatTable } from "../table.ts";
@@ -28,7 +28,7 @@ async function showQueue(context: CommandContext, name: string): Promise<void> {
   const byUid = new Map(items.map((object) => [parseLeaseRequest(object).uid, object]));
   const requests = [...byUid.values()].map(parseLeaseRequest).filter(({ spec }) => spec.lease === name);
   const waiting = waitingInOrder(lease, requests);
-  if (output === "json" || output === "yaml") {
+  if (isObjectOutput(output)) {
     return print(
       formatList(
         waiting.map(({ uid }) => byUid.get(uid)),

@@ -4,7 +4,7 @@ import { parseLeaseRequest } from "../../lease/codec.ts";
 import { parsePod } from "../../lease/pod.ts";
 import type { Lease } from "../../lease/types.ts";
 import { hasCode } from "../../shared/errors.ts";
-import type { CommandContext, RunAction } from "../cli-context.ts";
+import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { headOf, leaseStatusText, leaseTable } from "../describe-lease.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";
@@ -27,7 +27,7 @@ async function showLease(context: CommandContext, name: string): Promise<void> {
   const { cluster, output, server, print } = context;
   const { namespace, client } = cluster;
   const { object, lease } = await readLease(context, name);
-  if (output === "json" || output === "yaml") return print(formatObject(object, output));
+  if (isObjectOutput(output)) return print(formatObject(object, output));
   if (output === "name") return print(formatName("lease", lease.name));
   if (output === "wide") {
     return print(leaseTable([lease], { nowMs: server.nowMs(), withNamespace: false, wide: true }));

@@ -1,7 +1,13 @@
 import type { Command } from "commander";
 import { defined, record, text } from "../../shared/json.ts";
 import { VERSION_TEXT } from "../../shared/version.ts";
-import type { CliIo, CommandContext, Output, RunAction } from "../cli-context.ts";
+import {
+  type CliIo,
+  type CommandContext,
+  isObjectOutput,
+  type Output,
+  type RunAction,
+} from "../cli-context.ts";
 import { formatObject } from "../format-object.ts";
 
 /** `koncli version`: its own, and the API server's, as `kubectl version` shows them. */
@@ -23,8 +29,7 @@ interface Versions {
 }
 
 function formatVersions({ clientVersion, serverVersion }: Versions, output: Output): string {
-  if (output === "json" || output === "yaml")
-    return formatObject({ clientVersion, ...defined({ serverVersion }) }, output);
+  if (isObjectOutput(output)) return formatObject({ clientVersion, ...defined({ serverVersion }) }, output);
   return `Client Version: v${clientVersion}\n${serverVersion ? `Server Version: ${serverVersion}\n` : ""}`;
 }
 

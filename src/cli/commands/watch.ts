@@ -5,7 +5,7 @@ import { parseLease } from "../../lease/codec.ts";
 import type { Lease } from "../../lease/types.ts";
 import { reportsOf } from "../../objects/lease-reporter.ts";
 import { isoTime } from "../../shared/times.ts";
-import type { CommandContext, RunAction } from "../cli-context.ts";
+import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { phaseOf } from "../describe-lease.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { createPlainLog } from "../plain-log.ts";
@@ -58,6 +58,7 @@ function linesOf(
 ): string[] {
   if (output === "json") return [`${JSON.stringify(lease.object)}\n`];
   if (output === "yaml") return [`---\n${formatObject(lease.object, output)}`];
+  if (isObjectOutput(output)) return [formatObject(lease.object, output)];
   if (output === "name") return [formatName("lease", lease.name)];
   const { hold, waiters } = lease.status;
   const what = type === "deleted" ? ["deleted"] : old ? changesOf(old, lease) : [`${waiters} waiting`];
