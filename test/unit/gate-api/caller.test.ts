@@ -13,14 +13,15 @@ import { memoryCache } from "./memory-cache.ts";
 import { memoryCaches } from "./samples.ts";
 
 interface Change {
-  lease?: string;
+  /** null: no label. */
+  lease?: string | null;
   owners?: object[];
 }
 
 const podOf = ({ lease = "report", owners = [] }: Change) => ({
   metadata: {
     ...{ namespace: "a", name: "b", uid: "c", resourceVersion: "5" },
-    labels: { [LEASE_LABEL]: lease },
+    labels: lease === null ? {} : { [LEASE_LABEL]: lease },
     annotations: { [ANNOTATION.gate]: "job" },
     ownerReferences: owners,
   },
@@ -74,6 +75,13 @@ test.each([PATH.acquire, PATH.renew, PATH.announce])(
     expect(other).toEqual({ status: 403, body: expect.stringContaining('says \\"other\\"') });
   },
 );
+
+test("the gate of a copy that lost its label is told how to go on", async () => {
+  const { status, body } = await ask(PATH.acquire, { cached: { lease: null }, live: { lease: null } });
+  expect(status).toBe(403);
+  for (const part of ["pod a/b has a gate that waits for klease report", "--keep-labels", "konductor-keeper"])
+    expect(body).toContain(part);
+});
 
 test("and whether a Job owns it, before it is told that none does", async () => {
   const job = { apiVersion: "batch/v1", kind: "Job", name: "j", uid: "job-1", controller: true };
