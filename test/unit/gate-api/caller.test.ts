@@ -3,14 +3,12 @@ import { fastify } from "fastify";
 import { expect, test } from "vitest";
 import { LEASES, PODS } from "../../../src/kube/resources.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
-import { createGateApi } from "../../../src/server/gate-api/gate-api.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
-import { createLogger } from "../../../src/shared/log.ts";
 import { ANNOTATION, LEASE_LABEL, PATH } from "../../../src/shared/names.ts";
 import { recordedClient } from "../controller/recorded-client.ts";
-import { turnedClock } from "../gate/turned-clock.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { memoryCaches } from "./samples.ts";
+import { unitGateApi } from "./unit-gate-api.ts";
 
 interface Change {
   /** null: no label. */
@@ -36,22 +34,11 @@ async function ask(path: string, { cached, live }: { cached: Change; live: Chang
   });
   const pods = memoryCache<ReturnType<typeof parsePod>>();
   pods.apply(parsePod(podOf(cached)));
-  const api = createGateApi(
-    {
-      client,
-      caches: { ...memoryCaches(), pods },
-      events: { record: () => {} },
-      reporter: { report: () => {} },
-      authenticate: async () => ({ namespace: "a", name: "b", uid: "c", serviceAccount: "default" }),
-      verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
-      trust: () => ({ ca: "", urls: [] }),
-      clock: turnedClock(),
-      logger: createLogger({ level: "silent" }),
-      systemNamespace: "konductor-system",
-      createMissingLeases: true,
-    },
-    { maxStreams: 1_000 },
-  );
+  const api = unitGateApi({
+    client,
+    caches: { ...memoryCaches(), pods },
+    authenticate: async () => ({ namespace: "a", name: "b", uid: "c", serviceAccount: "default" }),
+  });
   const app = fastify();
   app.register(api.plugin);
   const url = await app.listen({ host: "127.0.0.1", port: 0 });

@@ -3,15 +3,14 @@ import { fastify } from "fastify";
 import { describe, expect, test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
-import { createGateApi } from "../../../src/server/gate-api/gate-api.ts";
 import type { Authenticate } from "../../../src/server/identity/identity.ts";
 import { Refusal } from "../../../src/server/refusal.ts";
 import { type ErrorCode, KonductorError } from "../../../src/shared/errors.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { PATH } from "../../../src/shared/names.ts";
-import { turnedClock } from "../gate/turned-clock.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { memoryCaches } from "./samples.ts";
+import { unitGateApi } from "./unit-gate-api.ts";
 
 const POD = { namespace: "a", name: "b", uid: "c", serviceAccount: "default" };
 const WELL_FORMED = { lease: "report", token: 1, ttlMs: 15_000 };
@@ -21,22 +20,13 @@ function gateApiWith({ authenticate = async () => POD }: { authenticate?: Authen
   const failing: KubeClient = new Proxy(Object.create(null), {
     get: () => () => Promise.reject(new KonductorError("Forbidden", "cannot get pod a/b: secret details")),
   });
-  const { plugin } = createGateApi(
-    {
-      client: failing,
-      caches: { ...memoryCaches(), pods: memoryCache<PodView>() },
-      events: { record: () => {} },
-      reporter: { report: () => {} },
-      authenticate,
-      verifySignature: authenticate,
-      trust: () => ({ ca: "", urls: [] }),
-      clock: turnedClock(),
-      logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
-      systemNamespace: "konductor-system",
-      createMissingLeases: true,
-    },
-    { maxStreams: 1_000 },
-  );
+  const { plugin } = unitGateApi({
+    client: failing,
+    caches: { ...memoryCaches(), pods: memoryCache<PodView>() },
+    authenticate,
+    verifySignature: authenticate,
+    logger: createLogger({ destination: { write: (line) => void log.push(line) } }),
+  });
   const app = fastify();
   app.register(plugin);
   async function post(url: string, payload: unknown, headers: Record<string, string> = {}) {

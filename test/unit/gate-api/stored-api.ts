@@ -2,14 +2,12 @@ import { fastify } from "fastify";
 import { onTestFinished } from "vitest";
 import { parseLease } from "../../../src/lease/codec.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
-import { createGateApi } from "../../../src/server/gate-api/gate-api.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { list, parseJson, record } from "../../../src/shared/json.ts";
-import { createLogger } from "../../../src/shared/log.ts";
 import { recordedClient } from "../controller/recorded-client.ts";
-import { turnedClock } from "../gate/turned-clock.ts";
 import { memoryCache } from "./memory-cache.ts";
 import { memoryCaches } from "./samples.ts";
+import { unitGateApi } from "./unit-gate-api.ts";
 
 /** What an API server stores that knows one klease, one pod and at most one request. */
 export interface Stored {
@@ -47,22 +45,10 @@ export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod 
   pods.apply(parsePod(cachedPod));
   const caches = { ...memoryCaches(), pods };
   caches.leases.apply(parseLease(cachedLease));
-  const { plugin } = createGateApi(
-    {
-      client,
-      caches,
-      events: { record: () => {} },
-      reporter: { report: () => {} },
-      authenticate: async () => ({ ...caller, serviceAccount: "default" }),
-      verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
-      trust: () => ({ ca: "", urls: [] }),
-      clock: turnedClock(),
-      logger: createLogger({ level: "silent" }),
-      systemNamespace: "konductor-system",
-      createMissingLeases: true,
-    },
-    { maxStreams: 1_000 },
-  );
+  const { plugin } = unitGateApi({
+    ...{ client, caches },
+    authenticate: async () => ({ ...caller, serviceAccount: "default" }),
+  });
   const app = fastify();
   app.register(plugin);
   const address = app.listen({ host: "127.0.0.1", port: 0 });
