@@ -12,6 +12,8 @@ import { LEASE_NAME, metadataOf, NAMESPACE } from "./pod-object.ts";
 
 /** Asked for within so short a time they may come in any order. */
 const SAME_TIME_MS = 2_000;
+/** Who did not answer a grant, and cannot be told so, is passed over for so long. */
+const PASSED_OVER_FOR_MS = 60_000;
 
 /** What tells one standing of a klease from another: renewals change it all the time. */
 function wordsOf(lease: Json): unknown[] {
@@ -39,6 +41,8 @@ export function witness(
 ): void {
   const changedMs = new Map<unknown, number>();
   const createdMs = new Map<string, number>();
+  /** By claimant: when its last grant was taken back unanswered. */
+  const takenBackMs = new Map<string, number>();
   /** By claimant: since when it waits for a grant, by whichever of its requests. Only a grant, a denial and a user's hand end that. */
   const waitsSinceMs = new Map<string, number>();
   /** The same of those who have been granted it, who wait on where that is taken back unanswered. */
@@ -70,8 +74,17 @@ export function witness(
       .filter(canUse)
       .map(({ uid, spec }) => {
         const sinceMs = [uid, spec.ref?.uid, lease.uid].map((id) => changedMs.get(id) ?? 0);
-        return { who: spec.holder, readyForMs: nowMs - Math.max(...sinceMs) };
+        return {
+          who: spec.holder,
+          readyForMs: nowMs - Math.max(...sinceMs, passedOverUntilMs(uid, spec.ref?.uid)),
+        };
       });
+  }
+
+  /** A request that has not changed since bears no mark yet that would have its gate ask again. */
+  function passedOverUntilMs(uid: string, claimant = uid): number {
+    const sinceMs = takenBackMs.get(claimant) ?? 0;
+    return sinceMs > (changedMs.get(uid) ?? 0) ? sinceMs + PASSED_OVER_FOR_MS : 0;
   }
 
   function isHolder(claimant: string): boolean {
@@ -85,7 +98,10 @@ export function witness(
     if (before && !isSame) {
       const how = lease.status.history[0]?.reason ?? "Released";
       note({ what: "lost", token: before.token, claim: claimOf(before), how });
-      if (how === "NotConfirmed") move(before.ref.uid, waitedSinceMs, waitsSinceMs);
+      if (how === "NotConfirmed") {
+        move(before.ref.uid, waitedSinceMs, waitsSinceMs);
+        takenBackMs.set(before.ref.uid, scheduler.nowMs());
+      }
     }
     if (hold && !isSame) {
       move(hold.ref.uid, waitsSinceMs, waitedSinceMs);
