@@ -1,18 +1,19 @@
 /**
  * Whoever may still run under a deleted Lease is waited for (src/lease/unrecorded.ts). Keepers that can fence learn from their next renewal
- * that they hold nothing; the other pods are deleted.
+ * that they hold nothing; the other pods are deleted, but for those of a Job that waits as a whole: its suspension ends them.
  */
 import type { KubeClient } from "../kube/api.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
-import type { PodView } from "../lease/pod.ts";
+import { isJobOver, waitsAsWhole } from "../lease/job.ts";
+import { type PodView, waitsForJob } from "../lease/pod.ts";
 import { mayRunUnrecorded } from "../lease/proof.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { countHolders, unrecordedPods } from "../lease/unrecorded.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
-import { findPod } from "../objects/live-objects.ts";
+import { findJob, findPod } from "../objects/live-objects.ts";
 import { deletePod } from "../objects/pod-deletion.ts";
 import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
@@ -60,7 +61,8 @@ export async function deleteUnrecorded(
     errands.run({ key: keyOf(lease), what: "delete pod", uid: pod.uid }, async () => {
       const found = await findPod(client, pod);
       if (found?.lease !== undefined) caches.pods.apply(found);
-      if (found && runsOn(found) && (await deletePod(client, found))) reporter.holderDeleted(live, found);
+      if (!found || !runsOn(found) || (await isLeftToJob(client, found))) return;
+      if (await deletePod(client, found)) reporter.holderDeleted(live, found);
     }),
   );
 }
@@ -70,6 +72,16 @@ function runsOn(pod: PodView): boolean {
   const { selfFencing, deletionMs, mode } = pod;
   const isStopped = selfFencing || deletionMs !== undefined || mode.onLost === "continue";
   return mayRunUnrecorded(pod) && !isStopped;
+}
+
+/**
+ * Whether it ends with the suspension of its Job, which is suspended since it holds nothing: deleted before, the pod would count as failed,
+ * and could cost the Job its last try.
+ */
+async function isLeftToJob(client: KubeClient, pod: PodView): Promise<boolean> {
+  const { namespace, lease, job: owner } = pod;
+  const job = owner && waitsForJob(pod) ? await findJob(client, { namespace, ...owner }) : undefined;
+  return job !== undefined && waitsAsWhole(job) && job.lease === lease && !isJobOver(job);
 }
 
 const podsOf = (lease: Lease, { pods }: Pods) => pods.store.byIndex(BY_LEASE, keyOf(lease));

@@ -11,6 +11,7 @@
  * - idle: after the last fault a free klease with somebody who can use it is granted within a bound;
  * - forgotten: in the end everybody has had their turn, or was told why not; and konductor neither deletes a pod that waits, nor skips a
  *   Job for others that do not wait, nor refuses a pod for annotations that are right;
+ * - tries: no Job that is not over loses one of its tries since konductor deletes a pod of its;
  * - told, dead, calls: see check-clients.ts.
  */
 import { clientViolations } from "./check-clients.ts";
@@ -219,6 +220,11 @@ export function violations(history: readonly Noted[]): string[] {
         break;
       case "dismissed":
         found.push(`forgotten: ${fact.who} was deleted while it waited`);
+        break;
+      case "taken":
+        found.push(
+          `tries: ${fact.who} was deleted, which counts as failed, and Job ${fact.job} could end it`,
+        );
         break;
       case "skipped":
         if (fact.others < fact.most)

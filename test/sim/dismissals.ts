@@ -1,7 +1,10 @@
-/** Notes whom konductor sends away: pods that it deletes while they wait, for everybody to see, and Jobs that it skips. */
+/**
+ * Notes whom konductor sends away: pods that it deletes while they wait, for everybody to see, or while their Job could end them, and Jobs
+ * that it skips.
+ */
 import { JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
-import { canUseJob, parseJob } from "../../src/lease/job.ts";
+import { canUseJob, isJobOver, parseJob } from "../../src/lease/job.ts";
 import { SKIPPED } from "../../src/lease/order.ts";
 import { list, record } from "../../src/shared/json.ts";
 import { KONDUCTOR } from "./admission.ts";
@@ -54,6 +57,15 @@ export function witnessDismissals({ store, scheduler }: Cluster, note: Note, pod
     if (pod && scheduler.nowMs() - sinceMs > LATE_BY_MS) note({ what: "dismissed", who: pod.name });
   }
 
+  /** Nobody takes back that a Job is over, so what was looked at before cannot be otherwise. */
+  function judgeLoss(pod: Json): void {
+    const owner = list(metadataOf(pod)["ownerReferences"]).map(record)[0];
+    const found = owner && store.find(JOBS, { namespace: NAMESPACE, name: String(owner["name"]) });
+    const job = found && parseJob(found);
+    if (job && job.uid === owner?.["uid"] && !isJobOver(job))
+      note({ what: "taken", who: String(metadataOf(pod)["name"]), job: job.name });
+  }
+
   store.onChange(({ type, user, resource, object, old, atMs }) => {
     const uid = String(metadataOf(object)["uid"]);
     if (resource === JOBS) {
@@ -70,7 +82,10 @@ export function witnessDismissals({ store, scheduler }: Cluster, note: Note, pod
       if (ref?.kind === "Job") judgeSkip(ref.name);
     }
     if (resource !== PODS) return;
-    if (isOurs && isGoing(type, object) && !isGoing("MODIFIED", old)) judgeDeletion(uid);
+    if (isOurs && isGoing(type, object) && !isGoing("MODIFIED", old)) {
+      judgeDeletion(uid);
+      judgeLoss(old);
+    }
     changedMs.set(uid, atMs);
   });
 }

@@ -55,6 +55,8 @@ export type Fact =
   | { what: "calm" }
   /** konductor deletes a pod of which nothing but its gate runs, which everybody could know. */
   | { what: "dismissed"; who: string }
+  /** konductor deletes a pod of a Job that goes on, or is suspended. */
+  | { what: "taken"; who: string; job: string }
   /** konductor skips a Job since `most` others of its CronJob may wait, and so many did, or had until a short time ago. */
   | { what: "skipped"; who: string; others: number; most: number }
   /** A gate is refused for its pod's annotations, although they can be read. */

@@ -138,6 +138,11 @@ export const REPLICAS: Record<string, Kind> = {
     weight: 0,
     act: (world, event) => forbid(world, event.what, { verb: "delete", plural: "leaserequests" }),
   },
+  /** In tales alone: a Job can neither be suspended nor resumed. */
+  forbidSuspensions: {
+    weight: 0,
+    act: (world, event) => forbid(world, event.what, { verb: "patch", plural: "jobs" }),
+  },
   /** Its connection stands, and nothing more is heard by it. */
   hangWatch: {
     weight: 3,

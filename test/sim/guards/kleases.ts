@@ -1,13 +1,27 @@
 /** What keeps the rules where kleases are written, deleted and created again. */
-import { LEASES } from "../../../src/kube/resources.ts";
+import type { KubeClient } from "../../../src/kube/api.ts";
+import { JOBS, LEASES } from "../../../src/kube/resources.ts";
 import { record } from "../../../src/shared/json.ts";
-import { calling } from "./calling.ts";
+import { calling, isSame, parsedBy } from "./calling.ts";
 import type { Guard } from "./guard.ts";
+import { replaced } from "./replacement.ts";
 import { asGrantedBefore, seenAs, statusWrites } from "./rewriting.ts";
-import { event, pod, until } from "./tale.ts";
+import { event, job, pod, until } from "./tale.ts";
+
+type Unrecorded = typeof import("../../../src/controller/unrecorded-holders.ts");
 
 /** Of what the leader watches. */
 const OF_LEASES = 2;
+
+/** Every Job is another than the one that is asked for. */
+function withOtherJobs(client: KubeClient): KubeClient {
+  return calling(client, {
+    get:
+      (call) =>
+      async (resource, ...rest) =>
+        isSame(resource, JOBS) ? parsedBy(rest, {}) : call(resource, ...rest),
+  });
+}
 
 export const KLEASES: Record<string, Guard> = {
   "writes of a klease's status carry the resourceVersion that was read": {
@@ -54,6 +68,22 @@ export const KLEASES: Record<string, Guard> = {
           delete: (call) => (resource, ref, options) =>
             call(resource, ref, { ...record(options), gracePeriodSeconds: undefined }),
         }),
+    },
+  },
+  "under a klease that was deleted, pods of a Job that goes on are left to it": {
+    rule: "tries",
+    tale: [
+      job(500, "first", { selfFencing: false, worksForMs: 30_000 }),
+      event(5_000, "forbidSuspensions"),
+      event(8_000, "deleteLease"),
+    ],
+    off: {
+      modules: [
+        replaced<Unrecorded>("src/controller/unrecorded-holders.ts", ({ deleteUnrecorded }) => ({
+          deleteUnrecorded: (lease, { client, ...around }) =>
+            deleteUnrecorded(lease, { client: withOtherJobs(client), ...around }),
+        })),
+      ],
     },
   },
 };

@@ -1,8 +1,9 @@
 /** Requests that outlive their klease: none is taken for the trace of a hold that its pod never had, or no longer has. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { LEASE_LABEL } from "../../../src/shared/names.ts";
 import { microTime } from "../../../src/shared/times.ts";
 import { aHold, NOW_MS } from "../lease/samples.ts";
-import { leaseObject, podObject, requestObject } from "./objects.ts";
+import { jobObject, leaseObject, podObject, requestObject } from "./objects.ts";
 import { stageArbiter } from "./staged-arbiter.ts";
 
 const SOON_MS = 5_000;
@@ -41,6 +42,48 @@ test.each([
   expect(stage.holder()).toBeUndefined();
   expect(stage.calls).toContain("get pods");
   await stage.end();
+});
+
+describe("a pod that runs on under a Job's hold of a deleted klease, and cannot stop itself", () => {
+  const job = { name: "run", uid: "job-1" };
+  const asked = { holderRef: { kind: "Job", ...job } };
+  const stageWith = (jobs: object[]) =>
+    stageArbiter({
+      objects: {
+        leases: [NEVER_GRANTED],
+        jobs,
+        pods: [podObject("run-1", "pod-1", { gate: "job", job, isRunning: true })],
+        leaserequests: [
+          requestObject("nightly-run", "request-1", asked, { phase: "Granted", fencingToken: 41 }),
+        ],
+      },
+      fault: (what) => (what === "patch jobs" ? "refused" : undefined),
+    });
+
+  test("is left to its Job, which would count it as failed, also where that cannot be suspended", async () => {
+    const stage = stageWith([jobObject(job.name, job.uid, { suspend: false })]);
+    await stage.until(() => stage.calls.filter((call) => call === "patch jobs").length > 2, 60_000);
+    expect(stage.calls).toContain("get jobs");
+    expect(stage.calls).not.toContain("delete pods");
+    await stage.end();
+  });
+
+  test.each([
+    ["is over", [jobObject(job.name, job.uid, { suspend: false, isOver: true })]],
+    ["is gone", []],
+    ["waits for another klease", [withLease("other")]],
+  ])("is deleted where its Job %s", async (_, jobs) => {
+    const stage = stageWith(jobs);
+    const isDeleted = () => stage.calls.includes("delete pods");
+    expect(await stage.until(isDeleted, SOON_MS)).toBeLessThan(SOON_MS);
+    await stage.end();
+  });
+
+  function withLease(lease: string) {
+    const { metadata, spec } = jobObject(job.name, job.uid, { suspend: false });
+    const template = { metadata: { ...spec.template.metadata, labels: { [LEASE_LABEL]: lease } } };
+    return { metadata, spec: { ...spec, template } };
+  }
 });
 
 test.each([

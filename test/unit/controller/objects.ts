@@ -72,7 +72,11 @@ export function podObject(name: string, uid: string, options: PodOptions = {}) {
   };
 }
 
-export const jobObject = (name: string, uid: string, { suspend = true, isOurs = true } = {}) => ({
+export const jobObject = (
+  name: string,
+  uid: string,
+  { suspend = true, isOurs = true, isOver = false } = {},
+) => ({
   metadata: {
     ...named(name, uid),
     labels: { [LEASE_LABEL]: "nightly" },
@@ -87,6 +91,7 @@ export const jobObject = (name: string, uid: string, { suspend = true, isOurs = 
       },
     },
   },
+  status: { conditions: isOver ? [{ type: "Failed", status: "True" }] : [] },
 });
 
 export const requestObject = (name: string, uid: string, spec: object = {}, status: object = {}) => ({

@@ -8,7 +8,19 @@ import { GUARDS } from "../../sim/guards/guards.ts";
 import * as real from "../../sim/story.ts";
 
 const STORIES = 200;
-const RULES = ["calls", "dead", "ending", "forgotten", "healthy", "idle", "order", "tokens", "told", "two"];
+const RULES = [
+  "calls",
+  "dead",
+  "ending",
+  "forgotten",
+  "healthy",
+  "idle",
+  "order",
+  "tokens",
+  "told",
+  "tries",
+  "two",
+];
 
 afterEach(() => vi.resetModules());
 
