@@ -3,8 +3,13 @@
  * one webhook configuration, and creation of Secrets and coordination Leases in konductor's namespace.
  */
 import { join } from "node:path";
+import { KubeConfig } from "@kubernetes/client-node";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
+import { createKubeClient } from "../../../src/kube/client.ts";
+import { createEventRecorder } from "../../../src/kube/events.ts";
+import { systemClock } from "../../../src/shared/clock.ts";
 import { list } from "../../../src/shared/json.ts";
+import { createLogger } from "../../../src/shared/log.ts";
 import {
   GATE_CONTAINER,
   LEASE_LABEL,
@@ -263,6 +268,30 @@ test("no other name is written where RBAC cannot name one", async () => {
     );
   await expect(createLease("kube-scheduler")).rejects.toThrow("no coordination Lease but konductor-arbiter");
   await createLease("konductor-arbiter");
+});
+
+test("an event that repeats is counted by it", async () => {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(await accountKubeconfig(kubectl, cluster.dir));
+  const events = createEventRecorder({
+    client: createKubeClient({ kubeConfig, userAgent: "konductor-test" }),
+    clock: systemClock(),
+    logger: createLogger({ level: "silent" }),
+    component: "konductor",
+    instance: "replica-1",
+  });
+  const object = { apiVersion: "v1", kind: "Namespace", namespace: "team", name: "team", uid: "" };
+  for (let times = 0; times < 2; times++) {
+    events.record({ object, type: "Normal", reason: "Said", message: "hello" });
+    await events.flush();
+  }
+  const counts = await kubectl(
+    "get",
+    "events",
+    "--namespace=team",
+    "-o=jsonpath={.items[?(@.reason=='Said')].count}",
+  );
+  expect(counts).toBe("2");
 });
 
 test("where somebody else writes the CA bundle, konductor needs no right to its webhook configuration", async () => {
