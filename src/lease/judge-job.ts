@@ -46,6 +46,8 @@ interface Member extends Seen {
 
 /** A Job whose hold is lost has so long to be told to make no more pods, before others are served. */
 const SUSPEND_FIRST_MS = 2_000;
+/** So long after the expiry its controller alone deletes its pods: as it suspends them they do not count as failed. */
+const LEFT_TO_JOB_MS = 5_000;
 
 export function judgeJob(situation: Situation, hold: Hold): Verdict {
   const seen: Seen = { pod: hold.ref, evidence: situation.evidenceOf(hold.ref) };
@@ -139,7 +141,10 @@ function judgeStopped(
     if (look) return look;
   }
   if (hold.expired)
-    return lookAt(situation, left, situation.timers.expiredForMs) ?? judgeExpiredPods(situation, hold, left);
+    return (
+      lookAt(situation, left, situation.timers.expiredForMs) ??
+      judgeExpiredPods(situation, hold, { left, isUnowned })
+    );
   const silence = judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
   // The controller of a suspended Job deletes its pods. Those of a Job that is over or gone may be nobody's.
   const deletable = isUnowned && hold.revoked ? left.filter(({ evidence }) => isDeletable(evidence)) : [];
@@ -149,7 +154,11 @@ function judgeStopped(
 const deletePod = (ref: HolderPod): Step => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });
 
 /** Each of them has to be over by the rules for a pod that expired. None keeps another from being told to end. */
-function judgeExpiredPods(situation: Situation, hold: Hold, left: readonly Member[]): Verdict {
+function judgeExpiredPods(
+  situation: Situation,
+  hold: Hold,
+  { left, isUnowned }: { left: readonly Member[]; isUnowned: boolean },
+): Verdict {
   const verdicts = left
     .map((member) => judgeExpired(situation, alone(hold, member.pod), known(situation, member)))
     .filter(({ is }) => is !== "over");
@@ -159,10 +168,10 @@ function judgeExpiredPods(situation: Situation, hold: Hold, left: readonly Membe
   if (write) return step(write);
   const forMs = Math.min(...steps.map((one) => ("forMs" in one && one.forMs) || Number.POSITIVE_INFINITY));
   const waiting: Verdict = step({ do: "wait", ...(Number.isFinite(forMs) && { forMs }) });
-  return steps.reduce(
-    (all, one) => (one.do === "wait" || isUrgent(one) ? all : meanwhile(all, one)),
-    waiting,
-  );
+  const isLeft = !isUnowned && situation.timers.expiredForMs < LEFT_TO_JOB_MS;
+  return steps
+    .filter((one) => !(isLeft && one.do === "deletePod"))
+    .reduce((all, one) => (one.do === "wait" || isUrgent(one) ? all : meanwhile(all, one)), waiting);
 }
 
 /** The hold as it would be, if this pod had it alone. */

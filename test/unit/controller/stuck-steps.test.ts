@@ -14,6 +14,7 @@ import { type Stage, stageArbiter } from "./staged-arbiter.ts";
 const TTL_MS = 60_000;
 const START_TIMEOUT_MS = 20_000;
 const GRACE_MS = 30_000;
+const LEFT_TO_JOB_MS = 5_000;
 /** A limit, and the patience with what does not work. */
 const SOON_MS = 5_000;
 
@@ -136,6 +137,8 @@ const CASES: Record<string, Case> = {
   },
   "a Job whose pods are silent": {
     ...silent,
+    // No controller runs here, to which its pods are left at first.
+    endsWithinMs: ENDS_MS + LEFT_TO_JOB_MS,
     objects: {
       leases: [leaseObject({ hold: holdOfJob({ pods: [member("a"), member("b")] }) })],
       jobs: [jobObject("batch", "job-1", { suspend: false })],

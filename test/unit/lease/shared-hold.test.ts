@@ -223,6 +223,7 @@ function decided({ job, pods = podEvidence(), hold = {}, timers = {}, wishes = {
 const ended = podEvidence({ ended: true });
 const usersPause = running({ suspended: true });
 const over = running({ over: true });
+const UNFENCED = { expired: true, pods: [member("a", { selfFencing: false })] };
 
 describe("the arbiter", () => {
   test.each<[string, Case, object]>([
@@ -294,6 +295,21 @@ describe("the arbiter", () => {
       { do: "wait" },
     ],
     ["and one that has expired", { job: running(), hold: { expired: true } }, { do: "suspend", ref: JOB }],
+    [
+      "leaves the pods of one that is suspended to its controller",
+      { job: { is: "job", job: waiting }, hold: UNFENCED, timers: { expiredForMs: 4_999 } },
+      { do: "wait" },
+    ],
+    [
+      "and deletes them itself where they are still there after a while",
+      { job: { is: "job", job: waiting }, hold: UNFENCED, timers: { expiredForMs: 5_000 } },
+      { do: "deletePod", ref: { name: "a" } },
+    ],
+    [
+      "or at once where the Job is over",
+      { job: over, hold: UNFENCED },
+      { do: "deletePod", ref: { name: "a" } },
+    ],
     [
       "says that all keepers are silent",
       { job: running(), timers: { silentForMs: 62_000 } },
