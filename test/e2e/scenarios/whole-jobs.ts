@@ -360,7 +360,8 @@ export const wholeJobs: readonly Scenario[] = [
         "old to hold again",
         ({ status: { hold } }) => hold?.holder === "old",
       );
-      expect(status.history.map(({ holder, reason }) => [holder, reason])).toEqual([
+      // The hold of old may have ended in this way before there was anybody else.
+      expect(status.history.slice(0, 2).map(({ holder, reason }) => [holder, reason])).toEqual([
         ["next", "Terminated"],
         ["old", "NotStarted"],
       ]);
