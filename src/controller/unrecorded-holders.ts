@@ -6,14 +6,14 @@ import type { KubeClient } from "../kube/api.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
-import { isJobOver, waitsAsWhole } from "../lease/job.ts";
-import { type PodView, waitsForJob } from "../lease/pod.ts";
+import { isJobOver } from "../lease/job.ts";
+import type { PodView } from "../lease/pod.ts";
 import { mayRunUnrecorded } from "../lease/proof.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { countHolders, unrecordedPods } from "../lease/unrecorded.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
-import { findJob, findPod } from "../objects/live-objects.ts";
+import { findPod, findWholeJob } from "../objects/live-objects.ts";
 import { deletePod } from "../objects/pod-deletion.ts";
 import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
@@ -79,9 +79,8 @@ function runsOn(pod: PodView): boolean {
  * and could cost the Job its last try.
  */
 async function isLeftToJob(client: KubeClient, pod: PodView): Promise<boolean> {
-  const { namespace, lease, job: owner } = pod;
-  const job = owner && waitsForJob(pod) ? await findJob(client, { namespace, ...owner }) : undefined;
-  return job !== undefined && waitsAsWhole(job) && job.lease === lease && !isJobOver(job);
+  const job = await findWholeJob(client, pod);
+  return job !== undefined && !isJobOver(job);
 }
 
 const podsOf = (lease: Lease, { pods }: Pods) => pods.store.byIndex(BY_LEASE, keyOf(lease));

@@ -9,12 +9,12 @@ import { requestOf } from "../lease/claimant-request.ts";
 import { parseLease } from "../lease/codec.ts";
 import { holdOf } from "../lease/hold.ts";
 import { canUseJob, isJobOver, isSuspendedByUs, type JobView, waitsAsWhole } from "../lease/job.ts";
-import { canUseGrant, waitsForJob } from "../lease/pod.ts";
-import { type ClaimantRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { canUseGrant, type PodView, waitsForJob } from "../lease/pod.ts";
+import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { resumeJob, suspendJob, unmarkJob } from "../objects/job-suspension.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
-import { findJob, type UidRef } from "../objects/live-objects.ts";
+import { findWholeJob, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";
@@ -55,18 +55,15 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
         .filter(waitsAsWhole)
         .map((job) => [job.uid, job]),
     );
-    const owners = new Map<string, UidRef>();
+    const members = new Map<string, PodView>();
     for (const pod of caches.pods.store.byIndex(BY_LEASE, key)) {
-      const { namespace, job: owner } = pod;
-      if (owner && waitsForJob(pod) && canUseGrant(pod) && !jobs.has(owner.uid))
-        owners.set(owner.uid, { namespace, ...owner });
+      const { job: owner } = pod;
+      if (owner && waitsForJob(pod) && canUseGrant(pod) && !jobs.has(owner.uid)) members.set(owner.uid, pod);
     }
-    await errands.runEach([...owners.values()], (owner) =>
-      errands.run({ key, what: "find Job", uid: owner.uid }, async () => {
-        const job = await findJob(client, owner);
-        // A pod is no witness of what its Job wants: whoever creates pods may name any owner.
-        if (job && waitsAsWhole(job) && keyOf({ namespace: job.namespace, name: job.lease ?? "" }) === key)
-          jobs.set(job.uid, job);
+    await errands.runEach([...members], ([uid, pod]) =>
+      errands.run({ key, what: "find Job", uid }, async () => {
+        const job = await findWholeJob(client, pod);
+        if (job) jobs.set(uid, job);
       }),
     );
     return [...jobs.values()];

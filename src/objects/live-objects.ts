@@ -1,8 +1,8 @@
 import type { KubeClient, Parse } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
 import { JOBS, NAMESPACES, PODS, type Resource } from "../kube/resources.ts";
-import { type JobView, parseJob } from "../lease/job.ts";
-import { type PodView, parsePod } from "../lease/pod.ts";
+import { type JobView, parseJob, waitsAsWhole } from "../lease/job.ts";
+import { type PodView, parsePod, waitsForJob } from "../lease/pod.ts";
 import { record } from "../shared/json.ts";
 
 /** An object by its identity: a later object of the same name has another uid. */
@@ -20,6 +20,16 @@ export function findPod(client: KubeClient, ref: UidRef): Promise<PodView | unde
 /** The same for a Job. */
 export function findJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
   return findOfUid(client, JOBS, ref, parseJob);
+}
+
+/**
+ * The Job whose hold `pod` waits for, if the Job says so too: a pod is no witness of what its Job wants, since whoever creates pods may name
+ * any owner.
+ */
+export async function findWholeJob(client: KubeClient, pod: PodView): Promise<JobView | undefined> {
+  const { namespace, lease, job: owner } = pod;
+  const job = owner && waitsForJob(pod) ? await findJob(client, { namespace, ...owner }) : undefined;
+  return job && waitsAsWhole(job) && job.lease === lease ? job : undefined;
 }
 
 async function findOfUid<T extends { uid: string }>(
