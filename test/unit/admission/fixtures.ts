@@ -1,5 +1,6 @@
 import type { AdmissionContext } from "../../../src/server/admission/admission-context.ts";
 import type { Injection } from "../../../src/server/admission/containers.ts";
+import { injectPod } from "../../../src/server/admission/inject.ts";
 import type {
   Container,
   CronJob,
@@ -8,6 +9,7 @@ import type {
   PodTemplate,
   TemplateOwner,
 } from "../../../src/server/admission/objects.ts";
+import { planPod } from "../../../src/server/admission/plan.ts";
 import type { AdmissionRequest } from "../../../src/server/admission/review.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
@@ -68,6 +70,14 @@ export function marked(annotations: Record<string, string> = {}, lease = "nightl
 
 export function podWith(spec: Partial<PodSpec> = {}, metadata: Metadata = marked()): PodTemplate {
   return { metadata, spec: { containers: [MAIN], ...spec } };
+}
+
+export const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" });
+export const init = (name: string): Container => ({ name });
+
+/** The pod as admission makes it. */
+export function inject(pod: PodTemplate, context = contextWith(), injection = INJECTION): PodTemplate {
+  return injectPod(pod, planPod(pod, NAMESPACE, context, ALONE), injection);
 }
 
 /** A Job, or another owner of pods. */

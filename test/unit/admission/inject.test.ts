@@ -1,26 +1,21 @@
 import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
-import { injectPod } from "../../../src/server/admission/inject.ts";
 import type { Container, Metadata, PodSpec, PodTemplate } from "../../../src/server/admission/objects.ts";
 import { diffPod } from "../../../src/server/admission/patch.ts";
-import { planPod } from "../../../src/server/admission/plan.ts";
 import {
-  ALONE,
   contextWith,
   INJECTION,
   ISTIO,
   inIstio,
+  init,
+  inject,
   MAIN,
   marked,
-  NAMESPACE,
   podWith,
+  sidecar,
 } from "./fixtures.ts";
 
 const CONTEXT = contextWith();
-
-function inject(pod: PodTemplate, context = CONTEXT, injection = INJECTION): PodTemplate {
-  return injectPod(pod, planPod(pod, NAMESPACE, context, ALONE), injection);
-}
 
 const names = (pod: PodTemplate) => pod.spec.initContainers?.map(({ name }) => name);
 const own = (pod: PodTemplate, name: string) => {
@@ -35,9 +30,6 @@ const envOf = ({ env = [] }: Container) => Object.fromEntries(env.map(({ name, v
 const evictable = (names = "konductor-state") => ({
   "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": names,
 });
-
-const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" });
-const init = (name: string): Container => ({ name });
 
 describe("injectPod", () => {
   it("names the Secrets by which our image is pulled, beside the pod's own, once", () => {

@@ -1,26 +1,22 @@
 /** `token-file`: the volume in the user's containers, and what is refused for want of a place for it. */
 import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
-import { injectPod } from "../../../src/server/admission/inject.ts";
-import type { Container, PodSpec, PodTemplate } from "../../../src/server/admission/objects.ts";
+import type { PodSpec } from "../../../src/server/admission/objects.ts";
 import { diffPod, type Patch } from "../../../src/server/admission/patch.ts";
 import { planPod } from "../../../src/server/admission/plan.ts";
 import {
   ALONE,
   contextWith,
-  INJECTION,
   ISTIO,
   inIstio,
+  init,
+  inject,
   MAIN,
   marked,
   NAMESPACE,
   podWith,
+  sidecar,
 } from "./fixtures.ts";
-
-const inject = (pod: PodTemplate): PodTemplate =>
-  injectPod(pod, planPod(pod, NAMESPACE, contextWith(), ALONE), INJECTION);
-const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" });
-const init = (name: string): Container => ({ name });
 
 describe("the volume", () => {
   const MOUNT = { name: "konductor-lease", mountPath: "/var/run/lease", readOnly: true };
