@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
+import { waitFor } from "../../cluster/wait.ts";
 import { type Fixture, waits } from "./fixture.ts";
 
 /** Processes start meanwhile. */
@@ -13,11 +15,19 @@ export function killedTests(fixture: () => Fixture): void {
       const command = ["sh", "-c", "echo $$; exec sleep 60"];
       const holder = start("lease", "exec", name, "--holder", "one", "--", ...command);
       await until(name, "to be held", ({ status }) => status.hold?.confirmed === true);
-      const waiter = start("lease", "acquire", name, "--holder", "two", "--wait", "--timeout", "60s");
-      await waits(fixture(), waiter, name, "two");
+      await waitFor({
+        what: "the command to tell its process id",
+        withinMs: 10_000,
+        everyMs: 10,
+        holds: async () => /^\d+\n$/.test(holder.out),
+      });
+      // At once: when the machine stands still for a second, koncli stops the command in time, as it should.
+      const exit = once(holder.child, "exit");
       holder.child.kill("SIGKILL");
+      expect(await exit).toEqual([null, "SIGKILL"]);
       const killedMs = Date.now();
       const { hold } = (await fixture().lease(name)).status;
+      const waiter = start("lease", "acquire", name, "--holder", "two", "--wait", "--timeout", "60s");
       expect(await waiter.ended).toBe(0);
       // As the docs say, nobody has stopped the command.
       process.kill(Number(holder.out), "SIGKILL");
