@@ -75,6 +75,6 @@ function stateOf(
 function wishesOf(claimant: PodView | JobView | undefined): HolderWishes {
   const read = claimant?.settings;
   if (!read?.ok) return { startTimeoutMs: DEFAULT_START_TIMEOUT_MS, continueOnLoss: false };
-  const { startTimeoutMs, onLost, maxHoldMs } = read.settings;
-  return { startTimeoutMs, continueOnLoss: onLost === "continue", ...defined({ maxHoldMs }) };
+  const { startTimeoutMs, onLost, maxHoldMs, maxRestarts } = read.settings;
+  return { startTimeoutMs, continueOnLoss: onLost === "continue", ...defined({ maxHoldMs, maxRestarts }) };
 }

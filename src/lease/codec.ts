@@ -97,7 +97,8 @@ function parseHold(status: Record<string, unknown>, conditions: readonly Conditi
   if ((phase !== "Held" && phase !== "Expired") || !ref || token === undefined) return undefined;
   const isTrue = (type: string) =>
     conditions.find((condition) => condition.type === type && condition.status === "True");
-  const revoked = isTrue("Revoked")?.reason;
+  const revokedFor = isTrue("Revoked")?.reason;
+  const revoked = REVOKE_REASONS.find((reason) => reason === revokedFor);
   return {
     holder: text(status["holder"]) ?? "",
     ref,
@@ -115,7 +116,7 @@ function parseHold(status: Record<string, unknown>, conditions: readonly Conditi
       keeperSince: text(status["keeperSince"]),
       renewTimeMs: timeMs(status["renewTime"]),
     }),
-    ...(isRevokeReason(revoked) && { revoked }),
+    ...(revoked && { revoked }),
     ...(ref.kind === "Job" && {
       pods: list(status["holderPods"])
         .map(parseHolderPod)
@@ -124,9 +125,7 @@ function parseHold(status: Record<string, unknown>, conditions: readonly Conditi
   };
 }
 
-function isRevokeReason(reason: string | undefined): reason is RevokeReason {
-  return reason === "NotStarted" || reason === "Forced";
-}
+const REVOKE_REASONS: readonly RevokeReason[] = ["NotStarted", "CrashLooping", "Forced"];
 
 function parseClaimantRef(ref: Record<string, unknown>): ClaimantRef | undefined {
   const { kind } = ref;

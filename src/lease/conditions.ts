@@ -15,10 +15,7 @@ export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus,
     hold?.revoked && {
       type: "Revoked",
       reason: hold.revoked,
-      message:
-        hold.revoked === "NotStarted"
-          ? `no main container of ${hold.holder} started in time; its renewals are refused`
-          : `an admin took the klease from ${hold.holder}; its renewals are refused, and it is granted when ${hold.holder} has ended`,
+      message: revocation(hold),
     },
     hold?.unreachable && {
       type: "HolderUnreachable",
@@ -33,6 +30,17 @@ export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus,
     const before = conditions.find(({ type, status }) => type === condition.type && status === "True");
     return { ...condition, status: "True" as const, lastTransitionMs: before?.lastTransitionMs ?? nowMs };
   });
+}
+
+function revocation({ holder, revoked }: Hold): string {
+  switch (revoked) {
+    case "NotStarted":
+      return `no main container of ${holder} started in time; its renewals are refused`;
+    case "CrashLooping":
+      return `a main container of ${holder} crash-loops after more than max-restarts, and others wait; its renewals are refused`;
+    default:
+      return `an admin took the klease from ${holder}; its renewals are refused, and it is granted when ${holder} has ended`;
+  }
 }
 
 const MOST_PLACES = 10;

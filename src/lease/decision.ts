@@ -31,6 +31,8 @@ export interface HoldTimers {
 /** What the holder's annotations say. */
 export interface HolderWishes {
   startTimeoutMs: number;
+  /** A crash loop after more restarts ends the hold where others wait; undefined: never. */
+  maxRestarts?: number;
   /** The user accepts that two may run. */
   continueOnLoss: boolean;
   /** Renewals stop after it; undefined: never. */

@@ -40,7 +40,13 @@ export interface Renewal extends HoldClaim, HoldLimits {
   };
 }
 
-export type RenewalRefusal = "NotHolder" | "Revoked" | "NotStarted" | "MaxHold" | "NotRenewable";
+export type RenewalRefusal =
+  | "NotHolder"
+  | "Revoked"
+  | "NotStarted"
+  | "CrashLooping"
+  | "MaxHold"
+  | "NotRenewable";
 
 export type RenewalResult =
   | { ok: true; status: LeaseStatus; hold: Hold }
@@ -53,7 +59,7 @@ export type RenewalResult =
 export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): RenewalResult {
   const hold = holdOf(lease, renewal) ?? joinedHold(lease, renewal);
   if (!hold || hold.expired || isOutdated(hold, renewal)) return { ok: false, reason: "NotHolder" };
-  if (hold.revoked === "NotStarted") return { ok: false, reason: "NotStarted" };
+  if (hold.revoked && hold.revoked !== "Forced") return { ok: false, reason: hold.revoked };
   if (hold.revoked || forcedRelease(lease, hold)) return { ok: false, reason: "Revoked" };
   // The answer to a confirmation may be lost: its gate sends it again.
   const confirmedRun = runOf(hold, renewal.uid).gateRun;

@@ -86,7 +86,9 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
   const stopped = (reason: EndReason, isUnowned: boolean) =>
     judgeStopped(situation, hold, { left, reason, isUnowned });
   if (hold.revoked || hold.expired) {
-    const verdict = stopped(hold.revoked ?? "Expired", job === undefined && known.is !== "unknown");
+    // A crash loop takes the hold of a single pod alone.
+    const reason = hold.revoked === "CrashLooping" ? "NotStarted" : (hold.revoked ?? "Expired");
+    const verdict = stopped(reason, job === undefined && known.is !== "unknown");
     if (!job || job.suspended || left.length === 0) return verdict;
     const suspend: Step = { do: "suspend", ref: hold.ref, forMs: LOOK_AGAIN_MS };
     const isFirst = hold.expired && situation.timers.expiredForMs < SUSPEND_FIRST_MS;

@@ -19,8 +19,9 @@ import {
 } from "./decision.ts";
 import { type Evidence, isKeeperUnseen, isPast, isProven, lastSeen, wasGuarded } from "./evidence.ts";
 import { forcedRelease } from "./hold.ts";
+import { countWaiting } from "./order.ts";
 import { isTerminal, isUnscheduled, type PodView } from "./pod.ts";
-import { hasKeptSinceGate, hasStarted } from "./proof.ts";
+import { crashLoops, hasKeptSinceGate, hasStarted } from "./proof.ts";
 import type { HandoverPolicy, Hold, HolderRef } from "./types.ts";
 
 export function judgePod(situation: Situation, hold: Hold): Verdict {
@@ -61,12 +62,26 @@ function judgeHolding(situation: Situation, hold: Hold, seen: Seen): Verdict {
     (!hold.ref.selfFencing || hold.revoked === "Forced") &&
     isDeletable(evidence);
   if (startsInMs > 0) {
+    const handover = judgeCrashLoop(situation, hold, seen);
+    if (handover) return handover;
     const verdict = judgeSilence(situation, hold, startsInMs);
     return isUnwanted ? meanwhile(verdict, deletePod(hold)) : verdict;
   }
   if (isFresh(situation, seen, -startsInMs))
     return step(change(situation, { revoked: "NotStarted" }, "Revoked"));
   return look(-startsInMs) ?? judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
+}
+
+/** A holder whose main cannot stay up loses its hold to whoever waits, where its user says so; alone it keeps it. */
+function judgeCrashLoop(situation: Situation, hold: Hold, seen: Seen): Verdict | undefined {
+  const { requests, wishes } = situation;
+  const { evidence } = seen;
+  if (wishes.maxRestarts === undefined || hold.revoked || !isDeletable(evidence)) return undefined;
+  if (!crashLoops(evidence.pod, hold.token, wishes.maxRestarts) || countWaiting(requests) === 0)
+    return undefined;
+  // It may have recovered since the cache heard of it.
+  if (!isFresh(situation, seen)) return lookAt(situation, [seen]);
+  return step(change(situation, { revoked: "CrashLooping" }, "Revoked"));
 }
 
 /** What is known of a pod whose hold has expired, where the API server was asked since. */
@@ -249,6 +264,7 @@ function lateFenceMs(evidence: Evidence, token: number): number {
 }
 
 const isTerminating = (evidence: Evidence) => lastSeen(evidence)?.deletionMs !== undefined;
-export const isDeletable = (evidence: Evidence) => evidence.is === "present" && !isTerminating(evidence);
+export const isDeletable = (evidence: Evidence): evidence is Present =>
+  evidence.is === "present" && !isTerminating(evidence);
 
 const deletePod = ({ ref }: Hold): Step => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });

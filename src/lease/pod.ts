@@ -29,6 +29,10 @@ export interface ContainerView {
   /** When its last run began and ended, by the node's clock, in whole seconds. */
   startedMs?: number;
   finishedMs?: number;
+  /** How often it was started again since the pod was made. */
+  restarts?: number;
+  /** The kubelet lets it rest before it starts it again, since it has failed again and again. */
+  isBackingOff?: true;
   /** What it left in its termination log. */
   message?: string;
   /** The container's own restart policy; undefined where the pod's applies. */
@@ -148,6 +152,8 @@ function viewContainer(
         timeMs(terminated["startedAt"]) ??
         timeMs(lastTerminated["startedAt"]),
       finishedMs: timeMs(terminated["finishedAt"]),
+      restarts: integer(status["restartCount"]) || undefined,
+      isBackingOff: record(state["waiting"])["reason"] === "CrashLoopBackOff" || undefined,
       // Only the gate's says something to us.
       message: name === GATE_CONTAINER ? text(terminated["message"]) : undefined,
       restartPolicy: text(spec["restartPolicy"]),

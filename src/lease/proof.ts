@@ -70,6 +70,33 @@ export function lingeringContainers(pod: PodView, token: number): string[] {
   return apps.filter(({ state }) => state === "running").map(({ name }) => name);
 }
 
+/** The kubelet starts a container that ran for longer at once, and begins its back-off anew. */
+const STAYED_UP_MS = 600_000;
+
+/**
+ * Whether an app container that has started under hold `token` was restarted more than `maxRestarts` times, counted since the pod was made,
+ * and is down again after a short run. Its state is `terminated` for most of its back-off; CrashLoopBackOff shows for moments (kubelet 1.37).
+ */
+export function crashLoops(pod: PodView, token: number, maxRestarts: number): boolean {
+  return pod.main.some((container) => {
+    const {
+      kind,
+      state,
+      restarts = 0,
+      isBackingOff,
+      startedMs = 0,
+      finishedMs = Number.POSITIVE_INFINITY,
+    } = container;
+    if (kind !== "app" || restarts <= maxRestarts || !ranUnder(container, pod, token)) return false;
+    if (isBackingOff) return true;
+    return (
+      state === "terminated" &&
+      finishedMs - startedMs < STAYED_UP_MS &&
+      !hasEndedForGood(container, pod, token)
+    );
+  });
+}
+
 /** Whether an app container of the user has started under hold `token`; an init container that crash-loops does not count. */
 export function hasMainStarted(pod: PodView, token: number): boolean {
   return pod.main.some((container) => container.kind === "app" && ranUnder(container, pod, token));

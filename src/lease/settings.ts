@@ -36,6 +36,8 @@ export interface Settings {
   gate: GateMode;
   /** How long after the grant a main container may take to start. */
   startTimeoutMs: number;
+  /** A holder that crash-loops after more restarts hands over to whoever waits; undefined: never. */
+  maxRestarts?: number;
   onLost: OnLost;
   /** Mount path of the files `token` and `expires` in user containers; undefined: not mounted. */
   tokenFile?: string;
@@ -131,6 +133,7 @@ function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path
     priority: integer(ANNOTATION.priority, -INT32_MAX - 1),
     ttlMs: duration(ANNOTATION.ttl, MIN_POD_TTL_MS),
     maxHoldMs: duration(ANNOTATION.maxHold),
+    maxRestarts: integer(ANNOTATION.maxRestarts, 0),
     tokenFile: read(ANNOTATION.tokenFile, 'an absolute path such as "/var/run/lease"', pathFrom),
   };
   return {

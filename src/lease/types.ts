@@ -39,7 +39,7 @@ export interface HolderPod extends HolderRef {
 }
 
 /** Why renewals of a live hold are refused from now on. */
-export type RevokeReason = "NotStarted" | "Forced";
+export type RevokeReason = "NotStarted" | "CrashLooping" | "Forced";
 
 /** One period of exclusive use. It exists while the Lease's phase is Held or Expired. */
 export interface Hold {

@@ -111,7 +111,12 @@ function changesOf(old: Hold, hold: Hold, lease: Lease): Report[] {
 }
 
 function revocation({ holder, revoked }: Hold, by: string | undefined): string {
-  return revoked === "NotStarted"
-    ? `no main container of ${holder} started in time; its next renewal is refused`
-    : `${by ?? "an admin"} took the klease from ${holder}; its renewals are refused, and the next is granted when it has ended`;
+  switch (revoked) {
+    case "NotStarted":
+      return `no main container of ${holder} started in time; its next renewal is refused`;
+    case "CrashLooping":
+      return `a main container of ${holder} crash-loops after more than max-restarts, and others wait; its next renewal is refused`;
+    default:
+      return `${by ?? "an admin"} took the klease from ${holder}; its renewals are refused, and the next is granted when it has ended`;
+  }
 }

@@ -10,6 +10,7 @@ const STATUS = {
   NotHolder: 409,
   Revoked: 409,
   NotStarted: 409,
+  CrashLooping: 409,
   MaxHold: 409,
   NotRenewable: 409,
   /** Somebody else holds the klease. */

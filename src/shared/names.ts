@@ -21,6 +21,7 @@ export const ANNOTATION = {
   maxHold: `${GROUP}/max-hold`,
   gate: `${GROUP}/gate`,
   startTimeout: `${GROUP}/start-timeout`,
+  maxRestarts: `${GROUP}/max-restarts`,
   onLost: `${GROUP}/on-lost`,
   tokenFile: `${GROUP}/token-file`,
 } as const;

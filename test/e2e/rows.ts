@@ -12,6 +12,7 @@ export const ROWS = [
   "keeper cut off, and the pod cannot fence itself",
   "node lost",
   "main never starts",
+  "main crash-loops",
   "konductor, API server or etcd away",
   "arbiter killed, two arbiters at once",
   "Lease deleted or changed while held, forced release",

@@ -1,5 +1,6 @@
 import type { Scenario } from "./environment.ts";
 import { arbiters } from "./scenarios/arbiters.ts";
+import { crashLoops } from "./scenarios/crash-loops.ts";
 import { ending } from "./scenarios/ending.ts";
 import { fencing } from "./scenarios/fencing.ts";
 import { forceDeleted } from "./scenarios/force-deleted.ts";
@@ -39,6 +40,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...partitions,
   ...keeperTroubles,
   ...neverStarts,
+  ...crashLoops,
   ...successors,
   ...nodeFaults,
   ...queue,

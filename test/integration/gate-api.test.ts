@@ -120,6 +120,7 @@ describe("renew", () => {
     ["an expired hold", "NotHolder", {}, { confirmed: true, expired: true }],
     ["a hold taken by force", "Revoked", {}, { confirmed: true, revoked: "Forced" }],
     ["a hold whose main never started", "NotStarted", {}, { confirmed: true, revoked: "NotStarted" }],
+    ["a hold whose main crash-loops", "CrashLooping", {}, { confirmed: true, revoked: "CrashLooping" }],
     ["a hold that nobody renews", "NotRenewable", { annotations: { renew: "false" } }, { confirmed: true }],
   ])("of %s is refused: %s", async (_what, reason, options, hold) => {
     const { lease, pod, bearer, token } = await world.newHolder(options, hold);

@@ -25,6 +25,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   [ANNOTATION.renew]: ["true", "false", "yes"],
   [ANNOTATION.maxHold]: ["1m", "24h", ""],
   [ANNOTATION.gate]: ["init", "scheduling", "job", "none"],
+  [ANNOTATION.maxRestarts]: ["0", "5", "-1"],
   [ANNOTATION.startTimeout]: ["30s", "10m", "\u0000"],
   [ANNOTATION.onLost]: ["terminate", "continue", "TERMINATE"],
   [ANNOTATION.tokenFile]: ["/var/run/lease", "/a/../b", "relative", `/${"x".repeat(5_000)}`],

@@ -87,7 +87,7 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: "NotReady",
   503: "NotReady",
 };
-const REFUSALS: readonly ErrorCode[] = ["Revoked", "NotStarted", "MaxHold", "NotRenewable"];
+const REFUSALS: readonly ErrorCode[] = ["Revoked", "NotStarted", "CrashLooping", "MaxHold", "NotRenewable"];
 
 /**
  * The error that an answer with a status other than 200 stands for: Unreachable where it is not konductor's, NotReady where a replica is

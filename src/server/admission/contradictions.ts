@@ -93,6 +93,21 @@ const CONTRADICTIONS: readonly Contradiction[] = [
       `${gate === "scheduling" ? `with ${ANNOTATION.gate} "scheduling"` : WITH_SKIP} no node may be named; leave it out, or the annotation`,
   },
   {
+    isThere: ({ settings }) => settings.maxRestarts !== undefined && settings.gate === "job",
+    refused: ANNOTATION.maxRestarts,
+    rule: `${WITH_JOB} it has no effect, since the Job's backoffLimit counts restarts; leave one of the two out`,
+  },
+  {
+    isThere: ({ settings }) => settings.maxRestarts !== undefined && settings.onLost === "continue",
+    refused: ANNOTATION.maxRestarts,
+    rule: `with ${ANNOTATION.onLost} "continue" main would go on beside the next holder; leave one of the two out`,
+  },
+  {
+    isThere: ({ settings, pod }) => settings.maxRestarts !== undefined && pod.spec.restartPolicy === "Never",
+    refused: ANNOTATION.maxRestarts,
+    rule: "with restartPolicy Never nothing is restarted; leave the annotation out",
+  },
+  {
     isThere: (wishes) => isTimed(wishes) && wishes.settings.ifHeld !== "wait",
     refused: ANNOTATION.waitTimeout,
     rule: ({ settings: { ifHeld } }) =>

@@ -56,6 +56,18 @@ describe("planPod", () => {
       /^metadata\.annotations\[konductor\.io\/if-held\]: Invalid value: "fail": the gate that would fail does not run before/,
     ],
     [
+      "a handover after which main would go on",
+      {},
+      marked({ "on-lost": "continue", "max-restarts": "3" }),
+      /^metadata\.annotations\[konductor\.io\/max-restarts\]: Invalid value: "3": with konductor\.io\/on-lost "continue" main would go on/,
+    ],
+    [
+      "restarts that there will not be",
+      { restartPolicy: "Never" },
+      marked({ "max-restarts": "3" }),
+      /^metadata\.annotations\[konductor\.io\/max-restarts\]: Invalid value: "3": with restartPolicy Never nothing is restarted/,
+    ],
+    [
       "Windows by its os",
       { os: { name: "windows" } },
       marked(),
@@ -111,6 +123,13 @@ describe("planPod", () => {
     ],
   ])("refuses %s in one sentence", (_name, spec, metadata, sentence) => {
     expect(() => planPod(podWith(spec, metadata), NAMESPACE, contextWith(), ALONE)).toThrow(sentence);
+  });
+
+  it("refuses to count restarts that the whole Job counts already", () => {
+    const pod = podWith({}, marked({ gate: "job", "max-restarts": "3" }));
+    expect(() => planPod(pod, NAMESPACE, contextWith(), { path: "", job: {} })).toThrow(
+      /^metadata\.annotations\[konductor\.io\/max-restarts\]: Invalid value: "3": with konductor\.io\/gate "job" it has no effect/,
+    );
   });
 
   it.each(["kube-system", "konductor-system"])("refuses the label in %s", (namespace) => {

@@ -68,7 +68,7 @@ const hold = fc
       releasing: fc.boolean(),
       unreachable: fc.boolean(),
     }),
-    optional("revoked", fc.constantFrom("NotStarted" as const, "Forced" as const)),
+    optional("revoked", fc.constantFrom("NotStarted" as const, "CrashLooping" as const, "Forced" as const)),
     optional("gateRun", fc.string()),
     optional("keeperSince", fc.string()),
   )

@@ -47,6 +47,7 @@ describe("a renewal", () => {
     ["of an expired hold that was not confirmed", { expired: true, confirmed: false }, {}, {}, "NotHolder"],
     ["after a forced release", { revoked: "Forced" }, {}, {}, "Revoked"],
     ["when main did not start in time", { revoked: "NotStarted" }, {}, {}, "NotStarted"],
+    ["when main crash-loops", { revoked: "CrashLooping" }, {}, {}, "CrashLooping"],
     ["as the confirmation of a revoked grant", { revoked: "Forced", confirmed: false }, {}, {}, "Revoked"],
     ["of a Lease that is not renewable", {}, { renewable: false }, {}, "NotRenewable"],
     ["of a pod that does not renew", {}, {}, { renew: false }, "NotRenewable"],

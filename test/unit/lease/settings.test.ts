@@ -37,6 +37,7 @@ describe("readSettings", () => {
       "konductor.io/gate": "job",
       "konductor.io/start-timeout": "90s",
       "konductor.io/on-lost": "continue",
+      "konductor.io/max-restarts": "3",
       "konductor.io/token-file": "/var/run/lease",
       "konductor.io/injected": "0.1.0",
       "konductor.io/propagated": "{}",
@@ -53,6 +54,7 @@ describe("readSettings", () => {
       maxHoldMs: 5_400_000,
       gate: "job",
       startTimeoutMs: 90_000,
+      maxRestarts: 3,
       onLost: "continue",
       tokenFile: "/var/run/lease",
     });
@@ -74,6 +76,7 @@ describe("readSettings", () => {
     ["priority", "1.5", "a whole number from -2147483648 to 2147483647 is allowed"],
     ["priority", "2147483648", "a whole number from -2147483648 to 2147483647 is allowed"],
     ["max-waiting", "-1", "a whole number from 0 to 2147483647 is allowed"],
+    ["max-restarts", "never", "a whole number from 0 to 2147483647 is allowed"],
     ["token-file", "lease", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/../etc", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/./etc", 'an absolute path such as "/var/run/lease" is allowed'],
@@ -85,7 +88,7 @@ describe("readSettings", () => {
       "red",
       "konductor knows no such annotation; allowed: konductor.io/if-held, konductor.io/wait-timeout, " +
         "konductor.io/max-waiting, konductor.io/priority, konductor.io/ttl, konductor.io/renew, konductor.io/max-hold, " +
-        "konductor.io/gate, konductor.io/start-timeout, konductor.io/on-lost, konductor.io/token-file",
+        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/on-lost, konductor.io/token-file",
     ],
   ])("refuses %s: %j in one sentence", (name, value, rule) => {
     const field = `metadata.annotations[konductor.io/${name}]`;

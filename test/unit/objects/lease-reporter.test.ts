@@ -114,6 +114,12 @@ describe("a hold that goes wrong is told of once", () => {
       held(),
     ],
     [
+      "Revoked",
+      { revoked: "CrashLooping" },
+      "a main container of run-1 crash-loops after more than max-restarts, and others wait; its next renewal is refused",
+      held(),
+    ],
+    [
       "HolderUnreachable",
       { unreachable: true },
       "nothing proves that the containers of run-1 have stopped; see the klease's conditions",

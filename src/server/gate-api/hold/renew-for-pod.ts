@@ -147,6 +147,8 @@ function explain(reason: RenewalRefusal, hold: Hold | undefined): string {
       return "an admin took it away";
     case "NotStarted":
       return "no main container started in time";
+    case "CrashLooping":
+      return "its main container crash-loops, and others wait";
     case "MaxHold":
       return "it has been held for the whole max-hold";
     case "NotRenewable":

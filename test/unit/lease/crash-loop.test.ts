@@ -1,0 +1,89 @@
+/** A holder whose main crash-loops, and who waits behind it (max-restarts). */
+import { expect, test } from "vitest";
+import { decide } from "../../../src/lease/decide.ts";
+import type { Situation } from "../../../src/lease/decision.ts";
+import { type ContainerView, type PodView, parsePod } from "../../../src/lease/pod.ts";
+import { createPod, statusOf } from "./pod-fixture.ts";
+import { aHold, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
+
+const MAX_RESTARTS = 3;
+const PASSED_MS = NOW_MS - 120_000;
+const WAITER = aRequest({ name: "waiter" });
+const RESTING = { state: "waiting", isBackingOff: true, restarts: MAX_RESTARTS + 1 } as const;
+/** As a kubelet says it for most of the back-off. */
+const ENDED = {
+  state: "terminated",
+  exitCode: 1,
+  finishedMs: NOW_MS - 19_000,
+  restarts: MAX_RESTARTS + 1,
+} as const;
+const KEEPS = { do: "wait" };
+const HANDS_OVER = { do: "write", why: "Revoked", status: { hold: { revoked: "CrashLooping" } } };
+
+/** The holder's pod, whose main was started under its hold and is as `main` says now. */
+function holder(main: Partial<ContainerView>, change: Partial<PodView> = {}): PodView {
+  const pod = statusOf({
+    ...createPod(1, { selfFencing: true, restartPolicy: "OnFailure" }),
+    ...{ token: aHold().token, gate: "passed", gateFinishedMs: PASSED_MS },
+    ...{ keeper: "running", keeperStartedMs: PASSED_MS, main: "waiting", mainStartedMs: NOW_MS - 20_000 },
+  });
+  return { ...pod, main: pod.main.map((container) => ({ ...container, ...main })), ...change };
+}
+
+function situation(pod: PodView, change: Partial<Situation> = {}): Situation {
+  return situationOf(held(), {
+    requests: [WAITER],
+    evidenceOf: () => ({ is: "present", pod }),
+    wishes: { startTimeoutMs: 600_000, continueOnLoss: false, maxRestarts: MAX_RESTARTS },
+    ...change,
+  });
+}
+
+test.each([
+  ["ended again", ENDED],
+  ["rests", RESTING],
+])("it hands over once main has %s after more restarts than are allowed", (_what, main) => {
+  expect(decide(situation(holder(main)))).toMatchObject(HANDS_OVER);
+});
+
+test.each<[string, Partial<ContainerView>]>([
+  ["that was restarted no oftener than is allowed", { ...ENDED, restarts: MAX_RESTARTS }],
+  ["that stayed up for long", { ...ENDED, startedMs: NOW_MS - 119_000, finishedMs: NOW_MS + 600_000 }],
+  ["that runs", { ...RESTING, state: "running", isBackingOff: undefined as never }],
+  ["that ran under an earlier hold", { ...RESTING, startedMs: PASSED_MS - 1_000 }],
+  ["that is a sidecar", { ...RESTING, kind: "sidecar" }],
+])("it keeps its hold with a container %s", (_what, main) => {
+  expect(decide(situation(holder(main)))).toMatchObject(KEEPS);
+});
+
+test.each<[string, Partial<PodView>, Partial<Situation>]>([
+  ["nobody waits", {}, { requests: [] }],
+  ["its user did not ask for that", {}, { wishes: { startTimeoutMs: 600_000, continueOnLoss: false } }],
+  ["it is being deleted", { deletionMs: NOW_MS }, {}],
+])("it keeps its hold where %s", (_what, pod, change) => {
+  expect(decide(situation(holder(RESTING, pod), change))).toMatchObject(KEEPS);
+});
+
+test("what a cache shows is looked at live before anything is taken away, and no look that hangs holds up an expiry", () => {
+  const unseen = { lookedAgoMs: () => Number.POSITIVE_INFINITY };
+  expect(decide(situation(holder(RESTING), unseen))).toMatchObject({ do: "look", at: { uid: "pod-1" } });
+  const stuck = situation(holder(RESTING), { ...unseen, isStuck: (what) => what === "look" });
+  expect(decide(stuck)).toMatchObject(KEEPS);
+  const silent = { ...stuck.timers, silentForMs: aHold().ttlMs + 2_000 };
+  expect(decide({ ...stuck, timers: silent })).toMatchObject({ why: "Expiring" });
+});
+
+test("a holder that cannot stop itself is deleted after that", () => {
+  const lease = held({ revoked: "CrashLooping", ref: { ...aHold().ref, selfFencing: false } });
+  expect(decide(situation(holder(RESTING), { lease }))).toMatchObject({ do: "deletePod" });
+});
+
+test("what the kubelet writes of a crash loop is read, and of any other wait is not taken for one", () => {
+  const podWith = (reason: string) =>
+    parsePod({
+      spec: { containers: [{ name: "main" }] },
+      status: { containerStatuses: [{ name: "main", restartCount: 5, state: { waiting: { reason } } }] },
+    }).main;
+  expect(podWith("CrashLoopBackOff")).toMatchObject([{ restarts: 5, isBackingOff: true }]);
+  expect(podWith("ImagePullBackOff")[0]).not.toHaveProperty("isBackingOff");
+});
