@@ -8,6 +8,7 @@ import { ANNOTATION, GROUP, LEASE_LABEL, OWN_MARKS } from "../shared/names.ts";
 import { DEFAULT_TTL_MS } from "./codec.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { isLeaseName, LEASE_NAME_RULE } from "./naming.ts";
+import { OWN_RESOURCES_RULE, type OwnResources, parseOwnResources } from "./own-resources.ts";
 import { closest } from "./spelling.ts";
 
 const IF_HELD = ["wait", "skip", "fail"] as const;
@@ -41,6 +42,8 @@ export interface Settings {
   onLost: OnLost;
   /** Mount path of the files `token` and `expires` in user containers; undefined: not mounted. */
   tokenFile?: string;
+  /** Of gate and keeper, instead of the install's; undefined: none of its own. */
+  resources?: OwnResources;
 }
 
 /** Whether a pod waits before it is scheduled. A Job that may be skipped must not have begun anything; one that waits as a whole has no pods. */
@@ -134,6 +137,7 @@ function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path
     ttlMs: duration(ANNOTATION.ttl, MIN_POD_TTL_MS),
     maxHoldMs: duration(ANNOTATION.maxHold),
     maxRestarts: integer(ANNOTATION.maxRestarts, 0),
+    resources: read(ANNOTATION.resources, OWN_RESOURCES_RULE, parseOwnResources),
     tokenFile: read(ANNOTATION.tokenFile, 'an absolute path such as "/var/run/lease"', pathFrom),
   };
   return {

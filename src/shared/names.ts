@@ -24,6 +24,7 @@ export const ANNOTATION = {
   maxRestarts: `${GROUP}/max-restarts`,
   onLost: `${GROUP}/on-lost`,
   tokenFile: `${GROUP}/token-file`,
+  resources: `${GROUP}/resources`,
 } as const;
 
 /** Written by our admission webhook on every pod it injected; the value is konductor's version. */

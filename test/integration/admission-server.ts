@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fastify } from "fastify";
 import { parse } from "yaml";
+import { NO_OWN_RESOURCES } from "../../src/lease/own-resources.ts";
 import { parseLimitRange } from "../../src/objects/limit-ranges.ts";
 import type { AdmissionContext } from "../../src/server/admission/admission-context.ts";
 import { admissionPlugin } from "../../src/server/admission/plugin.ts";
@@ -32,6 +33,7 @@ export const CONTEXT: AdmissionContext = {
     image: "konductor:test",
     nodePath: "/usr/bin/node",
     imagePullSecrets: [],
+    resources: NO_OWN_RESOURCES,
     url: "https://10.96.0.7:443",
     host: "konductor.konductor-system.svc",
     ca: "-----BEGIN CERTIFICATE-----\n",

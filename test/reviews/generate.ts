@@ -28,6 +28,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   [ANNOTATION.maxRestarts]: ["0", "5", "-1"],
   [ANNOTATION.startTimeout]: ["30s", "10m", "\u0000"],
   [ANNOTATION.onLost]: ["terminate", "continue", "TERMINATE"],
+  [ANNOTATION.resources]: ["requests.cpu=50m", "limits.memory=256Mi,requests.memory=1Gi", "cpu"],
   [ANNOTATION.tokenFile]: ["/var/run/lease", "/a/../b", "relative", `/${"x".repeat(5_000)}`],
   "konductor.io/tll": ["10m"],
   "example.com/note": ["", "x".repeat(3_000), "\ud800"],

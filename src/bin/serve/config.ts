@@ -1,6 +1,12 @@
 import { parseArgs } from "node:util";
 import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../kube/leader-election.ts";
 import { formatDuration, parseDuration } from "../../lease/duration.ts";
+import {
+  NO_OWN_RESOURCES,
+  OWN_RESOURCES_RULE,
+  type OwnResources,
+  parseOwnResources,
+} from "../../lease/own-resources.ts";
 import { SELF_FENCING_MODES, type SelfFencingMode } from "../../objects/features.ts";
 import { describeError, KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
@@ -28,6 +34,8 @@ export interface ServeConfig {
   imageArchitectures: string[];
   /** Names of Secrets in the pod's namespace by which that image is pulled. */
   imagePullSecrets: string[];
+  /** Requests and limits of gate and keeper, where they are not konductor's own. */
+  resources: OwnResources;
   bindAddress: string;
   securePort: number;
   healthPort: number;
@@ -66,6 +74,7 @@ const OPTIONS = {
   image: { type: "string" },
   "image-architecture": { type: "string", multiple: true },
   "image-pull-secret": { type: "string", multiple: true },
+  resources: { type: "string" },
   "node-path": { type: "string", default: NODE_PATHS[0] },
   "bind-address": { type: "string", default: "0.0.0.0" },
   "secure-port": { type: "string", default: "8443" },
@@ -95,6 +104,7 @@ Serves admission and the gate API, and arbitrates when elected.
   --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
   --image-architecture NAME      for which processors that image was built; may be repeated (default: ${DEFAULT_ARCHITECTURE})
   --image-pull-secret NAME       a Secret in the namespace of labelled pods, by which that image is pulled; may be repeated
+  --resources LIST               requests and limits of injected containers, such as requests.cpu=50m,limits.memory=256Mi
   --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
   --bind-address ADDRESS         (default: 0.0.0.0)
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
@@ -138,6 +148,7 @@ export function readServeConfig(
     nodePath,
     imageArchitectures: values["image-architecture"] ?? [DEFAULT_ARCHITECTURE],
     imagePullSecrets: values["image-pull-secret"] ?? [],
+    resources: resources(values.resources),
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),
     healthPort: port("health-port", values["health-port"]),
@@ -181,6 +192,13 @@ function port(flag: string, value: string): number {
   if (!Number.isInteger(number) || number < 0 || number > 65_535)
     throw wrong(flag, value, "a port from 0 to 65535");
   return number;
+}
+
+function resources(value: string | undefined): OwnResources {
+  if (value === undefined) return NO_OWN_RESOURCES;
+  const parsed = parseOwnResources(value);
+  if (!parsed) throw wrong("resources", value, OWN_RESOURCES_RULE);
+  return parsed;
 }
 
 function bool(flag: string, value: string): boolean {

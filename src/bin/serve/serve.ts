@@ -119,6 +119,7 @@ export async function serve({
           image: config.image,
           nodePath: config.nodePath,
           imagePullSecrets: config.imagePullSecrets,
+          resources: config.resources,
           url: address.url,
           host: serviceNames(namespace)[0] ?? "",
           ca: certificate.caBundlePem,

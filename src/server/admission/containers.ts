@@ -6,6 +6,8 @@
  * k8s.io/kubernetes): all containers run as one user, then it is theirs (0600); or there is an fsGroup, then both are in it
  * (0640); or neither, then everybody may read it (0644).
  */
+
+import type { OwnResources } from "../../lease/own-resources.ts";
 import {
   ENV,
   EXIT,
@@ -32,6 +34,8 @@ export interface Injection {
   nodePath: NodePath;
   /** Names of Secrets in the pod's namespace by which that image is pulled. */
   imagePullSecrets: readonly string[];
+  /** Requests and limits that the install names. */
+  resources: OwnResources;
   /** Origin by ClusterIP, e.g. `https://10.96.0.7:443`. */
   url: string;
   /** DNS name of the Service. */

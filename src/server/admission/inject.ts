@@ -3,6 +3,7 @@
  * `token-file` asks for.
  */
 import { isOwnContainer } from "../../lease/own-container.ts";
+import { NO_OWN_RESOURCES } from "../../lease/own-resources.ts";
 import { waitsUnscheduled } from "../../lease/settings.ts";
 import type { ContainerLimits } from "../../objects/limit-ranges.ts";
 import { text } from "../../shared/json.ts";
@@ -37,7 +38,11 @@ export function injectPod(
       rerun: spec.restartPolicy !== "Never",
       onLost: plan.settings.onLost,
       showsLease: plan.settings.tokenFile !== undefined,
-      resources: ownResources(spec, [...spec.containers, ...init], ranges),
+      resources: ownResources(spec, [...spec.containers, ...init], {
+        ranges,
+        install: injection.resources,
+        asked: plan.settings.resources ?? NO_OWN_RESOURCES,
+      }),
     },
     injection,
   ).map((wanted) =>

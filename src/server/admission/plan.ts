@@ -3,6 +3,7 @@
  * whether it can fence itself. Whatever cannot work is refused here, while somebody is looking.
  */
 import { formatDuration } from "../../lease/duration.ts";
+import { parseQuantity } from "../../lease/quantity.ts";
 import { MIN_POD_TTL_MS, podTtlMs, readSettings, type Settings } from "../../lease/settings.ts";
 import { hasPostStart, stopMs } from "../../lease/stop.ts";
 import { KonductorError } from "../../shared/errors.ts";
@@ -12,7 +13,6 @@ import { type Bearer, type Path, refuseContradictions } from "./contradictions.t
 import { refuseTakenPath } from "./lease-volume.ts";
 import { leadingMesh } from "./mesh.ts";
 import type { Metadata, PodSpec, PodTemplate } from "./objects.ts";
-import { parseQuantity } from "./quantity.ts";
 import { refuseImpossible, refuseNamespace } from "./refusals.ts";
 
 export interface PodPlan {

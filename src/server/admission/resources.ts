@@ -4,12 +4,19 @@
  * container, init containers included, must have equal and non-zero requests and limits of cpu and memory, unless the pod itself has them;
  * in a BestEffort pod none may have any.
  */
+import { NO_OWN_RESOURCES, type OwnResources, type ResourceName } from "../../lease/own-resources.ts";
+import { formatQuantity, parseQuantity } from "../../lease/quantity.ts";
 import type { ContainerLimits } from "../../objects/limit-ranges.ts";
 import type { Container, PodSpec, Quantities, Resources } from "./objects.ts";
-import { formatQuantity, parseQuantity } from "./quantity.ts";
+
+/** Of one resource; quantities. */
+interface Amounts {
+  request: string;
+  limit: string;
+}
 
 /** Node takes 57 MiB. A limit of 100m cpu lets it start within a second; without one it takes what is idle. */
-const OWN: Readonly<Record<string, { request: string; limit: string }>> = {
+const DEFAULT: Readonly<Record<ResourceName, Amounts>> = {
   cpu: { request: "10m", limit: "100m" },
   memory: { request: "64Mi", limit: "128Mi" },
   "ephemeral-storage": { request: "8Mi", limit: "128Mi" },
@@ -21,19 +28,32 @@ interface Share {
   limit: number | undefined;
 }
 
-/** What each injected container of this pod gets; `user` are the containers that are not ours, `ranges` what its namespace asks of each. */
+/** What is said of the injected containers by others than the pod's own containers. */
+export interface ResourceSources {
+  /** What the namespace asks of every container. */
+  ranges: readonly ContainerLimits[];
+  /** What the install names: of a BestEffort pod nothing of it is set. */
+  install: OwnResources;
+  /** What the pod's annotation names: set in any case. Of a resource that it names, the install's word does not count. */
+  asked: OwnResources;
+}
+
+/** What each injected container of this pod gets; `user` are the containers that are not ours. */
 export function ownResources(
   spec: PodSpec,
   user: readonly Container[],
-  ranges: readonly ContainerLimits[],
+  { ranges, install, asked }: ResourceSources,
 ): Resources {
   const requests: Quantities = {};
   const limits: Quantities = {};
   const guaranteed = user.length > 0 && user.every(isGuaranteed);
   const bestEffort = isEmpty(spec.resources) && user.every(({ resources }) => isEmpty(resources));
-  for (const [name, own] of Object.entries(OWN)) {
+  for (const name of ["cpu", "memory", "ephemeral-storage"] as const) {
+    const isAsked = asked.requests[name] !== undefined || asked.limits[name] !== undefined;
     // A budget of the whole pod is shared by its containers; a container's own limit might exceed it.
-    if (spec.resources?.requests?.[name] || spec.resources?.limits?.[name]) continue;
+    if (!isAsked && (spec.resources?.requests?.[name] || spec.resources?.limits?.[name])) continue;
+    const named = isAsked ? asked : bestEffort ? NO_OWN_RESOURCES : install;
+    const own = amountsOf(name, named);
     const isCounted = name !== "ephemeral-storage";
     const inClass = guaranteed && isCounted;
     // A quota that demands a resource demands it of every container, so the user's show what is demanded.
@@ -41,14 +61,27 @@ export function ownResources(
     const isLimited =
       (name === "memory" && !bestEffort) || user.every(({ resources }) => resources?.limits?.[name]);
     const wanted: Share = {
-      request: isRequested ? parseQuantity(inClass ? own.limit : own.request) : undefined,
-      limit: isLimited ? parseQuantity(own.limit) : undefined,
+      request:
+        isRequested || named.requests[name] ? parseQuantity(inClass ? own.limit : own.request) : undefined,
+      limit: isLimited || named.limits[name] ? parseQuantity(own.limit) : undefined,
     };
-    const { request, limit } = ranges.reduce((share, range) => fitted(share, name, range, inClass), wanted);
+    const { request, limit } = ranges.reduce(
+      (share, range) => fitted(share, name, range, { own, isEqual: inClass }),
+      wanted,
+    );
     if (request !== undefined) requests[name] = formatQuantity(name, request, [own.request, own.limit]);
     if (limit !== undefined) limits[name] = formatQuantity(name, limit, [own.limit]);
   }
   return { requests, limits };
+}
+
+/** What is named of a resource; what is not gives way to it. */
+function amountsOf(name: ResourceName, { requests, limits }: OwnResources): Amounts {
+  const pick = (choose: (...values: number[]) => number, ...texts: readonly string[]) =>
+    texts.find((text) => parseQuantity(text) === choose(...texts.map((each) => parseQuantity(each) ?? 0))) ??
+    "";
+  const limit = limits[name] ?? pick(Math.max, DEFAULT[name].limit, requests[name] ?? DEFAULT[name].limit);
+  return { limit, request: requests[name] ?? pick(Math.min, DEFAULT[name].request, limit) };
 }
 
 /**
@@ -59,11 +92,10 @@ function fitted(
   { request, limit }: Share,
   name: string,
   { min, max, maxRatio }: ContainerLimits,
-  isEqual: boolean,
+  { own, isEqual }: { own: Amounts; isEqual: boolean },
 ): Share {
   const [least, most, ratio] = [min, max, maxRatio].map((part) => parseQuantity(part[name]));
   if (least === undefined && most === undefined && ratio === undefined) return { request, limit };
-  const own = OWN[name] ?? { request: "0", limit: "0" };
   const within = (value: number) =>
     Math.min(Math.max(value, least ?? value), most ?? Number.POSITIVE_INFINITY);
   const needsLimit = limit !== undefined || most !== undefined || ratio !== undefined;

@@ -1,3 +1,4 @@
+import { NO_OWN_RESOURCES } from "../../../src/lease/own-resources.ts";
 import type { AdmissionContext } from "../../../src/server/admission/admission-context.ts";
 import type { Injection } from "../../../src/server/admission/containers.ts";
 import { injectPod } from "../../../src/server/admission/inject.ts";
@@ -25,6 +26,7 @@ export const INJECTION: Injection = {
   image: "konductor:0.1.0",
   nodePath: "/usr/bin/node",
   imagePullSecrets: [],
+  resources: NO_OWN_RESOURCES,
   url: "https://10.96.0.7:443",
   host: "konductor.konductor-system.svc",
   ca: "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",

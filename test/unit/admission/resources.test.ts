@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { NO_OWN_RESOURCES, type OwnResources, parseOwnResources } from "../../../src/lease/own-resources.ts";
+import { parseQuantity } from "../../../src/lease/quantity.ts";
 import { parseLimitRange } from "../../../src/objects/limit-ranges.ts";
 import type { Container, PodSpec, Resources } from "../../../src/server/admission/objects.ts";
-import { parseQuantity } from "../../../src/server/admission/quantity.ts";
 import { ownResources } from "../../../src/server/admission/resources.ts";
 
 const container = (resources?: Resources): Container => ({ name: "c", ...(resources && { resources }) });
@@ -12,6 +13,8 @@ const same = (cpu: string, memory: string): Resources => ({
 });
 
 const SMALL = { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "128Mi" } };
+/** Nobody but the pod's own containers says anything. */
+const NOBODY = { ranges: [], install: NO_OWN_RESOURCES, asked: NO_OWN_RESOURCES };
 const NONE = { requests: {}, limits: {} };
 const GUARANTEED = { requests: { cpu: "100m", memory: "128Mi" }, limits: { cpu: "100m", memory: "128Mi" } };
 
@@ -62,7 +65,7 @@ describe("ownResources", () => {
       { requests: { memory: "64Mi" }, limits: { memory: "128Mi" } },
     ],
   ])("%s", (_name, user, spec, expected) => {
-    expect(ownResources({ containers: user, ...spec }, user, [])).toEqual(expected);
+    expect(ownResources({ containers: user, ...spec }, user, NOBODY)).toEqual(expected);
   });
 });
 
@@ -70,7 +73,8 @@ describe("a LimitRange", () => {
   const range = (limits: object) =>
     parseLimitRange({ spec: { limits: [{ type: "Container", ...limits }] } }).containers;
   const burstable = [container({ requests: { cpu: "1" } })];
-  const own = (limits: object, user = burstable) => ownResources({ containers: user }, user, range(limits));
+  const own = (limits: object, user = burstable) =>
+    ownResources({ containers: user }, user, { ...NOBODY, ranges: range(limits) });
 
   it.each<[string, object, Container[], Resources]>([
     ["that asks for nothing", {}, burstable, SMALL],
@@ -138,21 +142,80 @@ describe("a LimitRange", () => {
   });
 });
 
-describe("parseQuantity", () => {
-  it.each([
-    ["100m", 0.1],
-    ["0.5", 0.5],
-    ["2", 2],
-    ["1Gi", 2 ** 30],
-    ["1G", 1e9],
-    ["1e3", 1000],
-    ["1E", 1e18],
-    [".5Ki", 512],
-    ["", undefined],
-    ["1 Gi", undefined],
-    ["Gi", undefined],
-    [undefined, undefined],
-  ])("%j is %d", (text, value) => {
-    expect(parseQuantity(text)).toBe(value);
+describe("resources that are named", () => {
+  const named = (text: string): OwnResources =>
+    parseOwnResources(text) ?? expect.fail(`${text} is not allowed`);
+  const burstable = [container({ requests: { cpu: "1" } })];
+
+  it.each<[string, string, Container[], Resources]>([
+    [
+      "stand in the place of ours",
+      "requests.cpu=50m,limits.memory=256Mi",
+      burstable,
+      { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
+    ],
+    [
+      "are set where ours are not",
+      "limits.cpu=1,requests.ephemeral-storage=1Gi",
+      burstable,
+      { requests: { ...SMALL.requests, "ephemeral-storage": "1Gi" }, limits: { cpu: "1", memory: "128Mi" } },
+    ],
+    [
+      "raise a limit that is not named",
+      "requests.memory=200Mi",
+      burstable,
+      { requests: { cpu: "10m", memory: "200Mi" }, limits: { memory: "200Mi" } },
+    ],
+    [
+      "lower a request that is not named",
+      "limits.cpu=5m",
+      burstable,
+      { requests: { cpu: "5m", memory: "64Mi" }, limits: { cpu: "5m", memory: "128Mi" } },
+    ],
+    [
+      "are requests and limits of a Guaranteed pod",
+      "requests.cpu=50m,limits.cpu=200m",
+      [container(same("1", "1Gi"))],
+      { requests: { cpu: "200m", memory: "128Mi" }, limits: { cpu: "200m", memory: "128Mi" } },
+    ],
+  ])("%s, by the install and by the pod", (_name, text, user, expected) => {
+    for (const sources of [{ install: named(text) }, { asked: named(text) }])
+      expect(ownResources({ containers: user }, user, { ...NOBODY, ...sources })).toEqual(expected);
+  });
+
+  it("count by the pod's word where both name a resource", () => {
+    const sources = {
+      ...NOBODY,
+      install: named("requests.cpu=1,limits.cpu=2"),
+      asked: named("limits.cpu=500m"),
+    };
+    expect(ownResources({ containers: burstable }, burstable, sources)).toMatchObject({
+      requests: { cpu: "10m" },
+      limits: { cpu: "500m" },
+    });
+  });
+
+  it("give a BestEffort pod, and one with a budget, what its own annotation says, and nothing of the install's", () => {
+    const text = "requests.cpu=50m";
+    const user = [container()];
+    const pods = [{ containers: user }, { containers: user, resources: same("1", "1Gi") }];
+    for (const spec of pods) {
+      expect(ownResources(spec, user, { ...NOBODY, install: named(text) })).toEqual(NONE);
+      expect(ownResources(spec, user, { ...NOBODY, asked: named(text) })).toEqual({
+        requests: { cpu: "50m" },
+        limits: {},
+      });
+    }
+  });
+
+  it("are fitted into the namespace's LimitRange all the same", () => {
+    const { containers: ranges } = parseLimitRange({
+      spec: { limits: [{ type: "Container", max: { cpu: "100m" } }] },
+    });
+    const sources = { ...NOBODY, ranges, asked: named("requests.cpu=1") };
+    expect(ownResources({ containers: burstable }, burstable, sources)).toMatchObject({
+      requests: { cpu: "100m" },
+      limits: { cpu: "100m" },
+    });
   });
 });

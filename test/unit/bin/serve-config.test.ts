@@ -16,6 +16,7 @@ test("the environment of deploy/ is enough", () => {
     nodePath: "/usr/bin/node",
     imageArchitectures: ["amd64"],
     imagePullSecrets: [],
+    resources: { requests: {}, limits: {} },
     bindAddress: "0.0.0.0",
     securePort: 8443,
     healthPort: 8080,
@@ -31,6 +32,12 @@ test("a flag wins over the environment", () => {
   expect(readServeConfig(["--identity=other", "--image", "x"], POD)).toMatchObject({
     identity: "other",
     image: "x",
+  });
+});
+
+test("requests and limits of injected containers", () => {
+  expect(readServeConfig(["--resources", "requests.cpu=50m"], POD)).toMatchObject({
+    resources: { requests: { cpu: "50m" }, limits: {} },
   });
 });
 
@@ -62,6 +69,7 @@ describe("one sentence says what is wrong and what is allowed", () => {
       ["--leader-elect-lease-duration=4s"],
       "leader election: leaseDurationMs (4000) must be more than renewDeadlineMs (4000)",
     ],
+    [["--resources=cpu=1"], '--resources: "cpu=1" is not allowed; use a list such as "requests.cpu=50m'],
     [["--bogus"], /--bogus/],
   ])("%j", (args, sentence) => {
     expect(() => readServeConfig(args, POD)).toThrow(sentence);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { OWN_RESOURCES_RULE } from "../../../src/lease/own-resources.ts";
 import { podTtlMs, readAsked, readSettings } from "../../../src/lease/settings.ts";
 
 const LABELS = { "konductor.io/lease": "nightly-report" };
@@ -38,6 +39,7 @@ describe("readSettings", () => {
       "konductor.io/start-timeout": "90s",
       "konductor.io/on-lost": "continue",
       "konductor.io/max-restarts": "3",
+      "konductor.io/resources": "requests.cpu=50m",
       "konductor.io/token-file": "/var/run/lease",
       "konductor.io/injected": "0.1.0",
       "konductor.io/propagated": "{}",
@@ -55,6 +57,7 @@ describe("readSettings", () => {
       gate: "job",
       startTimeoutMs: 90_000,
       maxRestarts: 3,
+      resources: { requests: { cpu: "50m" }, limits: {} },
       onLost: "continue",
       tokenFile: "/var/run/lease",
     });
@@ -77,6 +80,7 @@ describe("readSettings", () => {
     ["priority", "2147483648", "a whole number from -2147483648 to 2147483647 is allowed"],
     ["max-waiting", "-1", "a whole number from 0 to 2147483647 is allowed"],
     ["max-restarts", "never", "a whole number from 0 to 2147483647 is allowed"],
+    ["resources", "cpu=1", `${OWN_RESOURCES_RULE} is allowed`],
     ["token-file", "lease", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/../etc", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/./etc", 'an absolute path such as "/var/run/lease" is allowed'],
@@ -88,7 +92,7 @@ describe("readSettings", () => {
       "red",
       "konductor knows no such annotation; allowed: konductor.io/if-held, konductor.io/wait-timeout, " +
         "konductor.io/max-waiting, konductor.io/priority, konductor.io/ttl, konductor.io/renew, konductor.io/max-hold, " +
-        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/on-lost, konductor.io/token-file",
+        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/on-lost, konductor.io/token-file, konductor.io/resources",
     ],
   ])("refuses %s: %j in one sentence", (name, value, rule) => {
     const field = `metadata.annotations[konductor.io/${name}]`;

@@ -1,0 +1,44 @@
+/**
+ * Requests and limits of gate and keeper in words of their own: `requests.cpu=50m,limits.memory=256Mi`, by the names that a ResourceQuota has
+ * for them. For a pod by its annotation, for all of them at the install.
+ */
+import { parseQuantity } from "./quantity.ts";
+
+const RESOURCES = ["cpu", "memory", "ephemeral-storage"] as const;
+const SIDES = ["requests", "limits"] as const;
+
+export type ResourceName = (typeof RESOURCES)[number];
+type Side = (typeof SIDES)[number];
+
+/** Quantities as they were written, each longer than nothing. */
+export type OwnResources = Readonly<Record<Side, Readonly<Partial<Record<ResourceName, string>>>>>;
+
+export const NO_OWN_RESOURCES: OwnResources = { requests: {}, limits: {} };
+
+/** Node takes 57 MiB: with less the keeper is killed, and its pod stopped. */
+const LEAST_MEMORY_LIMIT = 64 * 2 ** 20;
+/** Six of them, with room for spaces. */
+const LONGEST = 256;
+
+export const OWN_RESOURCES_RULE =
+  'a list such as "requests.cpu=50m,limits.memory=256Mi" of requests and limits of cpu, memory and ephemeral-storage, none of them 0, no ' +
+  "request above its limit, and limits.memory at least 64Mi";
+
+/** undefined for what {@link OWN_RESOURCES_RULE} does not allow. */
+export function parseOwnResources(text: string): OwnResources | undefined {
+  if (text.length > LONGEST) return undefined;
+  const found: Record<Side, Partial<Record<ResourceName, string>>> = { requests: {}, limits: {} };
+  for (const entry of text.split(",")) {
+    const [, sideText, nameText, quantity = ""] = /^(\w+)\.([a-z-]+)=(\S+)$/.exec(entry.trim()) ?? [];
+    const side = SIDES.find((known) => known === sideText);
+    const name = RESOURCES.find((known) => known === nameText);
+    if (!side || !name || found[side][name] !== undefined || !((parseQuantity(quantity) ?? 0) > 0))
+      return undefined;
+    found[side][name] = quantity;
+  }
+  const isAbove = (name: ResourceName) =>
+    (parseQuantity(found.requests[name]) ?? 0) >
+    (parseQuantity(found.limits[name]) ?? Number.POSITIVE_INFINITY);
+  const isStarved = (parseQuantity(found.limits.memory) ?? Number.POSITIVE_INFINITY) < LEAST_MEMORY_LIMIT;
+  return RESOURCES.some(isAbove) || isStarved ? undefined : found;
+}
