@@ -3,8 +3,11 @@
  * reach the server where the mesh enforces mTLS. What stands there runs before the grant, so a name is not enough: the pod has to bear
  * what the mesh's injector leaves on it, and the container has to run the mesh's program.
  *
+ * A proxy among the ordinary containers starts only with main. Its mesh's init containers then stay behind ours: what they redirect would
+ * lead a gate to nobody.
+ *
  * After what the injectors write: istio/istio pkg/kube/inject, linkerd2 charts/partials, kuma pkg/plugins/runtime/k8s/webhooks/injector,
- * consul-k8s control-plane/connect-inject, aws-app-mesh-controller-for-k8s pkg/inject.
+ * consul-k8s control-plane/connect-inject.
  *
  * Limit: who writes all of that by hand, or puts another image into a mesh's container, is let pass. Images cannot be told: every
  * organisation mirrors them under names of its own.
@@ -67,13 +70,6 @@ const MESHES: readonly Mesh[] = [
     init: { "consul-connect-inject-init": { line: CONSUL_INIT, variable: "CONSUL_ADDRESSES" } },
     sidecars: { "consul-dataplane": { line: /^-addresses /, variable: "DP_SERVICE_NODE_NAME" } },
   },
-  {
-    // Its injector leaves no mark on the pod.
-    name: "App Mesh",
-    claims: () => true,
-    init: { proxyinit: { line: /^$/, variable: "APPMESH_START_ENABLED" } },
-    sidecars: {},
-  },
 ];
 
 /** A container that may stand before the gate, and whose it is. */
@@ -85,13 +81,19 @@ export interface MeshContainer {
 /** Those of the leading init containers that are a mesh's; a user's own must not run before the gate, so it ends the search. */
 export function leadingMesh({ metadata = {}, spec }: PodTemplate): MeshContainer[] {
   const leading: MeshContainer[] = [];
-  for (const container of spec.initContainers ?? []) {
+  const init = spec.initContainers ?? [];
+  const present = MESHES.filter((mesh) => init.some((container) => isProxyOf(mesh, container, metadata)));
+  for (const container of init) {
     if (isOwnContainer(container)) continue;
-    const mesh = MESHES.find((candidate) => isOf(candidate, container, metadata));
+    const mesh = present.find((candidate) => isOf(candidate, container, metadata));
     if (!mesh) break;
     leading.push({ name: container.name, mesh: mesh.name });
   }
   return leading;
+}
+
+function isProxyOf(mesh: Mesh, container: Container, metadata: Metadata): boolean {
+  return container.restartPolicy === "Always" && isOf(mesh, container, metadata);
 }
 
 function isOf({ claims, init, sidecars }: Mesh, container: Container, metadata: Metadata): boolean {

@@ -26,8 +26,11 @@ const INJECTED: Sample[] = [
   { mesh: "Istio", annotations: ISTIO.annotations, containers: [ISTIO.init, ISTIO.proxy] },
   {
     mesh: "Istio",
-    annotations: { "sidecar.istio.io/status": '{"initContainers":["istio-validation"]}' },
-    containers: [{ name: "istio-validation", args: ["istio-iptables", "-p", "15001", "--run-validation"] }],
+    annotations: { "sidecar.istio.io/status": '{"initContainers":["istio-validation","istio-proxy"]}' },
+    containers: [
+      { name: "istio-validation", args: ["istio-iptables", "-p", "15001", "--run-validation"] },
+      ISTIO.proxy,
+    ],
   },
   {
     mesh: "Linkerd",
@@ -85,14 +88,12 @@ const INJECTED: Sample[] = [
       },
     ],
   },
-  {
-    mesh: "App Mesh",
-    annotations: {},
-    containers: [{ name: "proxyinit", env: variable("APPMESH_START_ENABLED") }],
-  },
 ];
 const EACH = INJECTED.flatMap(({ mesh, annotations, containers }) =>
-  containers.map((container) => ({ mesh, name: container.name, container, annotations })),
+  containers.map((container) => {
+    const others = containers.filter((other) => other !== container);
+    return { mesh, name: container.name, container, others, annotations };
+  }),
 );
 
 const leading = (initContainers: Container[], annotations: Sample["annotations"]) =>
@@ -104,29 +105,48 @@ describe("leadingMesh", () => {
     expect(found).toEqual(containers.map(({ name }) => ({ name, mesh })));
   });
 
-  it.each(EACH)("does not know the name alone of $mesh's $name", ({ name, container, annotations }) => {
-    const { restartPolicy } = container;
-    const named: Container = { name, ...(restartPolicy && { restartPolicy }) };
-    expect(leading([{ ...named, command: ["sh", "-c", "work"] }], annotations)).toEqual([]);
-    expect(leading([named], annotations)).toEqual([]);
-  });
+  it.each(EACH)(
+    "does not know the name alone of $mesh's $name",
+    ({ name, container, others, annotations }) => {
+      const { restartPolicy } = container;
+      const named: Container = { name, ...(restartPolicy && { restartPolicy }) };
+      for (const other of [named, { ...named, command: ["sh", "-c", "work"] }])
+        expect(leading([other, ...others], annotations)).toEqual([]);
+    },
+  );
 
-  it.each(EACH)("does not know $mesh's $name where it runs something else", ({ container, annotations }) => {
-    expect(leading([{ ...container, command: ["sh", "-c", "work"] }], annotations)).toEqual([]);
-  });
+  it.each(EACH)(
+    "does not know $mesh's $name where it runs something else",
+    ({ container, others, annotations }) => {
+      const other = { ...container, command: ["sh", "-c", "work"] };
+      expect(leading([other, ...others], annotations)).toEqual([]);
+    },
+  );
 
-  it.each(EACH)("does not know $mesh's $name as another kind of container", ({ container, annotations }) => {
-    const { restartPolicy, ...init } = container;
-    const other: Container = restartPolicy ? init : { ...init, restartPolicy: "Always" };
-    expect(leading([other], annotations)).toEqual([]);
-  });
+  it.each(EACH)(
+    "does not know $mesh's $name as another kind of container",
+    ({ container, others, annotations }) => {
+      const { restartPolicy, ...init } = container;
+      const other: Container = restartPolicy ? init : { ...init, restartPolicy: "Always" };
+      expect(leading([other, ...others], annotations)).toEqual([]);
+    },
+  );
 
-  it.each(EACH.filter(({ mesh }) => mesh !== "App Mesh"))(
+  it.each(EACH)(
     "does not know $mesh's $name in a pod that only other meshes have marked, or none",
-    ({ mesh, container }) => {
-      const others = INJECTED.filter((other) => other.mesh !== mesh);
-      for (const { annotations } of [{ annotations: {} }, ...others])
-        expect(leading([container], annotations)).toEqual([]);
+    ({ mesh, container, others }) => {
+      const foreign = INJECTED.filter((other) => other.mesh !== mesh);
+      for (const { annotations } of [{ annotations: {} }, ...foreign])
+        expect(leading([container, ...others], annotations)).toEqual([]);
+    },
+  );
+
+  // linkerd2#4758, istio#27382: whatever waits behind the redirection then reaches nobody.
+  it.each(INJECTED)(
+    "leaves $mesh's init containers behind the gate where its proxy starts with main",
+    (sample) => {
+      const init = sample.containers.filter(({ restartPolicy }) => restartPolicy !== "Always");
+      expect(leading(init, sample.annotations)).toEqual([]);
     },
   );
 
@@ -147,8 +167,9 @@ describe("leadingMesh", () => {
         env: variable("CONSUL_ADDRESSES"),
       });
       const annotations = { "consul.hashicorp.com/connect-inject-status": "injected" };
-      expect(leading([container(CONNECT)], annotations)).toHaveLength(1);
-      expect(leading([container(`${CONNECT}${more}`)], annotations)).toEqual([]);
+      const proxy = INJECTED.find(({ mesh }) => mesh === "Consul")?.containers.slice(1) ?? [];
+      expect(leading([container(CONNECT), ...proxy], annotations)).toHaveLength(2);
+      expect(leading([container(`${CONNECT}${more}`), ...proxy], annotations)).toEqual([]);
     },
   );
 });
