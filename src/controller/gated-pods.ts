@@ -22,7 +22,8 @@ export interface GatedPodsOptions {
 }
 
 /**
- * Sees to it that every pod that waits unscheduled for the Lease `key` has a request, each by an errand of its own. Of a Job that is
+ * Sees to it that every pod that waits unscheduled for the Lease `key` has a request, each by an errand of its own. A pod that somebody else
+ * keeps from being scheduled, as Kueue does, asks when that gate is gone. Of a Job that is
  * skipped where the Lease is held, one pod tries it for all; once one has been granted the others wait like any other.
  */
 export async function queueGatedPods(
@@ -40,7 +41,7 @@ export async function queueGatedPods(
   );
   const missing: { pod: PodView; request: NewLeaseRequest }[] = [];
   for (const pod of pods) {
-    if (!pod.gated || !canUseGrant(pod) || asked.has(pod.uid)) continue;
+    if (!pod.gated || pod.hasOtherGates || !canUseGrant(pod) || asked.has(pod.uid)) continue;
     if (!pod.settings.ok) continue; // admission has refused what cannot be read
     const { settings } = pod.settings;
     const isTry = settings.ifHeld === "skip" && !runningJobs.has(pod.job?.uid);

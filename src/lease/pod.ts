@@ -58,6 +58,8 @@ export interface PodView extends Asked {
   collected: boolean;
   /** We injected it with our scheduling gate: nothing of it runs before the arbiter takes that away. */
   gated: boolean;
+  /** Somebody else's scheduling gate keeps it from being scheduled as well: a grant would be of no use yet. */
+  hasOtherGates?: true;
   /** The Job that made it. */
   job?: { name: string; uid: string };
   /** The keeper's image is not that of the gate any more, so that the kubelet has stopped a keeper, or will, while main runs. */
@@ -105,6 +107,7 @@ export function parsePod(object: unknown): PodView {
     selfFencing: keeper?.hasRestartRules ?? false,
     stopMs: keeperStopMs(spec),
     gated: isGated(spec),
+    ...(hasOtherGates(spec) && { hasOtherGates: true }),
     ...(isKeeperPatched && { isKeeperPatched }),
     main: [...init.slice(gateIndex + 1).filter(({ name }) => name !== KEEPER_CONTAINER), ...apps],
     ...defined({
@@ -168,6 +171,10 @@ function isGated(podSpec: Record<string, unknown>): boolean {
     own.length === 2 &&
     list(podSpec["schedulingGates"]).some((gate) => record(gate)["name"] === SCHEDULING_GATE)
   );
+}
+
+function hasOtherGates(podSpec: Record<string, unknown>): boolean {
+  return list(podSpec["schedulingGates"]).some((gate) => record(gate)["name"] !== SCHEDULING_GATE);
 }
 
 function initContainerOf(podSpec: Record<string, unknown>, name: string): Record<string, unknown> {

@@ -48,6 +48,30 @@ export const scheduling: readonly Scenario[] = [
     },
   },
   {
+    name: "gate: scheduling: a pod that somebody else's scheduling gate holds back asks only when that is gone",
+    async run(environment) {
+      const { kubectl } = environment;
+      const stage = await setStage(environment, "held-back", { ttl: "1m" });
+      const spec = { schedulingGates: [{ name: "konductor.test/quota" }] };
+      await stage.apply("held-back", { annotations: unscheduled, runsForSeconds: 0.5, spec });
+      await stage.pod(
+        "held-back",
+        "to be gated twice",
+        ({ gated, hasOtherGates }) => gated && hasOtherGates === true,
+      );
+      await stage.apply("next", { runsForSeconds: 0.5 });
+      await stage.runs("next", 1);
+      await stage.atRest();
+      const isOther = [{ op: "test", path: "/spec/schedulingGates/0/name", value: "konductor.test/quota" }];
+      const patch = JSON.stringify([...isOther, { op: "remove", path: "/spec/schedulingGates/0" }]);
+      await kubectl("-n", stage.namespace, "patch", "pod", "held-back", "--type=json", "-p", patch);
+      await waitForEnded(stage, 2);
+      const { status } = await stage.atRest();
+      await expectTurns(environment, stage, 2);
+      expect(status.history.toReversed().map(({ holder }) => holder)).toEqual(["next", "held-back"]);
+    },
+  },
+  {
     name: "gate: scheduling: a grant waits for a pod that needs longer than 10 s to find its node",
     async run(environment) {
       const { kubectl } = environment;
