@@ -43,7 +43,7 @@ const NAMED = 5;
  * run.
  *
  * Limits: the group is also a session, so a shell in it has no job control; what the command puts into another group is neither stopped
- * nor waited for.
+ * nor waited for; what runs as another user cannot be stopped, which is said on stderr.
  */
 export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions): RunningProcess {
   stop.throwIfAborted();
@@ -52,6 +52,8 @@ export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions):
   const { promise, resolve } = Promise.withResolvers<number>();
   let isOver = false;
   let isKilled = false;
+  /** Signals that its user may not send. */
+  const denied = new Set<NodeJS.Signals>();
 
   function signalGroup(signal: NodeJS.Signals): void {
     // Its number may be another group's by now.
@@ -59,9 +61,17 @@ export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions):
     if (signal === "SIGKILL") isKilled = true;
     try {
       if (child.pid !== undefined) kill(-child.pid, signal);
-    } catch {
-      // All of it has ended.
+    } catch (error) {
+      // Else all of it has ended.
+      if (isDenied(error) && !denied.has(signal)) tellDenied(signal);
     }
+  }
+
+  function tellDenied(signal: NodeJS.Signals): void {
+    denied.add(signal);
+    io.err(
+      `error: ${signal} cannot be sent to the command, which runs as another user (sudo?), and goes on: stop it yourself, process group ${child.pid}\n`,
+    );
   }
 
   const forget = io.onExit(() => signalGroup("SIGKILL"));
@@ -107,6 +117,8 @@ export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions):
   });
   return { pass: signalGroup, ended };
 }
+
+const isDenied = (error: unknown) => error instanceof Error && "code" in error && error.code === "EPERM";
 
 function namesOf(left: readonly GroupProcess[] | undefined): string {
   if (!left) return "processes that cannot be seen from here";

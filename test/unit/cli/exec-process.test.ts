@@ -1,4 +1,6 @@
 /** Commands of koncli, as real processes. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -96,6 +98,42 @@ describe("a command has ended when all of its process group has", () => {
     expect(processesIn(await pidIn("group"))).toEqual([]);
   });
 });
+
+test.runIf(process.getuid?.() === 0)(
+  "a command that runs as another user, as under sudo, cannot be stopped, and that is said (needs root to play another user)",
+  async () => {
+    const path = join(import.meta.dirname, "../../../src/cli/exec-process.ts");
+    const script = [
+      `import { runProcess } from ${JSON.stringify(path)};`,
+      `import { systemClock } from ${JSON.stringify(join(path, "../../shared/clock.ts"))};`,
+      "const stop = new AbortController();",
+      "const io = { clock: systemClock(), err: (text) => process.stderr.write(text), onExit: () => () => {} };",
+      `const command = ["sh", "-c", ${JSON.stringify(`echo $$ > ${file("pid")}; ${waitsFor("go")}`)}];`,
+      "const running = runProcess({ command, env: process.env, stop: stop.signal, graceMs: 50, io });",
+      "process.setuid(65534);",
+      'running.pass("SIGINT");',
+      "stop.abort();",
+      "process.exitCode = await running.ended;",
+    ].join("\n");
+    const koncli = spawn(process.execPath, ["--input-type=module", "-e", script], {
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let said = "";
+    koncli.stderr.on("data", (chunk) => {
+      said += chunk;
+    });
+    const ended = once(koncli, "close");
+    const group = await pidIn("pid");
+    const denied = (signal: string) =>
+      `error: ${signal} cannot be sent to the command, which runs as another user (sudo?), and goes on: stop it yourself, process group ${group}\n`;
+    await expect
+      .poll(() => said, { timeout: 20_000 })
+      .toBe(["SIGINT", "SIGTERM", "SIGKILL"].map(denied).join(""));
+    expect(koncli.exitCode).toBeNull();
+    create("go");
+    expect(await ended).toEqual([0, null]);
+  },
+);
 
 test("what proc(5) shows of a group: threads outlive the first one, and names are whatever somebody chose", () => {
   const show = (pid: number, command: string, state: string, pgid: number, threads = 1) => {
