@@ -34,6 +34,7 @@ const io: CliIo = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   isTerminal: process.stderr.isTTY === true,
+  isInteractive: process.stdin.isTTY === true && process.stderr.isTTY === true,
   env: process.env,
   hostname: hostname(),
   podUid: ownPodUid(),

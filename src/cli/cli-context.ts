@@ -21,6 +21,8 @@ export interface CliIo {
   err(text: string): void;
   /** Whether somebody reads stderr as it is written. */
   isTerminal: boolean;
+  /** Whether somebody can be asked at a terminal, as a credential plugin may. */
+  isInteractive: boolean;
   env: Readonly<Record<string, string | undefined>>;
   hostname: string;
   /** The uid of the pod in which koncli runs. */

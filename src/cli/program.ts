@@ -92,6 +92,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
       {
         userAgent: `koncli/${VERSION_TEXT}`,
         env: io.env,
+        isInteractive: io.isInteractive,
         logger: verbose ? callLog(io) : undefined,
       },
     );

@@ -17,6 +17,8 @@ export interface ConnectOptions {
   userAgent: string;
   /** $KUBECONFIG, $HOME and the proxies are read from it. */
   env: Env;
+  /** Whether a credential plugin may ask somebody at a terminal. */
+  isInteractive?: boolean | undefined;
   logger?: Logger | undefined;
 }
 
@@ -24,8 +26,11 @@ export interface ConnectOptions {
  * The cluster that kubectl would use with these flags. The namespace is the flag's, the context's, the pod's own, or `default`.
  * Throws `BadRequest` where there is none.
  */
-export function connect(flags: ClusterFlags, { userAgent, env, logger }: ConnectOptions): Cluster {
-  const { kubeConfig, impersonationOf } = loadKubeConfig(flags.kubeconfig, env);
+export function connect(
+  flags: ClusterFlags,
+  { userAgent, env, isInteractive, logger }: ConnectOptions,
+): Cluster {
+  const { kubeConfig, impersonationOf } = loadKubeConfig(flags.kubeconfig, env, isInteractive);
   if (flags.context !== undefined) {
     const known = kubeConfig.getContexts().map(({ name }) => name);
     if (!known.includes(flags.context))

@@ -10,6 +10,7 @@ import { KubeConfig, type User } from "@kubernetes/client-node";
 import { parse } from "yaml";
 import { KonductorError } from "../shared/errors.ts";
 import { defined, list, record, text } from "../shared/json.ts";
+import { EXEC_PLUGIN, execPlugin } from "./exec-plugin.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
@@ -31,8 +32,8 @@ const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 /** What of a user client-node does not read. */
 const MORE = /\b(as-groups|as-uid|as-user-extra|tokenFile)\b/;
 
-/** Throws `BadRequest` where a file cannot be read, or nothing says where a cluster is. */
-export function loadKubeConfig(file: string | undefined, env: Env): LoadedKubeConfig {
+/** `isInteractive`: a credential plugin may ask somebody. Throws `BadRequest` where a file cannot be read, or nothing says where a cluster is. */
+export function loadKubeConfig(file: string | undefined, env: Env, isInteractive = false): LoadedKubeConfig {
   const found = file === undefined ? defaultFiles(env).filter((path) => existsSync(path)) : [file];
   const loaded = found.map(readConfig).filter((config) => config !== undefined);
   const merged = new KubeConfig();
@@ -46,6 +47,7 @@ export function loadKubeConfig(file: string | undefined, env: Env): LoadedKubeCo
     return { kubeConfig: merged, impersonationOf: () => ({}) };
   }
   const configs = loaded.map(({ config }) => config);
+  merged.addAuthenticator(execPlugin({ env, isInteractive, cluster: () => merged.getCurrentCluster() }));
   merged.loadFromOptions({
     clusters: firstOfEach(configs.flatMap((config) => config.getClusters())),
     users: firstOfEach(loaded.flatMap(usersOf)),
@@ -103,9 +105,13 @@ function readUser({ content }: ConfigFile, name: string): Record<string, unknown
   return record(users.find((user) => user["name"] === name)?.["user"]);
 }
 
-/** A token in a file counts for more than one beside it, and is read again as it is replaced. */
+/**
+ * A token in a file counts for more than one beside it, and is read again as it is replaced. A plugin's relative path begins at its kubeconfig,
+ * one without a slash is looked for on the PATH.
+ */
 function usersOf(file: ConfigFile): User[] {
   return file.config.getUsers().map((user) => {
+    if (user.exec) return withPlugin(user, file.dir);
     const tokenFile = text(readUser(file, user.name)["tokenFile"]);
     if (tokenFile === undefined) return user;
     const { token: _, ...others } = user;
@@ -114,6 +120,13 @@ function usersOf(file: ConfigFile): User[] {
       authProvider: { name: "tokenFile", config: { tokenFile: resolve(file.dir, tokenFile) } },
     };
   });
+}
+
+function withPlugin({ exec, ...others }: User, dir: string): User {
+  const config = record(exec);
+  const command = text(config["command"]) ?? "";
+  const path = command.includes("/") ? resolve(dir, command) : command;
+  return { ...others, authProvider: { name: EXEC_PLUGIN, config: { ...config, command: path } } };
 }
 
 function readImpersonation(file: ConfigFile, name: string): Impersonation {

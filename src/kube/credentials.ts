@@ -44,7 +44,8 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
  * The current user's authentication and one keep-alive dispatcher for all calls, replaced only when certificates change.
- * Rotating token files and exec plugins are asked through KubeConfig, which caches them by their own expiry.
+ * Rotating token files and credential plugins are asked through KubeConfig, which caches them by their own expiry. A plugin may take as long as
+ * a login takes.
  */
 export function createCredentials(own: CredentialsOptions): Credentials {
   const { kubeConfig, clock } = own;
@@ -69,8 +70,11 @@ export function createCredentials(own: CredentialsOptions): Credentials {
   return {
     async session() {
       if (current === undefined || clock.monotonicMs() - readAtMs > REREAD_AFTER_MS) {
-        readAtMs = clock.monotonicMs();
-        current = read();
+        // Not again while this one takes its time.
+        readAtMs = Number.POSITIVE_INFINITY;
+        current = read().finally(() => {
+          readAtMs = clock.monotonicMs();
+        });
       }
       try {
         return await current;

@@ -98,6 +98,9 @@ export function createTransport({
 
   return {
     async send(call, { signal, timeoutMs = defaultMs, silenceTimeoutMs, onResponse }) {
+      // Somebody may have to log in first: that time is not the API server's.
+      const ready = credentials.session();
+      await (signal ? unlessAborted(signal, ready) : ready);
       const timeout = AbortSignal.timeout(timeoutMs);
       const silent = new AbortController();
       let stopSilence = () => {};

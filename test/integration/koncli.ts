@@ -22,6 +22,7 @@ export async function koncli(args: readonly string[], io: Partial<CliIo> = {}): 
     out: (text) => void out.push(text),
     err: (text) => void err.push(text),
     isTerminal: false,
+    isInteractive: false,
     env: {},
     hostname: hostname(),
     podUid: undefined,

@@ -1,6 +1,6 @@
 /** Which cluster koncli asks, and as whom: the same as kubectl, whatever the kubeconfig, the environment and the flags say. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { type AddressInfo, connect as connectTcp } from "node:net";
 import { tmpdir } from "node:os";
@@ -234,6 +234,95 @@ describe("calls are made as who is named", () => {
     const own = await whoWeAre({ kubeconfig });
     expect(own).toEqual(await whoKubectlIs(kubeconfig));
     expect(record(own)["username"]).toBe("system:serviceaccount:default:by-file");
+  });
+
+  describe("by a credential plugin, as clouds have it", () => {
+    const LOGIN = "open https://login.konductor.test and enter ABCD";
+    let kubeconfig: string;
+    beforeAll(async () => {
+      await kubectl("create", "serviceaccount", "by-plugin", "--namespace=default");
+      const token = (await kubectl("create", "token", "by-plugin", "--namespace=default")).trim();
+      const credential = {
+        apiVersion: "client.authentication.k8s.io/v1",
+        kind: "ExecCredential",
+        status: { token },
+      };
+      await writeFile(join(dir, "credential"), JSON.stringify(credential));
+      await mkdir(join(dir, "bin"), { recursive: true });
+      const script = [
+        "#!/bin/sh",
+        `echo "${LOGIN}" >&2`,
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: the shell's own
+        'echo "$1 ${MODE} ${KUBERNETES_EXEC_INFO}" >> "$(dirname "$0")/told"',
+        "sleep 3",
+        'cat "$(dirname "$0")/../credential"',
+      ];
+      await writeFile(join(dir, "bin/plugin"), script.join("\n"), { mode: 0o755 });
+      const exec = {
+        ...{
+          apiVersion: "client.authentication.k8s.io/v1",
+          interactiveMode: "IfAvailable",
+          provideClusterInfo: true,
+        },
+        ...{ command: "./bin/plugin", args: ["get-token"], env: [{ name: "MODE", value: "quiet" }] },
+      };
+      kubeconfig = await writeKubeconfig(kubectl, join(dir, "by-plugin"), { user: { exec } });
+    });
+    afterAll(() => kubectl("delete", "serviceaccount", "by-plugin", "--namespace=default"));
+
+    test("which is told the same as by kubectl, and whose time is not the API server's", async () => {
+      const own = await whoWeAre({ kubeconfig, requestTimeoutMs: 2_000 });
+      expect(record(own)["username"]).toBe("system:serviceaccount:default:by-plugin");
+      expect(own).toEqual(await whoKubectlIs(kubeconfig));
+      const told = (await readFile(join(dir, "bin/told"), "utf8")).trim().split("\n");
+      const [ours, kubectls] = told.map((line) => line.split(" "));
+      expect(ours?.slice(0, 2)).toEqual(["get-token", "quiet"]);
+      const info = (words: readonly string[] | undefined) =>
+        record(JSON.parse(words?.slice(2).join(" ") ?? ""));
+      const withoutConfig = ({ cluster: of, ...spec }: Record<string, unknown>) => {
+        const { config: _, ...others } = record(of);
+        return { ...spec, cluster: others };
+      };
+      expect(withoutConfig(record(info(ours)["spec"]))).toEqual(
+        withoutConfig(record(info(kubectls)["spec"])),
+      );
+      expect(info(ours)).toMatchObject({ apiVersion: info(kubectls)["apiVersion"], kind: "ExecCredential" });
+    });
+
+    test("whose words reach the user, while it waits for a login", async () => {
+      const program = join(import.meta.dirname, "../../src/bin/koncli.ts");
+      const args = [program, "--kubeconfig", kubeconfig, "-n", "default", "lease", "list"];
+      const { code, stderr } = await promisify(execFile)(process.execPath, args, { env: {} }).then(
+        ({ stderr }) => ({ code: 0, stderr }),
+        (error: { code: number; stderr: string }) => error,
+      );
+      // The account may do nothing, which the API server says.
+      expect([code, stderr]).toEqual([2, expect.stringMatching(/^open https:.* ABCD\nerror: .*forbidden/i)]);
+    });
+
+    test.each<[string, object, string]>([
+      [
+        "is missing",
+        { command: "konductor-no-such-plugin", installHint: "get it there" },
+        "is not there: install it; get it there",
+      ],
+      ["fails", { command: "false" }, "false ended with 1"],
+      [
+        "says nothing",
+        { command: "true" },
+        "true wrote no ExecCredential with a token, or a certificate and its key",
+      ],
+      [
+        "must ask",
+        { command: "true", interactiveMode: "Always" },
+        "wants to ask somebody (interactiveMode: Always), and there is no terminal",
+      ],
+    ])("that %s is named", async (what, exec, sentence) => {
+      const user = { exec: { apiVersion: "client.authentication.k8s.io/v1", ...exec } };
+      const path = await writeKubeconfig(kubectl, join(dir, what.replaceAll(" ", "-")), { user });
+      const { code, err } = await koncli(["--kubeconfig", path, "lease", "list"]);
+      expect([code, err]).toEqual([2, expect.stringContaining(sentence)]);
+    });
   });
 
   test("groups of nobody are refused before anything is sent", async () => {
