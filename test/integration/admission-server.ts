@@ -33,6 +33,7 @@ export const CONTEXT: AdmissionContext = {
     image: "konductor:test",
     nodePath: "/usr/bin/node",
     imagePullSecrets: [],
+    runAsUser: 65_532,
     resources: NO_OWN_RESOURCES,
     url: "https://10.96.0.7:443",
     host: "konductor.konductor-system.svc",

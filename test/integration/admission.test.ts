@@ -81,7 +81,7 @@ async function dryRun(object: object): Promise<Record<string, unknown>> {
   return containersOf(await send(object, "create", "--dry-run=server"));
 }
 
-describe("beside a webhook that has images pulled from a mirror", () => {
+describe("beside a webhook that has images pulled from a mirror, and always, as the plugin AlwaysPullImages demands", () => {
   const MIRROR = "mirror.example.com/cache";
   const imagesOf = (stored: Record<string, unknown>) =>
     Object.values(containersOf(stored)).map((each) => text(record(each)["image"]));
@@ -92,7 +92,11 @@ describe("beside a webhook that has images pulled from a mirror", () => {
       list(spec[field]).flatMap((each, index): Operation[] => {
         const image = text(record(each)["image"]) ?? "";
         if (image.startsWith(MIRROR)) return [];
-        return [{ op: "replace", path: `/spec/${field}/${index}/image`, value: `${MIRROR}/${image}` }];
+        const path = `/spec/${field}/${index}`;
+        return [
+          { op: "replace", path: `${path}/image`, value: `${MIRROR}/${image}` },
+          { op: "add", path: `${path}/imagePullPolicy`, value: "Always" },
+        ];
       }),
     );
   }
@@ -124,6 +128,9 @@ describe("beside a webhook that has images pulled from a mirror", () => {
       ...Array(2).fill(`${MIRROR}/${image}`),
       ...Array(3).fill(`${MIRROR}/busybox:1`),
     ]);
+    expect(Object.values(containersOf(stored)).map((each) => record(each)["imagePullPolicy"])).toEqual(
+      Array(5).fill("Always"),
+    );
   });
 });
 

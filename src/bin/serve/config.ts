@@ -34,6 +34,8 @@ export interface ServeConfig {
   imageArchitectures: string[];
   /** Names of Secrets in the pod's namespace by which that image is pulled. */
   imagePullSecrets: string[];
+  /** The user and group of injected containers; undefined: the image's, or the cluster's choice. */
+  runAsUser: number | undefined;
   /** Requests and limits of gate and keeper, where they are not konductor's own. */
   resources: OwnResources;
   bindAddress: string;
@@ -62,6 +64,8 @@ const DEFAULT = {
   retryPeriod: formatDuration(ELECTION_TIMES.retryPeriodMs),
 } as const;
 
+/** As the image has it. */
+const DEFAULT_USER = 65_532;
 /** As `make image` builds it. */
 const DEFAULT_ARCHITECTURE = "amd64";
 
@@ -74,6 +78,7 @@ const OPTIONS = {
   image: { type: "string" },
   "image-architecture": { type: "string", multiple: true },
   "image-pull-secret": { type: "string", multiple: true },
+  "run-as-user": { type: "string", default: String(DEFAULT_USER) },
   resources: { type: "string" },
   "node-path": { type: "string", default: NODE_PATHS[0] },
   "bind-address": { type: "string", default: "0.0.0.0" },
@@ -104,6 +109,7 @@ Serves admission and the gate API, and arbitrates when elected.
   --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
   --image-architecture NAME      for which processors that image was built; may be repeated (default: ${DEFAULT_ARCHITECTURE})
   --image-pull-secret NAME       a Secret in the namespace of labelled pods, by which that image is pulled; may be repeated
+  --run-as-user UID              user and group of injected containers; none: the image's, or what the cluster sets (default: ${DEFAULT_USER})
   --resources LIST               requests and limits of injected containers, such as requests.cpu=50m,limits.memory=256Mi
   --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
   --bind-address ADDRESS         (default: 0.0.0.0)
@@ -148,6 +154,7 @@ export function readServeConfig(
     nodePath,
     imageArchitectures: values["image-architecture"] ?? [DEFAULT_ARCHITECTURE],
     imagePullSecrets: values["image-pull-secret"] ?? [],
+    runAsUser: runAsUser(values["run-as-user"]),
     resources: resources(values.resources),
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),
@@ -192,6 +199,14 @@ function port(flag: string, value: string): number {
   if (!Number.isInteger(number) || number < 0 || number > 65_535)
     throw wrong(flag, value, "a port from 0 to 65535");
   return number;
+}
+
+function runAsUser(value: string): number | undefined {
+  if (value === "none") return undefined;
+  const uid = /^\d{1,10}$/.test(value) ? Number(value) : 0;
+  if (uid < 1 || uid > 2 ** 31 - 1)
+    throw wrong("run-as-user", value, "none, or a number from 1 to 2147483647");
+  return uid;
 }
 
 function resources(value: string | undefined): OwnResources {

@@ -119,6 +119,7 @@ export async function serve({
           image: config.image,
           nodePath: config.nodePath,
           imagePullSecrets: config.imagePullSecrets,
+          runAsUser: config.runAsUser,
           resources: config.resources,
           url: address.url,
           host: serviceNames(namespace)[0] ?? "",

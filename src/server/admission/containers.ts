@@ -34,6 +34,8 @@ export interface Injection {
   nodePath: NodePath;
   /** Names of Secrets in the pod's namespace by which that image is pulled. */
   imagePullSecrets: readonly string[];
+  /** The user and group that they run as; undefined: the image's, or what the cluster gives a container that names none. */
+  runAsUser: number | undefined;
   /** Requests and limits that the install names. */
   resources: OwnResources;
   /** Origin by ClusterIP, e.g. `https://10.96.0.7:443`. */
@@ -58,7 +60,6 @@ export interface ContainerPlan {
   resources: Resources;
 }
 
-const NOBODY = 65_532;
 const WORLD_READABLE = 0o644;
 /** Written at every renewal; outlives containers, not the pod. */
 const IN_MEMORY = { medium: "Memory", sizeLimit: "1Mi" } as const;
@@ -74,8 +75,10 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
     resources: plan.resources,
     securityContext: {
       runAsNonRoot: true,
-      runAsUser: NOBODY,
-      runAsGroup: NOBODY,
+      ...(injection.runAsUser !== undefined && {
+        runAsUser: injection.runAsUser,
+        runAsGroup: injection.runAsUser,
+      }),
       allowPrivilegeEscalation: false,
       readOnlyRootFilesystem: true,
       capabilities: { drop: ["ALL"] },

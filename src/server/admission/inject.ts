@@ -6,7 +6,7 @@ import { isOwnContainer } from "../../lease/own-container.ts";
 import { NO_OWN_RESOURCES } from "../../lease/own-resources.ts";
 import { waitsUnscheduled } from "../../lease/settings.ts";
 import type { ContainerLimits } from "../../objects/limit-ranges.ts";
-import { text } from "../../shared/json.ts";
+import { record, text } from "../../shared/json.ts";
 import { INJECTED_ANNOTATION, SCHEDULING_GATE } from "../../shared/names.ts";
 import { type Injection, ownContainers, ownVolumes } from "./containers.ts";
 import { withLeaseMount } from "./lease-volume.ts";
@@ -123,17 +123,20 @@ function isMirrored(image: unknown, wanted: unknown): boolean {
   return own.tag !== undefined && own.tag === other.tag;
 }
 
-/** `wanted`, with what a VPA, a LimitRange, a policy or a mirror's webhook chose for `existing`. */
+/** `wanted`, with what a VPA, a LimitRange, a policy, a mirror's webhook or the plugin AlwaysPullImages chose for `existing`. */
 function renewed(existing: Container | undefined, wanted: Container): Container {
   if (!existing) return wanted;
   const { securityContext = {}, image } = existing;
-  const confinement = CONFINEMENT.filter((key) => key in securityContext).map((key) => [
-    key,
-    securityContext[key],
-  ]);
+  // Where the install names no user an SCC of OpenShift does.
+  const identity =
+    record(wanted.securityContext)["runAsUser"] === undefined ? ["runAsUser", "runAsGroup"] : [];
+  const confinement = [...CONFINEMENT, ...identity]
+    .filter((key) => key in securityContext)
+    .map((key) => [key, securityContext[key]]);
   return {
     ...wanted,
     ...(isMirrored(image, wanted["image"]) && { image }),
+    ...(existing["imagePullPolicy"] === "Always" && { imagePullPolicy: "Always" }),
     securityContext: { ...Object.fromEntries(confinement), ...wanted.securityContext },
     ...((existing.resources ?? wanted.resources) && { resources: existing.resources ?? wanted.resources }),
   };

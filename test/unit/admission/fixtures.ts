@@ -26,6 +26,7 @@ export const INJECTION: Injection = {
   image: "konductor:0.1.0",
   nodePath: "/usr/bin/node",
   imagePullSecrets: [],
+  runAsUser: 65_532,
   resources: NO_OWN_RESOURCES,
   url: "https://10.96.0.7:443",
   host: "konductor.konductor-system.svc",

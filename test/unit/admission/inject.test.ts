@@ -27,6 +27,12 @@ const gateOf = (pod: PodTemplate) => own(pod, "konductor-gate");
 const keeperOf = (pod: PodTemplate) => own(pod, "konductor-keeper");
 const envOf = ({ env = [] }: Container) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
 
+/** `pod` with its init containers as another webhook has left them. */
+const changed = (pod: PodTemplate, change: (container: Container) => Container): PodTemplate => ({
+  ...pod,
+  spec: { ...pod.spec, initContainers: (pod.spec.initContainers ?? []).map(change) },
+});
+
 const evictable = (names = "konductor-state") => ({
   "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": names,
 });
@@ -60,6 +66,35 @@ describe("injectPod", () => {
     expect(inject(podWith({}, marked({ "token-file": "/run/lease" }))).metadata?.annotations).toMatchObject(
       evictable("konductor-state,konductor-lease"),
     );
+  });
+
+  // istio#5810: with the plugin AlwaysPullImages the API server refuses any other policy.
+  it("leaves it to others to have our image pulled always, and never less often", () => {
+    const given = (imagePullPolicy: string) => {
+      const pod = inject(podWith());
+      return inject(changed(pod, (container) => ({ ...container, imagePullPolicy })));
+    };
+    const policies = (pod: PodTemplate) =>
+      [gateOf(pod), keeperOf(pod)].map((each) => each["imagePullPolicy"]);
+    expect(policies(given("Always"))).toEqual(["Always", "Always"]);
+    expect(policies(given("Never"))).toEqual(["IfNotPresent", "IfNotPresent"]);
+  });
+
+  // vault-k8s#59, linkerd2#10879: an SCC of OpenShift gives a user of the namespace's own range, and refuses any other.
+  it("leaves the user to the cluster where the install names none, and else to nobody", () => {
+    const injection = { ...INJECTION, runAsUser: undefined };
+    const pod = inject(podWith(), CONTEXT, injection);
+    expect(gateOf(pod).securityContext).not.toHaveProperty("runAsUser");
+    const chosen = { runAsUser: 1_000_680_000, runAsGroup: 0 };
+    const given = changed(pod, (container) => ({
+      ...container,
+      securityContext: { ...container.securityContext, ...chosen },
+    }));
+    expect(keeperOf(inject(given, CONTEXT, injection)).securityContext).toMatchObject({
+      runAsNonRoot: true,
+      ...chosen,
+    });
+    expect(keeperOf(inject(given)).securityContext).toMatchObject({ runAsUser: 65_532, runAsGroup: 65_532 });
   });
 
   it("starts gate, keeper and preStop by the Node that the image has", () => {

@@ -16,6 +16,7 @@ test("the environment of deploy/ is enough", () => {
     nodePath: "/usr/bin/node",
     imageArchitectures: ["amd64"],
     imagePullSecrets: [],
+    runAsUser: 65_532,
     resources: { requests: {}, limits: {} },
     bindAddress: "0.0.0.0",
     securePort: 8443,
@@ -33,6 +34,11 @@ test("a flag wins over the environment", () => {
     identity: "other",
     image: "x",
   });
+});
+
+test("the user of injected containers, or none", () => {
+  const user = (value: string) => readServeConfig(["--run-as-user", value], POD).runAsUser;
+  expect([user("1000"), user("none")]).toEqual([1_000, undefined]);
 });
 
 test("requests and limits of injected containers", () => {
@@ -69,6 +75,7 @@ describe("one sentence says what is wrong and what is allowed", () => {
       ["--leader-elect-lease-duration=4s"],
       "leader election: leaseDurationMs (4000) must be more than renewDeadlineMs (4000)",
     ],
+    [["--run-as-user=0"], '--run-as-user: "0" is not allowed; use none, or a number from 1 to 2147483647'],
     [["--resources=cpu=1"], '--resources: "cpu=1" is not allowed; use a list such as "requests.cpu=50m'],
     [["--bogus"], /--bogus/],
   ])("%j", (args, sentence) => {
