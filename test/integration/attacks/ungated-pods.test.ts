@@ -121,6 +121,18 @@ test.each(GATE_PROGRAMS)("a pod whose gate is started by %s is let pass", async 
   await create(podOf(inBoth({ command })(injected)));
 });
 
+test.each([GATE_CONTAINER, KEEPER_CONTAINER])(
+  "a pod whose %s runs something else first is refused",
+  async (name) => {
+    const env = (containers: Container[]) => list(containers.find((each) => each["name"] === name)?.["env"]);
+    const traced = { name: "NODE_OPTIONS", value: "--require /otel/autoinstrumentation.js" };
+    const changed = having(name, { env: [...env(injected), traced] })(injected);
+    await expect(create(podOf(changed))).rejects.toThrow(
+      "has given konductor-gate or konductor-keeper the variable NODE_OPTIONS",
+    );
+  },
+);
+
 test("a pod with something before its gate is refused, and with a mesh's it is let pass", async () => {
   const first = (name: string) => podOf(before({ name, image: "none" })(injected));
   await expect(create(first("early"))).rejects.toThrow("would run without the Lease");
