@@ -1,11 +1,11 @@
-/** The types of the package: what the compiler declares, without what no program can reach from the entry. */
+/** The package's type declarations: those that a program can reach from the entry. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
-/** Those of tsconfig.json that matter to a declaration; a file on the command line leaves that one aside. */
+/** The flags of tsconfig.json that matter to a declaration; tsc ignores that file when it is given a file to compile. */
 const FLAGS =
   "--ignoreConfig --target es2024 --lib esnext --types node --module nodenext --strict --exactOptionalPropertyTypes " +
   "--allowImportingTsExtensions --skipLibCheck --declaration --emitDeclarationOnly";
@@ -14,8 +14,8 @@ const FLAGS =
 const SPECIFIER = /(^(?:import|export) .*\bfrom |\bimport\()"([^"]+?)(?:\.ts)?"/gm;
 
 /**
- * Writes the declarations of `src/ENTRY.ts` and of what they name below `outDir`, and returns their paths. Rejects where the compiler
- * refuses, and where they name a package, which a program would need types of.
+ * Writes the declarations of `src/ENTRY.ts`, and of the files that these import, below `outDir`; returns their paths. Rejects where the
+ * compiler refuses, and where they import a package, whose types a program would then need.
  */
 export async function writeDeclarations(root: string, outDir: string, entry: string): Promise<string[]> {
   const dir = await mkdtemp(join(tmpdir(), "konductor-types-"));

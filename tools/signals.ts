@@ -5,8 +5,8 @@ import { describeError } from "../src/shared/errors.ts";
 export const INTERRUPTED = 130;
 
 /**
- * Runs `main`, whose signal aborts with SIGINT or SIGTERM, and leaves the exit code of `program`: what `main` resolves with, 1 and a
- * sentence when it fails, 130 when it was ended by a signal.
+ * Runs `main`, whose signal aborts with SIGINT or SIGTERM, and sets the exit code of `program`: the result of `main`, 1 and a sentence if
+ * it fails, 130 if a signal ended it.
  */
 export async function runUntilSignalled(
   program: Pick<NodeJS.Process, "on" | "stderr" | "exitCode">,

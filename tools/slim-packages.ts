@@ -3,8 +3,8 @@ import type { Plugin } from "esbuild";
 const UNDICI = "node_modules/undici/lib";
 
 /**
- * What a program that is started for a moment does not load: of @kubernetes/client-node all but KubeConfig (its generated clients
- * are most of it, and are never called), of undici all but the dispatchers.
+ * Leaves out what a short-lived program does not use: of @kubernetes/client-node all but KubeConfig (its generated clients are most of it,
+ * and are never called), of undici all but the dispatchers.
  */
 export function slimPackages(root: string): Plugin {
   const modules: Readonly<Record<string, string>> = {

@@ -10,7 +10,7 @@ const TERMINATED = 143;
 const bootMs = systemBootClock();
 const termination = new AbortController();
 let terminatedAtMs: number | undefined;
-// First of all: before anything is loaded that a signal could overtake.
+// First, so that a signal that arrives while modules load is not lost.
 process.on("SIGTERM", () => {
   terminatedAtMs ??= bootMs();
   termination.abort();

@@ -6,7 +6,7 @@ import { runCli } from "../cli/program.ts";
 import { ownPodUid } from "../client/own-pod.ts";
 import { systemClock } from "../shared/clock.ts";
 
-/** What a command that koncli runs is told, where koncli is told it. */
+/** Signals that koncli passes on to the command it runs. */
 const PASSED_ON = [
   "SIGINT",
   "SIGTERM",
@@ -19,13 +19,13 @@ const PASSED_ON = [
   "SIGWINCH",
 ] as const;
 
-/** The name under which kubectl asks a plugin to complete a line. */
+/** The name under which kubectl calls a plugin's completion. */
 const KUBECTL_COMPLETE = "kubectl_complete-koncli";
 
 const ending = new AbortController();
 // Once: who asks a second time is not made to wait.
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(name, () => ending.abort());
-// Whoever read may have seen enough; a hold, and the command under it, do not end because nobody reads.
+// A closed stdout ends waiting and watching, but no hold and no command under one.
 process.stdout.on("error", () => ending.abort());
 process.stderr.on("error", () => undefined);
 
@@ -57,7 +57,7 @@ void main(process.argv).then((code) => {
 
 async function main([, path = "", ...args]: readonly string[]): Promise<number> {
   if (basename(path) !== KUBECTL_COMPLETE) return runCli(args, io);
-  // kubectl wants to be told how to go on, too: without files.
+  // kubectl also expects a completion directive: 4 means no file names.
   const code = await runCli(["__complete", ...args], io);
   io.out(":4\n");
   return code;

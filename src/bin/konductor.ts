@@ -39,7 +39,7 @@ async function run(config: ServeConfig): Promise<number> {
   }
 }
 
-/** The limit of this process's cgroup, if it has one; Node answers with a number beyond all memory if it has none. */
+/** The limit of this process's cgroup, else the machine's memory. Without a limit Node answers with a number beyond all memory. */
 function memoryBytes(): number {
   return Math.min(process.constrainedMemory() || Number.POSITIVE_INFINITY, totalmem());
 }
@@ -54,5 +54,5 @@ function complain(sentence: string): number {
   return EXIT.badConfiguration;
 }
 
-// Whatever is still open must not keep a replica that has handed its work over.
+// Open handles must not keep a replica alive that has handed its work over.
 process.exit(await main(process.argv.slice(2)));

@@ -16,7 +16,7 @@ export interface AcquireFlags {
 
 const DEFAULT_WAIT_MS = 30_000;
 
-/** Declares them. `whose` says who holds where no `--holder` is given. */
+/** Declares the flags. `whose` describes the default of `--holder`. */
 export function addAcquireFlags(command: Command, whose: string): Command {
   return command
     .option("--holder <name>", `who holds the klease (default: ${whose})`, holder)
@@ -31,7 +31,7 @@ export function addAcquireFlags(command: Command, whose: string): Command {
     .option("--create", "create the klease if there is none, with the ttl, or 10m", false);
 }
 
-/** What they ask for, but for the holder. Throws `BadRequest` for a timeout of nothing. */
+/** The wish that the flags express, without the holder. Throws `BadRequest` for a timeout without `--wait`. */
 export function readAcquireFlags(
   flags: AcquireFlags,
 ): Pick<Wish, "ttlMs" | "priority" | "timeoutMs" | "create"> {
@@ -49,7 +49,7 @@ export function readAcquireFlags(
   };
 }
 
-/** A Go duration; a negative one, or number, stands for ever. */
+/** A Go duration; a negative duration or number means for ever. */
 function timeoutMs(value: string): number {
   if (/^-\d+$/.test(value)) return Number.POSITIVE_INFINITY;
   try {

@@ -4,22 +4,22 @@ import type { ServerClock } from "../kube/server-clock.ts";
 import type { Clock } from "../shared/clock.ts";
 
 export const OUTPUTS = ["text", "wide", "json", "yaml", "name"] as const;
-/** Before a template of kubectl's: see jsonpath.ts. */
+/** Prefix of an output that is a kubectl template: see jsonpath.ts. */
 export const JSONPATH = "jsonpath=";
 export type ObjectOutput = "json" | "yaml" | `${typeof JSONPATH}${string}`;
 export type Output = (typeof OUTPUTS)[number] | ObjectOutput;
 
-/** Whether the object itself is asked for. */
+/** Whether `output` prints the API object itself. */
 export function isObjectOutput(output: Output): output is ObjectOutput {
   return output === "json" || output === "yaml" || output.startsWith(JSONPATH);
 }
 
-/** The world around koncli, as its main file hands it in. */
+/** What koncli needs of its process, passed in by its main file. */
 export interface CliIo {
   clock: Clock;
   out(text: string): void;
   err(text: string): void;
-  /** Whether somebody reads stderr as it is written. */
+  /** Whether stderr is a terminal. */
   isTerminal: boolean;
   /** Whether somebody can be asked at a terminal, as a credential plugin may. */
   isInteractive: boolean;
@@ -29,9 +29,9 @@ export interface CliIo {
   podUid: string | undefined;
   /** Aborts at the first SIGINT, SIGTERM or SIGHUP, and when nobody reads stdout any more. */
   signal: AbortSignal;
-  /** Calls `cleanUp`, which must not wait for anything, when koncli ends, also by a fault of ours; returns what ends that. */
+  /** Calls `cleanUp`, which must be synchronous, when koncli exits, even by a bug. Returns a function that unregisters it. */
   onExit(cleanUp: () => void): () => void;
-  /** Hands signals for a child to `listener` instead; returns what ends that. While one listens, none of them ends or stops koncli. */
+  /** Passes signals meant for a child to `listener`, so that they neither end nor stop koncli, until the returned function is called. */
   onSignal(listener: (signal: NodeJS.Signals) => void): () => void;
 }
 
@@ -39,13 +39,13 @@ export interface CliIo {
 export interface CommandContext {
   cluster: Cluster;
   output: Output;
-  /** What time it is, as of the answers that were shown to it: the machine's clock may be wrong. */
+  /** The API server's time, learnt from its answers: the machine's clock may be wrong. */
   server: ServerClock;
   print(text: string): void;
   io: CliIo;
 }
 
-/** What a command does; a number is its exit code, nothing means yes. */
+/** What a command does. It resolves with an exit code; undefined means success. */
 export type Action = (context: CommandContext) => Promise<void> | Promise<number>;
 
 /** Connects as the flags of `command` say, runs `action`, and closes the connection, whatever happens. */

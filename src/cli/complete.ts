@@ -5,10 +5,10 @@ import { LEASES, NAMESPACES, type Resource } from "../kube/resources.ts";
 import { record, text } from "../shared/json.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
 
-/** A shell waits for it at every press of Tab. */
+/** The shell waits up to this long at every press of Tab. */
 const ASK_WITHIN_MS = 2_000;
 
-/** The line as far as it is written: the command it is about, its arguments, and the values of its flags by their long names. */
+/** The line as typed so far: its command, the number of its arguments, and the values of its flags by long name. */
 interface Line {
   command: Command;
   values: ReadonlyMap<string, string>;
@@ -18,14 +18,14 @@ interface Line {
 }
 
 /**
- * What may stand in the place of the last of `words`, which are those after the program's name. Names of kleases and namespaces come
- * from the cluster; where it cannot be asked there are none.
+ * Candidates for the last of `words`, the words after the program's name. Names of kleases and namespaces come from the cluster; if it
+ * cannot be asked, there are none.
  */
 export async function complete(program: Command, words: readonly string[], env: Env): Promise<string[]> {
   const given = withValues(words);
   const last = given.at(-1) ?? "";
   const before = given.slice(0, -1);
-  if (before.includes("--")) return []; // of the command that koncli is to run it knows nothing
+  if (before.includes("--")) return []; // koncli knows nothing about the command it is to run
   const line = readLine(program, before);
   const [, name = "", value] = line.pending ? [] : (/^(--[^=]+)=(.*)$/s.exec(last) ?? []);
   if (value === undefined) return matches(await candidatesFor(line, last, env), last);
@@ -39,7 +39,7 @@ function matches(candidates: readonly string[], start: string): string[] {
   return candidates.filter((each) => each.startsWith(start)).sort();
 }
 
-/** bash makes three words of `--flag=value`, and puts what it is told in the place of the last one. */
+/** bash splits `--flag=value` into three words and replaces only the last: they are joined here. */
 function withValues(words: readonly string[]): string[] {
   const given: string[] = [];
   for (const [index, word] of words.entries()) {
@@ -100,7 +100,7 @@ async function names(resource: Resource, values: Line["values"], env: Env): Prom
     const [namespace, kubeconfig, context, as, asUid] = [
       ...["--namespace", "--kubeconfig", "--context", "--as", "--as-uid"],
     ].map((flag) => values.get(flag));
-    // Of a flag that was given several times the last value is known.
+    // Of a repeated flag only the last value is known.
     const group = values.get("--as-group");
     const cluster = connect(
       { namespace, kubeconfig, context, as, asUid, ...(group && { asGroup: [group] }) },

@@ -10,7 +10,7 @@ export function phaseOf({ status }: Lease): "Available" | "Held" | "Expired" {
   return status.hold.expired ? "Expired" : "Held";
 }
 
-/** What `koncli lease list` prints; `withNamespace` for all namespaces, `wide` adds what is rarely asked for. */
+/** What `koncli lease list` prints; `withNamespace` adds the namespace, `wide` what is rarely needed. */
 export function leaseTable(
   leases: readonly Lease[],
   { nowMs, withNamespace, wide }: { nowMs: number; withNamespace: boolean; wide: boolean },
@@ -38,7 +38,7 @@ export function leaseTable(
   return formatTable(headings, rows);
 }
 
-/** So many names are shown where there may be hundreds. */
+/** How many names to show where there may be hundreds. */
 const SHOWN = 3;
 
 /** The first of `names`, and how many more there are. */

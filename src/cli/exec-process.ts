@@ -9,7 +9,7 @@ export interface ProcessOptions {
   /** The program and its arguments. */
   command: readonly string[];
   env: Readonly<Record<string, string | undefined>>;
-  /** Aborts when the process has to be gone after {@link graceMs}. */
+  /** Aborts when the process must stop; it then has {@link graceMs} to be gone. */
   stop: AbortSignal;
   graceMs: number;
   io: Pick<CliIo, "clock" | "err" | "onExit">;
@@ -20,8 +20,8 @@ export interface RunningProcess {
   /** Sends a signal to the command and to what it has started. */
   pass(signal: NodeJS.Signals): void;
   /**
-   * Resolves when the command and all of its process group have ended, with the command's exit code: as a shell has it for one that a signal
-   * ended, and as `env` has it for one that cannot be run.
+   * Resolves with the command's exit code once its whole process group has ended: a shell's code for a command that a signal ended, and
+   * that of `env` for one that cannot be run.
    */
   readonly ended: Promise<number>;
 }
@@ -29,21 +29,21 @@ export interface RunningProcess {
 const NOT_EXECUTABLE = 126;
 const NOT_FOUND = 127;
 
-/** What the command left running is looked at with growing delays. */
+/** Growing delays between looks at what the command left running. */
 const LOOK = { firstMs: 10, longestMs: 500 };
-/** What has ended within a moment is not worth a word. */
+/** Processes that end within this time are not reported. */
 const SAY_AFTER_MS = 1_000;
 const SAY_EVERY_MS = 600_000;
 const NAMED = 5;
 
 /**
- * Runs a command in a process group of its own, with our input and output. On `stop` the whole group gets SIGTERM, and SIGKILL after the
- * grace period, or when the command itself has ended; SIGKILL at once if koncli ends before it. Without `stop`, what the command leaves running
- * in its group is waited for, named on stderr, and not killed. Throws the reason of a `stop` that has aborted already: then nothing is
- * run.
+ * Runs a command in its own process group, with koncli's input and output. On `stop` the whole group gets SIGTERM, then SIGKILL after the
+ * grace period or as soon as the command itself has ended. If koncli ends first, the group gets SIGKILL at once. Without `stop`, processes
+ * that the command leaves in its group are waited for and named on stderr, not killed. If `stop` has aborted already, nothing is run and
+ * its reason is thrown.
  *
- * Limits: the group is also a session, so a shell in it has no job control; what the command puts into another group is neither stopped
- * nor waited for; what runs as another user cannot be stopped, which is said on stderr.
+ * Limits: the group is also a session, so a shell in it has no job control; processes that the command puts into another group are neither
+ * stopped nor waited for, and those that run as another user cannot be stopped, which is said on stderr.
  */
 export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions): RunningProcess {
   stop.throwIfAborted();
@@ -56,13 +56,13 @@ export function runProcess({ command, env, stop, graceMs, io }: ProcessOptions):
   const denied = new Set<NodeJS.Signals>();
 
   function signalGroup(signal: NodeJS.Signals): void {
-    // Its number may be another group's by now.
+    // The group's number may have been reused by now.
     if (isOver) return;
     if (signal === "SIGKILL") isKilled = true;
     try {
       if (child.pid !== undefined) kill(-child.pid, signal);
     } catch (error) {
-      // Else all of it has ended.
+      // Otherwise the whole group has ended.
       if (isDenied(error) && !denied.has(signal)) tellDenied(signal);
     }
   }

@@ -1,4 +1,4 @@
-/** What koncli says and ends with when something does not work: one sentence, with what to do next, and 1 for no or 2 for trouble. */
+/** How koncli reports a failure: one sentence that says what to do next, and exit code 1 for no or 2 for trouble. */
 import { describeError, type ErrorCode, hasCode, KonductorError } from "../shared/errors.ts";
 import { printable } from "./printable.ts";
 
@@ -49,13 +49,13 @@ function describe(error: unknown): string {
   if (isUnknownResource(error.cause)) {
     return "konductor is not installed in this cluster: an admin has to install it (kubectl apply -k deploy)";
   }
-  // It says all; its cause is what a library made of it.
+  // The message says it all; its cause is what a library made of it.
   if (error.code === "NotReady") return error.message;
   const advice = ADVICE[error.code];
   return advice === undefined ? describeError(error) : `${describeError(error)}; ${advice}`;
 }
 
-/** How an API server answers that does not serve the resource. */
+/** Whether an API server answered that does not serve the resource. */
 function isUnknownResource(cause: unknown): boolean {
   return typeof cause === "string" && cause.startsWith("404 page not found");
 }

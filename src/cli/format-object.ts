@@ -4,10 +4,10 @@ import { GROUP } from "../shared/names.ts";
 import { JSONPATH, type ObjectOutput } from "./cli-context.ts";
 import { parseTemplate } from "./jsonpath.ts";
 
-/** As kubectl does, times are quoted: readers of YAML 1.1 would make dates of them. */
+/** Times are quoted, as kubectl does: YAML 1.1 readers would parse them as dates. */
 const YAML = { compat: "yaml-1.1" } as const;
 
-/** An API object as `-o json`, `-o yaml` or `-o jsonpath=…` prints it: as kubectl does, without who manages which field. */
+/** An API object as `-o json`, `-o yaml` or `-o jsonpath=…` prints it: without managedFields, as kubectl does. */
 export function formatObject(object: unknown, output: ObjectOutput): string {
   const shown = Array.isArray(object) ? object : withoutManagedFields(object);
   if (output !== "json" && output !== "yaml") return parseTemplate(output.slice(JSONPATH.length))(shown);
@@ -22,7 +22,7 @@ function withoutManagedFields(object: unknown): unknown {
   return { apiVersion, kind, metadata: shown, ...others };
 }
 
-/** Several of them, as kubectl wraps them. */
+/** A list of objects, wrapped as kubectl does. */
 export function formatList(items: readonly unknown[], output: ObjectOutput): string {
   const list = { apiVersion: "v1", kind: "List", metadata: {}, items: items.map(withoutManagedFields) };
   return formatObject(list, output);

@@ -1,7 +1,4 @@
-/**
- * The holds under which koncli itself runs, where a command of `koncli lease exec` has started it: told from one to the next by the
- * environment.
- */
+/** The holds under which koncli itself runs when a command of `koncli lease exec` has started it. The environment passes them on. */
 import { keyOf, type Lease } from "../lease/types.ts";
 import { KonductorError } from "../shared/errors.ts";
 
@@ -19,7 +16,7 @@ export function holdsAround(
   return { [VARIABLE]: [env[VARIABLE], own].filter((each) => each).join(" ") };
 }
 
-/** @throws KonductorError `Held` where `lease` is held by a command that waits for this very process to end. */
+/** @throws KonductorError `Held` where `lease` is held by an outer `koncli lease exec`, which waits for this very process to end. */
 export function refuseHoldAround(lease: Lease, env: Env): void {
   const token = lease.status.hold?.token;
   const own = `${keyOf(lease)}=${token}`;

@@ -13,7 +13,7 @@ export type Template = (value: unknown) => string;
 type Select = (values: readonly unknown[]) => unknown[];
 type Node = { text: string } | { select: Select } | { range: Select; body: Node[] };
 
-/** Throws `BadRequest` for a template that cannot be read, or asks for what kubectl has and koncli has not. */
+/** Throws `BadRequest` for a template that is malformed, or that uses what kubectl supports and koncli does not. */
 export function parseTemplate(source: string): Template {
   const nodes = parseNodes(tokensOf(source));
   return (value) => print(nodes, value);
@@ -74,7 +74,7 @@ function show(value: unknown): string {
 const STEP =
   /^(?:\.\.([\w-]+|\*)|\.((?:[\w/-]|\\.)+|\*)|\[(\*|-?\d+|-?\d*:-?\d*)\]|\[(?:'([^']*)'|"([^"]*)")\]|\[\?\((.*?)\)\]|([$@]))/s;
 
-/** A path from the value that it is asked of: `$` and `@` are that value. */
+/** A path relative to the value it is applied to: `$` and `@` are both that value. */
 function parsePath(path: string): Select {
   const steps: Select[] = [];
   let rest = /^[.[$@]/.test(path) ? path : `.${path}`;

@@ -12,8 +12,8 @@ export interface GroupProcess {
 }
 
 /**
- * The processes of group `pgid` that have not ended; undefined where there are some, and none can be seen: only Linux shows them, and
- * somebody else's may be hidden. One that has ended and was not waited for (a zombie) does nothing any more.
+ * The processes of group `pgid` that have not ended; undefined where there are some but none is visible: only Linux shows them, and other
+ * users' may be hidden. A zombie counts as ended.
  */
 export function processesIn(pgid: number): GroupProcess[] | undefined {
   if (!exists(pgid)) return [];
@@ -21,7 +21,7 @@ export function processesIn(pgid: number): GroupProcess[] | undefined {
   return found.length > 0 ? found.filter(({ hasEnded }) => !hasEnded) : undefined;
 }
 
-/** The processes of a group as `proc` shows them, those that have ended among them (proc(5)). */
+/** The processes of a group as `proc` shows them (proc(5)), including those that have ended. */
 export function read(proc: string, pgid: number): (GroupProcess & { hasEnded: boolean })[] {
   return pidsOf(proc)
     .map((pid) => readProcess(proc, pid))

@@ -45,14 +45,14 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<number
       io.err(`error: ${sentenceOf(error)}\n`);
       return exitCodeOf(error);
     }
-    // Help and version end with 0; help in the place of a command that is missing says enough.
+    // Help and version end with 0. Help shown for a missing command needs no further error.
     if (error.exitCode === 0) return CLI_EXIT.yes;
     if (error.code !== "commander.help") io.err(`error: ${usageSentence(error.message)}\n`);
     return CLI_EXIT.trouble;
   }
 }
 
-/** The program with all of its commands; `exit` is told what a command ends with. */
+/** The program with all of its commands; `exit` receives a command's exit code. */
 export function createProgram(io: CliIo, exit: (code: number) => void): Command {
   const program = new Command("koncli")
     .description("Leases for scripts and people: one workload at a time on Kubernetes.")
@@ -113,7 +113,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
   return program;
 }
 
-/** Throws for a format that there is not, and for a template that cannot be read: before anything is sent. */
+/** Throws for an unknown format or a malformed template, before anything is sent. */
 function readOutput(value: string): Output {
   if (value.startsWith(JSONPATH)) {
     parseTemplate(value.slice(JSONPATH.length));

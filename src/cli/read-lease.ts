@@ -4,7 +4,7 @@ import type { Lease } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import type { CommandContext } from "./cli-context.ts";
 
-/** The klease `name`, as the API server has it and as we read it. Throws NotFound, which says how to see what there is. */
+/** The klease `name`, as stored and as parsed. Throws a NotFound that says how to list kleases. */
 export async function readLease(
   { cluster: { client, namespace }, server }: CommandContext,
   name: string,

@@ -13,16 +13,16 @@ import { printable } from "./printable.ts";
 /** What a person sees while koncli waits. */
 export interface WaitingLine {
   show(waiting: Waiting): void;
-  /** Takes it away. May be called twice. */
+  /** Removes the line. May be called twice. */
   end(): void;
 }
 
 const EVERY_MS = 1_000;
-/** Back to the line's begin, which is cleared; what is too long for the terminal is cut and not wrapped. */
+/** Return to the start of the line and clear it; text too long for the terminal is cut, not wrapped. */
 const CLEAR = "\r\u001b[2K";
 const [NO_WRAP, WRAP] = ["\u001b[?7l", "\u001b[?7h"];
 
-/** On a terminal one line that is kept up to date, for which the queue is watched; elsewhere one line when waiting begins. */
+/** On a terminal one line, kept up to date by a watch of the queue; elsewhere one line when waiting begins. */
 export function showWaiting(
   { cluster: { client, namespace }, io }: CommandContext,
   leases: Pick<LeaseClient, "nowMs">,

@@ -33,7 +33,7 @@ export async function acquire(context: ClientContext, wish: Wish): Promise<Clien
   }
 }
 
-/** Who waits anyway has patience with a server that is slow. One that cannot be reached at all may be the wrong one, and is said at once. */
+/** A client that waits retries while the API server is slow. A server that cannot be reached may be the wrong one: that fails at once. */
 async function readPatiently(
   context: ClientContext,
   wish: Wish,
@@ -62,7 +62,7 @@ async function readLease(context: ClientContext, wish: Wish, stop: AbortSignal):
   }
 }
 
-/** A hold that is ours already. Throws `Held` where nothing needs to be asked for to know that it cannot be had. */
+/** The hold that this client has already. Throws `Held` where it is clear without a request that the klease cannot be had. */
 async function lookAtHolder(
   context: ClientContext,
   wish: Wish,

@@ -2,8 +2,8 @@ import { uptime } from "node:os";
 import type { Clock } from "../shared/clock.ts";
 
 /**
- * `clock` with a monotonic time that goes on while the machine is suspended: a hold does not wait for a laptop that sleeps. Timers
- * do not count that time, so who waits for a deadline looks at it again and again.
+ * `clock` with monotonic time that includes suspension: a hold does not wait for a sleeping laptop. Timers do not count that time, so code
+ * that waits for a deadline must check it repeatedly.
  */
 export function awakeClock(clock: Clock): Clock {
   // Some container runtimes (lxcfs) show each container an uptime of its own, and then CLOCK_MONOTONIC is ahead of it.

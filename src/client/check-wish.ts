@@ -4,7 +4,7 @@ import type { RunOptions } from "./run-under-lease.ts";
 const INT32 = 2 ** 31;
 const LONGEST_HOLDER = 253;
 
-/** What a program may have got wrong, before anything is sent. Throws `Invalid`: one sentence about the option, its value, what is allowed. */
+/** Checks a program's options before anything is sent. Throws `Invalid`: one sentence about the option, its value, and what is allowed. */
 export function checkWish({ lease, holder, ttlMs, timeoutMs, priority, graceMs }: RunOptions): void {
   const refuse = (option: string, value: unknown, allowed: string): never => {
     throw new KonductorError("Invalid", `${option} ${JSON.stringify(value) ?? value}: ${allowed} is allowed`);

@@ -63,7 +63,7 @@ export function findRequest(
   return find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
 }
 
-/** One klease, as it is and as it becomes. */
+/** Follows one klease; `from` is the version that was read last. */
 export function followLease(
   { client, clock, namespace, random }: ClientContext,
   name: string,

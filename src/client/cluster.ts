@@ -6,7 +6,7 @@ export interface ClusterFlags {
   /** A file. */
   kubeconfig?: string | undefined;
   context?: string | undefined;
-  /** Another user, for whom the calls are made; and its groups and uid, where they are not the kubeconfig's. */
+  /** The user to impersonate, with its groups and uid where they are not the kubeconfig's. */
   as?: string | undefined;
   asGroup?: readonly string[] | undefined;
   asUid?: string | undefined;

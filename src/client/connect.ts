@@ -51,7 +51,7 @@ export function connect(
       headers: impersonationHeaders(impersonation),
       proxyUrl: server && proxyFromEnvironment(server, env),
       timeoutMs: flags.requestTimeoutMs,
-      // How long a call took is told by it, also where the machine was suspended meanwhile.
+      // Measures how long a call took, including time in suspension.
       clock: awakeClock(systemClock()),
       ...(logger && { logger }),
     }),

@@ -1,8 +1,8 @@
 /**
- * A few objects, followed by one WATCH: what a client waits for costs the API server nothing until it happens.
+ * Follows a few objects by one WATCH: waiting costs the API server nothing until something happens.
  *
- * A watch that breaks is taken up again from the last version seen, with backoff; only a version that is too old for the server leads
- * to a new LIST. Limits: what it shows lags behind, and for up to {@link SILENCE_TIMEOUT_MS} where a connection died without a word.
+ * A watch that breaks resumes from the last version seen, with backoff; only a version that is too old for the server leads to a new LIST.
+ * Limit: the objects lag behind, by up to {@link SILENCE_TIMEOUT_MS} where a connection died silently.
  */
 import type { KubeClient, Parse } from "../kube/api.ts";
 import { createListWatch } from "../kube/list-watch.ts";
@@ -20,7 +20,7 @@ export interface FollowOptions<T> {
   /** Which objects: one by its name, or all with a label. */
   selector: { name: string } | { label: string };
   parse: Parse<T>;
-  /** What was read just now; without it they are listed first. */
+  /** The object as read just now; without it the objects are listed first. */
   from?: T;
   signal: AbortSignal;
   random?: () => number;
@@ -29,11 +29,11 @@ export interface FollowOptions<T> {
 export interface Followed<T> {
   /** By name, as last seen; undefined before the first look. */
   readonly objects: ReadonlyMap<string, T> | undefined;
-  /** Why they cannot be seen just now. */
+  /** Why the objects cannot be followed just now. */
   readonly trouble: unknown;
   /**
-   * Resolves with the first answer of `look`, which is asked at once, if anything was seen yet, and again after every change. Rejects
-   * with what it throws, with the reason of `signal`, and where the API server refuses to show the objects.
+   * Calls `look` at once, if anything was seen yet, and after every change; resolves with its first answer. Rejects with what `look`
+   * throws, with the reason of `signal`, or where the API server refuses to show the objects.
    */
   until<R extends NonNullable<unknown>>(
     look: (objects: ReadonlyMap<string, T>) => R | undefined,
@@ -44,7 +44,7 @@ export interface Followed<T> {
 /** Bookmarks come about once a minute. */
 const SILENCE_TIMEOUT_MS = 180_000;
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
-/** A server that starts refuses what it will allow: after something was seen, refusals count as trouble for so long. */
+/** A starting server refuses what it will allow later: for this long after the last success a refusal counts as temporary. */
 const REFUSED_FOR_MS = 60_000;
 
 export function follow<T extends StoredObject>(options: FollowOptions<T>): Followed<T> {
@@ -84,7 +84,7 @@ export function follow<T extends StoredObject>(options: FollowOptions<T>): Follo
     const limits = { resourceVersion, allowWatchBookmarks: true, silenceTimeoutMs: SILENCE_TIMEOUT_MS };
     for await (const { type, object } of client.watch(resource, { ...scope, ...limits }, stop)) {
       const metadata = record(record(object)["metadata"]);
-      // Before it is parsed: an object that cannot be read is not asked for again and again.
+      // Before parsing, so that an object that cannot be read is not asked for again and again.
       heard(text(metadata["resourceVersion"]) ?? "");
       good();
       if (type !== "BOOKMARK") {
@@ -106,7 +106,7 @@ export function follow<T extends StoredObject>(options: FollowOptions<T>): Follo
     source: { list, watch },
     from: from?.resourceVersion,
     backoff: BACKOFF,
-    // Who waits for a grant has 10 s to answer it.
+    // A client has 10 s to confirm its grant.
     longestRetryAfterMs: BACKOFF.maxMs,
     listsAtOnce: true,
     clock,

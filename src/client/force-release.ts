@@ -10,7 +10,7 @@ import type { ForceReleased } from "./types.ts";
 import { within } from "./within.ts";
 
 const ANSWER_WITHIN_MS = 10_000;
-/** A holder that is told to end is given so long before it is said that its end is awaited. */
+/** How long to wait for the holder's end before reporting that proof is awaited. */
 const PROOF_WITHIN_MS = 5_000;
 const TRIES = 10;
 
@@ -47,7 +47,7 @@ export async function forceRelease(
   }
 }
 
-/** Tells konductor that the present hold is over. It is that of the version that was read, and no later one. */
+/** Tells konductor to end the present hold: that of the version read here, never a later one. */
 async function revoke(
   context: ClientContext,
   name: string,

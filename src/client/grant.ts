@@ -12,16 +12,16 @@ import { heldByAnother, isTransient, noLease, timedOut, unanswered, withdrawn } 
 import type { ClientHold, Wish } from "./types.ts";
 import { within } from "./within.ts";
 
-/** For so long konductor may be silent about one try, or about a confirmation: another replica may have to be elected. */
+/** How long konductor may take to answer one try or a confirmation: another arbiter may have to be elected. */
 const ANSWER_WITHIN_MS = 20_000;
 const EXTEND_EVERY_MS = 300_000;
 const EXTEND_RETRY_MS = 20_000;
-/** The klease shows a grant before the request tells of it, unless its watch is stalled; 10 s are left to confirm it. */
+/** The klease is read if its watch lags this far behind a request that shows a grant, which must be confirmed within 10 s. */
 const LOOK_AFTER_MS = 2_000;
 
 /**
- * Waits for the grant of `place` until `endMs` and confirms it. Resolves with undefined where it was taken back or lost before
- * that, so that a new request is needed; where it throws, the request has been withdrawn.
+ * Waits for the grant of `place` until `endMs` and confirms it. Resolves with undefined if the grant was taken back or lost before that, so
+ * that a new request is needed. If this throws, the request has been withdrawn.
  */
 export async function awaitGrant(
   context: ClientContext,
@@ -67,7 +67,7 @@ interface ClientWait {
 
 type End = "denied" | "over" | "gone";
 
-/** A grant, and the klease as it is followed from there on. */
+/** A grant, and the watch that follows the klease from there on. */
 interface Turn {
   hold: Hold;
   klease: Followed<Lease>;
@@ -119,7 +119,7 @@ async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | un
   }
 }
 
-/** A grant of which the request tells, and a watch of the klease that is stalled does not. Never resolves without one. */
+/** Finds a grant that the request shows and a stalled watch of the klease does not. Never resolves without a grant. */
 async function lookUpGrant(
   { context, wish, place, own, signal }: ClientWait,
   until: AbortSignal,
@@ -134,7 +134,7 @@ async function lookUpGrant(
       const lease = await findLease(context, wish.lease, until);
       const hold = lease?.status.hold;
       if (hold?.ref.uid === uid) return { hold, klease: followLease(context, wish.lease, signal, lease) };
-      // That grant is over, which the request will tell.
+      // That grant is over; the request will show it.
       delayMs = EXTEND_EVERY_MS;
     } catch (error) {
       if (!isTransient(error)) throw error;
@@ -148,7 +148,7 @@ async function readLease({ context, wish }: ClientWait): Promise<Lease> {
   return lease;
 }
 
-/** Our request is not there any more. */
+/** Our request is gone. Resolves with undefined if it was granted, else throws why. */
 async function explainAbsence({ context, wish, place }: ClientWait): Promise<undefined> {
   const lease = await findLease(context, wish.lease);
   // It had a grant that we did not see in time.
@@ -157,7 +157,7 @@ async function explainAbsence({ context, wish, place }: ClientWait): Promise<und
   throw withdrawn(wish.lease, `somebody has deleted its LeaseRequest ${place.request.name}`);
 }
 
-/** A wait without end is extended again and again. Never resolves. */
+/** Extends a wait without end, again and again. Never resolves. */
 async function goOnWaiting({ context, wish, place }: ClientWait, signal: AbortSignal): Promise<never> {
   const { clock } = context;
   for (let delayMs = EXTEND_EVERY_MS; ; ) {
@@ -169,14 +169,14 @@ async function goOnWaiting({ context, wish, place }: ClientWait, signal: AbortSi
       place.writtenUntilMs = untilMs;
       delayMs = EXTEND_EVERY_MS;
     } catch (error) {
-      // Whether it is still there is told by the watch.
+      // The watch tells whether the request still exists.
       if (!isTransient(error) && !hasCode(error, "NotFound", "Conflict")) throw error;
       delayMs = EXTEND_RETRY_MS;
     }
   }
 }
 
-/** Says that the grant was seen. A request that was applied by hand, without `waitUntil`, needs no such word. */
+/** Confirms the grant. A request that was applied by hand, without `waitUntil`, needs no confirmation. */
 async function confirm(
   { context, wish, place, klease, signal }: ClientWait,
   hold: Hold,
@@ -189,7 +189,7 @@ async function confirm(
     if (renewed) return clientHold(wish, renewed.hold, renewed.sentMs);
   } catch (error) {
     if (hasCode(error, "Lost", "Revoked")) return undefined;
-    // It was sent twice, as the first answer was lost. The first has confirmed the hold; the second would have renewed it.
+    // The confirmation was sent twice, as the first answer was lost. The first confirmed the hold; the second was refused as a renewal.
     const own = hasCode(error, "NotRenewable") ? klease.objects?.get(wish.lease)?.status.hold : undefined;
     if (own?.confirmed && own.token === hold.token) return clientHold(wish, own, sinceMs);
     throw error;

@@ -1,9 +1,9 @@
 /**
  * A hold that is renewed in the background, as long as that is possible.
  *
- * It promises: the signal aborts as soon as the klease shows that the hold is over or taken away, and at the latest *reserve* before
- * the ttl is over, counted from the sending of the last renewal that konductor took into account. Whoever stops within the reserve has
- * stopped before anybody else can be granted. It needs its share of the CPU, and a process that is not stopped.
+ * Promise: the signal aborts as soon as the klease shows that the hold is over or taken away, and at the latest *reserve* before the ttl is
+ * over, counted from the sending of the last renewal that konductor took into account. Whoever stops within the reserve has stopped before
+ * anybody else can be granted. Limits: it needs its share of the CPU, and a process that is not stopped.
  */
 import { formatDuration } from "../lease/duration.ts";
 import { holdOf, isUsable } from "../lease/hold.ts";
@@ -20,7 +20,7 @@ import { lossOf } from "./standing.ts";
 import type { ClientHold, KeepOptions, KeptHold } from "./types.ts";
 import { within } from "./within.ts";
 
-/** What renewals in the background need of their surroundings. */
+/** What background renewals depend on. */
 export interface Surroundings extends Pick<ClientContext, "clock" | "random"> {
   klease: Followed<Lease>;
   /** Renews the hold once. */
@@ -76,7 +76,7 @@ export function renewInBackground(
   const over = AbortSignal.any([ended, lost.signal]);
   let { ttlMs, sentMs } = { ...hold, sentMs: hold.sentMs };
   let saidAtMs = Number.NEGATIVE_INFINITY;
-  /** When the first of the tries began of which nobody knows what came of them: the hold counts from there, if from any of them. */
+  /** When the first try of unknown outcome began. A later success counts from here, as konductor may have accepted any of these tries. */
   let unknownSinceMs: number | undefined;
 
   function say(error: unknown): void {
@@ -136,7 +136,7 @@ export function renewInBackground(
     }
   }
 
-  // Each ends by `over`. A watch that is refused is trouble, and the deadline decides.
+  // Each loop ends when `over` aborts. A refused watch is only reported: the deadline decides.
   void watchForLoss().catch((error: unknown) => over.aborted || say(error));
   void watchDeadline().catch(() => undefined);
   void renewAgainAndAgain().catch(() => undefined);

@@ -1,7 +1,7 @@
 /**
- * The kubeconfig that kubectl would use (k8s.io/client-go/tools/clientcmd): `file` alone, or the files of $KUBECONFIG, or ~/.kube/config, or the
- * pod's service account. Of several files the first one that has a name, or a current context, says what it is; a file of $KUBECONFIG that does
- * not exist counts as empty.
+ * The kubeconfig that kubectl would use (k8s.io/client-go/tools/clientcmd): `file` alone, or the files of $KUBECONFIG, or ~/.kube/config,
+ * or the pod's service account. Where several files define the same name, or a current context, the first one wins; a file of $KUBECONFIG
+ * that does not exist counts as empty.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -14,7 +14,7 @@ import { EXEC_PLUGIN, execPlugin } from "./exec-plugin.ts";
 
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** Who a call is to be made as, in the place of who authenticates. */
+/** The user that a call impersonates. */
 export interface Impersonation {
   user?: string;
   groups?: readonly string[];
@@ -29,10 +29,12 @@ export interface LoadedKubeConfig {
 }
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
-/** What of a user client-node does not read. */
+/** User fields that client-node does not read. */
 const MORE = /\b(as-groups|as-uid|as-user-extra|tokenFile)\b/;
 
-/** `isInteractive`: a credential plugin may ask somebody. Throws `BadRequest` where a file cannot be read, or nothing says where a cluster is. */
+/**
+ * `isInteractive`: a credential plugin may ask the user. Throws `BadRequest` for a file that cannot be read, and where nothing names a cluster.
+ */
 export function loadKubeConfig(file: string | undefined, env: Env, isInteractive = false): LoadedKubeConfig {
   const found = file === undefined ? defaultFiles(env).filter((path) => existsSync(path)) : [file];
   const loaded = found.map(readConfig).filter((config) => config !== undefined);
@@ -76,7 +78,7 @@ function defaultFiles(env: Env): string[] {
   return named.length > 0 ? [...new Set(named)] : [join(env["HOME"] ?? homedir(), ".kube", "config")];
 }
 
-/** undefined: it is empty. */
+/** Returns undefined for an empty file. */
 function readConfig(path: string): ConfigFile | undefined {
   try {
     const content = readFileSync(path, "utf8");
@@ -98,7 +100,7 @@ function firstOfEach<T extends { name: string }>(entries: readonly T[]): T[] {
   return [...new Map(entries.toReversed().map((entry) => [entry.name, entry])).values()].toReversed();
 }
 
-/** What stands in the file of this user. */
+/** The file's entry for this user. */
 function readUser({ content }: ConfigFile, name: string): Record<string, unknown> {
   if (!MORE.test(content)) return {};
   const users = list(record(parse(content))["users"]).map(record);
@@ -106,8 +108,8 @@ function readUser({ content }: ConfigFile, name: string): Record<string, unknown
 }
 
 /**
- * A token in a file counts for more than one beside it, and is read again as it is replaced. A plugin's relative path begins at its kubeconfig,
- * one without a slash is looked for on the PATH.
+ * A `tokenFile` takes precedence over a token beside it, and is read again when it is replaced. A plugin's relative path begins at its
+ * kubeconfig; a name without a slash is looked for on the PATH.
  */
 function usersOf(file: ConfigFile): User[] {
   return file.config.getUsers().map((user) => {

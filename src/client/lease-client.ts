@@ -1,14 +1,14 @@
 /**
  * The protocol of a client that holds kleases without being a pod: koncli's, and every Node program's.
  *
- * It asks by a LeaseRequest and reads the answer from the klease's status, which is the only truth. What it guarantees:
- * - wherever it dies, nothing but a LeaseRequest is left, which stops waiting by itself, and of which a grant that nobody confirms is
- *   taken back within 10 s;
+ * It asks by a LeaseRequest and reads the answer from the klease's status, the only source of truth. It guarantees:
+ * - wherever the client dies, it leaves nothing but a LeaseRequest, which stops waiting by itself; a grant that nobody confirms is taken
+ *   back after 10 s;
  * - waiting and holding costs the API server no polling, only watches;
- * - its own wall clock is never trusted: durations are measured on the monotonic clock, and points in time are the API server's.
+ * - the client's wall clock is never trusted: durations are measured on the monotonic clock, and points in time are the API server's.
  *
- * Limit: a process that is frozen, or a caller that goes on after it was told of a loss, may run beside the next holder; the fencing
- * token is the remedy.
+ * Limit: a process that is frozen, or a caller that goes on after being told of a loss, may run beside the next holder; the fencing token
+ * is the remedy.
  */
 import type { KubeClient } from "../kube/api.ts";
 import { createServerClock } from "../kube/server-clock.ts";

@@ -18,19 +18,19 @@ import type { Wish } from "./types.ts";
 /** A place in the queue, or the try that stands for it. */
 export interface Place {
   request: LeaseRequest;
-  /** The `waitUntil` that we have written; a later one is the wish of another process under our name. */
+  /** The `waitUntil` that we wrote; a later one was written by another process under our name. */
   writtenUntilMs: number;
 }
 
-/** A wait without end is told to last so long, again and again: nobody waits longer for a client that died. */
+/** An endless wait is written as this long, and extended again and again, so that a dead client does not stay in the queue. */
 const ENDLESS_AHEAD_MS = 600_000;
-/** What we and konductor know of the API server's time may differ, and so may several API servers': who still waits must not be dropped. */
+/** Views of the API server's time may differ, and so may several API servers: a request that is still waited for must not be dropped. */
 const CLOCKS_DIFFER_MS = 5_000;
 /** Each try finds another request under the name, or none any more. */
 const TRIES = 5;
 const RETRY = { firstMs: 200, maxMs: 5_000 };
 
-/** Until when a request waits that is written now; undefined for one try. `endMs`: when the client gives up, monotonic. */
+/** The `waitUntil` of a request that is written now; undefined for one try. `endMs`: when the client gives up, monotonic. */
 export function waitUntilMs(
   { server, clock }: ClientContext,
   { timeoutMs }: Wish,
@@ -41,7 +41,7 @@ export function waitUntilMs(
   return server.nowMs() + Math.round(timeoutMs === Number.POSITIVE_INFINITY ? ENDLESS_AHEAD_MS : leftMs);
 }
 
-/** Has `request` wait until then. */
+/** Makes the request wait until `untilMs`. */
 export function extendWait(
   { client, namespace, server }: ClientContext,
   { name, uid }: LeaseRequest,
@@ -53,8 +53,8 @@ export function extendWait(
 }
 
 /**
- * Takes a place in the queue, or asks once. One that waits tries again until `endMs` where the API server, or konductor's webhook in it,
- * does not answer. `earlier`: a place of this very process, under which it never came to hold. Throws `Held` where the name is in use.
+ * Takes a place in the queue, or asks once. A client that waits retries until `endMs` while the API server, or konductor's webhook behind
+ * it, does not answer. `earlier`: a place of this very process that led to no hold. Throws `Held` where the name is in use.
  */
 export async function placeRequest(
   context: ClientContext,
@@ -66,7 +66,7 @@ export async function placeRequest(
   const { lease, holder, priority, ttlMs, pod: clientPod } = wish;
   const name = requestName(lease, { holder });
   const backoff = exponentialBackoff({ ...RETRY, random });
-  /** Of creations whose answer was lost: one that bears it is ours. */
+  /** The `waitUntil` of each creation whose answer was lost: a request that has one of these is ours. */
   const sentUntilMs = new Set<number>();
 
   async function place(): Promise<Place | undefined> {
@@ -116,7 +116,7 @@ const newPlace = (request: LeaseRequest): Place => ({
   writtenUntilMs: request.spec.waitUntilMs ?? 0,
 });
 
-/** Whether a request under our name has had its turn, or is no request of ours: a new one takes its place. */
+/** Whether a request under our name has had its turn, or is for another klease or holder: a new one takes its place. */
 async function isOver(
   context: ClientContext,
   wish: Wish,
@@ -130,11 +130,11 @@ async function isOver(
   const hold = lease?.status.hold;
   if (lease && hold?.ref.uid === uid) return !isUsable(lease, hold);
   if (status.phase === "Pending") return wasGranted(request, lease);
-  // Its hold may have outlived a klease that was deleted: another process of our name would not know.
+  // It was granted. If the klease has been deleted and created again since, another process of our name may still hold.
   return isOurs || mayJoin(wish, request) || lease?.status.lastToken !== undefined;
 }
 
-/** Whether what `request` has is this process's to go on with. Whose user it is has to be looked at, too. */
+/** Whether this process may go on with what `request` has. The caller must also compare the users. */
 export function mayJoin({ join, pod }: Wish, { clientPod }: LeaseRequest): boolean {
   return join || (pod !== undefined && clientPod === pod);
 }
@@ -168,7 +168,7 @@ async function remove({ client }: ClientContext, request: LeaseRequest): Promise
   }
 }
 
-/** Gives the place up, unless another process waits in it for longer. What cannot be reached ends by itself, at `waitUntil`. */
+/** Gives up the place, unless another process has extended it. A request that cannot be deleted ends by itself, at `waitUntil`. */
 export async function withdraw({ client }: ClientContext, { request, writtenUntilMs }: Place): Promise<void> {
   if ((request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY) > writtenUntilMs) return;
   await deleteRequest(client, request).catch(() => undefined);

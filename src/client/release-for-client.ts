@@ -10,7 +10,7 @@ import type { Claim } from "./standing.ts";
 import type { ClientHold, NamedHolder, Released } from "./types.ts";
 import { within } from "./within.ts";
 
-/** For so long a release waits to be seen. */
+/** How long to wait until the klease shows the release. */
 const SEEN_WITHIN_MS = 5_000;
 
 /** See {@link LeaseClient.release}. */
@@ -39,7 +39,7 @@ export async function releaseHold(
   return untilOver(context, lease, { uid: request.uid, token });
 }
 
-/** That somebody was faster is no failure. */
+/** Deletes the request. It is no failure if somebody was faster. */
 async function remove(
   { client, namespace }: ClientContext,
   { name, uid }: Pick<Hold["ref"], "name" | "uid">,
@@ -72,8 +72,8 @@ async function untilOver(
 }
 
 /**
- * Whether there was a hold of a klease that has been deleted since: the next one of that name waits for it. `lease` is the one that is
- * there now.
+ * Releases a hold of a klease that has been deleted since: the next klease of that name waits for its end. `lease` is the klease as it is
+ * now. Resolves with whether there was such a hold.
  */
 async function releaseLeftOver(
   context: ClientContext,

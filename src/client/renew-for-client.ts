@@ -44,7 +44,7 @@ export function holdOfHolder(lease: Lease, holder: string): Hold {
   return hold;
 }
 
-/** What the API server forbids because the request is another user's is no matter of rights. */
+/** Turns Forbidden into `NotHolder` where the request is another user's: then no rights are missing. */
 export async function explainForbidden(
   context: ClientContext,
   { ref }: Hold,

@@ -20,12 +20,12 @@ export interface Renewed {
 
 const RETRY = { firstMs: 100, maxMs: 2_000 };
 const PATCH_TIMEOUT_MS = 5_000;
-/** A watch may have died without a word: after so long the klease is read. */
+/** A watch may have died silently, so the klease is read this often. */
 const LOOK_EVERY_MS = 3_000;
 
 /**
- * Asks for a renewal of `hold`, a client's, until `signal` aborts. Throws `Lost`, `Revoked` or `NotRenewable` where konductor has
- * refused it, and what the API server refuses. `klease` follows the klease called `lease`.
+ * Renews a client's `hold`, trying until `signal` aborts. Throws `Lost`, `Revoked` or `NotRenewable` where konductor has refused, and
+ * passes on what the API server refuses. `klease` follows the klease called `lease`.
  */
 export async function renewHold(
   context: ClientContext,
@@ -34,7 +34,7 @@ export async function renewHold(
   signal: AbortSignal,
 ): Promise<Renewed> {
   const claim = { uid: hold.ref.uid, token: hold.token };
-  /** The last version of it that had not taken the renewal into account: a refused one leaves it as it was. */
+  /** The last version from before this renewal was handled. A refused renewal leaves `confirmed` and `renewals` as they are here. */
   let before = hold;
 
   /** The renewed hold; undefined while the arbiter has not seen the renewal of `renewTimeMs`. */
@@ -68,7 +68,7 @@ export async function renewHold(
   }
 }
 
-/** Patches until it is answered: konductor then knows of it, whatever else happens. */
+/** Patches until the API server answers: konductor then learns of the renewal, whatever else happens. */
 async function sendRenewal(
   { client, namespace, clock, server, random }: ClientContext,
   lease: string,
@@ -76,10 +76,10 @@ async function sendRenewal(
   signal: AbortSignal,
 ): Promise<{ renewTimeMs: number; sentMs: number }> {
   const backoff = exponentialBackoff({ ...RETRY, random });
-  // Of the first: an attempt whose answer was lost may be the one that konductor has taken into account.
+  // When the first attempt was sent: one whose answer was lost may be the one that konductor took into account.
   const sentMs = clock.monotonicMs();
   for (let failures = 0; ; ) {
-    // konductor puts a time of its own there, which never ends like this one: so this always changes it.
+    // konductor's webhook replaces this with its own time, which never ends in 001: so the patch always changes the field.
     const renewTime = isoTime(server.nowMs()).replace("Z", "001Z");
     const patch = { metadata: { uid: ref.uid }, spec: { renewTime } };
     const options = {

@@ -1,6 +1,6 @@
 /**
- * Work that runs only while it holds a klease: acquire, renew in the background, run, release. What `koncli lease exec` and `withLease`
- * promise, is promised here.
+ * Work that runs only while it holds a klease: acquire, renew in the background, run, release. The promises of `koncli lease exec` and
+ * `withLease` are kept here.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { formatDuration } from "../lease/duration.ts";
@@ -11,7 +11,7 @@ import type { KeptHold, LeaseClient, Wish } from "./types.ts";
 export interface RunOptions extends Omit<Wish, "join" | "pod"> {
   /** How long the work needs to stop after `signal` has aborted. Default: 10 s, or a third of the ttl if that is shorter. */
   graceMs?: number | undefined;
-  /** Told what is not worth failing for: renewals that are tried again, a release that failed. */
+  /** Called for trouble that is not worth failing for: renewals that are tried again, a release that failed. */
   onTrouble?: ((message: string) => void) | undefined;
 }
 
@@ -19,14 +19,14 @@ export interface RunOptions extends Omit<Wish, "join" | "pod"> {
 export interface WorkHold extends Omit<KeptHold, "release"> {
   readonly lease: string;
   readonly holder: string;
-  /** For so long after `signal` has aborted nobody else is granted, unless an admin has taken the klease away. */
+  /** For this long after `signal` has aborted nobody else is granted, unless an admin has taken the klease away. */
   readonly graceMs: number;
 }
 
 /**
- * Resolves with what `work` resolves with. `work` is told by the signal of its hold when that is lost, and then has `graceMs` to stop;
- * once it has settled, this rejects with the loss, `Lost` or `Revoked`, whatever came of the work. A hold that this holder has already is
- * refused with `Held`: two would run at once.
+ * Resolves with the result of `work`. When the hold is lost, its signal aborts and `work` has `graceMs` to stop; once `work` has settled,
+ * this rejects with the loss, `Lost` or `Revoked`, whatever the result. Rejects with `Held` where this holder holds the klease already: two
+ * would run at once.
  */
 export async function runUnderLease<T>(
   client: LeaseClient,

@@ -73,7 +73,7 @@ export function withdrawn(name: string, why: string): KonductorError {
   return new KonductorError("Withdrawn", `no longer waiting for klease ${name}: ${why}`);
 }
 
-/** konductor has not said anything; `consequence` is how things stand now. */
+/** konductor has not answered; `consequence` says how things stand now. */
 export function unanswered(name: string, waitedMs: number, consequence: string): KonductorError {
   return new KonductorError(
     "NotReady",
@@ -88,7 +88,7 @@ export function notHolder(name: string, holder: string, lease: Lease): Konductor
   return new KonductorError("NotHolder", `klease ${name} is not held by ${holder}: ${who}`);
 }
 
-/** The holder's name is the right one, and another user's. */
+/** The holder's name matches, but the hold is another user's. */
 export function notOurs({ lease, holder, requestedBy = "unknown" }: LeaseRequest["spec"]): KonductorError {
   return new KonductorError(
     "NotHolder",
@@ -109,12 +109,12 @@ export function isTransient(error: unknown): error is KonductorError {
   return hasCode(error, "Unreachable", "TooManyRequests", "Internal");
 }
 
-/** Whether the API server did not answer in time; it was not refused a connection. */
+/** Whether the API server did not answer in time, as opposed to refusing the connection. */
 export function isTimeout(error: unknown): boolean {
   return hasCode(error, "Unreachable") && error.cause instanceof Error && error.cause.name === "TimeoutError";
 }
 
-/** `error`, or that konductor is down where the API server says that it could not ask konductor's webhook. */
+/** `error`; where the API server could not call konductor's webhook, the error that konductor is down. */
 export function konductorDown(name: string, error: unknown): unknown {
   if (!hasCode(error, "Internal") || !error.message.includes("failed calling webhook")) return error;
   return new KonductorError(

@@ -10,8 +10,8 @@ export interface NamedHolder {
 
 export interface Wish extends NamedHolder {
   /**
-   * Whether it takes over what this holder has already by the same user, a hold or a place in the queue. Otherwise that is refused with
-   * `Held`: it may be another process of the same name, which is still at work.
+   * Whether to take over a hold or a place in the queue that the same user has already under this name. Otherwise this is refused with
+   * `Held`: another process of that name may still be at work.
    */
   join: boolean;
   /**
@@ -27,7 +27,7 @@ export interface Wish extends NamedHolder {
   timeoutMs: number;
   /** Creates a klease that does not exist, with the ttl, or 10 minutes. */
   create?: boolean | undefined;
-  /** Called with the klease before anything is asked for; what it throws ends it. */
+  /** Called with the klease before anything is requested; what it throws ends the attempt. */
   onLease?: ((lease: Lease) => void) | undefined;
   /** Called when waiting begins, and whenever the klease has changed meanwhile. */
   onWaiting?: ((waiting: Waiting) => void) | undefined;
@@ -44,7 +44,7 @@ export interface Waiting {
 export interface ClientHold {
   readonly lease: string;
   readonly holder: string;
-  /** Higher with every hold: a resource that refuses lower ones than it has seen is safe from a late holder. */
+  /** Rises with every hold: a resource that refuses tokens lower than the highest it has seen is safe from a late holder. */
   readonly token: number;
   readonly ttlMs: number;
   /** When it ends unless it is renewed, by the API server's clock: for people. */
@@ -52,8 +52,8 @@ export interface ClientHold {
   /** The LeaseRequest that stands for it. */
   readonly request: { readonly name: string; readonly uid: string };
   /**
-   * The ttl counts from here, by the client's monotonic clock: when the last renewal was sent that konductor has taken into account.
-   * undefined where the hold was there before, and nothing was renewed.
+   * When the last renewal that konductor took into account was sent, by the client's monotonic clock; the ttl counts from here. undefined
+   * for an earlier hold that was found again and not renewed.
    */
   readonly sentMs: number | undefined;
 }
@@ -82,9 +82,9 @@ export interface LeaseClient {
 }
 
 export interface KeepOptions {
-  /** So long before the ttl is over the hold counts as lost. */
+  /** How long before the end of its ttl the hold counts as lost. */
   reserveMs: number;
-  /** Told of renewals that fail and are tried again, at most once in 30 s. */
+  /** Called when renewals fail and are tried again, at most once in 30 s. */
   onTrouble?: ((message: string) => void) | undefined;
 }
 
@@ -92,18 +92,18 @@ export interface KeptHold {
   /** Aborts with a KonductorError, `Lost` or `Revoked`, when the hold is lost. */
   readonly signal: AbortSignal;
   readonly token: number;
-  /** When the hold ends at the earliest unless it is renewed, by this machine's own time of day: for programs that run beside. */
+  /** When the hold ends at the earliest unless it is renewed, by this machine's time of day: for programs that run beside this one. */
   readonly expiresMs: number;
-  /** Ends the renewals, and the hold. To be called whatever happened. */
+  /** Stops renewing and ends the hold. Must be called whatever happened. */
   release(): Promise<Released>;
 }
 
 export interface Released {
-  /** Whether the klease shows it already; if not, konductor has not answered, and ends the hold when it does. */
+  /** Whether the klease shows the release already. If not, konductor has not answered yet, and ends the hold when it does. */
   isOver: boolean;
 }
 
-/** `free`: nobody held it. `over`: the hold has ended. `awaitingProof`: it ends when the holder's containers have. */
+/** `free`: nobody held it. `over`: it has ended. `awaitingProof`: it ends when the holder's containers have. `unanswered`: not known. */
 export interface ForceReleased {
   state: "free" | "over" | "awaitingProof" | "unanswered";
   /** Whose hold it was. */

@@ -25,13 +25,13 @@ export interface WithLeaseOptions extends ClusterFlags {
   create?: boolean;
   /** How long the work needs to stop after its signal has aborted. Default: 10 s, or a third of the ttl if that is shorter. */
   graceMs?: number;
-  /** Ends waiting; afterwards it is passed on to the work. */
+  /** Ends waiting. Once the klease is held, it aborts the work's signal. */
   signal?: AbortSignal;
   /** Called when waiting begins, and whenever the klease has changed meanwhile. */
   onWaiting?: (waiting: Waiting) => void;
-  /** Told what is not worth failing for: renewals that are tried again, a release that failed. */
+  /** Called for trouble that is not worth failing for: renewals that are tried again, a release that failed. */
   onTrouble?: (message: string) => void;
-  /** Instead of a kubeconfig; then `namespace` is needed. It is not closed. */
+  /** Used in place of a kubeconfig; `namespace` then defaults to `default`. It is not closed. */
   client?: KubeClient;
 }
 
@@ -39,7 +39,7 @@ export interface WithLeaseOptions extends ClusterFlags {
 export interface LeaseWork {
   /** Aborts when the hold is lost, with a KonductorError (`Lost`, `Revoked`): stop within `graceMs`. */
   readonly signal: AbortSignal;
-  /** Higher with every hold: a resource that refuses lower ones than it has seen is safe from a late holder. */
+  /** Rises with every hold: a resource that refuses tokens lower than the highest it has seen is safe from a late holder. */
   readonly token: number;
   /** When the hold ends at the earliest unless it is renewed, by this machine's own time of day; renewals move it. */
   readonly expires: Date;
@@ -51,13 +51,14 @@ export interface LeaseWork {
 /**
  * Runs `work` while this process holds a klease, and resolves with its result: `koncli lease exec` for Node programs.
  *
- * The hold is renewed in the background and released when `work` has settled. When it is lost, the signal aborts, early enough for
- * `work` to stop within `graceMs` before anybody else is granted; once it has settled, this rejects with the loss. Rejects with
- * `Held` where somebody has the klease and nobody waits for it, with `TimedOut` or `Withdrawn` where waiting ended, and with
- * `NotFound`, `NotReady`, `Unreachable`, `Forbidden` and their like where it cannot be asked for; nothing is left behind then.
+ * The hold is renewed in the background and released when `work` has settled. When the hold is lost, the signal aborts early enough for
+ * `work` to stop within `graceMs` before anybody else is granted; once `work` has settled, this rejects with the loss. Rejects with `Held`
+ * where somebody has the klease and `timeoutMs` is 0, or where the holder's name is in use; with `TimedOut` or `Withdrawn` where waiting
+ * ended; and with `NotFound`, `NotReady`, `Unreachable`, `Forbidden` and their like where the klease cannot be asked for. Nothing is left
+ * behind then.
  *
- * Limit: work that blocks the event loop, or goes on after the signal or after it has settled (a promise that it did not await, a process that it
- * started), may run beside the next holder; the token is the remedy.
+ * Limit: work that blocks the event loop, or goes on after the signal or after it has settled (a promise that it did not await, a process
+ * that it started), may run beside the next holder; the token is the remedy.
  */
 export async function withLease<T>(
   options: WithLeaseOptions,
@@ -81,7 +82,7 @@ export function connectProgram(flags: ClusterFlags = {}): Cluster {
   return connect(flags, { userAgent: `konductor-node/${VERSION_TEXT}`, env: process.env });
 }
 
-/** A name of this process alone, which says where it runs: two on one host take turns, as all others do. */
+/** A name unique to this process, which says where it runs: two processes on one host take turns like all others. */
 export function processHolder(host = hostname()): string {
   return `${host.slice(0, 200)}-${randomBytes(4).toString("hex")}`;
 }

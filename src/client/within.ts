@@ -1,7 +1,7 @@
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 
-/** What `action` resolves with; undefined when `ms` are over before, upon which its signal has aborted. `Infinity`: no limit. */
+/** Resolves with the result of `action`, or with undefined if `ms` pass first; its signal then aborts. `Infinity`: no limit. */
 export async function within<T>(
   clock: Clock,
   ms: number,
@@ -20,7 +20,7 @@ export async function within<T>(
   }
 }
 
-/** Whether `error` came of `signal`; a sleep that was cut short says so in words of its own. */
+/** Whether `error` was caused by `signal`. An interrupted call may throw an error of its own instead of the reason. */
 export function isAbort(error: unknown, { aborted, reason }: AbortSignal): boolean {
   return aborted && (error === reason || !(error instanceof KonductorError));
 }

@@ -7,7 +7,7 @@ export interface GateConfig {
   url: string;
   /** DNS name of konductor's Service: the name its certificate must carry, and the second address to try. */
   host: string;
-  /** PEM bundle that signs konductor's certificate. */
+  /** PEM bundle of the CA that signs konductor's certificate. */
   ca: string;
   lease: string;
   /** Whether the restart rule was injected, so that exit 75 stops the pod's main containers. */

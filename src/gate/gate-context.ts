@@ -15,9 +15,9 @@ export interface Context {
   bootMs: BootClock;
   /** When this process began, by the boot clock. */
   startedMs: number;
-  /** A moment of the boot clock as the server is told it. */
+  /** A moment of the boot clock in the form that the server is sent. */
   momentOf(bootMs: number): string;
-  /** Names one attempt of this gate to acquire, for the server to tell its requests from late ones of earlier attempts. */
+  /** Identifies one attempt of this gate to acquire, so that the server can tell its requests from late ones of earlier attempts. */
   newGateRun(): string;
   log: Log;
   client: Client;
@@ -29,7 +29,7 @@ export interface Context {
   random: () => number;
 }
 
-/** The limit of one renewal: several fit between two that are due, and no single one may use up the ttl. */
+/** Limit of one try to renew: several fit between two due renewals, and none may use up the ttl. */
 export function renewTimeoutMs(ttlMs: number): number {
   return Math.min(ttlMs / 6, 5_000);
 }

@@ -9,7 +9,7 @@ export function parseObject(source: string): Record<string, unknown> {
   }
 }
 
-/** A text that says something. */
+/** A text that is not empty. */
 export function wordOf(value: unknown): string | undefined {
   return text(value) || undefined;
 }

@@ -1,9 +1,9 @@
 /**
  * The files `token` and `expires`, which the user's containers read where `token-file` asks for it.
  *
- * Each is replaced in one step, so that a reader sees the old or the new content and never half of one; the expiry comes before its
- * token and goes after it, so that a token is never there without one. The token changes only while no container of the
- * user runs. Nobody but gate and keeper can write here, and everybody can read, whatever user the containers run as.
+ * Each is replaced in one step, so that a reader sees the old or the new content and never half of one. The expiry is written before its
+ * token and removed after it, so that there is never a token without an expiry. The token changes only while no container of the user runs.
+ * Nobody but gate and keeper can write here, and everybody can read, whatever user the containers run as.
  */
 import { rmSync } from "node:fs";
 import { join } from "node:path";

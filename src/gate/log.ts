@@ -16,7 +16,7 @@ export function lineLog(write: (line: string) => void, nowMs: () => number): Log
   };
 }
 
-/** Trouble that repeats is said at once, then at most every `everyMs`; `over` says once that it has passed. */
+/** Logs repeated trouble at once, then at most every `everyMs`; `over` logs once that it has passed. */
 export interface TroubleLog {
   trouble(message: string): void;
   over(message: string): void;

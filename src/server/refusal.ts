@@ -8,7 +8,7 @@ export class Refusal extends KonductorError {
   /** Another replica may answer otherwise: this answer ends the caller's connection, which would lead it here again. */
   readonly elsewhere: boolean;
 
-  /** What is konductor's trouble (5xx) is for another replica. TooManyRequests may be the caller's or the replica's own. */
+  /** By default a 5xx sends the caller elsewhere. TooManyRequests must say whether it does: it may be the caller's or the replica's own. */
   constructor(code: "TooManyRequests", message: string, details: ErrorDetails & { elsewhere: boolean });
   constructor(code: Exclude<ErrorCode, "TooManyRequests">, message: string, details?: ErrorDetails);
   constructor(code: ErrorCode, message: string, details: ErrorDetails & { elsewhere?: boolean } = {}) {

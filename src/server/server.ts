@@ -13,17 +13,17 @@ import { loggedPath } from "./logged-path.ts";
 import type { Readiness } from "./readiness.ts";
 import { Refusal } from "./refusal.ts";
 
-/** The API server lets idle connections go after 90 s: letting go first would reset a request now and then. */
+/** The API server closes idle connections after 90 s: closing them first would reset a request now and then. */
 const KEEP_IDLE_MS = 95_000;
 /** To receive a request, not to answer it: streams go on for as long as they need. */
 const RECEIVE_WITHIN_MS = 15_000;
 const HEADERS_WITHIN_MS = 5_000;
-/** Node looks so seldom by itself that a request that dribbles in would live for four times as long. */
+/** By default Node looks only every 30 s, so that a request that dribbles in would outlive its limit by as much. */
 const LOOK_FOR_SLOW_EVERY_MS = 1_000;
 const HANDSHAKE_WITHIN_MS = 10_000;
-/** A peer that vanished without a word is probed for after so much silence. */
+/** After this much silence a peer that may have vanished is probed (TCP keep-alive). */
 const FIRST_PROBE_AFTER_MS = 30_000;
-/** Until the Service sends new connections elsewhere. */
+/** How long the Service may take to send new connections elsewhere. */
 const SETTLE_MS = 2_000;
 
 /** A serving certificate and its key, PEM. */
@@ -49,7 +49,7 @@ export interface Server {
   app: FastifyInstance<HttpsServer>;
   /** New connections get this certificate, those that are open keep theirs. */
   replaceCertificate(tls: ServingCertificate): void;
-  /** Hands the work over to other replicas: fails readiness, sends waiting gates away, lets connections go. Still answers all. */
+  /** Hands the work over to other replicas: fails readiness, sends waiting gates away, closes idle connections. Still answers all. */
   drain(options?: { settleMs?: number }): Promise<void>;
 }
 
@@ -132,7 +132,7 @@ export function createServer({
     replaceCertificate: (certificate) => app.server.setSecureContext({ ...certificate, ...secured }),
     async drain({ settleMs = SETTLE_MS } = {}) {
       readiness.drain();
-      // Before anything is closed, whoever still calls is told to come by another connection: a call on one that ends just then would fail.
+      // Before anything is closed, callers are told to use a new connection: a call on one that closes just then would fail.
       isDraining = true;
       await clock.sleep(settleMs);
       const sentAway = gates.drain();

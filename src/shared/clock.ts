@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /**
- * Where time comes from. Code that measures a duration uses `monotonicMs`. `nowMs` is for people, and for what is compared with what other
- * machines have written: then it must be the API server's (src/kube/server-clock.ts). Tests turn their own clock.
+ * Where time comes from. Code that measures a duration uses `monotonicMs`. `nowMs` is for people, and for comparing with times that other
+ * machines have written: then it must be the API server's (src/kube/server-clock.ts). Tests set their own clock.
  */
 export interface Clock {
   /** The time of day, whole milliseconds since the epoch. It may jump. */
@@ -15,7 +15,7 @@ export interface Clock {
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
 
-/** Node refuses longer timers by firing them at once; a wake-up too early is harmless, one at once is a busy loop. */
+/** Node fires longer timers at once, which makes a busy loop; a wake-up that is too early is harmless. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The machine's own clock. */

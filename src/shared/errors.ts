@@ -15,11 +15,11 @@ const STATUS = {
   NotRenewable: 409,
   /** Somebody else holds the klease. */
   Held: 409,
-  /** Waited for it for as long as it was told to. */
+  /** Waited for the klease until the timeout. */
   TimedOut: 409,
   /** Stopped waiting, since it was told to, or somebody deleted the request. */
   Withdrawn: 409,
-  /** Had it, and could not keep it. */
+  /** Had the klease, and could not keep it. */
   Lost: 409,
   Conflict: 409,
   AlreadyExists: 409,
@@ -65,7 +65,7 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   // A cause that is no error (the Status of an API server's answer) stands in the message already.
   const cause = error.cause instanceof Error ? `: ${describeError(error.cause)}` : "";
-  // What undici throws when it reached none of a name's addresses has no words of its own.
+  // undici's error for a name none of whose addresses could be reached has no message.
   const message =
     error.message ||
     (error instanceof AggregateError ? error.errors.map(describeError).join("; ") : error.name);

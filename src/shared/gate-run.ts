@@ -1,13 +1,12 @@
 /**
- * Which attempt of a pod's gate is speaking: `BOOT_ID/MS`, the node's boot and when the attempt began since. A gate that runs
- * proves that main of its pod's earlier runs has ended, so a hold that an earlier run confirmed may be replaced; but a request can
- * be late (the server was held up, the connection lost without a word), and one of the very run that let main through must
- * replace nothing. In the same form a keeper says since when it runs, or was asked to stop. Limit: a request that is held up across a
- * reboot of its node.
+ * Which attempt of a pod's gate is speaking: `BOOT_ID/MS`, the node's boot and the time from it to the attempt's start. A gate that runs
+ * proves that main of the pod's earlier runs has ended, so a hold that an earlier run confirmed may be replaced. But a request can be late
+ * (a server held up, a connection lost silently), and one of the very run that let main through must replace nothing. In the same form a
+ * keeper says when it began to run, or was asked to stop. Limit: a request that is held up across a reboot of its node.
  */
 const PATTERN = /^([0-9a-f-]{1,64})\/(\d{1,15})$/;
 
-/** Writes one down. `startedMs` is counted since the node's boot. */
+/** `startedMs` counts from the node's boot. */
 export function formatGateRun(bootId: string, startedMs: number): string {
   return `${bootId}/${Math.round(startedMs)}`;
 }
@@ -16,10 +15,7 @@ export function isGateRun(text: string): boolean {
   return PATTERN.test(text);
 }
 
-/**
- * Whether `run` began after `confirmed`, the run by which a hold was confirmed; one of another boot did. Nothing is concluded from what
- * is not known.
- */
+/** Whether `run` began after `confirmed`, the run that confirmed a hold; a run of another boot did. False where either is unknown. */
 export function isLaterRun(run: string | undefined, confirmed: string | undefined): boolean {
   const [of, than] = [parse(run), parse(confirmed)];
   return of !== undefined && than !== undefined && (of.boot !== than.boot || of.ms > than.ms);

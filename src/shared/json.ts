@@ -46,7 +46,7 @@ export function textMap(value: unknown): Record<string, string> {
   return Object.fromEntries(entries);
 }
 
-/** `properties` without those that are undefined, which optional properties may not be. */
+/** `properties` without those that are undefined, a value that optional properties may not have. */
 export function defined<T extends object>(properties: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   const entries = Object.entries(properties).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as { [K in keyof T]: Exclude<T[K], undefined> };

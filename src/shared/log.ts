@@ -8,7 +8,7 @@ export interface LogOptions {
   destination?: DestinationStream;
 }
 
-/** JSON lines with ISO time and a textual level, as the field's collectors expect them. */
+/** JSON lines with ISO time and a textual level, as log collectors expect them. */
 export function createLogger({ level = "info", destination }: LogOptions = {}): Logger {
   const options = {
     level,

@@ -31,7 +31,7 @@ export const ANNOTATION = {
 export const INJECTED_ANNOTATION = `${GROUP}/injected`;
 /** Lists the labels and annotations that we put into a CronJob's template, so that they can be withdrawn again. */
 export const PROPAGATED_ANNOTATION = `${GROUP}/propagated`;
-/** On a Job that waits as a whole: konductor has suspended it. One without it was suspended by somebody else. */
+/** On a Job that waits as a whole: konductor has suspended it. A suspended Job without this was suspended by somebody else. */
 export const SUSPENDED_ANNOTATION = `${GROUP}/suspended`;
 /** On a Job that waits as a whole: the token under which konductor let it run last. */
 export const RESUMED_ANNOTATION = `${GROUP}/resumed`;
@@ -49,13 +49,13 @@ export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
 
 export const GATE_CONTAINER = "konductor-gate";
 export const KEEPER_CONTAINER = "konductor-keeper";
-/** Where images have Node: konductor's own, those of Node.js, distroless ones. It is not looked for along a PATH, which an image may set. */
+/** Paths of Node in konductor's own image, those of Node.js, and distroless ones. The PATH is not searched, as an image may set it. */
 export const NODE_PATHS = ["/usr/bin/node", "/usr/local/bin/node", "/nodejs/bin/node"] as const;
 export type NodePath = (typeof NODE_PATHS)[number];
 const GATE_SCRIPT = "/konductor/gate.js";
 /** What gate and keeper run, with an argument that says which of them it is. */
 export const gateProgram = (nodePath: NodePath): string[] => [nodePath, GATE_SCRIPT];
-/** All that konductor injects, and what 0.1.0 did. */
+/** Every program that konductor injects, and that of 0.1.0. */
 export const GATE_PROGRAMS = [...NODE_PATHS.map(gateProgram), ["node", GATE_SCRIPT]];
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
@@ -71,7 +71,7 @@ export const TOKEN_AUDIENCE = GROUP;
 export const TOKEN_DIR = "/var/run/secrets/konductor.io";
 export const TOKEN_PATH = `${TOKEN_DIR}/token`;
 export const STATE_DIR = "/run/konductor";
-/** Where they find what the user's containers read, and the names of its files. */
+/** Where gate and keeper write what the user's containers read, and the names of its files. */
 export const LEASE_DIR = "/run/konductor-lease";
 export const LEASE_FILES = { token: "token", expires: "expires" } as const;
 
@@ -98,7 +98,7 @@ export const ENV = {
 
 export const TERMINATION_LOG_PATH = "/dev/termination-log";
 
-/** What a gate that lets its pod through writes as its termination message: it ties the pod's status to one hold, and to one run of the gate. */
+/** The termination message of a gate that lets its pod through: it ties the pod's status to one hold, and to one run of the gate. */
 export function passMessage(token: number, gateRun?: string): string {
   return gateRun === undefined ? `acquired ${token}` : `acquired ${token} in ${gateRun}`;
 }

@@ -10,8 +10,8 @@ const DAY_MS = 86_400_000;
 export const CA_LIFE_MS = 3_650 * DAY_MS;
 export const SERVING_LIFE_MS = 90 * DAY_MS;
 /**
- * A certificate is valid from a day before it was made: nobody calls a server whose certificate is of its own future. It is made by the
- * time of one API server, and read by others, whose clocks may be behind, and by gates, on nodes of any time of day.
+ * A certificate is valid from a day before it was made: nobody accepts one that is not valid yet. It is made by the time of one API server,
+ * and checked by others, whose clocks may be behind, and by gates on nodes with any time of day.
  */
 const BACKDATE_MS = DAY_MS;
 const KEY_BITS = 2_048;
@@ -97,8 +97,8 @@ async function createKey(): Promise<string> {
 }
 
 /**
- * A positive number (RFC 5280, 4.1.2.2), in hex, whose first byte is neither zero nor has its highest bit set: DER wants as few bytes as can
- * be, and OpenSSL reads no certificate with more.
+ * A positive number (RFC 5280, 4.1.2.2), in hex, whose first byte is not zero and has its highest bit clear: DER wants the shortest form,
+ * and OpenSSL reads no certificate with a longer one.
  */
 export function newSerialNumber(): string {
   const [first = 0, ...others] = randomBytes(16);

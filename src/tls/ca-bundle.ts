@@ -5,7 +5,7 @@ import { list, record, text } from "../shared/json.ts";
 
 export interface CaBundleOptions {
   client: KubeClient;
-  /** Of the MutatingWebhookConfiguration. */
+  /** Name of the MutatingWebhookConfiguration. */
   name: string;
   caBundlePem: string;
 }
@@ -13,7 +13,7 @@ export interface CaBundleOptions {
 const TRIES = 10;
 
 /**
- * Puts the bundle into every webhook of the configuration, where it is another; the write is guarded, so a change that somebody else
+ * Writes the bundle into every webhook of the configuration that has another one. The write is guarded, so a change that somebody else
  * makes meanwhile is kept. Resolves with whether anything was written. Throws NotFound where there is no such configuration.
  */
 export async function patchCaBundle(options: CaBundleOptions): Promise<boolean> {

@@ -27,14 +27,14 @@ export interface ServingCertificateOptions extends ServingNames {
   logger: Logger;
 }
 
-/** The Secret as it was read: a write keeps what it does not know. */
+/** The Secret as it was read: a write keeps fields that we do not know. */
 interface Stored {
   object: Record<string, unknown>;
   authority?: KeyPair;
   serving?: KeyPair;
 }
 
-/** Replicas that start together meet here; each conflict means that another one got further. */
+/** Replicas that start together meet here; each conflict means that another one was faster. */
 const TRIES = 10;
 
 /**
@@ -90,7 +90,7 @@ async function readSecret(options: ServingCertificateOptions): Promise<Stored | 
   }
 }
 
-/** An empty Secret, as kustomize applies it, is one to be filled; half a pair, or what is no certificate, is damage. */
+/** An empty Secret, as kustomize applies it, is to be filled; half a pair, or anything but a certificate, is damage. */
 function parseSecret(
   { namespace, secretName }: ServingCertificateOptions,
   object: Record<string, unknown>,

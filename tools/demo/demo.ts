@@ -1,4 +1,4 @@
-/** The show itself: the examples are applied, runs are started where they get in each other's way, and what they wrote is judged. */
+/** The demo itself: applies the examples, starts runs that get in each other's way, and judges what they wrote. */
 import { collectionPath } from "../../src/kube/paths.ts";
 import { CRON_JOBS, JOBS } from "../../src/kube/resources.ts";
 import { systemClock } from "../../src/shared/clock.ts";
@@ -19,7 +19,7 @@ export interface DemoOptions {
 }
 
 const MINUTE_MS = 60_000;
-/** Nobody looks on for longer until the schedule starts a run, too. */
+/** The demo waits for the schedule to start a run, too, if that is due within this time. */
 const PATIENCE_MS = 45_000;
 /** How late the schedule may be. */
 const SCHEDULE_SLACK_MS = 15_000;

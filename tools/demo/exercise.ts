@@ -9,7 +9,7 @@ export interface Exercise {
   /** The CronJob's or Job's name. */
   name: string;
   kind: "CronJob" | "Job";
-  /** What its label says, also where the label was taken off. */
+  /** The value of its label, also where the label was taken off. */
   lease: string;
   file: string;
   object: Record<string, unknown>;
@@ -23,7 +23,9 @@ export interface ExerciseOptions {
   image?: string | undefined;
 }
 
-/** Every example that is a file of `dir` itself; what needs more than a cluster has stands in a folder. Throws at a file that the demo cannot run. */
+/**
+ * Every example that is a file of `dir` itself; what needs more than a cluster is in a folder. Throws at a file that the demo cannot run.
+ */
 export async function readExercises(dir: string, options: ExerciseOptions): Promise<Exercise[]> {
   const files = (await readdir(dir)).filter((file) => file.endsWith(".yaml")).sort();
   return Promise.all(

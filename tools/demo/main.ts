@@ -19,7 +19,7 @@ import { toSvg } from "./recording.ts";
 
 const root = join(import.meta.dirname, "../..");
 const { stdin, stdout, stderr } = process;
-/** Long enough for what is being started to notice the signal, or to be there and to be stopped in order. */
+/** Long enough for a cluster that is being started to notice the signal, or to be up and be stopped in order. */
 const START_ENDS_WITHIN_MS = 20_000;
 
 async function enter(cluster: ClusterChoice, signal: AbortSignal): Promise<Place | undefined> {
@@ -35,7 +35,7 @@ async function enter(cluster: ClusterChoice, signal: AbortSignal): Promise<Place
   });
 }
 
-/** Ctrl-C is a no, besides what it is elsewhere. */
+/** Ctrl-C means no, and also does what it does elsewhere. */
 async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   const reader = createInterface({ input: stdin, output: stdout });
   reader.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
@@ -57,7 +57,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
   const entering = enter(cluster, signal);
   await Promise.race([entering, interrupted]);
-  // Half of a cluster cannot be stopped in order; what is left then is ended by its reaper.
+  // A half-started cluster cannot be stopped in order; its reaper ends what is left.
   if (signal.aborted)
     await Promise.race([entering, sleep(START_ENDS_WITHIN_MS).then(() => process.exit(INTERRUPTED))]);
   const place = await entering;

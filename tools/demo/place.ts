@@ -10,7 +10,7 @@ export interface Place {
   kubectl(...args: string[]): Promise<string>;
   /** The image that its nodes have in place of the examples'. */
   image?: string;
-  /** Takes back all that the demo has done to it. */
+  /** Deletes the demo's namespace, or the cluster that the demo started. An installed konductor stays. */
   leave(): Promise<void>;
 }
 

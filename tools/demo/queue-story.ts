@@ -4,7 +4,7 @@ import type { Lease, LeaseRequest, PastHold } from "../../src/lease/types.ts";
 import { formatSeconds, type Tell } from "./timeline.ts";
 
 export interface QueueStory {
-  /** To be called whenever the klease or one of `requests`, all that it has, may have changed. */
+  /** Must be called whenever the klease or one of `requests`, which are all of its requests, may have changed. */
   update(lease: Lease, requests: readonly LeaseRequest[]): void;
   /** How long a holder had waited when it acquired. */
   waitedMs(holder: string): number | undefined;
@@ -63,7 +63,7 @@ export function createQueueStory({
   return {
     update(lease, requests) {
       for (const { spec } of requests) requestedAtMs.set(spec.holder, spec.requestedAtMs);
-      // The last ones are first.
+      // The latest hold comes first.
       for (const past of lease.status.history.toReversed()) {
         tellAcquired(lease, past);
         tellEnded(lease, past);

@@ -17,7 +17,7 @@ const COLOURS: Readonly<Record<Tone, string>> = {
 };
 const BACKGROUND = "#1b2230";
 
-/** Of select graphic rendition, those that a timeline uses (ECMA-48, 8.3.117). */
+/** The SGR codes that a timeline uses (ECMA-48, 8.3.117). */
 const TONE_OF: Readonly<Record<string, Tone>> = {
   2: "dim",
   31: "red",
@@ -29,7 +29,7 @@ const ESCAPE = String.fromCharCode(0x1b);
 
 interface Part {
   text: string;
-  /** What stands before it; undefined: nothing. */
+  /** The SGR code before the text; undefined: none. */
   code?: string | undefined;
 }
 

@@ -123,7 +123,7 @@ async function collect(entries: OciArchive["entries"]): Promise<Entry[]> {
   return all;
 }
 
-/** Sorted, and with the directories that nobody named. */
+/** Sorts the entries, and adds missing parent directories. */
 function withParents(entries: readonly Entry[]): Entry[] {
   const byPath = new Map<string, Entry>();
   for (const entry of entries) {

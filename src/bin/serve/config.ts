@@ -28,22 +28,22 @@ export interface ServeConfig {
   electionTimes: ElectionTimes;
   /** The image of injected containers. */
   image: string;
-  /** Where that image has Node. */
+  /** Path of Node in that image. */
   nodePath: NodePath;
-  /** For which processors it was built, as nodes name theirs. */
+  /** Architectures that the image was built for, as nodes name them. */
   imageArchitectures: string[];
-  /** Names of Secrets in the pod's namespace by which that image is pulled. */
+  /** Pull Secrets for that image, by name, in the pod's namespace. */
   imagePullSecrets: string[];
   /** The user and group of injected containers; undefined: the image's, or the cluster's choice. */
   runAsUser: number | undefined;
-  /** Requests and limits of gate and keeper, where they are not konductor's own. */
+  /** Requests and limits of gate and keeper that replace konductor's own. */
   resources: OwnResources;
   bindAddress: string;
   securePort: number;
   healthPort: number;
   selfFencing: SelfFencingMode;
   createMissingLeases: boolean;
-  /** Whether it puts its CA into its webhook configuration; somebody else does otherwise. */
+  /** Whether konductor writes its CA into its webhook configuration; if not, somebody else must. */
   writeCaBundle: boolean;
   logLevel: string;
   /** undefined: the pod's own service account. */
@@ -64,9 +64,9 @@ const DEFAULT = {
   retryPeriod: formatDuration(ELECTION_TIMES.retryPeriodMs),
 } as const;
 
-/** As the image has it. */
+/** The user of the image that `make image` builds. */
 const DEFAULT_USER = 65_532;
-/** As `make image` builds it. */
+/** The architecture that `make image` builds for. */
 const DEFAULT_ARCHITECTURE = "amd64";
 
 const OPTIONS = {

@@ -11,7 +11,7 @@ export interface GateAddress {
   refresh(): Promise<void>;
 }
 
-/** The names under which the serving certificate is checked; the first is what gates check. */
+/** DNS names in the serving certificate; gates check the first. */
 export function serviceNames(namespace: string): string[] {
   const service = `${SERVICE_NAME}.${namespace}`;
   return [`${service}.svc`, service, `${service}.svc.cluster.local`];

@@ -31,7 +31,7 @@ import { persist } from "./persist.ts";
 
 export interface ServeOptions {
   config: ServeConfig;
-  /** The machine's. Its time of day is used by nobody: see {@link createServerClock}. */
+  /** The machine's clock. Nothing uses its time of day: see {@link createServerClock}. */
   clock: Clock;
   logger: Logger;
   /** What this process may use. */
@@ -40,13 +40,13 @@ export interface ServeOptions {
   signal: AbortSignal;
 }
 
-/** How often what rarely changes is looked at again: the server's version, our Service, the webhook's caBundle, the certificate. */
+/** How often to refresh what rarely changes: the server's version, our Service, the webhook's caBundle, the certificate. */
 const UPKEEP_EVERY_MS = 15_000;
 
-/** A slow answer says little of what time it is. */
+/** A slow answer says little about the time. */
 const ASK_TIME_WITHIN_MS = 1_000;
 
-/** What is left to tell at the end may take so long; events are for people, and losing the last is no harm. */
+/** Limit for sending the last events; they are for people, so losing some does no harm. */
 const LAST_EVENTS_MS = 3_000;
 
 /** Runs one replica until `signal` aborts and its work is handed over. */
@@ -58,7 +58,7 @@ export async function serve({
   signal,
 }: ServeOptions): Promise<void> {
   const { namespace, identity, admissionClientCa } = config;
-  // First of all: a file that is no good must not leave anything behind.
+  // First: a bad file must fail before anything is started.
   const clientCa =
     admissionClientCa === undefined ? undefined : checkClientCa(await readFile(admissionClientCa, "utf8"));
   const clock = createServerClock(machine);
@@ -69,7 +69,7 @@ export async function serve({
     clock,
     onResponse: clock.observe,
   });
-  // The caches serve requests until the very end, longer than the replica wants new work.
+  // Aborts later than `signal`: requests need the caches until the very end.
   const ending = new AbortController();
   const caches = createCaches({ client, clock, logger });
   const limitRanges = createLimitRanges({ client, clock, logger });
@@ -198,7 +198,7 @@ function loadKubeConfig(path: string | undefined): KubeConfig {
   return kubeConfig;
 }
 
-/** Starts all caches and returns who of them has not been filled yet. */
+/** Starts all caches and returns a function that names those not filled yet. */
 function startCaches(caches: Caches, signal: AbortSignal): () => string[] {
   const unsynced = new Set(Object.keys(caches));
   for (const [name, cache] of Object.entries(caches)) {
@@ -218,7 +218,7 @@ interface Upkeep {
   tasks: readonly (() => Promise<unknown>)[];
 }
 
-/** Looks again at what rarely changes. What fails is tried again at the next turn: what is known is still good. */
+/** Refreshes what rarely changes. A task that fails is tried again next time; until then the last known state will do. */
 async function keepUp(
   { features, address, tasks }: Upkeep,
   { clock, logger, signal }: Pick<ServeOptions, "clock" | "logger" | "signal">,

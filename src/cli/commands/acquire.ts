@@ -46,7 +46,7 @@ async function acquire(context: CommandContext, { holder, ...wish }: Options): P
       holder: holder ?? io.hostname,
       pod: io.podUid,
       signal: io.signal,
-      // Who takes over does not wait.
+      // A take-over does not wait, so it cannot wait for its own parent.
       onLease: (lease) => wish.join || refuseHoldAround(lease, io.env),
       onWaiting: waiting.show,
     });

@@ -20,7 +20,7 @@ async function deleteLease(context: CommandContext, name: string): Promise<void>
   const { cluster, output, print, io } = context;
   const { lease } = await readLease(context, name);
   const { namespace, uid, status } = lease;
-  // The one that was just shown to be there, not another that has come under its name.
+  // By uid: the klease that was just read, not a later one of the same name.
   await cluster.client.delete(LEASES, { namespace, name }, { uid });
   if (status.hold) {
     io.err(

@@ -16,12 +16,12 @@ import { showWaiting } from "../waiting-line.ts";
 type ExecFlags = AcquireFlags & { grace?: number };
 
 /**
- * `koncli lease exec NAME -- COMMAND...`: the command runs only while koncli holds the klease. It gets koncli's signals, and koncli ends
- * with its exit code, once all of its process group has ended; when the klease is lost the group is stopped before its ttl is over, and koncli
- * ends with 1.
+ * `koncli lease exec NAME -- COMMAND...`: the command runs only while koncli holds the klease. It gets koncli's signals. koncli ends with
+ * the command's exit code once the whole process group has ended. When the klease is lost, the group is stopped before the ttl is over, and
+ * koncli ends with 1.
  *
- * Limit: if koncli itself is killed by SIGKILL the command goes on, and nobody renews any more: after the ttl another may be granted
- * beside it. KONDUCTOR_TOKEN is the remedy.
+ * Limit: if koncli itself is killed by SIGKILL, the command goes on and nobody renews: after the ttl another holder may be granted beside
+ * it. KONDUCTOR_TOKEN is the remedy.
  */
 export function registerExec(lease: Command, run: RunAction): void {
   const command = lease
@@ -50,7 +50,7 @@ export function registerExec(lease: Command, run: RunAction): void {
     });
 }
 
-/** Without them koncli would take the command's flags for its own. */
+/** Without the dashes koncli would take the command's flags as its own. */
 function requireDashes(words: readonly string[], command: Command): void {
   let root: Command & { rawArgs?: string[] } = command;
   while (root.parent) root = root.parent;

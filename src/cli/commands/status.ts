@@ -32,14 +32,14 @@ async function showLease(context: CommandContext, name: string): Promise<void> {
   if (output === "wide") {
     return print(leaseTable([lease], { nowMs: server.nowMs(), withNamespace: false, wide: true }));
   }
-  // Not by label: one that was made before konductor was there has none.
+  // Not by label: a request created before konductor was installed has none.
   const { items } = await client.list(LEASE_REQUESTS, { namespace }, parseLeaseRequest);
   const requests = items.filter(({ spec }) => spec.lease === name);
   const holderNote = await noteOfHolder(context, lease);
   print(leaseStatusText(lease, requests, { nowMs: server.nowMs(), holderNote }));
 }
 
-/** Of a client there is nothing to be known. */
+/** What is known of the holder beside its name; nothing of a client. */
 async function noteOfHolder(context: CommandContext, lease: Lease): Promise<string | undefined> {
   const { ref, pods = [] } = lease.status.hold ?? {};
   switch (ref?.kind) {

@@ -31,7 +31,7 @@ type Watched = Lease & { object: unknown };
 async function watchLeases(context: CommandContext, name: string | undefined): Promise<void> {
   const { cluster, io, server, print } = context;
   const { client, namespace } = cluster;
-  // What is refused is said at once; what breaks later comes back by itself.
+  // A refusal is reported at once; a watch that breaks later resumes by itself.
   if (name === undefined) await client.list(LEASES, { namespace, limit: 1, onResponse: server.observe });
   else await readLease(context, name);
   const reflector = createReflector<Watched>({

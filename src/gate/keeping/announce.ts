@@ -6,13 +6,13 @@ import { untilAnswered } from "../wire/tries.ts";
 /** How long the preStop hook may keep the kubelet waiting. */
 const ANNOUNCE_MS = 200;
 
-/** A replica that is well answers sooner, mostly. */
+/** A healthy replica usually answers sooner. */
 const NEXT_TRY_AFTER_MS = 50;
 
 /**
- * The keeper's preStop hook: stores when it began (by the boot clock), then tells the server that the hold is about to end.
- * Both are hints, so nothing that goes wrong is an error, and the SIGTERM that follows is not held up. Of a pod that is gone it is the first that
- * anybody hears, so what another replica, or the next moment, may answer otherwise is tried again within that time.
+ * The keeper's preStop hook: stores when it began (by the boot clock), then tells the server that the hold is about to end. Both are hints:
+ * no failure is an error, and the SIGTERM that follows is not held up. For a pod that is gone this is the first sign of its end, so the
+ * call is retried within {@link ANNOUNCE_MS} where another replica, or the next moment, may answer differently.
  */
 export async function runAnnounce(context: Context, beganMs: number): Promise<void> {
   const { config, holdFile, prestopFile, clock, bootMs, momentOf, client, route, log } = context;

@@ -3,7 +3,7 @@ import type { Context } from "../gate-context.ts";
 import type { StoredHold } from "../hold-file.ts";
 import type { Renewed } from "../wire/answers.ts";
 
-/** The hold as the keeper knows it, stored at every change so that a restarted keeper, and main where it wants that, know it too. */
+/** The hold as the keeper knows it, stored at every change for a restarted keeper, and for main where `token-file` asks for it. */
 export interface KeeperHold {
   readonly token: number;
   /** The ttl of the last answer. */
@@ -19,7 +19,7 @@ export interface KeeperHold {
 
 export function keeperHold({ holdFile, leaseFiles, route, log }: Context, stored: StoredHold): KeeperHold {
   let hold = stored;
-  /** What fails here ends no hold: a restarted keeper, or main, would only know an earlier deadline. */
+  /** A failed write ends no hold: a restarted keeper, or main, would only see an earlier deadline. */
   const attempt = (write: () => void): void => {
     try {
       write();

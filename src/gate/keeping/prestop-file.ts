@@ -2,14 +2,14 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * `prestop` in the state directory: when the keeper's preStop hook began, by the boot clock. The server takes a SIGTERM that
- * follows at once as a sign that main is over, so a time that is not certain must not be told.
+ * `prestop` in the state directory: when the keeper's preStop hook began, by the boot clock. The server takes a SIGTERM that follows at
+ * once as a sign that main is over, so an uncertain time must not be reported.
  */
 export interface PrestopFile {
   write(beganMs: number): void;
   /** Removes what a hook of an earlier keeper left: anything that began before `startedMs`. */
   discardBefore(startedMs: number): void;
-  /** When the hook began, or undefined when it is not known, or lies after `nowMs`. */
+  /** When the hook began; undefined if that is unknown or after `nowMs`. */
   read(nowMs: number): number | undefined;
 }
 

@@ -8,12 +8,12 @@ import type { KeeperHold } from "./keeper-hold.ts";
 const RELEASE_MS = 25_000;
 /** The same for a lost hold: while the keeper lives, the kubelet writes no status that proves main's end. */
 const LOST_RELEASE_MS = 5_000;
-/** One try: a server that is busy with proof answers at once, too. */
+/** Limit of one try: a server that still waits for proof answers at once, too. */
 const TRY_MS = 5_000;
 
 /**
  * Tells the server that the keeper was asked to stop at `atMs` by the boot clock, `sincePreStopMs` after its preStop hook began (undefined
- * when that is not known). Resolves when the server has answered, or when it has been tried for long enough: whether the hold is over is the server's to judge.
+ * if unknown). Resolves when the server has answered, or the time for trying is over: the server judges whether the hold is over.
  */
 export async function releaseHold(
   context: Context,

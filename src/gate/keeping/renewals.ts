@@ -5,7 +5,7 @@ import { sleepUntil } from "../sleep-until.ts";
 import { pauseWithin, untilAnswered } from "../wire/tries.ts";
 import type { KeeperHold } from "./keeper-hold.ts";
 
-/** A hold that is lost, but whose pod goes on, is tried again three times in its ttl, and at least this often. */
+/** A lost hold whose pod goes on is retried three times per ttl, and at least this often. */
 const LOST_RETRY_MS = 30_000;
 
 export interface Loss {
@@ -15,10 +15,10 @@ export interface Loss {
 }
 
 /**
- * Renews the hold three times in its ttl and calls `lose` when the server says that it is over. Resolves when the server will
- * not renew it any longer (it then ends at its deadline); rejects with the signal's reason.
+ * Renews the hold three times per ttl and calls `lose` when the server says that the hold is over. Resolves when the server will not renew
+ * it any longer (it then ends at its deadline); rejects with the signal's reason.
  *
- * In the time from when a renewal is due to when the hold would be lost enough tries are made that a healthy replica is met, if there is one.
+ * Between the time when a renewal is due and the time when the hold would be lost, enough tries are made to meet a healthy replica, if any.
  */
 export async function keepRenewing(
   context: Context,

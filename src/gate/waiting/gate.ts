@@ -1,10 +1,10 @@
 /**
  * The gate: waits until the pod holds its lease.
  *
- * It promises to end with {@link EXIT.done} only after a renewal of the granted hold was answered and its deadline, counted
- * from the sending of that renewal, was stored for the keeper, and shown to main where that wants it. It never resumes a hold
- * that a keeper marked as lost: that main has ended is told to the server with `lostToken`, and the pod queues again or, where it
- * may not rerun, ends with {@link EXIT.lost}. It waits for ever: limits on waiting are the server's to enforce, by `denied`.
+ * Promise: it ends with {@link EXIT.done} only after a renewal of the granted hold was answered and its deadline, counted from the sending
+ * of that renewal, was stored for the keeper (and shown to main where `token-file` asks for it). It never resumes a hold that a keeper
+ * marked as lost: it tells the server by `lostToken` that main has ended; then the pod queues again or, where it may not rerun, ends with
+ * {@link EXIT.lost}. It waits for ever: the server enforces limits on waiting, by `denied`.
  */
 import { writeFileSync } from "node:fs";
 import { exponentialBackoff } from "../../shared/backoff.ts";
@@ -18,13 +18,13 @@ import { queueForLease } from "./queue.ts";
 
 /** How long a pod that may not rerun tries to report that its hold is over; it fails either way. */
 const REPORT_LOST_MS = 10_000;
-/** The arbiter takes back a grant that was not confirmed for so long. */
+/** The arbiter takes back a grant that is not confirmed within this time. */
 const CONFIRMED_WITHIN_MS = 10_000;
 
 /** Resolves with the exit code of the gate; rejects with the signal's reason when it is told to stop. */
 export async function runGate(context: Context, signal?: AbortSignal): Promise<number> {
   const { config, log, holdFile, leaseFiles, route, clock, random } = context;
-  // What an earlier run of the pod left.
+  // Left by an earlier run of the pod.
   leaseFiles.hide();
   const stored = holdFile.read(config.lease);
   if (stored) route.learn(stored);
@@ -48,7 +48,7 @@ export async function runGate(context: Context, signal?: AbortSignal): Promise<n
   }
 }
 
-/** Why shows in the pod's status, where people look first. */
+/** Leaves the reason in the pod's status, where people look first. */
 function denied(context: Context, { reason, message }: Denied): number {
   const why = `klease ${context.config.lease} was not granted: ${message} (${reason})`;
   context.log.info(why);
@@ -110,8 +110,8 @@ async function confirm(
       if (bootMs() >= deadline) continue;
       holdFile.write({ lease: config.lease, token, ttlMs, deadline, state: "held", ...route.learnt() });
       leaseFiles.show({ token, deadline });
-      // By it the arbiter tells this run's containers from an earlier one's. Without it main's end is proved by the pod's terminal
-      // phase alone, a little later: no reason to keep the pod waiting.
+      // By this message the arbiter tells this run's containers from an earlier run's. Without it only the pod's terminal phase proves
+      // main's end, a little later: no reason to keep the pod waiting.
       leaveMessage(context, passMessage(token, gateRun));
       log.info(`klease ${config.lease} acquired with fencing token ${token}`);
       return "held";

@@ -6,20 +6,20 @@ import { type Denied, denialOf, type Granted } from "../wire/answers.ts";
 import { likelyCause } from "./likely-cause.ts";
 import { queueLog } from "./queue-log.ts";
 
-/** After how long without any answer the likely cause is said. */
+/** How long there is no answer before the likely cause is logged. */
 const SAY_CAUSE_MS = 10_000;
 const SLOW = "it is overloaded, or something else accepts connections at its address";
 /** A connection that lived this long was a good one: the next one follows at once. */
 const GOOD_STREAM_MS = 5_000;
 /**
- * A grant has to be answered within 10 s, and a replica may need half of them to hear of the API server again: whoever is granted when an
- * outage is over, and is refused until then, has come back in time.
+ * A grant must be confirmed within 10 s, of which a replica may need half to hear of the API server again after an outage. With this pause,
+ * a gate that is refused until then comes back in time for its grant.
  */
 const LONGEST_PAUSE_MS = 3_000;
 
 /**
- * Queues until the lease is granted or denied, reconnecting for ever; calls `onAnswer` whenever the server said how it stands. The place in
- * the queue is the server's to remember: a new connection joins where the last one was. `lostToken` is sent until it was answered.
+ * Queues until the lease is granted or denied, reconnecting for ever; calls `onAnswer` at every answer but a `reconnect`. The server
+ * remembers the place in the queue, so a new connection keeps it. `lostToken` is sent until it is answered.
  */
 export async function queueForLease(
   context: Context,
@@ -32,13 +32,13 @@ export async function queueForLease(
   const troubles = troubleLog(log, clock.monotonicMs, SAY_TROUBLE_MS);
   const backoff = exponentialBackoff({ firstMs: 100, maxMs: LONGEST_PAUSE_MS, random });
   let toReport = lostToken;
-  // The first address is the ClusterIP: what happens there tells more than what follows.
+  // The first address is the ClusterIP: its error tells more than later ones.
   let cause: string | undefined;
   const cancelCause = clock.after(SAY_CAUSE_MS, () =>
     log.info(`konductor has not answered for ${SAY_CAUSE_MS / 1000} s; probably ${cause ?? SLOW}`),
   );
 
-  /** One connection. Resolves with undefined where the gate is to come again. */
+  /** One connection. Resolves with undefined where the gate must connect again. */
   async function connect(): Promise<Granted | Denied | undefined> {
     for await (const line of client.acquire({ lostToken: toReport, gateRun }, { signal })) {
       cancelCause();

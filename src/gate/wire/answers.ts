@@ -29,7 +29,7 @@ export interface Denied {
   message: string;
 }
 
-/** Ask again: at another replica, unless it says that it need not be one. */
+/** The gate must ask again: at another replica if `elsewhere`. */
 export interface Reconnect {
   state: "reconnect";
   elsewhere: boolean;
@@ -90,9 +90,9 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 const REFUSALS: readonly ErrorCode[] = ["Revoked", "NotStarted", "CrashLooping", "MaxHold", "NotRenewable"];
 
 /**
- * The error that an answer with a status other than 200 stands for: Unreachable where it is not konductor's, NotReady where a replica is
- * full. Only what the caller itself does too often is TooManyRequests, and tells when to come back: what an ill or full replica says of that
- * does not bind those who go elsewhere.
+ * The error for an answer with a status other than 200: Unreachable where it is not konductor's, NotReady where a replica is full. Only a
+ * limit on the caller's own rate is TooManyRequests and says when to come back: what an unhealthy or full replica says of that does not
+ * bind those who go elsewhere.
  */
 export function errorOf(status: number, text: string, retryAfterMs: number | undefined): KonductorError {
   const object = parseObject(text);
@@ -106,7 +106,7 @@ export function errorOf(status: number, text: string, retryAfterMs: number | und
   return new KonductorError(refusal ?? CODE_OF_STATUS[status] ?? "Internal", message);
 }
 
-/** Whether konductor has given its word on what was asked: trying again would only be refused again. */
+/** Whether konductor has decided on the request: trying again would only be refused again. */
 export function isVerdict({ status }: KonductorError): boolean {
   return status === 400 || status === 403 || status === 409;
 }

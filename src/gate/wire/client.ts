@@ -21,14 +21,14 @@ export interface CallOptions {
 }
 
 /**
- * The gate API. Each call is one try at one address and throws a KonductorError: Unreachable when nothing of konductor's came
- * back, else the code of its answer. An aborted call throws its signal's reason.
+ * The gate API. Each call is one try at one address and throws a KonductorError: Unreachable if no answer of konductor's came back, else
+ * the code of its answer. An aborted call throws its signal's reason.
  *
- * Kept connections keep their replica. So one whose replica could not answer, or sent the caller elsewhere, is never used again, whatever its
- * headers say, and the next try goes to the next address.
+ * A connection that is kept alive stays with its replica. So one whose replica could not answer, or sent the caller elsewhere, is never
+ * used again, whatever its headers say, and the next try goes to the next address.
  */
 export interface Client {
-  /** Queues for the lease; `lostToken` reports the end of an earlier hold, `gateRun` which run asks. Yields what the server says, as it says it. */
+  /** Queues for the lease; `lostToken` reports the end of an earlier hold, `gateRun` which run asks. Yields lines as they come. */
   acquire(
     report: { lostToken?: number | undefined; gateRun: string },
     options: { signal?: AbortSignal | undefined },

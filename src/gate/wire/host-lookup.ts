@@ -1,9 +1,9 @@
 /**
- * Finds a host's addresses by DNS without getaddrinfo. Node runs that in a thread, and a process does not end before its threads have:
- * while the DNS servers are silent, as they are for a pod that is cut off, a keeper that has to fence would live on for as long as
- * they are asked (glibc: 5 s for each of several tries), and main with it.
+ * Finds a host's addresses by DNS without getaddrinfo. Node runs getaddrinfo in a thread, and a process does not end before its threads
+ * have. For a pod that is cut off the DNS servers are silent: a keeper that has to fence would live on while they are asked (glibc: 5 s for
+ * each of several tries), and main with it.
  *
- * It reads /etc/hosts, and resolv.conf's nameservers, search list and ndots, as resolv.conf(5) has them. Limit: nsswitch.conf, and
+ * It reads /etc/hosts, and resolv.conf's nameservers, search list and ndots (resolv.conf(5)). Limit: it ignores nsswitch.conf and
  * resolv.conf's other options.
  */
 import { readFileSync } from "node:fs";
@@ -15,10 +15,10 @@ export interface LookupFiles {
 }
 
 const FILES: LookupFiles = { hosts: "/etc/hosts", resolvConf: "/etc/resolv.conf" };
-/** For one question to one server; whoever asks gives up earlier. */
+/** Limit of one question to one server; the caller has a limit of its own for all of them. */
 const ANSWER_WITHIN_MS = 2_000;
 
-/** `servers` in the place of those in resolv.conf, with a port. */
+/** `servers` replace those of resolv.conf, and may name a port. */
 export function hostLookup(files = FILES, servers?: readonly string[]): LookupFunction {
   return (host, options, callback) => {
     find(host, files, servers).then(

@@ -18,7 +18,7 @@ export interface Address {
 export interface Route {
   /** The address to try now: the one that answered last, or the next one after {@link failed}. */
   current(): Address;
-  /** `address` was of no use: the next try goes to the following one. Nothing changes where that is so already. */
+  /** `address` failed: the next try goes to the following one. No effect unless it is still the current one. */
   failed(address: Address): void;
   /** `address` is the one to try from now on. */
   answered(address: Address): void;

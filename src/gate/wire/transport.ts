@@ -12,7 +12,7 @@ export interface Call {
   body: object;
   /** How long TCP and TLS may take. */
   connectMs: number;
-  /** How long nothing may come once connected. */
+  /** How long the server may be silent once connected. */
   silenceMs: number;
   /** How long the whole call may take; no limit if left out. */
   totalMs?: number;
@@ -34,7 +34,7 @@ export interface Answer {
  */
 export type Transport = (call: Call) => Promise<Answer>;
 
-/** A longer pause than this asked for by a server is a mistake: nobody would wait for it knowingly. */
+/** The longest Retry-After that is believed: a longer one is a mistake. */
 const LONGEST_RETRY_AFTER_MS = 60_000;
 
 const LOOKUP = hostLookup();
@@ -53,7 +53,7 @@ function send(agent: Agent, clock: Clock, call: Call): Promise<Answer> {
   let answer: IncomingMessage | undefined;
   let stopTimer = (): void => {};
 
-  // Once there is an answer, only its own destruction tells the reader why it ends.
+  // Once there is an answer, only destroying it tells its reader the reason.
   const fail = (error: Error): void => void (answer ?? sent).destroy(error);
   const late = (what: string, limitMs: number): void => {
     const details = sent.socket?.connecting ? { cause: unconnected() } : {};
@@ -123,7 +123,7 @@ async function* chunksOf(message: IncomingMessage, call: Call, onChunk: () => vo
   }
 }
 
-/** A connection that never comes about ends as the system itself would end it, only sooner. */
+/** The error of a connection that is never established, as the system would report it, only sooner. */
 function unconnected(): Error {
   return Object.assign(new Error("TCP does not connect"), { code: "ETIMEDOUT" });
 }

@@ -8,18 +8,18 @@ export interface Tries {
   tryMs: number;
   /** The longest time from one try to the next, while there is no answer. */
   pauseMs(): number;
-  /** Whether the error ends it: konductor's word, which another try would only repeat. */
+  /** Whether the error is konductor's decision, which another try would only repeat. */
   isFinal(error: KonductorError): boolean;
   onTrouble(error: KonductorError): void;
 }
 
-/** Where one of two replicas is ill and each try meets one by chance, so many in a row meet the ill one once in 65,536 times. */
+/** If one of two replicas is unhealthy and each try meets either by chance, so many in a row meet only that one once in 65,536 times. */
 const ENOUGH_TRIES = 16;
 const SHORTEST_PAUSE_MS = 100;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
 const MOST_AT_ONCE = 8;
-/** A server that asks for more time than this many pauses would cost the caller what it wants to keep. */
+/** A server may ask for this many pauses at most: more could cost the caller its hold or its grant. */
 const LONGEST_ASKED_PAUSES = 4;
 
 /** The longest pause with which enough tries fit into `leftMs`. */
@@ -28,9 +28,9 @@ export function pauseWithin(leftMs: number): number {
 }
 
 /**
- * Makes one call by as many tries as it takes, and resolves with the first answer and with when its try was sent, by the boot clock.
- * A try that is silent is not given up for the next one: a replica that hangs and a cluster that is slow look alike. Rejects with the first
- * final error, with anything that is no KonductorError, or with the signal's reason.
+ * Makes one call in as many tries as it takes. Resolves with the first answer and when its try was sent, by the boot clock. A silent try
+ * goes on beside the next one: a replica that hangs and a cluster that is slow look alike. Rejects with the first final error, with
+ * anything that is no KonductorError, or with the signal's reason.
  *
  * The call must tolerate being made twice at once.
  */

@@ -12,7 +12,7 @@ export interface AdmissionContext {
   leases: { get: (namespace: string, name: string) => { ttlMs: number } | undefined };
   /** What is injected now: the CA and the address change over a server's life. */
   injection: () => Injection;
-  /** For which processors the image of injected containers was built, as nodes name theirs. */
+  /** Architectures that the image of injected containers was built for, as nodes name them. */
   imageArchitectures: readonly string[];
   /** What LimitRanges of the namespace ask of every container. */
   limitRanges: { in(namespace: string): readonly ContainerLimits[] };

@@ -1,11 +1,10 @@
 /**
- * Who wrote what, told by the API server's field managers (what a webhook adds has none) and by the record of `kubectl apply`.
+ * Who wrote what, by the API server's field managers (a webhook's changes have none) and by the record of `kubectl apply`.
  *
- * Where a user wrote a label or annotation into a CronJob's template, although the same value was put there by us, taking it away would
- * silently take a lease away.
+ * A user may have written into a CronJob's template the same label or annotation that we put there: withdrawing it would silently take the
+ * user's Lease away.
  *
- * Limit: a client that neither leaves a record nor changes the value (Helm 3 moving the label) cannot be told from us; it gets
- * a warning.
+ * Limit: a client that neither leaves a record nor changes the value (Helm 3 moving the label) looks the same as us; it gets a warning.
  */
 import { list, record } from "../../shared/json.ts";
 import { isRecord, type Metadata } from "./objects.ts";
@@ -19,13 +18,13 @@ export function isWrittenByUser(metadata: Metadata | undefined, map: string, nam
   return has(parseObject(metadata?.annotations?.[LAST_APPLIED]), path) || isManaged(metadata, path);
 }
 
-/** Whether some client of the API server, this request's among them, wrote the field at `path` last. */
+/** Whether a client of the API server, such as the one of this request, wrote the field at `path` last. */
 export function isManaged(metadata: Metadata | undefined, path: readonly string[]): boolean {
   const managed = list(metadata?.["managedFields"]).map((entry) => record(entry)["fieldsV1"]);
   return managed.some((fields) => has(fields, owned(path)));
 }
 
-/** `metadata` in which nobody is said to have written the field at `path`. */
+/** `metadata` without field managers of the field at `path`. */
 export function unmanaged(metadata: Metadata, path: readonly string[]): Metadata {
   if (!isManaged(metadata, path)) return metadata;
   const managedFields = list(metadata["managedFields"]).map((entry) =>
@@ -45,7 +44,7 @@ function without(object: unknown, [field = "", ...rest]: readonly string[]): unk
   return rest.length === 0 ? others : { ...object, [field]: without(value, rest) };
 }
 
-/** Whether some client applies this object server-side. Only then may our annotation have gone without anybody asking for it. */
+/** Whether some client applies this object server-side. Only then can our annotation have vanished unasked. */
 export function isAppliedServerSide(metadata: Metadata | undefined): boolean {
   return list(metadata?.["managedFields"]).some((entry) => record(entry)["operation"] === "Apply");
 }

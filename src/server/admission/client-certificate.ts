@@ -1,10 +1,10 @@
-/** Whether it is the API server that calls: an option, since an API server shows webhooks no certificate unless it is told to. */
+/** Checks that the caller is the API server. It is optional: an API server shows webhooks no certificate unless configured to. */
 import { X509Certificate } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import type { onRequestHookHandler } from "fastify";
 import { describeError, KonductorError } from "../../shared/errors.ts";
 
-/** `pem` as it was read from a file. Throws BadRequest where it holds no certificate: Node would trust everybody's authorities instead. */
+/** Returns `pem`, as read from a file. Throws BadRequest if it holds no certificate: Node would trust its built-in authorities instead. */
 export function checkClientCa(pem: string): string {
   try {
     new X509Certificate(pem);
@@ -18,12 +18,12 @@ export function checkClientCa(pem: string): string {
   }
 }
 
-/** What a TLS server has to be told. Gates and keepers, who prove by a token who they are, go on without a certificate. `ca`: PEM. */
+/** TLS options that ask for a client certificate and do not require it: gates and keepers prove by a token who they are. `ca`: PEM. */
 export function askForCertificate(ca: string) {
   return { ca, requestCert: true, rejectUnauthorized: false } as const;
 }
 
-/** Refuses who has not shown a certificate that the server's `ca` signed. */
+/** Refuses a caller without a certificate that the server's `ca` signed. */
 export const requireCertificate: onRequestHookHandler = (request, _reply, done) => {
   if ((request.raw.socket as TLSSocket).authorized) return done();
   const message =

@@ -1,10 +1,10 @@
 /**
- * The containers and volumes that konductor puts into a pod. Every field that the API server would fill with something
- * else than we want is set, so that a second pass over the stored form finds nothing to do.
+ * The containers and volumes that konductor puts into a pod. Every field that the API server would default to something else is set, so
+ * that a second pass over the stored form finds nothing to do.
  *
- * The token's file is readable to both whatever the pod's securityContext says (pkg/volume/projected and FsUserFrom in
- * k8s.io/kubernetes): all containers run as one user, then it is theirs (0600); or there is an fsGroup, then both are in it
- * (0640); or neither, then everybody may read it (0644).
+ * Gate and keeper can read the token's file whatever the pod's securityContext says (pkg/volume/projected and FsUserFrom in
+ * k8s.io/kubernetes): if all containers run as one user, it is that user's (0600); if there is an fsGroup, both are in it (0640); else
+ * everybody may read it (0644).
  */
 
 import type { OwnResources } from "../../lease/own-resources.ts";
@@ -30,9 +30,9 @@ import type { Container, Resources, Volume } from "./objects.ts";
 /** Where the injected containers come from, and how they reach the server. */
 export interface Injection {
   image: string;
-  /** Where that image has Node. */
+  /** Path of Node in that image. */
   nodePath: NodePath;
-  /** Names of Secrets in the pod's namespace by which that image is pulled. */
+  /** Pull Secrets for that image, by name, in the pod's namespace. */
   imagePullSecrets: readonly string[];
   /** The user and group that they run as; undefined: the image's, or what the cluster gives a container that names none. */
   runAsUser: number | undefined;
@@ -90,7 +90,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
       ...(plan.showsLease ? [{ name: LEASE_VOLUME, mountPath: LEASE_DIR }] : []),
     ],
     terminationMessagePath: TERMINATION_LOG_PATH,
-    // Why a gate failed shows in `kubectl describe pod`.
+    // So that `kubectl describe pod` shows why a gate failed.
     terminationMessagePolicy: "FallbackToLogsOnError",
   };
   const gate = { name: GATE_CONTAINER, args: ["gate"], ...common };
@@ -108,7 +108,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
 /** KEP-5532: when the keeper exits with this code, the kubelet stops every other container and reruns the pod in place. */
 const FENCE = { action: "RestartAllContainers", exitCodes: { operator: "In", values: [EXIT.fenced] } };
 
-/** `showsLease`: with the one that the user's containers read. */
+/** `showsLease`: with the volume that the user's containers read. */
 export function ownVolumes(showsLease: boolean): Volume[] {
   const token = {
     audience: TOKEN_AUDIENCE,

@@ -1,4 +1,4 @@
-/** Wishes that contradict each other, or what bears them: each is refused with one sentence that names the field, its value and what is allowed. */
+/** Settings that contradict each other or the object that carries them: refused in one sentence with field, value and what is allowed. */
 import { type Settings, waitsUnscheduled } from "../../lease/settings.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION } from "../../shared/names.ts";
@@ -7,16 +7,16 @@ import type { PodTemplate } from "./objects.ts";
 /** Where a template stands in the object that the user wrote: "" for a pod, else e.g. "spec.template.". */
 export type Path = string;
 
-/** What of a Job decides whether it can be skipped, or wait as a whole. */
+/** Fields of a Job that decide whether it can be skipped, or wait as a whole. */
 export interface JobWishes {
   managedBy?: string | undefined;
   parallelism?: number | undefined;
 }
 
-/** What bears the wishes of a template. */
+/** The object that carries a template's settings. */
 export interface Bearer {
   path: Path;
-  /** undefined: it is no Job, nor of one. */
+  /** undefined: it is neither a Job nor a Job's pod. */
   job: JobWishes | undefined;
 }
 
@@ -27,13 +27,13 @@ interface Wishes extends Bearer {
 
 interface Contradiction {
   isThere(wishes: Wishes): boolean;
-  /** The annotation that is refused; or a field, and what it says. */
+  /** The annotation that is refused; or a field and its value. */
   refused: string | ((wishes: Wishes) => readonly [field: string, value: unknown]);
   rule: string | ((wishes: Wishes) => string);
 }
 
 const KUBERNETES_JOB_CONTROLLER = "kubernetes.io/job-controller";
-/** Of more pods the list of those that may run would not fit into the klease. */
+/** With more pods, the list of those that may run would not fit into the klease. */
 const MAX_PARALLELISM = 500;
 
 const isForeign = ({ job }: Wishes) =>
@@ -48,7 +48,7 @@ const AT_MOST_PARALLEL = `${WITH_JOB} at most ${MAX_PARALLELISM} is allowed`;
 const gateComesLate = ({ settings: { gate } }: Wishes) =>
   `the gate that would fail does not run before the pod holds, with ${ANNOTATION.gate} "${gate}"; "init" is allowed`;
 
-/** Every one there is; the first that is there is told. */
+/** All contradictions; only the first that applies is reported. */
 const CONTRADICTIONS: readonly Contradiction[] = [
   {
     // Only a Job can end without having run.
@@ -138,7 +138,7 @@ export function refuseContradictions(pod: PodTemplate, settings: Settings, beare
   throw invalid(field, value, typeof rule === "string" ? rule : rule(wishes));
 }
 
-/** @throws KonductorError `Invalid` for more pods than the hold of a Job can keep count of. */
+/** @throws KonductorError `Invalid` for more pods than a Job's hold can list. */
 export function refuseParallelism(parallelism: number): void {
   if (isTooWide({ parallelism })) throw invalid("spec.parallelism", parallelism, AT_MOST_PARALLEL);
 }

@@ -1,9 +1,8 @@
 /**
- * Kleases of which the status, or the word that one was taken from its holder, would change. The status subresource drops what a user
- * writes into `status`, so this is where a forced release is seen, and where any other such change is refused aloud.
+ * Writes to a Lease that would change its status or its force-release annotation. Outside of the status subresource the API server drops
+ * what a user writes into `status`, so this is where a forced release is seen, and where any other such change is refused aloud.
  *
- * What leaves here as a forced release names the hold that the very object had which the API server is about to replace, and the
- * user whom it has authenticated.
+ * A forced release names the hold of the very object that the API server is about to replace, and the user whom it has authenticated.
  */
 import { formatForcedRelease, parseLease } from "../../lease/codec.ts";
 import { forcedRelease } from "../../lease/hold.ts";
@@ -16,7 +15,7 @@ import type { AdmissionRequest } from "./review.ts";
 
 type Fields = Record<string, unknown>;
 
-/** What a user patches into `status`: this and nothing else. */
+/** The only change of `status` that a user may send. */
 const FREE = { phase: "Available", holder: "" } as const;
 const FIELD = `metadata.annotations[${FORCE_RELEASE_ANNOTATION}]`;
 
@@ -29,7 +28,7 @@ export function admitLease(
   const name = text(metadata["name"]) ?? text(metadata["generateName"]) ?? "";
   const old = record(oldObject);
   if (operation === "CREATE") {
-    // An exported Lease brings along an annotation about a hold of the Lease that it was exported from.
+    // An exported Lease may carry an annotation about a hold of the original.
     const ignored = [
       ...(lease["status"] === undefined ? [] : [`status of klease ${name}`]),
       ...(annotationOf(lease) === undefined ? [] : [FIELD]),
@@ -62,7 +61,7 @@ function releaseByForce(lease: Fields, old: Fields, name: string, by: string): R
   return { object: annotated(lease, annotationOf(old)), warnings: [warning] };
 }
 
-/** Whether the request says, by the annotation, that proof is not to be waited for. One that was there before says nothing. */
+/** Whether the request's annotation says not to wait for proof. One that was stored before says nothing. */
 function readNow(lease: Fields, old: Fields): boolean {
   const sent = annotationOf(lease);
   if (sent === undefined || sent === annotationOf(old)) return false;
@@ -78,14 +77,14 @@ function readNow(lease: Fields, old: Fields): boolean {
   return wanted;
 }
 
-/** Whether the hold that the annotation speaks of is not over yet. */
+/** Whether the hold that the annotation names is not over yet. */
 function isAwaited(old: Fields): boolean {
   const lease = parseLease(old);
   const { hold } = lease.status;
   return hold !== undefined && forcedRelease(lease, hold) !== undefined;
 }
 
-/** No status means nothing: `kubectl replace` of a manifest has none, and `kubectl apply` takes it away with the manifest's. */
+/** A missing status means nothing: a `kubectl replace` may send none, and `kubectl apply` removes one that its manifest has lost. */
 function isChanged(sent: unknown, stored: unknown): boolean {
   return sent !== undefined && diff({ status: stored }, { status: sent }).length > 0;
 }

@@ -1,6 +1,5 @@
 /**
- * Puts gate, keeper and their volumes into a pod, and leaves every container of the user as it is, but for the mount of a volume that
- * `token-file` asks for.
+ * Puts gate, keeper and their volumes into a pod. Leaves the user's containers as they are, but for the mount that `token-file` asks for.
  */
 import { isOwnContainer } from "../../lease/own-container.ts";
 import { NO_OWN_RESOURCES } from "../../lease/own-resources.ts";
@@ -17,9 +16,9 @@ import type { PodPlan } from "./plan.ts";
 import { ownResources } from "./resources.ts";
 
 /**
- * The pod as it is to be stored. Idempotent: of a pod that was injected before (our webhook is called again when another one
- * changed the pod, and a manifest may be a copy of an injected pod) our containers and their place are restored. A container that looks
- * like ours may be anybody's, so nothing stays in it that could change what it runs.
+ * The pod as it is to be stored. Idempotent: in a pod that was injected before, our containers and their place are restored. (Our webhook
+ * is called again when another one changed the pod, and a manifest may be a copy of an injected pod.) A container that looks like ours may
+ * be anybody's, so nothing stays in it that could change what it runs.
  */
 export function injectPod(
   pod: PodTemplate,
@@ -77,16 +76,16 @@ export function injectPod(
   };
 }
 
-/** Tells autoscalers which local volumes may be lost with a node, where they count those in memory (cluster-autoscaler itself does not). */
+/** Tells autoscalers that count volumes in memory as local (cluster-autoscaler does not) which of them may be lost with a node. */
 const SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 
-/** What its user says of volumes of his, and our own. */
+/** The volumes that the user names, and our own. */
 function safeVolumes(given: string | undefined, volumes: readonly Volume[]): string {
   const own = volumes.filter(({ emptyDir }) => emptyDir !== undefined).map(({ name }) => name);
   return [...new Set([...(given?.split(",") ?? []), ...own])].filter((name) => name !== "").join(",");
 }
 
-/** The pod's own, and those of our image: what its ServiceAccount has is there already, since the API server adds that first. */
+/** The pod's pull Secrets and those of our image. The ServiceAccount's are there already, since the API server adds them first. */
 function pullSecrets(
   { imagePullSecrets: given = [] }: PodSpec,
   { imagePullSecrets }: Injection,
@@ -95,7 +94,7 @@ function pullSecrets(
   return own.length === 0 ? {} : { imagePullSecrets: mergeBy("name", given, own) };
 }
 
-/** Ours is there where the settings ask for it, and nowhere else: the arbiter would take it for a wish of its own. */
+/** Our scheduling gate is there only where the settings ask for it: the arbiter would queue any pod that has it. */
 function schedulingGates(
   { schedulingGates: given }: PodSpec,
   isWanted: boolean,
@@ -105,10 +104,10 @@ function schedulingGates(
   return { schedulingGates: isWanted ? mergeBy("name", given ?? [], [{ name: SCHEDULING_GATE }]) : others };
 }
 
-/** What others may say of how a container of ours is confined: the profiles of their nodes. Its rights and its user are ours to say. */
+/** What others may set on our containers: the profiles of their nodes. Rights and user are ours to set. */
 const CONFINEMENT = ["seLinuxOptions", "appArmorProfile", "windowsOptions"] as const;
 
-/** Of an image's reference what stays where a webhook has it pulled from a mirror: what comes after the last slash. */
+/** The parts of an image reference that stay when a webhook has it pulled from a mirror: what comes after the last slash. */
 function parseImage(image: unknown) {
   const [reference = "", digest] = (text(image) ?? "").split("@");
   const [name, tag] = reference.split("/").at(-1)?.split(":") ?? [];

@@ -1,7 +1,7 @@
 /**
- * LeaseRequests of everybody but konductor, whose own never come here: who asks, since when, and when a renewal was asked for is not
- * theirs to say. Names and times are the API server's; those of one request never go back, although the next call may meet a replica that
- * is a moment behind.
+ * LeaseRequests of everybody but konductor, whose own never come here. Who asks, since when, and when a renewal was asked for is not the
+ * client's to say: the name and times are the API server's. The times of one request never go back, although the next call may meet a
+ * replica that is a moment behind.
  *
  * What the CRD's schema refuses is left to it.
  */
@@ -51,7 +51,7 @@ function stampNew({ gateRun: _, ...spec }: Fields, username: string, nowMs: numb
   };
 }
 
-/** A `renewTime` that is taken away asks for nothing, and the next one must still be later. */
+/** Removing `renewTime` asks for nothing. The old one is kept, as the next must still be later. */
 function stampRenewal(spec: Fields, old: Fields, nowMs: number): Fields {
   const [sent, before] = [spec["renewTime"], text(old["renewTime"])];
   if (sent === before) return spec;

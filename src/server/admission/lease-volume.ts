@@ -1,6 +1,6 @@
 /**
- * The volume in which gate and keeper leave token and expiry for the user's containers (`token-file`). Its mount is the one thing that
- * is ever put into these.
+ * The volume in which gate and keeper leave token and expiry for the user's containers (`token-file`). Its mount is the only thing that is
+ * ever put into those containers.
  */
 import { posix } from "node:path";
 import { isOwnContainer } from "../../lease/own-container.ts";
@@ -17,14 +17,14 @@ const READ_ONLY_KINDS = ["configMap", "secret", "downwardAPI", "projected"];
 
 type Mount = Record<string, unknown>;
 
-/** `container` with the mount. One that has it stays the same object. */
+/** `container` with the mount; the same object if it has the mount already. */
 export function withLeaseMount(container: Container, mountPath: string): Container {
   const mounts = container.volumeMounts ?? [];
   if (mounts.some((mount) => isOurs(mount, mountPath))) return container;
   return { ...container, volumeMounts: [...mounts, { name: LEASE_VOLUME, mountPath, readOnly: true }] };
 }
 
-/** @throws KonductorError `Invalid` where something of the user's is mounted that leaves no place for the files. */
+/** @throws KonductorError `Invalid` where a mount of the user's leaves no place for the files. */
 export function refuseTakenPath({ tokenFile }: Settings, pod: PodTemplate, path: Path): void {
   if (tokenFile === undefined) return;
   for (const [field, { volumeMounts = [] }] of userContainers(pod)) {

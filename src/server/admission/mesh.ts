@@ -1,7 +1,7 @@
 /**
- * The containers of service meshes, which must stand before ours: without the mesh's redirection and its proxy, a gate may not
- * reach the server where the mesh enforces mTLS. What stands there runs before the grant, so a name is not enough: the pod has to bear
- * what the mesh's injector leaves on it, and the container has to run the mesh's program.
+ * The containers of service meshes, which must stand before ours: without the mesh's redirection and its proxy, a gate may not reach the
+ * server where the mesh enforces mTLS. What stands there runs before the grant, so a name is not enough: the pod must carry the marks of
+ * the mesh's injector, and the container must run the mesh's program.
  *
  * A proxy among the ordinary containers starts only with main. Its mesh's init containers then stay behind ours: what they redirect would
  * lead a gate to nobody.
@@ -9,7 +9,7 @@
  * After what the injectors write: istio/istio pkg/kube/inject, linkerd2 charts/partials, kuma pkg/plugins/runtime/k8s/webhooks/injector,
  * consul-k8s control-plane/connect-inject.
  *
- * Limit: who writes all of that by hand, or puts another image into a mesh's container, is let pass. Images cannot be told: every
+ * Limit: somebody who writes all of that by hand, or puts another image into a mesh's container, passes. Images cannot be checked: every
  * organisation mirrors them under names of its own.
  */
 import { isOwnContainer } from "../../lease/own-container.ts";
@@ -18,19 +18,19 @@ import type { Container, Metadata, PodTemplate } from "./objects.ts";
 
 interface Mesh {
   name: string;
-  /** Whether its injector says, on the pod, that it put `container` in. */
+  /** Whether the pod carries the injector's mark that it put `container` in. */
   claims(metadata: Metadata, container: string): boolean;
   init: Readonly<Record<string, Program>>;
   sidecars: Readonly<Record<string, Program>>;
 }
 
-/** What a container runs: its command and arguments in one line, and a variable that is there. */
+/** What a container runs: its command and arguments in one line, and an environment variable that must be there. */
 interface Program {
   line: RegExp;
   variable?: string;
 }
 
-/** Its whole script: one call, without anything by which a shell would run another. */
+/** Consul's whole script: one command, without anything by which a shell would run another. */
 const CONSUL_INIT = /^\/bin\/sh -ec consul-k8s-control-plane connect-init(?:[-\w =."/${}]|\\\n)*\\?\n?$/;
 
 const MESHES: readonly Mesh[] = [
@@ -72,13 +72,13 @@ const MESHES: readonly Mesh[] = [
   },
 ];
 
-/** A container that may stand before the gate, and whose it is. */
+/** A container that may stand before the gate, and its mesh. */
 export interface MeshContainer {
   name: string;
   mesh: string;
 }
 
-/** Those of the leading init containers that are a mesh's; a user's own must not run before the gate, so it ends the search. */
+/** The leading init containers that are a mesh's. A user's container ends the search, since it must not run before the gate. */
 export function leadingMesh({ metadata = {}, spec }: PodTemplate): MeshContainer[] {
   const leading: MeshContainer[] = [];
   const init = spec.initContainers ?? [];

@@ -1,7 +1,7 @@
 /**
- * The mutating admission: one request in, one answer out, from memory alone. A workload that carries no label of ours is
- * allowed unread; one that is being deleted, or was wrong already before an update, is never held up. Kleases and LeaseRequests are
- * judged to their end: as long as they are there, what they say of holders counts.
+ * Mutating admission: one request in, one answer out, from memory alone. A workload without our label is allowed unread; one that is being
+ * deleted, or was wrong before the update already, is never held up. Leases and LeaseRequests are judged even while they are being deleted:
+ * as long as they exist, what they say of holders counts.
  */
 import { hasCode, KonductorError } from "../../shared/errors.ts";
 import { list, record } from "../../shared/json.ts";

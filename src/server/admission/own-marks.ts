@@ -1,9 +1,9 @@
 /**
- * konductor's marks on the objects of others. A manifest may bring them along, as one that was exported does, and anybody may annotate: what
- * is stored is what konductor wrote, and on a new object nothing is.
+ * konductor's marks on other people's objects. A manifest may carry them, as an exported one does, and anybody may annotate. So only the
+ * stored marks count, which konductor wrote; a new object has none.
  *
- * We are called several times for one request, so a mark on the object may be our own, of a call before. It is told from the client's by the
- * API server's field managers: what a webhook adds has none (see authorship.ts), and of what is taken away here none is left.
+ * Our webhook is called several times for one request, so a mark may be our own, of an earlier call. The API server's field managers tell
+ * it from the client's: a webhook's changes have none (see authorship.ts), and those of a mark that is removed here are removed as well.
  */
 import { OWN_MARKS } from "../../shared/names.ts";
 import type { Rewritten } from "./admission-context.ts";
@@ -15,9 +15,9 @@ interface Marked {
 }
 
 /**
- * `object` with the marks that `old`, what is stored, has; `written` are those that our webhook itself writes on such objects, `removable`
- * those of which it decides itself what it means that they were left out. What was sent in their place is said, but not that some were left
- * out: a manifest need not know of them.
+ * `object` with the marks of `old`, its stored version. `written`: marks that our webhook itself writes on such objects. `removable`: marks
+ * whose absence the caller interprets itself. A warning names what was sent in vain, but not what was left out: a manifest need not know of
+ * the marks.
  */
 export function withStoredMarks<T extends Marked>(
   object: T,
@@ -40,7 +40,7 @@ export function withStoredMarks<T extends Marked>(
   return { object: object.metadata ? { ...object, metadata } : object, warnings };
 }
 
-/** `annotations` of a pod, or of a template, on which no mark means anything. */
+/** `annotations` of a pod or a template, without our marks, which mean nothing there. */
 export function withoutMarks(annotations: Record<string, string> | undefined): Record<string, string> {
   return Object.fromEntries(Object.entries(annotations ?? {}).filter(([name]) => !OWN_MARKS.includes(name)));
 }
@@ -49,7 +49,7 @@ function markOf(metadata: Metadata | undefined, name: string): string | undefine
   return metadata?.annotations?.[name];
 }
 
-/** Nobody has written it any more, so that what we make of it in this very request is known as ours. */
+/** Sets the mark to `value` without field managers, so that what we make of it in this very request is known as ours. */
 function withMark(metadata: Metadata, name: string, value: string | undefined): Metadata {
   const { [name]: _, ...others } = metadata.annotations ?? {};
   const annotations = value === undefined ? others : { ...others, [name]: value };

@@ -1,4 +1,4 @@
-/** Objects that make pods: the label goes down where that can work, and a warning names the right place where it cannot. */
+/** Objects that create pods: the label is copied down where that can work; elsewhere a warning names the right place. */
 import { isDeepStrictEqual } from "node:util";
 import { integer, text } from "../../shared/json.ts";
 import { LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
@@ -20,7 +20,7 @@ export function createJob(
   namespace: string,
   context: AdmissionContext,
 ): Rewritten<TemplateOwner> {
-  // Before anything is copied: called a second time, we find the label there.
+  // First, so that this call sees what a repeated one would, which finds the label there.
   const job = withTemplateLabel(sent);
   if (isLabelled(sent)) requireSettings(sent.metadata, "metadata");
   const { template } = propagate(marksOf(job.metadata), job.spec.template, TEMPLATE);
@@ -34,7 +34,7 @@ export function createJob(
   return { object: isWholeJob(created) ? suspended(created) : created, warnings };
 }
 
-/** A Job that exists keeps the template it was created with: it is told so where its label says something else. */
+/** An existing Job keeps the template it was created with: warns where its label or annotations say something else. */
 export function warnJob(job: TemplateOwner, old: TemplateOwner | undefined): string[] {
   const { labels, annotations } = marksOf(job.metadata);
   const template = job.spec.template.metadata;
@@ -50,9 +50,9 @@ export function warnJob(job: TemplateOwner, old: TemplateOwner | undefined): str
 }
 
 /**
- * A CronJob at creation and at every update: what we put into its template follows its label. `old` is what is
- * stored: server-side apply drops our record, which nobody owns, with the last annotation of the user's, and anybody may take it away
- * alone. A manifest that replaces the whole says itself what is to stay.
+ * A CronJob at creation and at every update: what we put into its template follows its label. `old` is the stored version. The record on it
+ * counts where the record was lost unasked: server-side apply drops it with the user's last annotation, as nobody owns it, and anybody may
+ * remove it alone. A manifest that replaces the whole object says itself what stays.
  */
 export function mutateCronJob(
   cronJob: CronJob,
@@ -88,7 +88,7 @@ function jobOf({ spec: { managedBy, parallelism } }: TemplateOwner): JobWishes {
   return { managedBy: text(managedBy), parallelism: integer(parallelism) };
 }
 
-/** What of ours stands on the CronJob and in its template. */
+/** All that concerns us on the CronJob and in its template. */
 function wishesOf({ metadata, spec }: CronJob) {
   const template = spec.jobTemplate.spec.template.metadata;
   return [marksOf(metadata), template?.labels, template?.annotations];

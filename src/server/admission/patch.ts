@@ -10,8 +10,8 @@ export function diff(before: object, after: object): Patch {
 }
 
 /**
- * {@link diff} for pods. A comparison by index would rewrite every init container behind an inserted one; this one takes out and
- * puts in our own whole, so that no value of the user's passes through our hands.
+ * {@link diff} for pods. A comparison by index would rewrite every init container behind an inserted one; this one removes and adds our own
+ * containers whole, so that no value of the user's is rewritten.
  */
 export function diffPod(before: PodTemplate, after: PodTemplate): Patch {
   const old = before.spec.initContainers ?? [];

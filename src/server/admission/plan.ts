@@ -1,5 +1,5 @@
 /**
- * What admission makes of one labelled pod or pod template: whether its settings hold together, how long it takes to stop, and
+ * What admission decides about one labelled pod or pod template: whether its settings are consistent, how long it takes to stop, and
  * whether it can fence itself. Whatever cannot work is refused here, while somebody is looking.
  */
 import { formatDuration } from "../../lease/duration.ts";
@@ -17,14 +17,14 @@ import { refuseImpossible, refuseNamespace } from "./refusals.ts";
 
 export interface PodPlan {
   settings: Settings;
-  /** How long fencing it may take at most. */
+  /** The longest time that fencing it may take. */
   stopMs: number;
   /** Whether its keeper may stop it without the API server's help. */
   selfFencing: boolean;
   warnings: string[];
 }
 
-/** A pod with less than this has no room for main beside the keeper. */
+/** A pod with less memory than this has no room for main beside the keeper. */
 const KEEPER_MEMORY_BYTES = 96 * 2 ** 20;
 
 /** @throws KonductorError `Invalid` or `Forbidden`, one sentence, for what is refused. */
@@ -110,7 +110,7 @@ function architectureWarning(
   ];
 }
 
-/** A budget of the whole pod is shared with the keeper, whose own limit would come too late. */
+/** A memory limit of the whole pod is shared with the keeper, whose own limit would come too late. */
 function memoryWarning({ resources }: PodSpec, path: Path): string[] {
   const given = resources?.limits?.["memory"];
   const bytes = parseQuantity(given);
@@ -121,7 +121,7 @@ function memoryWarning({ resources }: PodSpec, path: Path): string[] {
   ];
 }
 
-/** What runs without a hold is said. */
+/** Names what may run without a hold. */
 function meshWarning({ lease }: Settings, pod: PodTemplate, path: Path): string[] {
   const containers = leadingMesh(pod).map(({ name, mesh }) => `${name} (${mesh})`);
   if (containers.length === 0) return [];

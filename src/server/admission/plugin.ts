@@ -16,7 +16,7 @@ import { parseReview, reviewOf } from "./review.ts";
  */
 export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
 
-/** As nginx calls it; nobody reads it. */
+/** nginx's status for a client that has gone; nobody reads it. */
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** A longer review is parsed, judged and answered in some milliseconds, in which nobody else is served. */
@@ -26,7 +26,7 @@ const LONG_BYTES = 64 * 1024;
 function takeTurns(app: FastifyInstance, turns: FairTurns): void {
   const parse = app.getDefaultJsonParser("error", "error");
   const endings = new WeakMap<FastifyRequest, () => void>();
-  // As a buffer, which takes its memory beside the heap until it is its turn.
+  // As a buffer, which stays outside the heap until its turn comes.
   app.addContentTypeParser<Buffer>("application/json", { parseAs: "buffer" }, (request, body, done) => {
     const parseNow = () => void parse(request, body.toString(), done);
     if (body.length <= LONG_BYTES) return parseNow();
@@ -55,9 +55,9 @@ function takeTurns(app: FastifyInstance, turns: FairTurns): void {
 }
 
 /**
- * Serves the mutating webhook at {@link PATH.mutate}; what is no AdmissionReview is answered 400, what is too long 413. `reviewBytes`: so much
- * of all reviews may be coming in, of which one peer may be sending half. Many API servers call at a time, with reviews of a few KiB.
- * `needsCertificate`: whoever shows no client certificate is refused; the server has to ask for one (askForCertificate).
+ * Serves the mutating webhook at {@link PATH.mutate}; anything but an AdmissionReview is answered 400, one that is too long 413.
+ * `reviewBytes`: limit of all reviews that are coming in, of which one peer may use half. Many API servers call at a time, with reviews of
+ * a few KiB. `needsCertificate`: a caller without a client certificate is refused; the server must ask for one (askForCertificate).
  */
 export function admissionPlugin(
   context: AdmissionContext,

@@ -1,6 +1,6 @@
 /**
- * How the label on an owner, with its annotations, goes down to the owner's pod template, and is withdrawn again.
- * What was put into a template is recorded with its value: what the user wrote there is never taken away.
+ * Copies an owner's label and annotations into its pod template, and withdraws them again. Copies are recorded with their value: what the
+ * user wrote in the template is never taken away.
  */
 import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION, LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
@@ -14,7 +14,7 @@ interface Marks {
 
 const MAPS = ["labels", "annotations"] as const;
 
-/** What of `metadata` goes down; nothing without the label. */
+/** The label and annotations of `metadata` that are copied down; none without the label. */
 export function marksOf(metadata: Metadata | undefined): Marks {
   const lease = metadata?.labels?.[LEASE_LABEL];
   if (lease === undefined) return { labels: {}, annotations: {} };

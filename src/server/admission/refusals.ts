@@ -13,7 +13,7 @@ import type { AdmissionContext } from "./admission-context.ts";
 import type { Path } from "./contradictions.ts";
 import type { Metadata, PodSpec } from "./objects.ts";
 
-/** What only gate and keeper may read: it speaks for the pod. */
+/** Volumes that only gate and keeper may read: their content speaks for the pod. */
 const SECRET_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME];
 const OWN_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, LEASE_VOLUME];
 

@@ -9,7 +9,7 @@ import { formatQuantity, parseQuantity } from "../../lease/quantity.ts";
 import type { ContainerLimits } from "../../objects/limit-ranges.ts";
 import type { Container, PodSpec, Quantities, Resources } from "./objects.ts";
 
-/** Of one resource; quantities. */
+/** Quantities of one resource. */
 interface Amounts {
   request: string;
   limit: string;
@@ -22,19 +22,19 @@ const DEFAULT: Readonly<Record<ResourceName, Amounts>> = {
   "ephemeral-storage": { request: "8Mi", limit: "128Mi" },
 };
 
-/** Of one resource, as numbers; undefined: not said. */
+/** Numbers for one resource; undefined: not set. */
 interface Share {
   request: number | undefined;
   limit: number | undefined;
 }
 
-/** What is said of the injected containers by others than the pod's own containers. */
+/** What sets the injected containers' resources, apart from the pod's own containers. */
 export interface ResourceSources {
   /** What the namespace asks of every container. */
   ranges: readonly ContainerLimits[];
-  /** What the install names: of a BestEffort pod nothing of it is set. */
+  /** What the install sets; ignored in a BestEffort pod. */
   install: OwnResources;
-  /** What the pod's annotation names: set in any case. Of a resource that it names, the install's word does not count. */
+  /** What the pod's annotation sets, always applied. For a resource that it names, the install's values are ignored. */
   asked: OwnResources;
 }
 
@@ -56,7 +56,7 @@ export function ownResources(
     const own = amountsOf(name, named);
     const isCounted = name !== "ephemeral-storage";
     const inClass = guaranteed && isCounted;
-    // A quota that demands a resource demands it of every container, so the user's show what is demanded.
+    // A quota that demands a resource demands it of every container, so the user's containers show what is demanded.
     const isRequested = isCounted ? !bestEffort : user.every(({ resources }) => resources?.requests?.[name]);
     const isLimited =
       (name === "memory" && !bestEffort) || user.every(({ resources }) => resources?.limits?.[name]);
@@ -75,7 +75,7 @@ export function ownResources(
   return { requests, limits };
 }
 
-/** What is named of a resource; what is not gives way to it. */
+/** The named amounts of one resource; the default of the other amount gives way to them. */
 function amountsOf(name: ResourceName, { requests, limits }: OwnResources): Amounts {
   const pick = (choose: (...values: number[]) => number, ...texts: readonly string[]) =>
     texts.find((text) => parseQuantity(text) === choose(...texts.map((each) => parseQuantity(each) ?? 0))) ??
@@ -85,8 +85,8 @@ function amountsOf(name: ResourceName, { requests, limits }: OwnResources): Amou
 }
 
 /**
- * The nearest share that a LimitRange admits, where one does: the API server wants a request where there is a least one or a ratio, and a limit
- * where there is a greatest one or a ratio (plugin/pkg/admission/limitranger). `isEqual`: request and limit stay the same.
+ * The nearest share that a LimitRange admits, if any. The API server wants a request where the range has a minimum or a ratio, and a limit
+ * where it has a maximum or a ratio (plugin/pkg/admission/limitranger). `isEqual`: request and limit stay the same.
  */
 function fitted(
   { request, limit }: Share,

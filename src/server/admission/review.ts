@@ -99,7 +99,7 @@ export function reviewOf(response: AdmissionResponse): AdmissionReview {
   return { ...REVIEW, response };
 }
 
-/** A sentence may name the object, whose name the API server has not judged yet: it may be as long as the object. */
+/** A sentence may name the object, and that name may be as long as the object: the API server has not validated it yet. */
 function cut(sentence: string): string {
   return sentence.length <= LONGEST_SENTENCE ? sentence : `${sentence.slice(0, LONGEST_SENTENCE)}…`;
 }

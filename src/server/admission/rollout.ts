@@ -5,10 +5,10 @@
 import { integer, record, text } from "../../shared/json.ts";
 import type { TemplateOwner } from "./objects.ts";
 
-/** By it a Deployment has no deadline (apps/v1: math.MaxInt32). */
+/** The value by which a Deployment has no deadline (apps/v1: math.MaxInt32). */
 const NO_DEADLINE = 2 ** 31 - 1;
 
-/** What of the rollouts of this Deployment or StatefulSet cannot come to an end. Other kinds get no warning. */
+/** Warns where a rollout of this Deployment or StatefulSet can never end. Other kinds get no warning. */
 export function warnRollout(kind: string, { spec }: Pick<TemplateOwner, "spec">): string[] {
   const replicas = integer(spec["replicas"]) ?? 1;
   if (kind === "Deployment") return warnDeployment(record(spec), replicas);
@@ -39,7 +39,7 @@ function warnDeployment(spec: Record<string, unknown>, replicas: number): string
   return warnings;
 }
 
-/** How many pods a rolling update may take away, as the Deployment controller counts them (ResolveFenceposts). */
+/** How many pods a rolling update may make unavailable, as the Deployment controller counts them (ResolveFenceposts). */
 function mayBeUnavailable(
   { maxUnavailable = "25%", maxSurge = "25%" }: Record<string, unknown>,
   replicas: number,
@@ -48,7 +48,7 @@ function mayBeUnavailable(
   return unavailable === 0 && resolve(maxSurge, replicas) === 0 ? 1 : unavailable;
 }
 
-/** Of a number or a percentage. */
+/** Resolves a number, or a percentage of `replicas`. */
 function resolve(value: unknown, replicas: number): number {
   const percent = /^(\d+)%$/.exec(text(value) ?? "")?.[1];
   return percent === undefined ? (integer(value) ?? 0) : (replicas * Number(percent)) / 100;

@@ -1,6 +1,6 @@
 /**
- * Jobs that wait as a whole (`gate: job`): one is created suspended, and a user who sets `suspend: false` puts it into the queue and starts
- * nobody. What konductor has suspended it marks; what others suspend stays so until they take it back.
+ * Jobs that wait as a whole (`gate: job`). Such a Job is created suspended; a user who sets `suspend: false` queues it and starts no pod.
+ * konductor marks the Jobs that it suspends; those that others suspend stay so until they resume them.
  */
 
 import { KonductorError } from "../../shared/errors.ts";
@@ -10,20 +10,20 @@ import { refuseParallelism } from "./contradictions.ts";
 import type { TemplateOwner } from "./objects.ts";
 import { marksOf } from "./propagation.ts";
 
-/** Whether the pods of the Job, whose template says it last, run under one hold. */
+/** Whether the Job's pods run under one hold. Its template has the last word. */
 export function isWholeJob({ spec: { template } }: TemplateOwner): boolean {
   const { annotations } = marksOf(template.metadata);
   return annotations[ANNOTATION.gate] === "job";
 }
 
-/** A Job that waits as a whole by the word of its template alone, with the label by which it is watched, as if its author had written it there. */
+/** Adds the label by which Jobs are watched to a Job whose template alone says `gate: job`, as if its author had written it there. */
 export function withTemplateLabel(job: TemplateOwner): TemplateOwner {
   if (!isWholeJob(job)) return job;
   const { labels } = marksOf(job.spec.template.metadata);
   return { ...job, metadata: { ...job.metadata, labels: { ...labels, ...job.metadata?.labels } } };
 }
 
-/** The Job as it waits. One that its user suspended is not marked as ours. */
+/** The Job as it waits. It is not marked as ours if its user suspended it. */
 export function suspended(job: TemplateOwner): TemplateOwner {
   const isUsers = job.spec.suspend === true;
   const mark = isUsers ? {} : { [SUSPENDED_ANNOTATION]: "true" };
@@ -37,7 +37,7 @@ export function suspended(job: TemplateOwner): TemplateOwner {
   };
 }
 
-/** An exported Job says that it is suspended, and no longer by whom: it is `created` as its user's. */
+/** Warns about an exported Job: its mark was removed, so it counts as suspended by its user. */
 export function suspensionWarning(sent: TemplateOwner, created: TemplateOwner): string[] {
   if (!isWholeJob(created) || !isMarked(sent) || isMarked(created)) return [];
   return ["spec.suspend: true counts as yours: the Job waits for its klease once you set it to false"];
@@ -49,7 +49,7 @@ function isMarked({ metadata }: TemplateOwner): boolean {
 
 /**
  * An update of the Job by anybody but konductor.
- * @throws KonductorError `Invalid` for one that takes the label away, by which the arbiter sees the Job, or wants too many pods.
+ * @throws KonductorError `Invalid` for an update that removes the label, by which the arbiter sees the Job, or wants too many pods.
  */
 export function updateWholeJob(job: TemplateOwner, old: TemplateOwner): TemplateOwner {
   requireLabel(job);
@@ -59,7 +59,7 @@ export function updateWholeJob(job: TemplateOwner, old: TemplateOwner): Template
   return is ? unmarked(job) : suspended(job);
 }
 
-/** Its user suspends it: a mark that was left from before would have konductor resume it. */
+/** Its user suspends it: with an old mark konductor would resume it. */
 function unmarked(job: TemplateOwner): TemplateOwner {
   const { [SUSPENDED_ANNOTATION]: mark, ...annotations } = job.metadata?.annotations ?? {};
   return mark === undefined ? job : { ...job, metadata: { ...job.metadata, annotations } };

@@ -4,15 +4,15 @@ import type { FairShare } from "./fair-share.ts";
 
 export interface BodyBounds {
   budget: FairShare;
-  /** Makes the error with which a body ends that does not fit. */
+  /** Creates the error for a body that does not fit. */
   refuse: () => Error;
-  /** Until when a body counts: until all of it is there, since it is then parsed at once; or until it is answered, since it may have to wait for its turn. */
+  /** How long a body counts: `received` where it is parsed once complete, `answered` where it may have to wait for its turn. */
   until: "received" | "answered";
 }
 
 /**
- * Counts what has come in of each body against a budget. It counts no longer than until it is answered or its sender has gone; what still comes
- * then is thrown away. Who announces a long body has not sent it yet, and takes nothing from others.
+ * Counts the received bytes of each body against a budget, at most until the request is answered or its sender has gone; later bytes are
+ * thrown away. An announced length does not count: it takes nothing from others.
  */
 export function boundBodies({ budget, refuse, until }: BodyBounds): preParsingHookHandler {
   return (request, reply, payload, done) => {

@@ -1,15 +1,15 @@
 import type { Server } from "node:net";
 import { createFairShare } from "./fair-share.ts";
 
-/** The part of all connections from which on none is kept for a next request: a keeper needs its own for a moment only, and a gate for as long as it waits. */
+/** From this share on no connection is kept for a next request: a keeper needs one for a moment, a gate for as long as it waits. */
 const CROWDED_FROM = 0.6;
 
 export interface Connections {
-  /** Whether there are so many that nobody should keep one without need. */
+  /** Whether there are so many that none should be kept without need. */
   isCrowded(): boolean;
 }
 
-/** Hangs up on whoever would have more than a fair share of `limit` connections, before a handshake is made. */
+/** Hangs up on a peer that exceeds its fair share of `limit` connections, before the TLS handshake. */
 export function boundConnections(server: Server, limit: number): Connections {
   const share = createFairShare(limit);
   server.on("connection", (socket) => {

@@ -1,7 +1,7 @@
-/** How much there is of something that peers use up: bytes of bodies that are coming in, connections; and who uses it. */
+/** Shares between peers what they use up: bytes of bodies that are coming in, connections. */
 
 export interface FairShare {
-  /** Takes so much for a peer. Answers false, and takes nothing, where that is more than its share. */
+  /** Takes `amount` for a peer. Returns false, and takes nothing, if that exceeds its share. */
   take(peer: string, amount: number): boolean;
   give(peer: string, amount: number): void;
   /** By all together. */
@@ -9,8 +9,8 @@ export interface FairShare {
 }
 
 /**
- * A peer may use as much as is left after that: one alone gets half of it all, two get a third each. So whoever comes later always finds
- * some, however much one uses. (Dynamic thresholds, Choudhury and Hahne 1998, with a factor of 1.)
+ * A peer may use at most as much as is left afterwards: one alone gets half of the total, two get a third each. So a newcomer always finds
+ * some, however much others use. (Dynamic thresholds, Choudhury and Hahne 1998, with a factor of 1.)
  */
 export function createFairShare(total: number): FairShare {
   const byPeer = new Map<string, number>();

@@ -1,19 +1,21 @@
 import type { Clock } from "../../shared/clock.ts";
 
-/** After a turn others have the process to themselves for so many times as long as it took. */
+/** After each turn the process is free for other work for this many times as long as the turn took. */
 const REST = 3;
 
 /**
- * Work that keeps the process from everything else while it lasts: one turn at a time, peers one after the other, and after each turn a rest.
- * So all of it together takes a quarter of the time at most, however many ask for it.
+ * Turns for work that blocks the event loop: one at a time, peers in rotation, and a rest after each. So all such work takes a quarter of
+ * the time at most, however many ask for it.
  */
 export interface FairTurns {
-  /** Resolves when it is the peer's turn, which lasts until the function is called. Rejects with the reason of `signal` if it aborts before. */
+  /**
+   * Resolves at the peer's turn, which lasts until the returned function is called. Rejects with the signal's reason if it aborts first.
+   */
   take(peer: string, signal: AbortSignal): Promise<() => void>;
 }
 
 export function createFairTurns(clock: Pick<Clock, "monotonicMs" | "after">): FairTurns {
-  /** By peer; the one whose turn it is comes first. */
+  /** By peer; the peer whose turn is next comes first. */
   const waiting = new Map<string, Set<() => void>>();
   let isTaken = false;
 

@@ -32,7 +32,7 @@ export interface GateApi {
   drain(): Promise<void>;
 }
 
-/** `maxStreams`: so many gates may wait at this replica. */
+/** `maxStreams`: how many gates may wait at this replica. */
 export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStreams: number }): GateApi {
   const options = { ...given, turns: createLeaseTurns(given.clock) };
   const { clock, authenticate, trust } = options;
@@ -72,7 +72,7 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       rates.take(identity.uid);
       const message = parseRenew(request.body);
       const pod = await findCaller(options, identity, message.lease);
-      // A keeper that is answered elsewhere meanwhile, or ends, would be renewed later than it knows.
+      // If the keeper was answered elsewhere, or has ended, a late write would renew its hold later than it knows.
       const hasHungUp = () => request.socket.destroyed;
       const renewed = await renew({ ...options, hasHungUp }, pod, message);
       if (renewed.ok) return timed(renewedAnswer(renewed.hold, renewed.ttlMs, trust()));

@@ -9,7 +9,7 @@ import type { Logger } from "../../shared/log.ts";
 import type { Authenticate, VerifySignature } from "../identity/identity.ts";
 import type { LeaseTurns } from "./hold/lease-turns.ts";
 
-/** Where and by what certificates konductor is reached now. */
+/** The addresses and the CA by which konductor is reached now. */
 export interface Trust {
   /** PEM bundle. */
   ca: string;
@@ -21,10 +21,10 @@ export type Cache<T> = Pick<Reflector<T>, "apply" | "subscribe" | "lastEventMono
   store: Pick<Reflector<T>["store"], "get" | "byIndex">;
 };
 
-/** What the gate API works with, and what it keeps for itself. */
+/** What the gate API is given, and what it adds. */
 export interface GateApiContext extends GateApiOptions {
   turns: LeaseTurns;
-  /** Whether nobody waits for the answer any more, where that makes what was asked for void. */
+  /** Whether the caller has hung up; set where that makes its request void. */
   hasHungUp?(): boolean;
 }
 
@@ -40,7 +40,7 @@ export interface GateApiOptions {
   trust(): Trust;
   clock: Clock;
   logger: Logger;
-  /** Where konductor itself runs: its account made the pods' requests. */
+  /** Where konductor itself runs; its account creates the pods' requests. */
   systemNamespace: string;
   /** Whether a Lease that a pod names is created when there is none. */
   createMissingLeases: boolean;

@@ -35,8 +35,8 @@ export interface AuthenticateOptions {
 }
 
 /**
- * Asks the API server once per token at a time, and remembers by the token's digest what it said. What was certainly not signed by the API
- * server it is not asked about; and of the rest first, and more at a time, about what was.
+ * Has each token reviewed once at a time, and remembers the API server's answer by the token's digest. Tokens that the API server certainly
+ * did not sign are refused without a review. Those that it did sign are reviewed first, and more of them at a time.
  */
 export function createAuthenticate({
   client,
@@ -44,13 +44,13 @@ export function createAuthenticate({
   caches,
   verifySignature,
 }: AuthenticateOptions): Authenticate {
-  // Apart, so that no number of bad tokens makes good ones forgotten.
+  // Apart, so that bad tokens cannot push out good ones.
   const accepted = new LruMap<string, Believed<PodIdentity>>(REMEMBERED_TOKENS);
   const refused = new LruMap<string, Believed<KonductorError>>(REMEMBERED_TOKENS);
   const underReview = new Map<string, Promise<PodIdentity>>();
   const queue = createReviewQueue();
 
-  /** Throws where the signature is not the API server's. That it could not be verified means nothing. */
+  /** Throws where the signature is certainly not the API server's. One that could not be verified means nothing. */
   async function standingOf(token: string, claimed: ClaimedPod): Promise<Standing> {
     try {
       await verifySignature(token);

@@ -14,7 +14,7 @@ export interface PodIdentity {
 export type Authenticate = (token: string) => Promise<PodIdentity>;
 
 /**
- * The same by the token's signature alone, which outlives its pod. It proves who its sender is, and not that the pod is still there: good for
- * one thing only, to end the pod's own hold.
+ * The same by the token's signature alone, which outlives its pod. It proves who the sender is, not that the pod still exists, and is good
+ * only for ending the pod's own hold.
  */
 export type VerifySignature = Authenticate;

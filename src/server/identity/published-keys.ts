@@ -7,9 +7,9 @@ import { defined, list, record, text } from "../../shared/json.ts";
 const DISCOVERY_PATH = "/.well-known/openid-configuration";
 const KEYS_PATH = "/openid/v1/jwks";
 
-/** A key that the API server has withdrawn is believed for so long at most. */
+/** How long a key that the API server has withdrawn may still be believed. */
 const FRESH_FOR_MS = 600_000;
-/** However many tokens with unknown keys come, and whether the API server answers or not. */
+/** The shortest time between two fetches, however many tokens with unknown keys come, and whether the API server answers or not. */
 const FETCH_EVERY_MS = 5_000;
 /** An API server signs with one key, and publishes a few more while it changes that. */
 const MOST_KEYS = 64;
@@ -17,7 +17,7 @@ const LONGEST_KEY_BYTES = 4_096;
 
 /** What the API server publishes about the tokens that it signs. */
 export interface KeySet {
-  /** The one by which it signs now: of several that it accepts it names the first. */
+  /** The issuer with which it signs now; of several that it accepts it names the first. */
   issuer: string;
   keyOf: JWTVerifyGetKey;
   readAtMs: number;
@@ -86,7 +86,7 @@ export function createPublishedKeys({
 }
 
 function notReadable(cause: unknown): KonductorError {
-  // An issuer that is no https URL is not published; nor is one to accounts that may not read it.
+  // Nothing is published if the issuer is no https URL, nor to accounts that may not read it.
   if (hasCode(cause, "NotFound", "Forbidden"))
     return new KonductorError("Unauthenticated", "the API server publishes no keys to verify tokens by", {
       cause,

@@ -1,13 +1,13 @@
 /**
- * Who is asked about first. Each token that is not known costs the API server a review, and whoever reaches our port can make up any number of
- * them: so few are asked about at a time, and those whose signature is right, which nobody can make up, never wait for the others.
+ * Which tokens are reviewed first. Each unknown token costs the API server a review, and whoever reaches our port can make up any number of
+ * them. So few are reviewed at a time, and those with a valid signature, which nobody can make up, never wait for the others.
  */
 import { KonductorError } from "../../shared/errors.ts";
 
 /** `signed`: by a key that the API server publishes; `claimed`: it names a pod that waits or holds; `unknown`: neither. */
 export type Standing = "signed" | "claimed" | "unknown";
 
-/** So many are asked about at a time, and so many of each standing wait for that. */
+/** How many tokens of each standing are reviewed at a time, and how many may wait for that. */
 const LIMITS: Readonly<Record<Standing, { atATime: number; waiting: number }>> = {
   signed: { atATime: 32, waiting: 10_000 },
   claimed: { atATime: 8, waiting: 1_000 },

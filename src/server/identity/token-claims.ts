@@ -9,8 +9,8 @@ export const LONGEST_TOKEN = 8 * 1024;
 export type ClaimedPod = Pick<PodIdentity, "namespace" | "name" | "uid">;
 
 /**
- * The pod whose token, for our audience, this claims to be: the claims of a projected service account token (KEP-1205). Nothing is
- * verified here. It spares the API server a review of what could not pass one.
+ * The pod whose token this claims to be, if it is for our audience: the claims of a projected service account token (KEP-1205). Nothing is
+ * verified here; it only spares the API server reviews that would fail.
  */
 export function claimedPod(token: string): ClaimedPod | undefined {
   const claims = payloadOf(token);

@@ -13,12 +13,12 @@ import { LONGEST_TOKEN } from "./token-claims.ts";
 
 /** What the API server can sign with, its external signers included (KEP-740). */
 const ALGORITHMS = ["RS256", "ES256", "ES384", "ES512"];
-/** Between this clock and that of the API server which signed. */
+/** Tolerance between this clock and that of the API server that signed. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
 /**
- * Accepts what the API server would, if the pod were there. Throws as {@link Authenticate} says; of one that was certainly not signed by
- * the API server {@link isForged} tells.
+ * Accepts what the API server would if the pod were there. Throws as {@link Authenticate} says; {@link isForged} tells whether the API
+ * server certainly did not sign the token.
  */
 export function createVerifySignature({
   keys,
@@ -62,18 +62,18 @@ export function createVerifySignature({
   };
 }
 
-/** Whether the error that verifying threw means that the token bears the name of a key of the API server's, and not its signature. */
+/** Whether the error means that the token names a key of the API server's but does not bear its signature. */
 export function isForged(error: unknown): boolean {
   return error instanceof KonductorError && error.cause instanceof errors.JWSSignatureVerificationFailed;
 }
 
-/** A key that is not known, or an issuer for which a known key has signed: the API server may have begun with it since. */
+/** An unknown key, or another issuer with a known key: the API server may have begun to use it since. */
 function mayBeNews(error: unknown): boolean {
   if (error instanceof errors.JWKSNoMatchingKey) return true;
   return error instanceof errors.JWTClaimValidationFailed && error.claim === "iss";
 }
 
-/** Of the claims of a token that is bound to a pod (KEP-1205). */
+/** Who the claims of a token that is bound to a pod name (KEP-1205). */
 function identityOf({ sub, "kubernetes.io": bound }: JWTPayload): PodIdentity {
   const { namespace: within, pod, serviceaccount } = record(bound);
   const [namespace, name, uid] = [text(within), text(record(pod)["name"]), text(record(pod)["uid"])];

@@ -25,8 +25,8 @@ export interface AcquireContext {
 }
 
 /**
- * Answers a gate by a stream of lines. Acquire is idempotent for a pod: whoever asks again, here or at another replica, finds its place
- * in the queue or its grant. What can be refused is refused before the stream begins.
+ * Answers a gate by a stream of lines. Acquire is idempotent: a pod that asks again, here or at another replica, finds its place in the
+ * queue or its grant. What can be refused is refused before the stream begins.
  */
 export async function acquire(
   { options, waiters, queue, streams }: AcquireContext,
@@ -48,7 +48,7 @@ export async function acquire(
     const hold = await joinJobHold(options, pod, gateRun);
     if (lostToken !== undefined && pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
     if (hold) return answerOnce(grantedLine(hold, options.trust()));
-    // The cache may not show yet that a Job has adopted it, and a gate takes a denial for final.
+    // The cache may not show yet that a Job has adopted the pod, and a gate takes a denial as final.
     if (!pod.job && !(await findPod(options.client, pod))?.job) return answerOnce(WITHOUT_JOB);
     if (streams.isDraining()) return answerOnce(RECONNECT);
     const stream = openStream();
@@ -71,7 +71,7 @@ export async function acquire(
   streams.add(pod.uid, stream);
 }
 
-/** The cache is enough to know that there is none: a waiting stream looks live before it believes in a grant. */
+/** The cache is good enough to show that there is no hold: a waiting stream looks live before it trusts a grant. */
 async function ownHold(options: GateApiContext, pod: PodView, gateRun: string | undefined): Promise<OwnHold> {
   const key = keyOf({ namespace: pod.namespace, name: pod.lease ?? "" });
   const cached = options.caches.leases.store.get(key)?.status.hold;

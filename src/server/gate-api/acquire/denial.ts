@@ -3,20 +3,20 @@ import type { Hold, LeaseRequest } from "../../../lease/types.ts";
 import { ANNOTATION } from "../../../shared/names.ts";
 import { isoTime } from "../../../shared/times.ts";
 
-/** The line that tells a gate why its pod is refused; `hold` is what stands in its way now. */
+/** The line that tells a gate why its pod is refused; `hold` is the hold that is in the way now. */
 export function deniedLine(request: LeaseRequest, hold: Hold | undefined): object {
   const { reason = "Denied" } = request.status;
   return { state: "denied", reason, message: `${whyOf(request)}; ${holderOf(hold)}` };
 }
 
-/** Where konductor may not create the klease, only waiting helps. */
+/** For `if-held: fail` where konductor may not create the klease: only waiting would help. */
 export const MISSING = {
   state: "denied",
   reason: "NotFound",
   message: `it does not exist, and ${ANNOTATION.ifHeld} "fail" does not wait until somebody creates it`,
 } as const;
 
-/** Of a pod that was orphaned, and runs again from its gate. */
+/** For an orphaned pod that runs again from its gate. */
 export const WITHOUT_JOB = {
   state: "denied",
   reason: "NotFound",

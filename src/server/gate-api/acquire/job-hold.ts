@@ -1,6 +1,6 @@
 /**
- * Pods that run under the hold of their Job (`gate: job`). Their gates are let through while the Job holds; otherwise they wait, for
- * the arbiter suspends a Job that does not hold, and its controller deletes its pods.
+ * Pods that run under the hold of their Job (`gate: job`). Their gates are let through while the Job holds; otherwise they wait. (The
+ * arbiter suspends a Job that does not hold, and the Job controller then deletes its pods.)
  */
 
 import { memberOf, openHoldOf, removeMember } from "../../../lease/hold.ts";
@@ -19,9 +19,9 @@ import { ASK_AGAIN, RECONNECT, SPEAK_EVERY_MS } from "./wait.ts";
 import type { Waiter, Waiters } from "./waiters.ts";
 
 /**
- * The hold that the pod's gate may confirm now, looked up live; undefined where it has to wait. A gate that runs again proves that main of
- * its earlier run has ended, so that a pod that may not go on does not hold up the end of the hold. A late request of the very run that
- * let main through proves nothing.
+ * The hold that the pod's gate may confirm now, looked up live; undefined where the gate must wait. A gate that runs again proves that main
+ * of its earlier run has ended: a pod that must wait then leaves the hold's list, and does not delay its end. A late request of the very
+ * run that let main through proves nothing.
  */
 export function joinJobHold(
   options: GateApiContext,
@@ -111,6 +111,6 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
   waiters.add(waiter);
   tell();
   stream.onClose(stop);
-  // What came between the last look and now was told to nobody.
+  // A change between the last look and now has been told to nobody.
   lookAtHold();
 }

@@ -8,8 +8,8 @@ import { liveLease } from "../hold/update-lease.ts";
 import type { GateApiOptions } from "../options.ts";
 
 /**
- * Sees to it that the pod's Lease exists: one that does not is created with the pod's ttl, or, where the admin forbids that, missed by
- * an event; somebody else has to create it then. Resolves with whether it exists.
+ * Ensures that the pod's Lease exists. A missing one is created with the pod's ttl or, where the admin forbids that, reported by an event:
+ * somebody else then has to create it. Resolves with whether it exists.
  */
 export async function ensureLease(
   options: GateApiOptions,

@@ -9,7 +9,7 @@ const MAX_UNREAD_BYTES = 64 * 1024;
 export interface LineStream {
   /** Sends one line; a reader that does not read loses its connection instead. */
   send(line: object): void;
-  /** Sends the last line. `close`: and closes the connection, so that the reader's next request goes elsewhere. */
+  /** Sends the last line. `close`: also closes the connection, so that the reader's next request goes elsewhere. */
   end(line: object, options?: { close?: boolean }): void;
   /** Cuts the connection. */
   destroy(): void;

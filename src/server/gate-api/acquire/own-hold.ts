@@ -27,10 +27,10 @@ export function endLostHold(
 }
 
 /**
- * How a pod whose gate asks stands with a hold that the Lease already shows as its own, looked up live.
- * - `none`: it has none, or none any more: it queues.
- * - `granted`: its hold waits for the gate's confirmation.
- * - `inUse`: its hold was confirmed.
+ * What the Lease, looked up live, shows of a pod whose gate asks.
+ * - `none`: no hold, or none any more: the pod queues.
+ * - `granted`: a hold that waits for the gate's confirmation.
+ * - `inUse`: a hold that was confirmed.
  */
 export type OwnHold = { is: "none" } | { is: "granted"; hold: Hold } | { is: "inUse" };
 
@@ -42,9 +42,9 @@ export function findOwnHold(lease: Lease | undefined, pod: PodView): OwnHold {
 }
 
 /**
- * The same for a gate that has just begun to ask. If its hold was confirmed before, its gate runs again, so main has ended: the
- * hold is followed by a new one without a gap; or ended, where it is revoked, expired or of no use. Only a later run of the gate
- * than the one that confirmed may do so: a late request of that very run comes while main runs.
+ * The same for a gate that has just begun to ask. If a hold was confirmed before, the gate runs again, so main has ended: the hold is
+ * replaced by a new one without a gap, or ended where it is revoked, expired or of no use. Only a later run of the gate than the one that
+ * confirmed may do so: a late request of that very run comes while main runs.
  */
 export function resumeOwnHold(
   options: GateApiContext,

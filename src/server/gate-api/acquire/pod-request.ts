@@ -19,9 +19,9 @@ import type { GateApiOptions } from "../options.ts";
 const TRIES = 8;
 
 /**
- * The LeaseRequest by which `pod` waits. One that waits already keeps its place; one that had its hold, or is somebody else's, is
- * replaced; one that was passed over for not answering a grant is in the running again, since its gate asks. One that was denied is
- * the answer to the run of the gate that asked, which may not have heard it; a later run asks anew, and a late earlier one changes nothing.
+ * The LeaseRequest by which `pod` waits. A request that waits already keeps its place. One that had its hold, or is somebody else's, is
+ * replaced. One that was passed over for not answering a grant may be granted again, since its gate asks. A denied request is the answer to
+ * the run of the gate that asked, which may not have heard it; a later run asks anew, and a late earlier one changes nothing.
  */
 export async function ensureRequest(
   options: GateApiOptions,
@@ -50,11 +50,11 @@ export async function ensureRequest(
     isDenied(request) &&
     gateRun !== undefined &&
     (request.spec.gateRun === gateRun || isEarlierRun(gateRun, request.spec.gateRun));
-  // Of a hold that the cache did not show: whoever waits by it is told so.
+  // The trace of a hold that the cache did not show: whoever waits by this request is told of the hold.
   const isTrace = (request: LeaseRequest) => isOwn(request) && lease?.status.hold?.ref.uid === pod.uid;
 
   const cached = caches.requests.store.get(keyOf({ namespace, name }));
-  // Only what live looks, at itself and at the klease, have shown to be of no use is deleted.
+  // A request is deleted only after live looks at it and at the klease have shown that it is of no use.
   let found = cached && isUsable(cached) ? cached : undefined;
   for (let tries = 0; tries < TRIES; tries++) {
     try {

@@ -11,8 +11,8 @@ export interface Place {
 }
 
 /**
- * A queue of n is put in order at most every n times this: what sorting costs stays a small share of the time, however many wait
- * and ask. Until then newcomers see where they will come.
+ * A queue of n is sorted at most every n times this, so that sorting takes a small share of the time, however many wait and ask. Until then
+ * newcomers see where they will be inserted.
  */
 const REST_MS_PER_WAITER = 0.1;
 
@@ -23,12 +23,12 @@ interface Snapshot {
   isOutdated: boolean;
 }
 
-/** Places in the queues of leases, each queue put in order once for all who ask. Nothing of it is ever written. */
+/** Places in the queues of Leases. A queue is sorted once for all who ask; nothing of it is ever written. */
 export interface QueueView {
   placeOf(key: string, request: LeaseRequest): Place;
-  /** The queue of the Lease `key` has changed. `atOnce`: the next question is answered from a fresh one. */
+  /** The queue of the Lease `key` has changed. `atOnce`: the next question is answered from a newly sorted queue. */
   outdate(key: string, options?: { atOnce?: boolean }): void;
-  /** Nobody asks any more. */
+  /** Nobody asks about this queue any more. */
   forget(key: string): void;
 }
 

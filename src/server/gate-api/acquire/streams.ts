@@ -5,7 +5,7 @@ import type { LineStream } from "./line-stream.ts";
 export interface Streams {
   /** Refuses with TooManyRequests where another stream would be one too many. */
   admit(uid: string): void;
-  /** A stream of the same pod that is still open is dead: its gate has a new one. */
+  /** Destroys a stream of the same pod that is still open: it is dead, as its gate has a new one. */
   add(uid: string, stream: LineStream): void;
   /** From now on nobody is to wait here. */
   drain(): void;

@@ -29,7 +29,7 @@ export interface WaitOptions {
   stream: LineStream;
 }
 
-/** Tells `stream` how its pod's request stands until it is granted, denied or withdrawn, sent away, or the connection is gone. */
+/** Tells `stream` how the pod's request stands until it is granted, denied or withdrawn, the gate is sent away, or the stream is closed. */
 export function wait({ options, waiters, queue, pod, request, stream }: WaitOptions): void {
   const { caches, clock, logger, trust } = options;
   const key = keyOf({ namespace: pod.namespace, name: request.spec.lease });
@@ -60,7 +60,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
     waiters.remove(waiter);
   }
 
-  /** One look after the other; whatever goes wrong, the gate is looked at anew, by another replica. */
+  /** Looks one after the other. If a look fails, the gate is sent to another replica, which looks anew. */
   function look(what: () => Promise<unknown>): void {
     looks = looks
       .then(async () => {
@@ -79,21 +79,21 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
     const lease = await liveLease(options, { namespace: pod.namespace, name: request.spec.lease });
     const own = findOwnHold(lease, pod);
     if (own.is === "granted") finish(grantedLine(own.hold, trust()));
-    // Another connection of this pod's gate was answered, or its gate runs again: the gate that lives will say so.
+    // Another connection of this pod's gate was answered, or its gate runs again: the gate that is alive will ask again.
     if (own.is === "inUse") finish(ASK_AGAIN);
     return lease;
   }
 
   /**
-   * A hold counts for more than a denial: an arbiter that is being replaced may have denied what the next one granted. A grant that the
-   * Lease does not show is over, or was deleted with the Lease. What is left of it is the trace of a hold to everybody but a gate that asks.
+   * A hold takes precedence over a denial: an arbiter that is being replaced may have denied what the next one granted. A grant that the
+   * Lease does not show is over, or was deleted with the Lease. Its request is then the trace of a hold to everybody but a gate that asks.
    */
   async function lookAtAnswer(answered: LeaseRequest): Promise<void> {
     const lease = await lookAtHold();
     finish(isDenied(answered) ? deniedLine(answered, lease?.status.hold) : ASK_AGAIN);
   }
 
-  /** konductor itself deletes requests that had their hold, which the Lease then tells. */
+  /** konductor itself deletes a request that had its hold; the Lease then shows the hold. */
   async function lookAtDeletion(last: LeaseRequest | undefined): Promise<void> {
     const lease = await liveLease(options, { namespace: pod.namespace, name: request.spec.lease });
     const hadHold = wasGranted(request, lease) || findOwnHold(lease, pod).is !== "none";
@@ -119,7 +119,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
   waiters.add(waiter);
   tell();
   stream.onClose(stop);
-  // What came between the last look and now was told to nobody.
+  // A change between the last look and now has been told to nobody.
   if (caches.leases.store.get(key)?.status.hold?.ref.uid === pod.uid) look(lookAtHold);
   const current = caches.requests.store.get(keyOf(request));
   if (current && current.uid === request.uid && isAnswered(current)) look(() => lookAtAnswer(current));

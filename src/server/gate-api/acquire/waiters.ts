@@ -1,10 +1,10 @@
 /**
- * Everybody who waits at this replica, and who of them is told of a change: the claimant that a Lease shows as its holder, all who
- * wait for a Lease when its holder changes, and the one whose request was deleted or denied. A renewal tells nobody. Whoever holds now is told
- * first: the others are so many that it would otherwise wait for all of them.
+ * Everybody who waits at this replica, and who of them is told of a change: the claimant that a Lease shows as its holder, all who wait for
+ * a Lease when its holder changes, and the claimant whose request was deleted or answered. A renewal is told to nobody. The holder is told
+ * first: it would otherwise wait for all the others.
  *
- * Nobody waits at a replica that does not hear of changes itself, or that is about to end: its waiters are sent to another, those first who
- * have waited longest, and so many at a time that the others can take them.
+ * Nobody waits at a replica that receives no changes itself, or that is about to end: its waiters are sent to other replicas, those who
+ * have waited longest first, and only so many at a time as the others can take.
  */
 
 import { isAnswered, NOT_CONFIRMED } from "../../../lease/order.ts";
@@ -16,11 +16,11 @@ import type { QueueView } from "./queue-view.ts";
 
 /** A claimant that waits at this replica. The callbacks must not throw. */
 export interface Waiter {
-  /** Of the Lease: `namespace/name`. */
+  /** Key of the Lease: `namespace/name`. */
   key: string;
   /** uid under which it would hold: a pod's, or its Job's. */
   claimant: string;
-  /** There for a pod that would hold by itself. */
+  /** Set for a pod that would hold by itself. */
   request?: LeaseRequest;
   /** The Lease shows it as the holder. */
   onHolding(): void;
@@ -28,11 +28,11 @@ export interface Waiter {
   onHolderChange(): void;
   /** Its request was deleted; `last` is its last version, if that is known. */
   onRequestDeleted(last: LeaseRequest | undefined): void;
-  /** It was denied, or says that it was granted. */
+  /** Its request was denied, or shows that it was granted. */
   onRequestAnswered(answered: LeaseRequest): void;
-  /** A grant was taken back, since no gate answered it: its gate has to ask again. */
+  /** Its grant was taken back, since no gate answered it: its gate has to ask again. */
   onPassedOver(): void;
-  /** It has to wait at another replica, and is one of the waiters here no longer. */
+  /** It has to wait at another replica, and is no longer a waiter here. */
   onSentAway(): void;
 }
 
@@ -41,7 +41,7 @@ const LOOK_EVERY_MS = 1_000;
 const SEND_AWAY_EVERY_MS = 100;
 const SEND_AWAY_AT_ONCE = 25;
 
-/** Of those who only hear of another place in the queue: writing to them takes some milliseconds. */
+/** How many are told of a new place at once: writing to them takes some milliseconds. */
 const TOLD_AT_ONCE = 50;
 
 export interface Waiters {
@@ -64,10 +64,10 @@ export function createWaiters(
   let wasFresh = true;
   let stopLooking = () => {};
 
-  /** By Lease: ends the round in which those who wait for it are told of its holder. */
+  /** By Lease: cancels the round in which its waiters are told of the holder. */
   const rounds = new Map<string, () => void>();
 
-  /** Tells all who wait, a few at a time, with room for others in between; a later round takes the place of an earlier one. */
+  /** Tells all waiters, a few at a time, with room for other work in between. A later round replaces an earlier one. */
   function tellInTurn(key: string, waiters: readonly Waiter[], holder: string | undefined): void {
     rounds.get(key)?.();
     rounds.delete(key);
@@ -85,7 +85,7 @@ export function createWaiters(
     stopLooking();
     if (all.size === 0) return;
     const fresh = isFresh(caches, clock);
-    // A process that was paused has had no chance to hear anything at its first look.
+    // At its first look after a pause a process has had no chance to hear anything.
     const sendsAway = isDraining || !(fresh || wasFresh);
     wasFresh = fresh;
     if (sendsAway) for (const waiter of all.values().take(SEND_AWAY_AT_ONCE)) waiter.onSentAway();

@@ -6,8 +6,8 @@ import { type EndingPod, requireReview } from "./ending.ts";
 import { updateLease } from "./update-lease.ts";
 
 /**
- * Notes that the hold is about to end. It frees nothing, and a hold that is not this pod's is left alone without a word; refuses with
- * Unauthenticated where no review vouches for the pod.
+ * Notes that the hold is about to end; frees nothing. A hold that is not this pod's is silently left alone, or refused with Unauthenticated
+ * where no review vouches for the pod.
  */
 export async function announce(
   options: GateApiContext,

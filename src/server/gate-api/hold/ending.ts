@@ -1,7 +1,7 @@
 /**
- * Who says that a pod ends: its keeper, also when the pod is gone already. A pod that is deleted by force, or without a grace period, is gone before
- * its kubelet has begun to stop it, and its token is refused by a review from then on. By its signature it still proves whose it is; with
- * the hold's uid and fencing token that is enough to end this hold, and for nothing else.
+ * Identifies the keeper that says that its pod ends, also when the pod is gone already. A pod that is deleted by force, or without a grace
+ * period, is gone before its kubelet has begun to stop it, and from then on a review refuses its token. The token's signature still proves
+ * whose it is; with the hold's uid and fencing token that is enough to end this hold, and for nothing else.
  */
 
 import type { Stopping } from "../../../lease/hold.ts";
@@ -19,15 +19,15 @@ import { requireLease } from "../wire/caller.ts";
 export interface EndingPod {
   namespace: string;
   uid: string;
-  /** Why a review refuses its token: it is known by its signature alone. */
+  /** Why a review refuses its token; it is then known by its signature alone. */
   refusal?: KonductorError;
   /** As a live GET has found it; undefined: it is gone. */
   pod?: PodView;
-  /** There where its kubelet is stopping all of it: a keeper may also be stopped alone, as when its image is changed. */
+  /** Set where its kubelet is stopping all of it: a keeper may also be stopped alone, as when its image is changed. */
   stopping?: Stopping;
 }
 
-/** Who speaks: by a review; or, with the review's refusal, by the token's signature alone. */
+/** The sender, known by a review or, where that refuses, by the token's signature alone. */
 export interface EndingSender {
   identity: PodIdentity;
   refusal?: KonductorError;
@@ -52,7 +52,7 @@ export async function identifyEnding(
 
 type Options = Pick<GateApiOptions, "client" | "caches" | "clock">;
 
-/** Looks for the sender's pod. One that is there needs a review, and the label of `lease`: refuses with Unauthenticated or Forbidden. */
+/** Looks for the sender's pod. Refuses with Unauthenticated or Forbidden a pod that is there without a review or the label of `lease`. */
 export async function findEnding(
   options: Options,
   { identity, refusal }: EndingSender,
@@ -70,12 +70,12 @@ export async function findEnding(
   return { ...known, stopping };
 }
 
-/** Refuses with Unauthenticated, as a review has, whoever is known by a signature alone. */
+/** Refuses with Unauthenticated a sender that is known by its signature alone. */
 export function requireReview({ refusal }: Pick<EndingPod, "refusal">): void {
   if (refusal) throw new Refusal("Unauthenticated", refusal.message, { cause: refusal });
 }
 
-/** Whoever deletes a pod may give it more time than its spec does. */
+/** The longest grace period known: whoever deletes a pod may give it more time than its spec does. */
 function longestGrace({ caches }: Options, { namespace, name, uid }: PodIdentity, live?: PodView): number {
   const cached = caches.pods.store.get(`${namespace}/${name}`);
   const known = [live, cached?.uid === uid ? cached : undefined].filter((pod) => pod !== undefined);

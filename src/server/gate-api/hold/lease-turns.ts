@@ -1,14 +1,14 @@
 import type { Clock } from "../../../shared/clock.ts";
 
-/** A write that is not answered for so long has had its turn. Every write is guarded: the next one is refused at worst. */
+/** A write that is not answered within this time has had its turn. Every write is guarded, so at worst the next one is refused. */
 const TURN_MS = 1_000;
 
 /**
- * Writes of one Lease by this replica take turns, so that many pods of a Job that confirm at once do not refuse each other. None waits
- * for long: a pod whose call hangs must not keep the others from renewing.
+ * This replica's writes to one Lease take turns, so that many pods of a Job that confirm at once cause no conflicts. None waits for long: a
+ * pod whose call hangs must not keep the others from renewing.
  */
 export interface LeaseTurns {
-  /** Does `work` when everything that came before for the Lease `key` has ended, however it ended, or has had its time. */
+  /** Does `work` once all earlier work for the Lease `key` has settled, or has had its time. */
   take<T>(key: string, work: () => Promise<T>): Promise<T>;
 }
 
@@ -28,7 +28,7 @@ export function createLeaseTurns(clock: Pick<Clock, "after">): LeaseTurns {
   };
 }
 
-/** Resolves when `work` has ended, however it ended, or is late. */
+/** Resolves when `work` has settled, or is late. */
 function withinTurn(work: Promise<unknown>, clock: Pick<Clock, "after">): Promise<void> {
   return new Promise((resolve) => {
     const stop = clock.after(TURN_MS, resolve);

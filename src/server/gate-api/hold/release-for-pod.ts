@@ -1,11 +1,12 @@
 /**
- * The keeper's release. SIGTERM alone is no proof that main has ended: when the grace period runs out, the kubelet sends it while
- * main still lives, and so it does when the keeper's image is patched. The keeper's word is taken only of a pod that is being deleted, where
- * the kubelet's order of ending it leaves no other reading; otherwise what the pod's status proves is all that counts, and without proof
- * the hold goes on, marked, until the arbiter sees it, or (of a pod that is gone) until time stands for it. Limit: a SIGTERM that does not come
- * from the kubelet, as when the node shuts down while the pod is being deleted; under AfterTermination the word is therefore not taken. The
- * answer never waits for proof: a keeper that stays would keep the kubelet from writing it. The hold of a Job goes on when one of its pods
- * has ended.
+ * The keeper's release. SIGTERM alone is no proof that main has ended: the kubelet also sends it while main still lives, when the grace
+ * period runs out or the keeper's image is patched. The keeper's word counts only for a pod that is being deleted, where the order in which
+ * the kubelet ends it leaves no other reading. Otherwise only what the pod's status proves counts; without proof the hold goes on, marked,
+ * until the arbiter sees proof or (for a pod that is gone) until time stands in for it. Limit: a SIGTERM that does not come from the
+ * kubelet, as when the node shuts down while the pod is being deleted; under AfterTermination the word is therefore not taken.
+ *
+ * The answer never waits for proof: a keeper that stays would keep the kubelet from writing it. The hold of a Job goes on when one of its
+ * pods has ended.
  */
 import {
   endFor,
@@ -24,8 +25,8 @@ import { type EndingPod, requireReview } from "./ending.ts";
 import { updateLease } from "./update-lease.ts";
 
 /**
- * Whether the hold is over now (also when it already was). It may be released after it expired, too. Refuses with Unauthenticated where it is not
- * the pod's, and no review vouches for that.
+ * Whether the hold is over now, or was already. An expired hold may be released, too. Refuses with Unauthenticated where the hold is not
+ * the pod's and no review vouches for the pod.
  */
 export async function release(
   options: GateApiContext,
@@ -38,14 +39,14 @@ export async function release(
     const hold = holdOf(lease, { uid, token });
     if (!lease || !hold) return { answer: "not its", needsLive: true };
     if (isOutdatedWord(hold, word)) return { answer: false };
-    // Before the confirmation no gate has let anything through.
     const member = memberOf(hold, uid);
     // A pod that shares its Job's hold may have run before under the same token.
     const seen = pod && member ? sinceRun(pod, member.gateRun) : pod;
-    // Under its Job's token the pod may have run before, and a keeper of 0.1.0 does not say which run it is of.
+    // For the same reason a keeper of 0.1.0 is not believed: it does not say which run of the pod it is of.
     const isItsRun = member === undefined || keeperSince !== undefined;
     const isWordTaken = isItsRun && lease.spec.handoverPolicy !== "AfterTermination";
     const hasEnded = seen !== undefined && provesEnd(seen, token, isWordTaken ? sincePreStopMs : undefined);
+    // Before its confirmation no gate has let anything through.
     if (hasEnded || !hold.confirmed) {
       return { answer: true, write: endFor(lease, uid, "Released", options.clock.nowMs()) };
     }

@@ -25,14 +25,14 @@ export type RenewAnswer =
   | {
       ok: true;
       hold: Hold;
-      /** What the keeper counts with from now on: less than the hold's, when the ttl has become shorter. */
+      /** The ttl that the keeper counts with from now on: less than the hold's, when the ttl has become shorter. */
       ttlMs: number;
     }
   | { ok: false; reason: RenewalRefusal; holder: string | undefined; message: string };
 
 /**
- * Renews, or confirms, the hold of `pod`. Refused only after a live look at the Lease, and at the pod where its annotations are the reason: a
- * keeper that is refused stops its pod.
+ * Renews, or confirms, the hold of `pod`. Refuses only after a live look at the Lease, and at the pod where its annotations are the reason:
+ * a keeper that is refused stops its pod.
  */
 export async function renew(
   options: GateApiContext,
@@ -41,12 +41,12 @@ export async function renew(
 ): Promise<RenewAnswer> {
   if (hasPassed(pod, request.gateRun))
     return refusalOf(pod, request, "NotHolder", "its gate has ended", undefined);
-  // A confirmation lets main through. If the Lease is deleted then, the request is what tells of its hold.
+  // A confirmation lets main through. If the Lease is deleted after that, only the request shows the hold.
   if (request.gateRun !== undefined) await traceGrant(options, pod, request);
   const answer = await renewLease(options, pod, request, "stopping");
-  // A cache may still show a pod that is gone, and a keeper that speaks of its end does not take that back.
+  // Renewing takes back the keeper's word that its pod ends. So look live: a cache may still show a pod that is gone.
   if (answer === "stopping") return renewLease<never>(options, await requireLivePod(options, pod), request);
-  // It may also show a limit that its user has lifted since.
+  // The cache may also show a limit that the user has lifted since.
   const live = isLimited(answer) ? await findPod(options.client, pod) : undefined;
   return live ? renewLease<never>(options, live, request) : answer;
 }
@@ -54,7 +54,7 @@ export async function renew(
 const isLimited = (answer: RenewAnswer) =>
   !answer.ok && (answer.reason === "MaxHold" || answer.reason === "NotRenewable");
 
-/** `ifStopping`: the answer where the pod is being stopped, as its keeper has said; without it the renewal takes that back. */
+/** `ifStopping`: the answer where the keeper has said that the pod is being stopped; without it the renewal takes that back. */
 function renewLease<T extends string = never>(
   options: GateApiContext,
   pod: PodView,
@@ -102,8 +102,8 @@ function refusalOf(
 }
 
 /**
- * Sees to it that the pod's request shows the grant; the arbiter has mostly done so. A confirmation may be late: then the request may be
- * about another grant, and is left as it is.
+ * Ensures that the pod's request shows the grant; the arbiter has mostly done so. A late confirmation may find a request that is about
+ * another grant, which is left as it is.
  */
 async function traceGrant(
   options: GateApiContext,
@@ -122,7 +122,7 @@ async function traceGrant(
     while (!found || !isTraced(found)) {
       found = await client.get(LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
       if (isTraced(found)) return;
-      // Looked at after the request: one that came when the hold was over is the pod's next wish.
+      // The Lease is read after the request: a request that came when the hold was over is the pod's next one.
       const hold = holdOf(await liveLease(options, { namespace, name: lease }), { uid, token });
       if (!hold) return;
       const status = grantedStatus(found, hold);
@@ -132,7 +132,7 @@ async function traceGrant(
       });
     }
   } catch (error) {
-    // Deleted by somebody: the arbiter puts it back.
+    // Somebody deleted the request: the arbiter puts it back.
     if (!hasCode(error, "NotFound")) throw error;
   }
 }
@@ -156,7 +156,7 @@ function explain(reason: RenewalRefusal, hold: Hold | undefined): string {
   }
 }
 
-/** Annotations that cannot be read any more (admission once could) must not cost a running pod its hold. */
+/** Annotations that cannot be read (admission once accepted them) must not cost a running pod its hold. */
 export function holdLimits({ settings: read }: PodView): RenewalWishes {
   if (!read.ok) return { renew: true };
   const { renew, maxHoldMs, ttlMs } = read.settings;

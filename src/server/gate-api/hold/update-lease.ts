@@ -7,7 +7,7 @@ import { hasCode } from "../../../shared/errors.ts";
 import { Refusal } from "../../refusal.ts";
 import type { GateApiContext } from "../options.ts";
 
-/** Writes of other replicas and of the arbiter rarely meet ours; this often in a row, never. */
+/** Conflicts with other replicas and the arbiter are rare; this many in a row do not happen. */
 const TRIES = 8;
 
 /** What follows from one version of a Lease: a status to write, if any, and the answer once that is done. */
@@ -32,9 +32,9 @@ export function liveLease(
 }
 
 /**
- * The one way in which the gate API changes a Lease: read, decide, write what was decided to exactly the version that was read,
- * show it in the cache, and tell people. When somebody else was faster, read live and decide again. Refuses with NotReady after too many
- * tries, or where the caller has hung up before it was its turn.
+ * The one way in which the gate API changes a Lease: read, decide, write to exactly the version that was read, update the cache, and
+ * report. When somebody else was faster, read live and decide again. Refuses with NotReady after too many tries, or if the caller has hung
+ * up before its turn.
  */
 export function updateLease<T>(
   context: UpdateContext,

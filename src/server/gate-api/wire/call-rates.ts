@@ -12,7 +12,7 @@ export interface CallRates {
   take(uid: string): void;
 }
 
-/** Token buckets: each pod's own, so that none costs the others theirs. */
+/** One token bucket per pod, so that no pod uses up another's. */
 export function createCallRates(clock: Pick<Clock, "monotonicMs">): CallRates {
   const buckets = new LruMap<string, { left: number; atMs: number }>(REMEMBERED_PODS);
   return {

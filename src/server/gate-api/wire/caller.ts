@@ -17,8 +17,8 @@ export async function requireLivePod(
 }
 
 /**
- * The pod that calls, which must carry the label of `lease`. Refuses with NotFound or Forbidden, after a live look: a gate takes that for
- * final, and the cache may show a label of before.
+ * The pod that calls, which must carry the label of `lease`. Refuses with NotFound or Forbidden, after a live look: a gate takes a refusal
+ * as final, and the cache may show an old label.
  */
 export async function findCaller(
   options: Pick<GateApiOptions, "client" | "caches">,
@@ -50,8 +50,8 @@ export function requireLease(pod: PodView, lease: string): void {
 }
 
 /**
- * What the pod's annotations ask for. Refuses with BadRequest what admission would not have let pass, after a live look: a gate takes that for
- * final, too.
+ * What the pod's annotations ask for. Refuses with BadRequest what admission would not have accepted, after a live look: a gate takes that
+ * as final, too.
  */
 export async function settingsOf(options: Pick<GateApiOptions, "client">, pod: PodView): Promise<Settings> {
   const result = pod.settings.ok ? pod.settings : (await requireLivePod(options, pod)).settings;

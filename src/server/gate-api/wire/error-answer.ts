@@ -25,7 +25,7 @@ export function refusalOf(error: FastifyError | Error): Refusal {
   return new Refusal("Internal", "konductor failed; its log says why", { cause: error });
 }
 
-/** Answers errors as `{reason, message, serverTime}`. One that is for another replica ends the connection; a 429 that is not says so. */
+/** Answers errors as `{reason, message, serverTime}`. One for another replica ends the connection; a 429 says whether it is one. */
 export function answerErrors({ clock, logger }: { clock: Clock; logger: Logger }) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = refusalOf(error);

@@ -2,14 +2,14 @@ import type { Clock } from "../../../shared/clock.ts";
 import { Refusal } from "../../refusal.ts";
 import type { GateApiOptions } from "../options.ts";
 
-/** A watch that was silent has been replaced twice by then (see the reflector), and the new ones have said nothing either. */
+/** By then a silent watch has been replaced twice (see the reflector), and the new ones were silent, too. */
 export const FRESH_FOR_MS = 20_000;
 
 type Copies = Pick<GateApiOptions["caches"], "leases" | "requests">;
 
 /**
- * Whether the copies by which this replica tells gates how they stand follow the API server. It is asked for the whole replica, and costs
- * no call. False says nothing about who is to blame: an outage of the API server is shared by all replicas.
+ * Whether the caches from which this replica answers gates follow the API server. The answer is for the whole replica and costs no call.
+ * False does not mean that this replica is at fault: an outage of the API server hits them all.
  */
 export function isFresh({ leases, requests }: Copies, clock: Pick<Clock, "monotonicMs">): boolean {
   const heardMs = [leases, requests].map((copy) => copy.lastEventMonotonicMs ?? Number.NEGATIVE_INFINITY);

@@ -15,19 +15,19 @@ export interface AcquireRequest {
 export interface HoldRequest {
   lease: string;
   token: number;
-  /** Since when the keeper that speaks runs or, where it announces or releases, was asked to stop. */
+  /** When the sending keeper began to run or, where it announces or releases, was asked to stop. */
   keeperSince?: string;
 }
 
 export interface RenewRequest extends HoldRequest {
-  /** What the keeper counts with. */
+  /** The ttl that the keeper counts with. */
   ttlMs: number;
-  /** There when a gate confirms a grant. */
+  /** Set when a gate confirms a grant. */
   gateRun?: string;
 }
 
 export interface ReleaseRequest extends HoldRequest {
-  /** Between the begin of the keeper's preStop hook and its SIGTERM, by the pod's own clock. */
+  /** From the start of the keeper's preStop hook to its SIGTERM, by the pod's own clock. */
   sincePreStopMs?: number;
 }
 
