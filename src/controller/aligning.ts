@@ -67,8 +67,8 @@ export function createAligning({
     const { lease } = situation;
     const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, lease.spec.ttlMs);
     const steps = followUps({ ...situation, hasLapsed });
-    // The cache may show a holder who has just released, or not show yet who was granted. One look at the klease serves all, since
-    // it comes after each of the requests was seen.
+    // The cache may still show a holder that has released, or not show a new one yet. One look at the klease serves all steps,
+    // because it comes after every request was seen.
     if (steps.length === 0 || (await hasChanged(lease))) return;
     const key = keyOf(lease);
     await errands.runEach(steps, (step) => errands.run({ key, ...errandOf(step) }, () => take(step, lease)));

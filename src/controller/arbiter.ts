@@ -1,9 +1,9 @@
 /**
  * The arbiter: the one elected replica that grants, expires and watches holders.
  *
- * It keeps no state that matters: each look at a Lease starts from the caches, asks `decide()` for the one next step, takes it, and is
- * woken by the change that the step made. What must not happen twice is a write guarded by the Lease's resourceVersion; what
- * cannot be guarded (deleting a pod) is preceded by a live GET of the Lease and carries a uid precondition. So an arbiter that
+ * It keeps no state that matters: each look at a Lease starts from the caches, asks `decide()` for the one next step, and takes it.
+ * The change that it makes calls for the next look. What must not happen twice is a write guarded by the Lease's resourceVersion;
+ * what cannot be guarded (deleting a pod) is preceded by a live GET of the Lease and carries a uid precondition. So an arbiter that
  * was paused, and wakes up beside its successor, can at most be refused.
  */
 import type { KubeClient } from "../kube/api.ts";
@@ -40,10 +40,10 @@ import { createWaitingJobs } from "./waiting-jobs.ts";
 import { wakeByChanges } from "./wakes.ts";
 
 const WORKERS = 8;
-/** The caches of pods, Jobs and nodes have so long to be brought up to date before a term begins: nothing is concluded from them alone. */
+/** How long a term waits for new lists of pods, Jobs and nodes before it begins: nothing is concluded from those caches alone. */
 const RELIST_WITHIN_MS = 5_000;
 
-/** Requests for a Lease that does not exist are looked at again so often, where they end by time. */
+/** How often requests for a Lease that does not exist are looked at again, if time can end them. */
 const LEFT_OVER_LOOK_EVERY_MS = 10_000;
 
 export interface ArbiterOptions {
@@ -53,7 +53,7 @@ export interface ArbiterOptions {
   events: Pick<EventRecorder, "record">;
   clock: Clock;
   logger: Logger;
-  /** Whether a Lease that is waited for is created when there is none. */
+  /** Whether a missing Lease is created when somebody waits for it. */
   createMissingLeases: boolean;
   /** Where konductor itself runs. */
   systemNamespace: string;
@@ -69,10 +69,10 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   let term: AbortSignal | undefined;
   const isLeading = () => term?.aborted === false;
   const pace = createPace(clock);
-  // Namespaces in turn: one with a thousand kleases to look at does not keep another's waiting.
+  // Namespaces take turns: a thousand kleases in one do not keep another's waiting.
   const queue = createWorkQueue({ clock, flowOf: namespaceOf });
 
-  /** A term begins with everything there is: before it there is nothing to remember. */
+  /** Outside of a term nothing need be remembered: a term begins with every Lease. */
   function wake(key: string): void {
     if (!isLeading()) return;
     const restMs = pace.restMs(key);
@@ -99,7 +99,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const { tidy, atRest } = createTidying({ always: tidyParts, wake, logger });
   wakeByChanges(caches, { holdClock, wake });
 
-  /** As cached, but for those that are known to be gone and the marks that could not be written. */
+  /** The requests as cached, without those known to be gone, and with the marks that could not be written. */
   function requestsOf(key: string): LeaseRequest[] {
     return caches.requests.store
       .byIndex(BY_LEASE, key)
@@ -174,7 +174,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     }
   }
 
-  /** A term begins with a consistent look at everything. */
+  /** A term begins with consistent lists of Leases and requests. */
   async function relist(signal: AbortSignal): Promise<void> {
     const others = Promise.all([caches.pods, caches.jobs, caches.nodes].map((cache) => cache.relist()));
     others.catch(() => undefined);

@@ -1,7 +1,7 @@
 /**
- * Calls on the objects around a Lease: its requests, the pods and Jobs of its claimants. Each may be refused, or not be answered, for
- * ever, by somebody's quota, webhook or policy. So each is an errand of its own: it fails, rests and is tried again by itself, and what
- * the Lease's time limits ask for never waits for it.
+ * Calls on the objects around a Lease: its requests, the pods and Jobs of its claimants. Somebody's quota, webhook or policy may refuse
+ * any of them, or leave it unanswered, for ever. So each call is an errand of its own, which fails, rests and is tried again by itself.
+ * The Lease's time limits never wait for an errand.
  */
 import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -20,15 +20,15 @@ export interface Errand {
 
 export interface Errands {
   /**
-   * Does `work`, unless the same errand is under way, or rests since it has failed. Never rejects. Resolves with whether it succeeded, but
-   * with false as soon as it is slow.
+   * Does `work`, unless the same errand is under way or rests after a failure. Never rejects. Resolves with whether it succeeded; with
+   * false as soon as it is slow.
    */
   run(errand: Errand, work: () => Promise<unknown>): Promise<boolean>;
   /** Does `run` for each of `items`, a few at a time; resolves with whether all succeeded. */
   runEach<T>(items: readonly T[], run: (item: T) => Promise<boolean>): Promise<boolean>;
-  /** Whether it has been tried for a while in vain, of one object or (without `uid`) of any: nothing may wait for it. */
+  /** Whether it has been tried in vain for a while, on one object or (without `uid`) on any: nothing may wait for it. */
   isStuck(errand: Omit<Errand, "uid"> & { uid?: string }): boolean;
-  /** The API server itself is away: nothing of what was tried for this Lease was refused, so nothing of it is stuck, or rests for long. */
+  /** The API server itself is away: no errand of this Lease was refused, so none of them is stuck, or rests for long. */
   excuse(key: string): void;
 }
 
@@ -41,12 +41,12 @@ export interface ErrandsOptions {
   wake(key: string): void;
 }
 
-/** For so long others wait for one call; and what has failed for so long is stuck. */
+/** How long others wait for one call. An errand that has been tried in vain for this long is stuck. */
 export const PATIENCE_MS = 1_000;
 const BACKOFF = { firstMs: 100, maxMs: 30_000 };
-/** What has failed since the API server was away rests no longer than after so many failures. */
+/** An excused errand rests no longer than after this many failures. */
 const EXCUSED_FAILURES = 4;
-/** An errand that could have been tried again for so long, and was not, is no longer wanted. */
+/** An errand that nobody has tried again for this long, although it could be, is no longer wanted. */
 const OVER_AFTER_MS = 30_000;
 const AT_A_TIME = 8;
 const REMEMBERED_LEASES = 10_000;
@@ -57,7 +57,7 @@ interface Try {
   /** When the first of the tries in a row began. */
   sinceMs: number;
   failures: number;
-  /** When the next one may begin; infinite while one is under way. */
+  /** When the next try may begin; infinite while one is under way. */
   restsUntilMs: number;
 }
 

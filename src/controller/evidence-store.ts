@@ -11,7 +11,7 @@ import { parseNode } from "../objects/node-view.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 
-/** A pod that is there but no longer carries our label is not watched: what a GET told of it is believed for so long. */
+/** How long a GET's answer is believed about a pod that has lost our label, and so is not watched. */
 export const STRAY_FRESH_MS = 5_000;
 /** Pods that are gone are remembered up to this number; a forgotten one is asked for again. */
 const REMEMBERED_PODS = 20_000;
@@ -19,7 +19,7 @@ const REMEMBERED_PODS = 20_000;
 interface Missing {
   /** The last version seen before it left the cache. */
   last?: PodView;
-  /** Whether `last` came with the deletion itself, or something was only found missing afterwards. */
+  /** Whether `last` came with the deletion itself; false if the pod was only found missing afterwards. */
   isFinal: boolean;
   /** What a live GET told, and when. */
   looked?: { pod?: PodView; job?: JobView; atMs: number };
@@ -33,7 +33,7 @@ export interface EvidenceStore {
   evidenceOf(namespace: string, ref: HolderRef): Evidence;
   /** Asks the API server for the claimant; the answer shows in `evidenceOf`. */
   look(namespace: string, ref: HolderRef): Promise<void>;
-  /** How long ago the last look began that was answered; infinite: there was none. */
+  /** How long ago the last answered look began; infinite: there was none. */
   lookedAgoMs(uid: string): number;
 }
 
@@ -45,7 +45,7 @@ export interface EvidenceStoreOptions {
 
 export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOptions): EvidenceStore {
   const missing = new LruMap<string, Missing>(REMEMBERED_PODS);
-  /** By uid. Deleting a pod by force sets it to 0, and its kubelet may not have heard that before the pod was gone. */
+  /** By uid. A deletion by force sets it to 0, which the kubelet may not have heard before the pod was gone. */
   const longestGrace = new LruMap<string, number>(REMEMBERED_PODS);
 
   function withLongestGrace(pod: PodView): PodView {
@@ -61,7 +61,7 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
     const last = withLongestGrace(object);
     const known = missing.get(object.uid);
     if (type === "deleted") missing.set(object.uid, { ...known, last, isFinal: finalStateKnown });
-    // A watch that is behind goes on telling of a pod that a look has found gone.
+    // A watch that lags may still show a pod that a look has found gone.
     else if (isGone(known)) missing.set(object.uid, { ...known, last, isFinal: false });
     else missing.delete(object.uid);
     // A pod of the same name with another uid has taken its place without a deletion being seen.
@@ -72,7 +72,7 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
     return node !== undefined && caches.nodes.store.get(node)?.outOfService === true;
   }
 
-  /** Of a node that is Ready nothing is concluded; that it is not, or that it is off, must not be what a stuck watch shows. */
+  /** A node that is Ready needs no look. That it is not Ready, or is out of service, must not rest on a stuck watch. */
   async function lookAtNode(name: string | undefined): Promise<void> {
     const cached = name === undefined ? undefined : caches.nodes.store.get(name);
     if (name === undefined || (cached?.ready && !cached.outOfService)) return;
@@ -90,7 +90,7 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
   async function lookForPod(namespace: string, ref: HolderRef): Promise<void> {
     const pod = await findPod(client, { namespace, ...ref });
     if (pod?.lease !== undefined) caches.pods.apply(pod);
-    // Found: whatever left the cache was not its end. Else that may not have left the cache yet.
+    // If the pod is found, leaving the cache was not its end. If not, the cache may still have it.
     const cached = caches.pods.store.get(`${namespace}/${ref.name}`);
     const last = pod ?? (cached?.uid === ref.uid ? cached : undefined);
     const seen: Missing = { isFinal: false, ...(last && { last: withLongestGrace(last) }) };
@@ -107,7 +107,7 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
       if (job?.uid === ref.uid) return { is: "job", job };
       const known = missing.get(ref.uid);
       const cached = caches.pods.store.get(key);
-      // A uid that is gone never comes back: such a cache is behind.
+      // A uid that is gone never comes back: a cache that shows it lags.
       if (cached?.uid === ref.uid && !isGone(known)) return { is: "present", pod: cached };
       if (!known?.looked) return { is: "unknown" };
       const { pod, job: found, atMs } = known.looked;

@@ -1,5 +1,5 @@
 /**
- * Pods that wait before they are scheduled: no gate of theirs can ask, so the arbiter asks for them. Each step may be lost, or happen
+ * Pods that wait before they are scheduled: their gates do not run yet, so the arbiter asks for them. Each step may be lost, or happen
  * twice.
  */
 import type { KubeClient } from "../kube/api.ts";
@@ -22,9 +22,9 @@ export interface GatedPodsOptions {
 }
 
 /**
- * Sees to it that every pod that waits unscheduled for the Lease `key` has a request, each by an errand of its own. A pod that somebody else
- * keeps from being scheduled, as Kueue does, asks when that gate is gone. Of a Job that is
- * skipped where the Lease is held, one pod tries it for all; once one has been granted the others wait like any other.
+ * Makes sure that every pod that waits unscheduled for the Lease `key` has a request, each by an errand of its own. A pod that another
+ * controller's scheduling gate holds back gets its request when that gate is gone. For a Job with `if-held: skip` one pod tries for all;
+ * once one has been granted, the others wait like any other pod.
  */
 export async function queueGatedPods(
   { client, caches, errands, clock, systemNamespace }: GatedPodsOptions,

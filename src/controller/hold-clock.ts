@@ -16,7 +16,7 @@ interface Seen {
   idleSinceMs?: number;
 }
 
-/** When this replica saw pods begin to be stopped; those that were when it first saw the hold, it does not know of. */
+/** When this replica saw each pod begin to be stopped; -Infinity if that was before it first saw the hold. */
 interface Stops {
   token: number;
   /** By uid and stoppingSinceMs. */
@@ -24,9 +24,9 @@ interface Stops {
 }
 
 export interface HolderState {
-  /** All of them are being deleted, terminal or gone, or can be neither told to end nor seen. */
+  /** Each of its pods is being deleted, terminal or gone, or its deletion or live look is stuck. */
   isEnding: boolean;
-  /** A pod of the hold could not be told to end, or be seen. Once it has been told, its whole time to end begins. */
+  /** A pod's deletion or live look is stuck. When that changes, the time to end begins anew. */
   isOutOfReach: boolean;
   /** None of them is at work. */
   isIdle: boolean;
@@ -36,24 +36,24 @@ export interface HolderState {
 
 /**
  * How long holds have lasted, been silent, answerable, expired and been ending, measured from when this replica saw it, on its
- * monotonic clock: never from a time that somebody else wrote. A hold that was never seen counts from now, so after `reset` (a new term)
- * every holder gets its whole TTL once more: at most one TTL too late, never too early.
+ * monotonic clock: never from a time that somebody else wrote, except in `stoppingForMs`. A hold that was never seen counts from now,
+ * so after `reset` (a new term) every holder gets its whole TTL once more: at most one TTL too late, never too early.
  */
 export interface HoldClock {
   /** Notes what `lease` shows; call it for every version as it is seen. */
   observe(lease: Lease): void;
-  /** Notes how those stand who may run under the hold. */
+  /** Notes the state of the pods that may run under the hold. */
   observeHolder(lease: Lease, holder: HolderState): void;
   timers(lease: Lease): HoldTimers;
   /**
    * For how long, at least, the kubelet of this pod has been stopping it; undefined where nobody said so. The status says since when, by the
-   * API server's time, so that a new arbiter goes on counting. Where this replica saw it begin, its own monotonic clock has to agree: a time
-   * of day that jumps, or is wrong, shortens nothing. One that started later has the time of day alone.
+   * API server's time, so that a new arbiter goes on counting. If this replica saw the stop begin, its monotonic clock has to agree: a time
+   * of day that jumps, or is wrong, shortens nothing. A replica that started later has only the time of day.
    */
   stoppingForMs(lease: Lease, pod: Pick<HolderRef, "uid">): number | undefined;
   /** Forgets a deleted Lease. */
   forget(key: string): void;
-  /** Counts everything anew, but for what a status says the begin of. */
+  /** Counts everything anew, except stops, whose beginning the status records. */
   reset(): void;
 }
 

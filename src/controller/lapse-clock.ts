@@ -4,13 +4,13 @@ import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 
 /**
- * How long clients' holds of deleted Leases have been known to be left over, on this replica's monotonic clock. Nothing can renew
- * them, so after their ttl they are over. A new term counts anew: too late by at most one ttl, never too early.
+ * How long holds of deleted Leases that only their requests record have been known, on this replica's monotonic clock. Nothing can
+ * renew them, so after their ttl they are over. A new term counts anew: too late by at most one ttl, never too early.
  */
 export interface LapseClock {
-  /** Whether the hold that `request` tells of is over; the first question begins to count. */
+  /** Whether the hold that `request` records is over; the first call starts the count. */
   hasLapsed(request: LeaseRequest, leaseTtlMs: number): boolean;
-  /** The hold that `request` tells of, if any, is recorded: nothing is left over yet. */
+  /** The Lease itself records the hold of `request`, if any: nothing is left over yet. */
   forget(request: LeaseRequest): void;
   /** Counts only what is asked for from now on. */
   reset(): void;

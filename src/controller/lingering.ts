@@ -6,13 +6,13 @@ import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 
-/** Containers of one pod seldom end in the same moment: only a sidecar that does not end by itself is worth a word. */
+/** Containers of one pod seldom end in the same moment: only a sidecar that does not end by itself is worth an event. */
 const TELL_AFTER_MS = 60_000;
 const REMEMBERED_PODS = 10_000;
 
 /**
- * Tells, once for each hold of a pod, which containers keep it although others of the pod have ended for good. Resolves with after how long
- * to look again; undefined: when something changes.
+ * Tells, once for each hold of a pod, which containers keep it although others of the pod have ended for good. Returns how long until the
+ * next look; undefined: when something changes.
  */
 export type TellLingering = (situation: Situation) => number | undefined;
 

@@ -17,15 +17,15 @@ export interface LiveRequests {
   /** Whether a live look, or a deletion of our own, has shown that it is gone. */
   isGone(uid: string): boolean;
   /**
-   * Deletes this request, as it was seen: a client may have been granted since. From then on it counts as gone. One that has changed is looked
-   * at, for whoever decides about it anew.
+   * Deletes this request if it is unchanged: a client may have been granted since. From then on it counts as gone. A changed request is
+   * read live, for whoever decides about it anew.
    */
   remove(request: LeaseRequest): Promise<void>;
   /** Writes a status computed from this version of the request. */
   mark(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void>;
   /**
-   * Has a granted request of a pod wait again, after a live look at that pod. The Lease that granted it was found missing, so that no gate
-   * can confirm that grant any more; and a pod that has no node after that has not confirmed it before.
+   * Has a pod's request wait again, if a live look finds the pod without a node. Its grant was taken back; or its Lease was found missing,
+   * so that no gate can confirm the grant any more, and a pod that has no node after that has not confirmed it before.
    */
   queueAgain(request: LeaseRequest, ref: ClaimantRef): Promise<void>;
 }

@@ -28,9 +28,9 @@ export interface MissingLeaseOptions {
 }
 
 /**
- * Without a Lease `namespace/name`: drops those of `requests` that are over, tells pods that have waited long enough, has those wait again
- * that were granted it before they had a node, and creates it again if others wait, since somebody has deleted it; where that is
- * forbidden, says so to those who have nobody else to tell them.
+ * If there is no Lease `namespace/name`: deletes those of `requests` that are over, denies those whose wait-timeout has passed, and has pods
+ * wait again that were granted it before they had a node. Recreates the Lease if others wait, since somebody has deleted it; where that is
+ * forbidden, tells those waiters that nobody else tells.
  */
 export type Recreate = (key: string, requests: readonly LeaseRequest[]) => Promise<void>;
 
@@ -44,13 +44,13 @@ export function createMissingLease(options: MissingLeaseOptions): Recreate {
     return deletableAtMs(request) < clock.nowMs();
   }
 
-  /** As cached. */
+  /** Whether it has no node, as cached. */
   function seemsUnbound({ namespace, name, uid }: ClaimantRef & { namespace: string }): boolean {
     const pod = caches.pods.store.get(keyOf({ namespace, name }));
     return pod?.uid === uid && pod.node === undefined;
   }
 
-  /** Whether it still wants the Lease. A Job that held has nobody else to ask for it: it is suspended by now. */
+  /** Whether its claimant still wants the Lease. A Job that held is suspended by now, and nobody else asks for it. */
   function wants(request: LeaseRequest): boolean {
     const { spec, status } = request;
     if (spec.ref?.kind === "Job" && status.phase === "Granted") return true;
@@ -66,7 +66,7 @@ export function createMissingLease(options: MissingLeaseOptions): Recreate {
     events.record(leaseMissing({ apiVersion, kind, namespace, name, uid }, lease));
   }
 
-  /** For the first of those who wait, if any. */
+  /** Creates the Lease for the first waiter, if any. */
   async function createFor([first]: readonly LeaseRequest[]): Promise<void> {
     if (!first || (await isTerminating(client, first.namespace))) return;
     const { namespace, spec } = first;
@@ -74,7 +74,7 @@ export function createMissingLease(options: MissingLeaseOptions): Recreate {
     caches.leases.apply(await createLease(client, { namespace, name: spec.lease, ttlMs }));
   }
 
-  /** What it takes for one request alone. */
+  /** Does what one request needs by itself. */
   async function look(key: string, request: LeaseRequest): Promise<boolean> {
     const { namespace, uid, spec, status } = request;
     const run = (what: string, work: () => Promise<void>) => errands.run({ key, what, uid }, work);

@@ -1,16 +1,16 @@
 import type { Clock } from "../shared/clock.ts";
 
-/** How often a Lease is looked at: a look takes as long as its queue is, so that the longer it is, the rarer they are. */
+/** How often a Lease is looked at: the longer its queue, the longer a look takes, and the rarer looks become. */
 export interface Pace {
-  /** It was looked at just now, with so many requests. */
+  /** It was looked at just now, with this many requests. */
   looked(key: string, requests: number): void;
-  /** How long it is left alone yet. */
+  /** How much longer it is left alone. */
   restMs(key: string): number;
 }
 
-/** Of shorter queues nobody notices a look. */
+/** Nobody notices a look at a shorter queue. */
 const SHORT = 200;
-/** A look takes a tenth of it: a queue of 10,000 is looked at ten times in a second. */
+/** A look takes a tenth of this rest. A queue of 10,000 is looked at ten times in a second. */
 const REST_MS_PER_REQUEST = 0.01;
 
 export function createPace(clock: Pick<Clock, "monotonicMs">): Pace {

@@ -4,24 +4,24 @@ import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { Steps } from "./steps.ts";
 
-/** How long a request that cannot be marked so is passed over. */
+/** How long a request that cannot be marked is passed over. */
 const PASSED_OVER_FOR_MS = 60_000;
 const REMEMBERED_REQUESTS = 10_000;
 
 const MARK = { phase: "Pending", reason: NOT_CONFIRMED } as const;
 
 /**
- * Who does not answer a grant must not be granted the next one, until its gate asks again: its request is marked so. Where it cannot be
- * marked, the arbiter remembers it for a while, and marks it as soon as that can be done. By the mark alone its gate is told to ask.
+ * A claimant that has not confirmed a grant is passed over until its gate asks again: its request is marked. If the mark cannot be written,
+ * the arbiter remembers the request for a while, and marks it as soon as it can. Only the mark tells the gate to ask.
  */
 export interface PassedOver {
-  /** The request as it would be if it were marked, where it is remembered. */
+  /** The request, with the mark if it is remembered. */
   shown(request: LeaseRequest): LeaseRequest;
   /** Marks it, or remembers it. */
   add(request: LeaseRequest): Promise<void>;
-  /** Marks what is remembered of `requests`, as they are. */
+  /** Marks those of `requests` (as stored) that are remembered. */
   mark(requests: readonly LeaseRequest[]): Promise<void>;
-  /** When the first of `requests` is not passed over any more by memory alone, from now; infinite: none is. */
+  /** Time until the first of `requests` stops being passed over by memory; infinite: none is. */
   endsInMs(requests: readonly LeaseRequest[]): number;
 }
 

@@ -18,7 +18,7 @@ import type { PassedOver } from "./passed-over.ts";
 import type { Steps } from "./steps.ts";
 import type { WaiterCount } from "./waiter-count.ts";
 
-/** After a look at a pod or request: at once, and still no busy loop if it shows nothing. */
+/** After a look at a pod or request: almost at once, but no busy loop if it shows nothing. */
 const LOOK_AGAIN_MS = 5;
 /** What has just failed may be stuck a moment later. */
 const TRY_AGAIN_MS = 250;
@@ -41,7 +41,7 @@ export type Again = "now" | number | undefined;
 
 /** Takes the steps that `decide()` names. */
 export interface Performing {
-  /** Resolves with when the Lease is to be looked at again. Rejects where its write is refused. */
+  /** Resolves with when to look at the Lease again. Rejects if the write of the Lease is refused. */
   perform(decision: Decision, situation: Situation): Promise<Again>;
   /** Reads the Lease `key` from the API server, if the cache shows one. */
   refresh(key: string): Promise<void>;
@@ -87,7 +87,7 @@ export function createPerforming(options: PerformingOptions): Performing {
     waiterCount.written(key);
     logger.debug({ klease: key, why: decision.why }, "written");
     reporter.report(lease, written);
-    // Not before: the cache may not have shown that the hold was confirmed, and the mark takes its trace away.
+    // Only after the write: the cache may not have shown that the hold was confirmed, and the mark overwrites its trace.
     if (passOver) await passedOver.add(passOver);
     return undefined;
   }

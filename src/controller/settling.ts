@@ -1,6 +1,6 @@
 /**
- * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, say that the spec was seen, look
- * again at a holder that is not watched. Nothing of it stops anything else of it.
+ * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, update observedGeneration, look
+ * again at a holder that is not watched. None of these stops another.
  */
 import type { KubeClient } from "../kube/api.ts";
 import type { Situation } from "../lease/decision.ts";
@@ -43,14 +43,14 @@ export function createSettling(options: SettlingOptions): Settle {
   const { client, caches, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
   const tellLingering = createLingering(options);
 
-  /** A claimant whose label was changed by hand wakes another Lease instead. */
+  /** Whether the claimant wakes this Lease: with a label changed by hand it wakes another. */
   function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
     if (kind === "LeaseRequest") return true;
     const watched = (kind === "Job" ? caches.jobs : caches.pods).store.get(`${lease.namespace}/${name}`);
     return watched?.uid === uid && watched.lease === lease.name;
   }
 
-  /** What no limit has waited for is tried all the same. */
+  /** Retries the looks and deletions that no time limit has waited for. */
   async function tryAgain({ lease, requests, evidenceOf, isStuck }: Situation): Promise<void> {
     const isUnseen = (ref: ClaimantRef) => evidenceOf(ref).is === "unknown";
     const claimants = requests.filter(isWaiting).flatMap(({ spec: { ref } }) => ref ?? []);

@@ -3,11 +3,11 @@
  * enough runs of their CronJob wait already (`max-waiting`).
  *
  * The decision is a status of the pod's LeaseRequest, Denied/Skipped, which nothing grants any more; then the Job is marked, and the Job
- * controller deletes its pods. Whoever dies in between is followed by one who finds the request, and goes on. A Job is never
+ * controller deletes its pods. If the arbiter dies in between, the next one finds the request, and goes on. A Job is never
  * skipped once a pod of it was granted, and a request that was granted meanwhile is not denied: both are guarded writes.
  *
- * A pod is no witness for or against a Job, since whoever creates pods may name any owner: that a Job is to be skipped, and that one waits
- * before it, is read from the Jobs themselves.
+ * A pod proves nothing for or against a Job, since whoever creates pods may name any owner. Whether a Job is to be skipped, and whether
+ * another waits before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";
@@ -40,7 +40,7 @@ export interface SkipsOptions {
   clock: Clock;
 }
 
-/** The Job controller puts it on every pod that it makes, unless the Job's selector is its user's. */
+/** The Job controller puts this label on every pod that it makes, unless the Job has a `manualSelector`. */
 const CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid";
 const COUNT_TRIES = 8;
 const REMEMBERED_JOBS = 50_000;
@@ -50,7 +50,7 @@ interface Candidate {
   request: LeaseRequest;
   job: UidRef;
   settings: Settings;
-  /** Those of its CronJob that wait before it, one of each Job, where they are too many for it. */
+  /** If too many runs of its CronJob wait: those that wait before it, one candidate for each Job. */
   before?: readonly Candidate[];
 }
 
@@ -60,9 +60,9 @@ export interface Skips {
 }
 
 export function createSkips({ client, caches, errands, events, clock }: SkipsOptions): Skips {
-  /** By uid of the Job; a Job keeps its owner. */
+  /** CronJobs by the uid of their Job; a Job keeps its owner. */
   const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
-  /** By uid of the Lease: Jobs that were skipped, and do not stand in its status yet. */
+  /** By uid of the Lease: how many skipped Jobs its status does not count yet. */
   const uncounted = new Map<string, number>();
 
   async function findCronJobs(lease: Lease, waiting: readonly Candidate[]): Promise<void> {
@@ -75,7 +75,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
     );
   }
 
-  /** Those of `waiting` that are too many of their CronJob's, the newest. */
+  /** The newest of `waiting`, beyond the max-waiting of their CronJob. */
   async function surplus(lease: Lease, waiting: readonly Candidate[]): Promise<Candidate[]> {
     const jobs = new Set(waiting.map(({ job }) => job.uid));
     const fewest = waiting.reduce((least, { settings }) => Math.min(least, settings.maxWaiting), jobs.size);
@@ -97,7 +97,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
     return tooMany;
   }
 
-  /** Jobs that hold or have held, or of which a pod does or has: their others just wait. */
+  /** Jobs that hold, or of which a pod holds or has passed its gate: their other pods just wait. */
   function jobsPastGate(lease: Lease): ReadonlySet<string | undefined> {
     const holderUid = lease.status.hold?.ref.uid;
     const pods = caches.pods.store.byIndex(BY_LEASE, keyOf(lease));
@@ -105,7 +105,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
     return new Set([holderUid, ...past.map(({ job }) => job?.uid)]);
   }
 
-  /** {@link jobsPastGate}, once a live list of the Lease's pods, of some or all, is in the cache. */
+  /** {@link jobsPastGate}, after a live list of the Lease's pods (`more` narrows it). */
   async function lookPastGate(lease: Lease, more = ""): Promise<ReadonlySet<string | undefined>> {
     const { namespace, name } = lease;
     const labelSelector = `${LEASE_LABEL}=${name}${more}`;
@@ -115,8 +115,8 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
   }
 
   /**
-   * What of the Lease's Jobs has begun, by one live look for all who are to be skipped now: the cache may not show yet that a pod was let
-   * through. Whoever is let through later changes the Lease.
+   * Which of the Lease's Jobs have begun, by one live list for all that are to be skipped now: the cache may lag. A pod that is let through
+   * later changes the Lease.
    */
   function lookAtPods(lease: Lease): () => Promise<ReadonlySet<string | undefined>> {
     let look: Promise<ReadonlySet<string | undefined>> | undefined;
@@ -126,7 +126,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
     };
   }
 
-  /** Its request was denied, and those of its other pods may have been granted since. */
+  /** Its request was denied, but other pods of the Job may have been granted since. */
   async function hasBegunSince(lease: Lease, { uid }: UidRef): Promise<boolean> {
     return (await lookPastGate(lease, `,${CONTROLLER_UID_LABEL}=${uid}`)).has(uid);
   }
@@ -183,7 +183,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
     uncounted.set(lease.uid, (uncounted.get(lease.uid) ?? 0) + 1);
   }
 
-  /** Nobody comes back to them: the Jobs are over. They are left out where konductor dies just then. */
+  /** Nobody comes back to these Jobs, which are over. If konductor dies just then, they are not counted. */
   async function count(lease: Lease): Promise<void> {
     const more = uncounted.get(lease.uid);
     if (more === undefined) return;
@@ -248,7 +248,7 @@ function whySkipped({ name, status }: Lease, { ifHeld, maxWaiting }: Settings): 
   return `${runs} for klease ${name} already`;
 }
 
-/** A pod that waits unscheduled has no gate that could hear of another answer. */
+/** Whatever its denial says: a pod that waits unscheduled has no gate that could hear it. */
 function isToBeSkipped({ request, settings }: Candidate): boolean {
   return isSkipped(request) || (request.status.phase === "Denied" && settings.ifHeld === "skip");
 }

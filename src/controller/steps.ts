@@ -1,4 +1,4 @@
-/** The steps at others than the Lease itself, each an errand: none stops another, and no time limit waits for one that is refused. */
+/** The steps on objects other than the Lease, each an errand: none stops another, and no time limit waits for a refused one. */
 import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
@@ -28,11 +28,11 @@ export interface StepsOptions {
   waitingJobs: WaitingJobs;
 }
 
-/** Each resolves with whether it is done; where it is not it is tried again by whoever asks for it again. */
+/** Each resolves with whether it is done. If it is not, whoever asks for it again tries it again. */
 export interface Steps {
   take(step: Step, lease: Lease): Promise<boolean>;
   retire(request: LeaseRequest): Promise<boolean>;
-  /** Writes a status that is so in any version of this very request: the cache may be behind. */
+  /** Writes a status that is right for any version of this very request, because the cache may lag. */
   mark(what: string, request: LeaseRequest, status: LeaseRequest["status"]): Promise<boolean>;
 }
 

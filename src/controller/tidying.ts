@@ -2,16 +2,16 @@ import { describeError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 
 export interface TidyingOptions {
-  /** What is done for a Lease each time, beside what the look at it has asked for. */
+  /** What is done for a Lease each time, besides `work`. */
   always(key: string): readonly Promise<unknown>[];
   /** Has the Lease looked at again. */
   wake(key: string): void;
   logger: Logger;
 }
 
-/** What no time limit of a Lease waits for, once at a time for each Lease. */
+/** Work that no time limit of a Lease waits for, one run at a time for each Lease. */
 export interface Tidying {
-  /** Where that is under way already, the Lease is looked at again when it is done, and `work` is not. */
+  /** If a run is under way, `work` is dropped, and the Lease is looked at again when that run is done. */
   tidy(key: string, work: () => Promise<unknown>): void;
   /** Resolves when nothing is under way. */
   atRest(): Promise<void>;

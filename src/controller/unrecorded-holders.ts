@@ -1,6 +1,7 @@
 /**
  * Whoever may still run under a deleted Lease is waited for (src/lease/unrecorded.ts). Keepers that can fence learn from their next renewal
- * that they hold nothing; the other pods are deleted, but for those of a Job that waits as a whole: its suspension ends them.
+ * that they hold nothing. The other pods are deleted, except with `on-lost: continue`, and those of a Job that waits as a whole: its
+ * suspension ends them.
  */
 import type { KubeClient } from "../kube/api.ts";
 import { LEASES } from "../kube/resources.ts";
@@ -40,8 +41,8 @@ export function countUnrecorded(
 }
 
 /**
- * Deletes the pods that run on under a hold of a deleted Lease and cannot stop themselves. Live looks come first: a pod that was
- * past its gate before a Lease was seen never granted has not got its hold from that one, and one that is past it no more waits.
+ * Deletes the pods that run on under a hold of a deleted Lease and cannot stop themselves. Live looks come first. A pod seen past its gate
+ * before this Lease was seen to be never granted has its hold from another one. A pod no longer past its gate waits again.
  */
 export async function deleteUnrecorded(
   lease: Lease,
@@ -67,7 +68,7 @@ export async function deleteUnrecorded(
   );
 }
 
-/** Whether it does not end by itself, and is not meant to go on. */
+/** Whether the pod may run on, although it is not meant to. */
 function runsOn(pod: PodView): boolean {
   const { selfFencing, deletionMs, mode } = pod;
   const isStopped = selfFencing || deletionMs !== undefined || mode.onLost === "continue";
@@ -75,8 +76,8 @@ function runsOn(pod: PodView): boolean {
 }
 
 /**
- * Whether it ends with the suspension of its Job, which is suspended since it holds nothing: deleted before, the pod would count as failed,
- * and could cost the Job its last try.
+ * Whether the pod ends with the suspension of its Job, which holds nothing. Deleted before, it would count as failed, and could cost the Job
+ * its last try.
  */
 async function isLeftToJob(client: KubeClient, pod: PodView): Promise<boolean> {
   const job = await findWholeJob(client, pod);

@@ -47,7 +47,7 @@ export interface WaitingJobs {
 export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
   const { client, caches, errands, clock, systemNamespace } = options;
 
-  /** Those that are watched, and those that only their pods tell of: they were made while nobody could mark them. */
+  /** Jobs that are watched, and those known only from their pods: they were created while nobody could mark them. */
   async function jobsOf(key: string): Promise<JobView[]> {
     const jobs = new Map(
       caches.jobs.store
@@ -69,10 +69,10 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
     return [...jobs.values()];
   }
 
-  /** It is suspended unless it holds, and marked as ours only while it is so by us. */
+  /** Keeps the Job suspended unless it holds, and marked only while konductor suspends it. */
   async function bringInLine(job: JobView, lease: Lease | undefined, key: string): Promise<void> {
     if (job.marked && !job.suspended) show(await unmarkJob(client, job));
-    // Its controller ends a skipped Job, or one that was over already, only while it is not suspended.
+    // The Job controller finishes a Job that was skipped, or is over already, only while it is not suspended.
     if (job.over && isSuspendedByUs(job)) show(await resumeJob(client, job));
     if (lease?.status.hold?.ref.uid !== job.uid && !isJobOver(job) && !job.suspended) await stop(job, key);
   }

@@ -1,10 +1,10 @@
 /**
- * This room is what any Kubernetes program needs, and knows nothing of kleases: calls, copies of objects that follow them (reflector.ts),
- * an election, a work queue, events.
+ * src/kube is what any Kubernetes program needs: calls, live copies of objects (reflector.ts), an election, a work queue, events. Of kleases
+ * it knows no more than their names.
  *
- * Of @kubernetes/client-node it uses what reads a kubeconfig and gets credentials (credentials.ts). Its generated clients and its informer are
- * not used. Measured of 2.x: each call opens a TLS connection of its own; the informer stops for good on a connection reset, lists anew at every
- * event after a 410, and has no bookmarks.
+ * Of @kubernetes/client-node it uses only what reads a kubeconfig and gets credentials (credentials.ts), not the generated clients or the
+ * informer. Measured with 2.x: each call opens a TLS connection of its own; the informer stops for good on a connection reset, lists anew at
+ * every event after a 410, and has no bookmarks.
  */
 import type { Resource } from "./resources.ts";
 
@@ -19,7 +19,7 @@ export interface ObjectRef {
 
 export interface ResponseInfo {
   status: number;
-  /** The API server's clock, whole seconds, from the Date header. What is no JSON is a proxy's word, and has the proxy's time. */
+  /** The API server's clock, whole seconds, from the Date header; undefined if the answer is not JSON, as a proxy's may be. */
   serverDateMs: number | undefined;
   /** From its sending to the answer's headers, monotonic. */
   tookMs: number;
@@ -29,7 +29,7 @@ export interface CallOptions {
   signal?: AbortSignal | undefined;
   /** For the whole call, the body included. 10 s by default. */
   timeoutMs?: number | undefined;
-  /** Without any byte for so long it is given up as Unreachable; never, if left out. */
+  /** The call is given up as Unreachable after this long without a byte; never, if left out. */
   silenceTimeoutMs?: number | undefined;
   /** Called once with every answer, refusals included. */
   onResponse?: ((info: ResponseInfo) => void) | undefined;
@@ -83,13 +83,13 @@ export interface WatchOptions {
   fieldSelector?: string | undefined;
   resourceVersion?: string | undefined;
   allowWatchBookmarks?: boolean | undefined;
-  /** The API server ends the watch after it. */
+  /** The API server ends the watch after this long. */
   timeoutSeconds?: number | undefined;
-  /** A watch on which nothing, no bookmark either, came for so long ends with Unreachable. 0, the default: never. */
+  /** A watch on which nothing, not even a bookmark, came for this long ends with Unreachable. 0, the default: never. */
   silenceTimeoutMs?: number | undefined;
 }
 
-/** ERROR events are not among them: they are thrown, as the errors that they carry. */
+/** Any event except ERROR: those are thrown, as the errors that they carry. */
 export interface WatchEvent {
   type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";
   object: unknown;

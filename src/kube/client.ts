@@ -19,9 +19,9 @@ export interface KubeClientOptions {
   clock?: Clock;
   /** Called with every answer, also with those that begin a watch. */
   onResponse?: (info: api.ResponseInfo) => void;
-  /** Sent with every call, in the place of those that the kubeconfig gives. */
+  /** Sent with every call, in place of those that the kubeconfig gives. */
   headers?: Headers | undefined;
-  /** Where the cluster of the kubeconfig names none. */
+  /** Used if the cluster of the kubeconfig names no proxy. */
   proxyUrl?: string | undefined;
   /** Of every call that has no limit of its own; 10 s by default. */
   timeoutMs?: number | undefined;
@@ -239,7 +239,7 @@ function asIs(value: unknown): unknown {
   return value;
 }
 
-/** Where one object is, and how errors about it shall call it. */
+/** Where one object is, and what errors call it. */
 function addressed(verb: string, resource: Resource, { namespace, name }: Target, subresource?: string) {
   return {
     path: objectPath(resource, { namespace, name }, subresource),
@@ -248,7 +248,7 @@ function addressed(verb: string, resource: Resource, { namespace, name }: Target
   };
 }
 
-/** Parses the answer to a call about one object: what a proxy says in the API server's place says nothing of it, whatever its status. */
+/** Parses the answer to a call about one object. A proxy's answer in place of the API server's says nothing of it, whatever its status. */
 function objectOf(action: string, parse: AnyParse = asIs, name?: string): AnyParse {
   return (answer) => {
     const { kind, metadata } = record(answer);

@@ -16,9 +16,9 @@ export type Headers = Readonly<Record<string, string | string[]>>;
 export interface CredentialsOptions {
   kubeConfig: KubeConfig;
   clock: Clock;
-  /** Sent with every call, in the place of those that the kubeconfig gives. */
+  /** Sent with every call, in place of those that the kubeconfig gives. */
   headers?: Headers | undefined;
-  /** Where the cluster of the kubeconfig names none. */
+  /** Used if the cluster of the kubeconfig names no proxy. */
   proxyUrl?: string | undefined;
 }
 
@@ -34,7 +34,7 @@ const REREAD_AFTER_MS = 1_000;
 const KEEP_IDLE_MS = 60_000;
 
 /**
- * TCP probes start after so much silence (then each second, ten of them): a watch whose peer vanished without a word fails
+ * TCP probes start after this much silence (then each second, ten of them): a watch whose peer vanished without a word fails
  * after about 20 s instead of waiting for its timeout.
  */
 const FIRST_PROBE_AFTER_MS = 10_000;

@@ -1,11 +1,10 @@
 /**
  * Kubernetes Events, as `kubectl describe` shows them, after client-go's EventRecorder.
  *
- * `record` never blocks and never fails; what it promises is little: an event is written once the API server takes it, unless
- * there are too many of them. Identical events of five minutes become one with a count. An object gets at most
- * {@link BURST} new events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter. At most
- * {@link PENDING_LIMIT} of a namespace wait to be written, and for none of another one; while the API server is away the oldest are kept and
- * further ones dropped.
+ * `record` never blocks and never fails, but it promises little: an event is dropped if it cannot be written in {@link TRIES} tries,
+ * or if there are too many. Identical events of five minutes become one with a count. An object gets at most {@link BURST} new
+ * events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter. At most {@link PENDING_LIMIT} events of a
+ * namespace wait to be written, and further ones are dropped. No namespace waits for another.
  */
 import { randomBytes } from "node:crypto";
 import { exponentialBackoff } from "../shared/backoff.ts";
@@ -20,7 +19,7 @@ import { EVENTS } from "./resources.ts";
 export interface EventObject {
   apiVersion: string;
   kind: string;
-  /** Absent for what is cluster-wide: its events stand in `default`, where kubectl looks for them. */
+  /** Absent for a cluster-wide object: its events go to `default`, where kubectl looks for them. */
   namespace?: string | undefined;
   name: string;
   uid: string;
@@ -55,7 +54,7 @@ const SAME_WITHIN_MS = 300_000;
 const BURST = 25;
 const REFILL_EVERY_MS = 300_000;
 const PENDING_LIMIT = 500;
-/** Events and objects that are remembered to count and to limit. */
+/** How many events are remembered for counting, and objects for limiting. */
 const REMEMBERED = 1_024;
 const MESSAGE_LIMIT = 1_024;
 const TRIES = 5;
@@ -82,7 +81,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const { client, clock, logger, component, instance } = options;
   const known = new LruMap<string, Series>(REMEMBERED);
   const buckets = new LruMap<string, Bucket>(REMEMBERED);
-  /** By namespace, of which each has a quota and webhooks of its own. */
+  /** By namespace, because each has a quota and webhooks of its own. */
   const pending = new Map<string, Set<Series>>();
   const draining = new Set<Promise<void>>();
   const backoff = exponentialBackoff({ firstMs: 500, maxMs: 10_000 });

@@ -19,15 +19,15 @@ import type { KubeClient } from "./api.ts";
 import { claimed, type ElectionRecord, parseElectionRecord, released } from "./election-record.ts";
 import { ELECTION_LEASES } from "./resources.ts";
 
-/** Candidates wait up to so much longer than the retry period, so that they do not all ask at the same moment. */
+/** Candidates wait longer than the retry period by up to this share, so that they do not all ask at the same moment. */
 const JITTER = 0.2;
 
 export interface ElectionTimes {
-  /** Others leave a record alone for so long after its last change. Whole seconds. */
+  /** Others leave a record alone for this long after its last change. Whole seconds. */
   leaseDurationMs: number;
-  /** A leader that could not renew for so long stops leading. */
+  /** A leader that could not renew for this long stops leading. */
   renewDeadlineMs: number;
-  /** A leader renews, and a candidate looks, so often. */
+  /** How often a leader renews, and a candidate looks. */
   retryPeriodMs: number;
 }
 
@@ -43,7 +43,7 @@ export interface LeaderElectorOptions extends Partial<ElectionTimes> {
   /** Of the Lease. */
   namespace: string;
   name: string;
-  /** Of this run of this process: a record that bears it is taken for our own. */
+  /** Unique to this run of this process: a record that names it is taken for our own. */
   identity: string;
   clock: Clock;
   logger: Logger;
@@ -69,9 +69,9 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   const ref = { namespace, name };
   const logger = options.logger.child({ election: `${namespace}/${name}`, identity });
 
-  /** The newest record, as far as we know because we wrote it. */
+  /** The newest record, if we know it because we wrote it. */
   let own: ElectionRecord | undefined;
-  /** The last record seen, and when it was first seen so. */
+  /** The last record seen, and since when it has looked the same. */
   let seen: { record: ElectionRecord; atMs: number } | undefined;
   /** Until when we may lead. */
   let untilMs = Number.NEGATIVE_INFINITY;
@@ -105,7 +105,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
     return clock.monotonicMs() < seen.atMs + (seen.record.durationMs ?? leaseDurationMs);
   }
 
-  /** Takes or renews the lead; throws when no answer, or a refusal, came. */
+  /** Takes or renews the lead; false if another one has it. Throws on a refusal, or no answer. */
   async function claim(): Promise<boolean> {
     const old = own ?? (await read());
     own = undefined;

@@ -1,12 +1,12 @@
 /**
- * Lists of whatever size, a page at a time. `limit` counts objects, and one of them may have a hundred bytes or a megabyte, as whoever
- * writes it likes: so a list begins with a short page, and each is as long as the sizes seen so far allow.
+ * Lists of any size, a page at a time. `limit` counts objects, and an object has a hundred bytes or a megabyte, as its author likes. So a
+ * list begins with a short page, and the sizes seen so far decide how long the next one may be.
  */
 import { hasCode } from "../shared/errors.ts";
 import type { KubeClient, ListOptions, ObjectList, Parse } from "./api.ts";
 import type { Resource } from "./resources.ts";
 
-/** What is aimed at: decoded, a page takes a few times as much memory. */
+/** The size aimed at; decoded, a page takes a few times as much memory. */
 const PAGE_BYTES = 2 << 20;
 /** A longer page is given up while it comes in, and asked for anew with fewer objects. */
 const LONGEST_PAGE_BYTES = 16 << 20;
@@ -18,9 +18,9 @@ const GROWTH = 4;
 /** How many objects the next page has. */
 export interface PageSizes {
   readonly limit: number;
-  /** A page of so many objects had so many bytes. */
+  /** A page of this many objects had this many bytes. */
   took(items: number, bytes: number): void;
-  /** It was too long. Answers false where it had one object only. */
+  /** The page was too long. Returns false if it was of one object only. */
   shrink(): boolean;
 }
 

@@ -3,7 +3,7 @@
  *
  * - A watch that broke is resumed from the last version seen, without a new list, after a bounded backoff with jitter; one that the server
  *   ended by itself is resumed at once, unless it ended as soon as it had begun.
- * - Only a version that is too old for the server (410) leads to a new list, or somebody who asks for it.
+ * - Only a version that is too old for the server (410), or a call of `relist`, leads to a new list.
  */
 import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -23,7 +23,7 @@ export interface ListWatchOptions {
   from?: string | undefined;
   /** Of the pauses after failures. */
   backoff: { firstMs: number; maxMs: number };
-  /** A server that asks for more is asked again sooner: leases run out meanwhile. */
+  /** A server that asks for a longer pause is asked again sooner: leases run out meanwhile. */
   longestRetryAfterMs: number;
   /** Whether the list that a 410 calls for is taken without a pause. A list of everything is spread instead, since all replicas hear of it at once. */
   listsAtOnce?: boolean;
@@ -86,7 +86,7 @@ export function createListWatch(options: ListWatchOptions): ListWatch {
         } catch (error) {
           if (hasCode(error, "Gone")) {
             resumeFrom = undefined;
-            // The server answers again, and a list will help; but one that was too old already must not be taken in a busy loop.
+            // The server answers again, and a list will help. But a list that was itself too old must not be repeated in a busy loop.
             if (!listsFirst) failures = 0;
           }
           if (interruptible.aborted || (listsAtOnce && hasCode(error, "Gone") && failures++ === 0)) continue;

@@ -4,7 +4,7 @@
  * Guarantees: an object is never replaced by an older version of itself, whatever arrives late; every change is told to the
  * listeners once, after the store has it. It rests on resourceVersions that can be compared as numbers and on watch events
  * that come in their order (KEP-5504, KEP-2340). So an object that is not here, though everything up to its version was seen,
- * has been deleted: an answer to a write that comes that late raises nothing from the dead, and no memory of the deleted is needed.
+ * has been deleted: a late answer to a write cannot bring it back, and deleted objects need not be remembered.
  *
  * Limits: `apply` does not know the selector, so only apply what matches it; an object that stops matching looks deleted.
  */
@@ -23,7 +23,7 @@ export interface Change<T> {
   object: T;
   /** What a modified one was before. */
   old?: T;
-  /** False where a deletion was found by absence: what the object was at its end is then not known. Else true. */
+  /** False if a deletion was found by absence, so that the last version of the object is not known. Else true. */
   finalStateKnown: boolean;
 }
 
@@ -71,7 +71,7 @@ export function createObjectCache<T extends StoredObject>({
     notify({ type: "deleted", object, finalStateKnown });
   }
 
-  /** What is not there at `version` has gone, but for what is newer: the watch will tell of that. */
+  /** Removes an object that is absent at `version`, unless ours is newer: the watch will tell of it. */
   function removeUpTo(key: string, version: bigint): void {
     const old = store.get(key);
     if (old && versionOf(old) <= version) remove(old, false);

@@ -6,7 +6,7 @@ export interface StoredObject {
   resourceVersion: string;
 }
 
-/** By the name of each index, under which values it knows an object. */
+/** For each index, by its name: the values under which it files an object. */
 export type Indexers<T> = Readonly<
   Record<string, (object: T) => string | undefined | readonly (string | undefined)[]>
 >;

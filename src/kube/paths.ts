@@ -2,13 +2,12 @@ import { KonductorError } from "../shared/errors.ts";
 import { GROUP } from "../shared/names.ts";
 import { LEASES, type Resource } from "./resources.ts";
 
-/** Where in the API: no name stands for the collection, no namespace for all of them. */
+/** A place in the API: without a name it is the collection, without a namespace all namespaces. */
 export interface Target {
   namespace?: string | undefined;
   name?: string | undefined;
 }
 
-/** The path of a collection. */
 export function collectionPath(
   { group, version, plural, namespaced }: Resource,
   namespace: string | undefined,

@@ -4,8 +4,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 /**
  * The proxy through which the environment wants `url` to be reached, by the rules of Go's golang.org/x/net/http/httpproxy, as kubectl does;
- * undefined: none. HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY names the host: by an IP address, a CIDR, a domain and its subdomains
- * (".domain": these alone), each with a port if it is meant alone, or "*". What is on this machine is never reached by a proxy.
+ * undefined: none. HTTPS_PROXY or HTTP_PROXY, unless NO_PROXY names the host: by a CIDR, an IP address, a domain with its subdomains
+ * (".domain": only those), or "*". After an address or a domain a port limits the entry to that port. Loopback never goes through a proxy.
  */
 export function proxyFromEnvironment(url: string, env: Env): string | undefined {
   const { protocol, hostname, port } = new URL(url);

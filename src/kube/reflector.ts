@@ -37,7 +37,7 @@ export interface ReflectorOptions<T> {
   resource: Resource;
   /** Without it all namespaces. */
   namespace?: string;
-  /** Of labels. */
+  /** A label selector. */
   selector?: string;
   parse: Parse<T>;
   /** See {@link ObjectStore.byIndex}. */
@@ -66,18 +66,18 @@ export interface Reflector<T> {
 /** For one page, however much of it keeps coming. */
 const PAGE_TIMEOUT_MS = 60_000;
 /**
- * A page is asked for anew when no byte has come for so long, since its answer may be lost, and grants wait for it. A server that is only
- * slow is given twice as long each time. One that is overloaded lets a request wait for a quarter of its --request-timeout, 15 s, before
- * it begins (API Priority and Fairness, KEP-1040).
+ * A page is asked for anew when no byte has come for this long, since its answer may be lost, and grants wait for it. A server that is only
+ * slow is given twice as long each time. An overloaded server lets a request wait for a quarter of its --request-timeout, 15 s, before it
+ * begins (API Priority and Fairness, KEP-1040).
  */
 const PAGE_SILENCE = { firstMs: 5_000, maxMs: 20_000 };
 const WATCH_SECONDS = 5;
 /**
- * A watch that is silent for longer than it was to last is dead; its connection is not used again. Whoever hears of a grant through such a
- * copy has 10 s to answer it, and hears what was withheld in time.
+ * A watch that is silent for longer than it was to last is dead; its connection is not used again. A gate hears of its grant through such a
+ * copy, and has 10 s to confirm it: it hears in time what was withheld.
  */
 const SILENCE_TIMEOUT_MS = 8_000;
-/** At most half of the time that a gate has to answer its grant, of which it hears through such a copy, also after an outage. */
+/** At most half of the time that a gate has to confirm its grant: it hears of the grant through such a copy, also after an outage. */
 const BACKOFF = { firstMs: 200, maxMs: 5_000 };
 const LONGEST_RETRY_AFTER_MS = 30_000;
 const REMEMBERED_UNREADABLE = 1_000;

@@ -1,18 +1,18 @@
 /**
  * The time of day that all of konductor goes by: the API server's, from the Date of its answers, whatever the machine's own clock says. So
- * what one replica or client has written can be compared with the time at another one.
+ * times written by one replica or client can be compared at another.
  *
- * An answer with Date D says that at some moment between its sending and its arrival it was D at the server, or up to a second later. So the
- * server's time less our monotonic time is at least D - arrival and less than D + 1 s - sending. Every answer narrows that down, most of all
- * one that comes as a second begins.
+ * An answer with Date D says that at some moment between sending and arrival the server's time was at least D and less than D + 1 s. So the
+ * server's time less our monotonic time is at least D - arrival and less than D + 1 s - sending. Every answer narrows that range, most of
+ * all one that comes as a second begins.
  *
  * Promises: as long as nobody sets the server's clock, `nowMs` never goes back, and is wrong by at most half a second and half of the first
- * answer's time, soon by far less. An answer that contradicts earlier ones is believed when for {@link DOUBTED_FOR_MS} no other has contradicted
- * it, or none has agreed with those: then the server's clock was set, or another one of several API servers answers. One that is behind by
- * little is waited for, at half the speed, instead of going back.
+ * call's duration, soon by far less. An answer that contradicts earlier ones is believed if for {@link DOUBTED_FOR_MS} no other has
+ * contradicted it, or none has agreed with the earlier ones: then the server's clock was set, or another one of several API servers answers.
+ * If its time is a little behind, `nowMs` runs at half speed until that catches up, instead of going back.
  *
  * Limits: of several API servers whose clocks disagree, one is followed for as long as it answers, and another replica may follow another
- * one. Before the first answer it is the machine's own time. A machine that stood still is behind for {@link DOUBTED_FOR_MS}.
+ * one. Before the first answer it is the machine's own time. After the machine was suspended it is behind for {@link DOUBTED_FOR_MS}.
  */
 import type { Clock } from "../shared/clock.ts";
 import type { ResponseInfo } from "./api.ts";
@@ -20,24 +20,24 @@ import type { ResponseInfo } from "./api.ts";
 export interface ServerClock extends Clock {
   /** Learns from an answer, as it comes: an `onResponse`. */
   observe(info: ResponseInfo): void;
-  /** How much of what time it may be is left open. */
+  /** Width of the range in which the server's time may lie. */
   unsureMs(): number;
 }
 
 /** A Date has whole seconds. */
 const DATE_WITHIN_MS = 1_000;
-/** What two clocks may gain on each other in the time of 1: NTP slows or hastens each by half of it at most. */
+/** How far two clocks may drift apart in a unit of time: NTP slows or hastens each by half of it at most. */
 const DRIFT = 0.001;
-/** Some answers of any replica; fewer, where API servers disagree, would have it waver between them. */
+/** Time for several answers. With fewer, the clock would waver between API servers that disagree. */
 const DOUBTED_FOR_MS = 5_000;
 /** A clock that is behind by more was set, and is followed at once. */
 const WAIT_FOR_MS = 10_000;
 
-/** {@link learnTime} ends when so much is left open, or when it has seen a second begin. */
+/** {@link learnTime} ends when `unsureMs` is no more than this, or this long after a full second. */
 const KNOWN_WITHIN_MS = 30;
 const ASK_EVERY_MS = 20;
 
-/** Where the server's time less our monotonic time lies, as of `atMs` by the latter: when an answer agreed last. */
+/** Where the server's time less our monotonic time lies. `atMs`: when an answer agreed last, monotonic. */
 interface Range {
   fromMs: number;
   toMs: number;
@@ -47,7 +47,7 @@ interface Range {
 interface Estimate extends Range {
   /** When it was begun. */
   sinceMs: number;
-  /** The middle of the range when it was narrowest, for as long as the range has it. */
+  /** The middle of the range when it was narrowest, moved into the current range if outside. */
   bestMs: number;
   narrowestMs: number;
 }
@@ -55,7 +55,7 @@ interface Estimate extends Range {
 /** `clock`, the machine's, with the API server's time of day. */
 export function createServerClock(clock: Clock): ServerClock {
   let followed: Estimate | undefined;
-  /** What the last answers say, since one has contradicted it. */
+  /** What the last answers say, since one has contradicted `followed`. */
   let doubted: Estimate | undefined;
   let told = { ms: Number.NEGATIVE_INFINITY, atMs: 0 };
 
@@ -92,7 +92,7 @@ export function createServerClock(clock: Clock): ServerClock {
   };
 }
 
-/** Asks, again and again, until it was seen how a second begins at the server; for a good second at most. What fails tells nothing. */
+/** Asks, again and again, until a second was seen to begin at the server; for a good second at most. A failed call tells nothing. */
 export async function learnTime(
   clock: ServerClock,
   ask: () => Promise<unknown>,

@@ -21,8 +21,8 @@ const BY_HTTP_STATUS: Readonly<Record<number, ErrorCode>> = {
 
 /**
  * The error for a Status of the API server (see its API conventions, "Response Status Kind"). `action` says what was tried,
- * as in "delete pod a/b"; `body` may be anything, as a proxy in between answers what it likes. So NotFound is only what a Status says of
- * the very object that the call was `about`: any other 404 is trouble with the server, and nobody's end.
+ * as in "delete pod a/b"; `body` may be anything, as a proxy in between answers what it likes. So only a Status about the very object that
+ * the call was `about` makes NotFound. Any other 404 is trouble with the server, and proves nobody's end.
  */
 export function statusError(
   action: string,
@@ -56,7 +56,7 @@ function code(httpStatus: number, status: Record<string, unknown>): ErrorCode {
   return BY_HTTP_STATUS[httpStatus] ?? (httpStatus < 500 ? "BadRequest" : "Internal");
 }
 
-/** A uid in a merge patch is no precondition to the API server, but a change of what cannot be changed. */
+/** To the API server a uid in a merge patch is not a precondition, but a change of an immutable field. */
 function isAboutAnother(status: Record<string, unknown>): boolean {
   return list(record(status["details"])["causes"]).some((cause) => record(cause)["field"] === "metadata.uid");
 }

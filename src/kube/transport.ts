@@ -6,7 +6,7 @@ import type { CallOptions, HttpMethod, ResponseInfo } from "./api.ts";
 import { type CredentialsOptions, createCredentials } from "./credentials.ts";
 import { type About, statusError } from "./status-error.ts";
 
-/** One HTTP request, and how an error about it shall call it. */
+/** One HTTP request, and what an error calls it. */
 export interface Call {
   method: HttpMethod;
   path: string;
@@ -42,7 +42,7 @@ export interface TransportOptions extends CredentialsOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** Errors of the API server are short; what a proxy says in its place is cut. */
+/** Errors of the API server are shorter; a longer one, from a proxy, fails as TooLarge. */
 const ERROR_LIMIT_BYTES = 1 << 20;
 
 /** HTTP to the kubeconfig's current cluster. */
@@ -149,7 +149,7 @@ export function createTransport({
   };
 }
 
-/** Neither an exec plugin nor undici, while it connects, looks at the signal. A request that was given up there is not sent later. */
+/** Neither an exec plugin nor a connecting undici looks at the signal. A request that was given up there is not sent later. */
 async function unlessAborted<T>(signal: AbortSignal, request: Promise<T>): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const abort = () => aborted.reject(signal.reason);

@@ -1,9 +1,9 @@
 /**
  * Keys to be worked on, after client-go's workqueue.
  *
- * Guarantees: a key waits at most once however often it is added; two workers never have the same key, also those of two runs
- * that overlap; a key added while it is worked on is worked on again afterwards. Keys of one flow are taken in the order they came,
- * flows in turn: of however many keys the others have, one each comes before its next.
+ * Guarantees: a key waits at most once however often it is added; two workers never have the same key, not even those of two runs
+ * that overlap; a key added while it is worked on is worked on again afterwards. Keys of one flow are taken in the order they came.
+ * Flows take turns: before a flow's next key each other flow has one taken, however many it has.
  * Limit: nothing is kept beyond the process.
  */
 import { type Backoff, exponentialBackoff } from "../shared/backoff.ts";
@@ -13,7 +13,7 @@ export interface WorkQueueOptions {
   clock: Clock;
   /** Between a key's tries; by default 50 ms doubling up to 10 s. */
   backoff?: Backoff;
-  /** Whose a key is; by default all are of one flow. */
+  /** The flow of a key; by default all are of one flow. */
   flowOf?: (key: string) => string;
   /** Told of what a handler throws; the key is then tried again after its backoff. */
   onError?: (key: string, error: unknown) => void;
@@ -30,9 +30,8 @@ export interface WorkQueue {
   /** The next {@link retry} of the key waits the shortest time again. */
   forget(key: string): void;
   /**
-   * Has up to `workers` handlers at work, not counting those that are slow, so that keys whose calls are not answered leave room for the
-   * others; until `signal` aborts. Resolves when the last of them has come to its end. What still
-   * waits stays for the next run.
+   * Has up to `workers` handlers at work until `signal` aborts. Slow handlers are not counted, so that keys whose calls are not answered
+   * leave room for the others. Resolves when the last handler has ended. Keys that still wait stay for the next run.
    */
   run(workers: number, handler: (key: string) => Promise<void>, signal: AbortSignal): Promise<void>;
 }

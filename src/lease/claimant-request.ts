@@ -10,7 +10,7 @@ export interface Wish {
   gateRun?: string | undefined;
 }
 
-/** The LeaseRequest by which a pod or a Job waits, as its annotations wish. */
+/** The LeaseRequest by which a pod or a Job waits, as its annotations ask. */
 export function requestOf(
   kind: "Pod" | "Job",
   { namespace, name, uid }: Omit<ClaimantRef, "kind"> & { namespace: string },
@@ -29,7 +29,7 @@ export function requestOf(
   };
 }
 
-/** As it is written: in whole milliseconds, and the shortest wait is more than one try. */
+/** Whole milliseconds, as stored, rounded up: even the shortest wait differs from a single try. */
 function waitUntilMs({ ifHeld, waitTimeoutMs }: Settings, nowMs: number): number | undefined {
   if (ifHeld === "fail") return nowMs;
   return waitTimeoutMs === undefined ? undefined : nowMs + Math.ceil(waitTimeoutMs);

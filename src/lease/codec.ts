@@ -22,7 +22,7 @@ import type {
 
 export const DEFAULT_TTL_MS = 600_000;
 
-/** Reads a klease. The CRD's schema has refused what cannot be; what is missing gets its default. */
+/** Reads a klease. The CRD's schema has refused invalid values; missing ones get their defaults. */
 export function parseLease(object: unknown): Lease {
   const lease = record(object);
   const spec = record(lease["spec"]);
@@ -40,7 +40,7 @@ export function parseLease(object: unknown): Lease {
   };
 }
 
-/** Our webhook has written it; what cannot be read forces nothing. */
+/** Our webhook writes the annotation; an unreadable one forces nothing. */
 function parseForcedRelease(lease: Record<string, unknown>): ForcedRelease | undefined {
   const written = textMap(record(lease["metadata"])["annotations"])[FORCE_RELEASE_ANNOTATION];
   if (written === undefined) return undefined;
@@ -135,7 +135,7 @@ function parseClaimantRef(ref: Record<string, unknown>): ClaimantRef | undefined
   return { kind, name, uid };
 }
 
-/** A request is a pod's, a Job's, or its own. */
+/** A pod or a Job owns its request; a client's has no owner. */
 function parseOwnerRef(ref: Record<string, unknown>): ClaimantRef | undefined {
   return ref["kind"] === "LeaseRequest" ? undefined : parseClaimantRef(ref);
 }
@@ -250,7 +250,6 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
 
 const REQUEST_PHASES: readonly RequestPhase[] = ["Pending", "Granted", "Denied", "Expired"];
 
-/** Reads a LeaseRequest. */
 export function parseLeaseRequest(object: unknown): LeaseRequest {
   const request = record(object);
   const spec = record(request["spec"]);

@@ -1,9 +1,6 @@
 import type { Condition, Hold, Lease, LeaseStatus } from "./types.ts";
 
-/**
- * What people and `kubectl wait` read of a Lease: each condition that is true, since when. `nowMs` stamps those that were not true
- * before.
- */
+/** The conditions of a Lease that are true, for people and `kubectl wait`. `nowMs` stamps those that were not true before. */
 export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
   const wanted = [
     { type: "Ready", reason: "LeaseReady", message: "konductor arbitrates this klease" },
@@ -45,7 +42,7 @@ function revocation({ holder, revoked }: Hold): string {
 
 const MOST_PLACES = 10;
 
-/** Where those are who may be running under it, as far as that is known. */
+/** Where the pods are that may be running under the hold, as far as known. */
 function placesOf({ ref, pods }: Hold): string {
   if (!pods) return ref.node === undefined ? "" : ` on node ${ref.node}`;
   const places = pods.map(({ name, node = "unknown" }) => `pod ${name} on node ${node}`);

@@ -2,13 +2,13 @@
  * The one place where it is decided who holds a Lease.
  *
  * `decide` is pure: it looks at a Lease, its requests, what is known of the claimants' pods and how long the holder has been silent,
- * and names the one next step. It is asked again after every step and every change, so it keeps no state and a step that
- * failed, happened twice or was lost is simply found undone.
+ * and names the one next step. It keeps no state and is asked again after every step and every change. So a failed or lost step is
+ * named again, and a repeated one does no harm.
  *
  * What it guarantees, as long as every write it asks for is guarded by the Lease's resourceVersion, and evidence is never invented
  * (a pod is `gone` only after a live GET; `silentForMs` counts from when a renewal was *seen*):
- * - a hold that was confirmed ends only by its keeper's release, by proof that main ended, or after ttl + allowance of silence and
- *   what the handover policy asks for beyond that;
+ * - a confirmed hold ends only by its holder's release, by an admin's force, by proof that main has ended (for a vanished pod time may
+ *   stand for it), or after ttl + allowance of silence and what the handover policy asks for beyond that;
  * - the next grant is computed from the state in which nobody holds, so no two claimants hold at once;
  * - tokens strictly increase; waiters are served by priority, then age; a waiter is passed over only while it cannot use a grant.
  *
@@ -24,10 +24,10 @@ import { judgePod } from "./judge-pod.ts";
 import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs, wasGranted } from "./order.ts";
 import type { ClaimantRef, EndReason, LeaseRequest, LeaseStatus } from "./types.ts";
 
-/** How long an expired Lease that nobody wants shows its phase. */
+/** How long phase Expired is shown while nobody else wants the Lease. */
 const EXPIRED_SHOWN_MS = 1_000;
 
-/** Of a Job's pods nothing is known before they are made. */
+/** Nothing is known of a Job's pods before they are created. */
 const ANY_POD = { selfFencing: false, stopMs: 0 };
 
 const UNRECORDED_LOOK_EVERY_MS = 5_000;
@@ -42,13 +42,13 @@ export function decide(situation: Situation): Decision {
   const verdict = JUDGES[hold.ref.kind](situation, hold);
   if (verdict.is === "step") return verdict.step;
   const { reason } = verdict;
-  // Its request does not show the grant yet. Were it retired now, the hold would next be taken for released.
+  // The holder's request does not show the grant yet. If retired now, the hold would next be taken for released.
   if (situation.requests.some((request) => isWaiting(request) && request.uid === hold.ref.uid))
     return endOnly(situation, reason);
   const next = serveNext(situation, endHold(lease, reason, situation.nowMs), verdict.passOver);
   if (next.do === "write") return { ...next, ...(verdict.passOver && { passOver: verdict.passOver }) };
   const shownForMs = hold.expired ? situation.timers.expiredForMs : EXPIRED_SHOWN_MS;
-  // The request that was put back for it would be put back again, and nobody else waits for that.
+  // If retired now, the holder's recreated request would only be recreated again, and nobody else waits for that.
   const isItsOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === hold.ref.uid;
   const isShown = shownForMs < EXPIRED_SHOWN_MS && situation.requests.filter(isWaiting).every(isItsOwn);
   if (next.do !== "wait" && !(next.do === "retire" && isShown)) return next;
@@ -63,7 +63,7 @@ function endOnly({ lease, nowMs }: Situation, reason: EndReason, passOver?: Leas
     : { do: "write", status, why: reason };
 }
 
-/** Holds of a deleted Lease end as others do, but wake nobody by this one. */
+/** Looks again regularly: not every end of a deleted Lease's hold wakes this Lease. */
 function waitForUnrecorded({ requests, evidenceOf, isStuck }: Situation): Decision {
   const isUnseen = (ref: ClaimantRef) => evidenceOf(ref).is === "unknown" && !isStuck("look", ref.uid);
   const unseen = requests.find(
@@ -83,7 +83,7 @@ function withoutLastRequest(status: LeaseStatus): LeaseStatus {
 /** Grants to the first in the queue that can use it; `free` is the Lease's status with nobody holding. */
 function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequest): Decision {
   const { lease, requests, nowMs, isStuck } = situation;
-  // It had its hold, and only its status does not say so yet. The next grant makes the Lease forget that.
+  // It has had its hold, but its status does not say so yet. The next grant would erase the Lease's record of that.
   const spent = requests.find(
     (request) =>
       isWaiting(request) &&

@@ -5,11 +5,11 @@ import type { ClaimantRef, EndReason, Hold, HolderRef, Lease, LeaseRequest, Leas
 
 /** Added to the TTL before a holder counts as silent: renewals may be on their way. */
 export const EXPIRY_ALLOWANCE_MS = 2_000;
-/** A grant that is not answered for so long is taken back. */
+/** A grant that is not confirmed within this time is taken back. */
 export const CONFIRM_WITHIN_MS = 10_000;
-/** Beyond its grace period a pod that was told to end may need so long until its kubelet has said so. */
+/** How long after the grace period a kubelet may take to report that the pod has ended. */
 export const TERMINATION_ALLOWANCE_MS = 5_000;
-/** The API server tells its time in whole seconds, and two of its answers may be from two servers. */
+/** The API server tells the time in whole seconds, and two answers may come from two servers. */
 export const DATE_ALLOWANCE_MS = 2_000;
 
 /** How long things have lasted, on the arbiter's own monotonic clock, counted anew when it is elected. */
@@ -18,11 +18,11 @@ export interface HoldTimers {
   heldForMs: number;
   /** Since its grant or last renewal was seen, be it the arbiter's own. */
   silentForMs: number;
-  /** Since its claimant could answer its grant: of a pod that is scheduled late, since its gate was seen to have started. */
+  /** Since its claimant could confirm the grant; for a pod that is scheduled late, since its gate was seen started. */
   answerableForMs: number;
   /** Since phase Expired was seen. */
   expiredForMs: number;
-  /** Since every pod that may run under the hold was seen being deleted, terminal or gone, or could be neither told to end nor seen. */
+  /** Since every pod that may run under the hold was seen being deleted, terminal or gone, or its deletion or live look is stuck. */
   endingForMs: number;
   /** Since no pod of the Job that holds was seen at work. */
   idleForMs: number;
@@ -31,11 +31,11 @@ export interface HoldTimers {
 /** What the holder's annotations say. */
 export interface HolderWishes {
   startTimeoutMs: number;
-  /** A crash loop after more restarts ends the hold where others wait; undefined: never. */
+  /** A crash loop after more restarts than this ends the hold if others wait; undefined: never. */
   maxRestarts?: number;
   /** The user accepts that two may run. */
   continueOnLoss: boolean;
-  /** Renewals stop after it; undefined: never. */
+  /** Renewals stop after this long; undefined: never. */
   maxHoldMs?: number;
 }
 
@@ -44,9 +44,9 @@ export interface Situation {
   /** Every LeaseRequest for this Lease. */
   requests: readonly LeaseRequest[];
   evidenceOf(ref: HolderRef): Evidence;
-  /** How long ago the API server was asked for the pod of this uid, and answered; infinite: never. */
+  /** How long ago the last answered live GET of the pod with this uid began; infinite: never. */
   lookedAgoMs(uid: string): number;
-  /** Whether this step has been tried for a while in vain, at the object of this uid, or at any: nothing may wait for it. */
+  /** Whether this step has been tried in vain for a while, on the object of this uid or on any: nothing may wait for it. */
   isStuck(what: StuckStep, uid?: string): boolean;
   /** Whether a live GET has shown that the request of this uid is gone. */
   isRequestGone(uid: string): boolean;
@@ -54,26 +54,26 @@ export interface Situation {
   stoppingForMs(ref: HolderRef): number | undefined;
   /** Whether a node's kubelet is alive, as far as the control plane knows. */
   isNodeReady(node: string): boolean;
-  /** Pods and clients that may be running under a hold of a deleted Lease of this name. */
+  /** How many pods, Jobs and clients may be running under a hold of a deleted Lease of this name. */
   unrecordedHolders: number;
   timers: HoldTimers;
   wishes: HolderWishes;
   nowMs: number;
 }
 
-/** What is done to others than the Lease, and may be refused for ever. */
+/** Steps on objects other than the Lease, which may be refused for ever. */
 export type StuckStep = "look" | "trace" | "retire" | "deletePod";
 
 /**
- * The one next step. `forMs`: ask again after that long even if nothing changes. A step at another object than the Lease may be refused
- * for ever: it is named only where no time limit of the Lease has passed, or for as long as it is not stuck.
+ * The one next step. `forMs`: ask again after that long even if nothing changes. A step on an object other than the Lease may be refused
+ * for ever, so it is named only while no time limit of the Lease has passed, or while the step is not stuck.
  */
 export type Decision =
   | { do: "wait"; forMs?: number }
   | Step
   /**
-   * Write this status. `trace` gets its mark first, by which the hold is known if the Lease is deleted; `passOver` gets its own afterwards,
-   * which takes such a mark away, and so does `granted` its status.
+   * Write this status. `trace` is marked first: its mark tells of the hold if the Lease is deleted. `passOver` is marked afterwards, which
+   * overwrites such a mark. `granted` gets its status afterwards, too.
    */
   | {
       do: "write";
@@ -86,9 +86,9 @@ export type Decision =
   /** Delete this request: it had its hold. */
   | { do: "retire"; request: LeaseRequest };
 
-/** A step at a claimant; `also`: others, none of which waits for another. */
+/** A step on a claimant; `also`: further steps, none of which waits for another. */
 export type Step = (
-  | /** Find out by live GETs what is not known. */
+  | /** Find out by live GETs what is unknown or stale. */
   { do: "look"; at: ClaimantRef; others?: readonly ClaimantRef[] }
   /** Let the holder's pod be scheduled. */
   | { do: "ungate"; ref: ClaimantRef; forMs: number }
@@ -123,16 +123,16 @@ export const over = (reason: EndReason, passOver?: LeaseRequest): Verdict => ({
   ...(passOver && { passOver }),
 });
 
-/** The same, but where it waits it is asked again after `forMs` at the latest. */
+/** `verdict`, but if it only waits, ask again after `forMs` at the latest. */
 export function askedAgainWithin(verdict: Verdict, forMs: number): Verdict {
   if (verdict.is === "over" || verdict.step.do !== "wait" || !Number.isFinite(forMs)) return verdict;
   return step({ do: "wait", forMs: Math.min(forMs, verdict.step.forMs ?? forMs) });
 }
 
-/** Asked again soon: the call may fail, and its effect comes by the watch. */
+/** Ask again soon: the call may fail, and its effect arrives by the watch. */
 export const LOOK_AGAIN_MS = 1_000;
 
-/** `other` while all that `verdict` asks for are steps that may be refused for ever, so that it stands before no limit. */
+/** Adds `other` unless `verdict` is urgent or over: a step that may be refused for ever must not come before a time limit. */
 export function meanwhile(verdict: Verdict, other: Step): Verdict {
   if (verdict.is === "over") return verdict;
   const { step: first } = verdict;
@@ -143,7 +143,7 @@ export function meanwhile(verdict: Verdict, other: Step): Verdict {
   );
 }
 
-/** Whether it changes what the Lease says. */
+/** Whether it writes the Lease, or retires a request before a grant. */
 export function isUrgent(decision: Decision): decision is Extract<Decision, { do: "write" | "retire" }> {
   return decision.do === "write" || decision.do === "retire";
 }
@@ -151,7 +151,7 @@ export function isUrgent(decision: Decision): decision is Extract<Decision, { do
 /** Whether a limit has passed: the hold is over, or its Lease has to say something new. */
 export const isLimit = (verdict: Verdict) => verdict.is === "over" || isUrgent(verdict.step);
 
-/** What was told lately is told again from now on. */
+/** The answer to a live GET counts as fresh for this long. */
 const FRESH_MS = 5_000;
 
 /** A pod that may run under a hold, and what is known of it. */
@@ -161,15 +161,15 @@ export interface Seen {
 }
 
 /**
- * Whether what is known of the pod was asked of the API server within `withinMs`. What a cache shows may be behind: that something has
- * happened may be believed, and that it has not may not.
+ * Whether the API server was asked for the pod within `withinMs`; a pod that is gone stays gone. A cache may lag: it may be believed that
+ * something has happened, but not that it has not.
  */
 export function isFresh({ lookedAgoMs }: Situation, { pod, evidence }: Seen, withinMs = FRESH_MS): boolean {
   if (evidence.is === "gone" || evidence.is === "unknown") return evidence.is === "gone";
   return lookedAgoMs(pod.uid) <= Math.min(withinMs, FRESH_MS);
 }
 
-/** A look at those of `pods` of whom nothing fresh is known and who can be looked at; undefined: there are none. */
+/** A look at those `pods` whose evidence is not fresh and whose look is not stuck; undefined: there are none. */
 export function lookAt(situation: Situation, pods: readonly Seen[], withinMs?: number): Verdict | undefined {
   const [at, ...others] = pods
     .filter((seen) => !isFresh(situation, seen, withinMs) && !situation.isStuck("look", seen.pod.uid))

@@ -4,7 +4,7 @@
  */
 import { KonductorError } from "../shared/errors.ts";
 
-/** What the API's fields allow, and more than anybody writes: what reading costs grows faster than the text. */
+/** The limit of the API's fields, and more than anybody writes. The cost of parsing grows faster than the text. */
 const LONGEST = 64;
 
 const MS_NS = 1_000_000n;
@@ -27,7 +27,7 @@ const WHOLE = /^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|\u00b5s|\u03bcs|ms|s|m|h
 const PART = /(\d*)\.?(\d*)(ns|us|\u00b5s|\u03bcs|ms|s|m|h)/gu;
 
 /**
- * Milliseconds (a fraction where the text says less than one) of a Go duration; negative for "-1s".
+ * A Go duration in milliseconds, with a fraction if it has one; negative for "-1s".
  * @throws KonductorError `Invalid`, one sentence, for anything that Go refuses, or that is longer than 64 characters.
  */
 export function parseDuration(text: string): number {

@@ -26,14 +26,14 @@ export function isProven(evidence: Evidence, token: number): boolean {
         evidence.nodeOutOfService ||
         (evidence.last !== undefined && provesMainEnded(evidence.last, token, evidence.isFinal))
       );
-    // What a Job has started is in its pods.
+    // Proof is in a Job's pods.
     case "job":
     case "unknown":
       return false;
   }
 }
 
-/** Whether a grant could be of use: unknown is no, since the next look will tell. */
+/** Whether the claimant could use a grant: unknown is no, since the next look will tell. */
 export function isEligible(evidence: Evidence): boolean {
   return (
     (evidence.is === "present" && canUseGrant(evidence.pod)) ||
@@ -41,12 +41,12 @@ export function isEligible(evidence: Evidence): boolean {
   );
 }
 
-/** Whether it is certain that no grant can be of use any more. */
+/** Whether it is certain that the claimant cannot use a grant, if only for now. */
 export function isPast(evidence: Evidence): boolean {
   return evidence.is !== "unknown" && !isEligible(evidence);
 }
 
-/** What is known of the pod, without what is about another run of its gate. */
+/** The evidence of the pod, without what its status says of another run of its gate. */
 export function sinceGateRun(evidence: Evidence, gateRun: string | undefined): Evidence {
   if (evidence.is === "present") return { ...evidence, pod: sinceRun(evidence.pod, gateRun) };
   return evidence.is === "gone" && evidence.last
@@ -54,7 +54,7 @@ export function sinceGateRun(evidence: Evidence, gateRun: string | undefined): E
     : evidence;
 }
 
-/** Whether the Job, if it is one, may make pods. */
+/** Whether this may be a Job that still makes pods. */
 export function mayStartPods(evidence: Evidence): boolean {
   return (
     evidence.is === "unknown" ||
@@ -62,7 +62,7 @@ export function mayStartPods(evidence: Evidence): boolean {
   );
 }
 
-/** Whether the pod has no node, so that nothing of it can have run yet: a live look has to confirm it. */
+/** Whether the pod seems to have no node, so that nothing of it can have run. A live look has to confirm that. */
 export function isUnbound(evidence: Evidence): boolean {
   return evidence.is === "present" && evidence.pod.node === undefined;
 }

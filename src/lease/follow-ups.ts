@@ -12,16 +12,16 @@ import { isUnrecordedHold, type UnrecordedInput } from "./unrecorded.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** A request that is to be tried once cannot be granted now, or a pod has waited for as long as it wished to. */
+  /** A request that is to be tried once cannot be granted now, or a pod's wait-timeout has passed. */
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** It had its hold, its claimant can never use one, or is a client that no longer waits. */
+  /** The request had its hold, its claimant cannot use one, or it is a client's that no longer waits. */
   | { do: "delete"; request: LeaseRequest }
   /**
-   * No gate of its pod asks again: the pod seems to have no node yet, and a deleted Lease granted it the request, or a grant was taken back
-   * while its scheduling gate could not be taken away.
+   * Have the request wait again: its pod has no gate that could ask. Either the pod seems to have no node and a deleted Lease granted the
+   * request, or the grant was taken back while the scheduling gate could not be removed.
    */
   | { do: "queueAgain"; request: LeaseRequest; ref: ClaimantRef }
-  /** A pod's or Job's hold does not end because its request went away. */
+  /** Recreate it: a pod's or Job's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
 
 export interface FollowUpInput extends UnrecordedInput {
@@ -33,33 +33,33 @@ const PASSED_OVER = { phase: "Pending", reason: NOT_CONFIRMED } as const;
 const HELD = { phase: "Denied", reason: "Held" } as const;
 export const TIMED_OUT = { phase: "Denied", reason: "TimedOut" } as const;
 
-/** For so long a client can read what became of its request. */
+/** How long a client can read what became of its request. */
 const ANSWER_KEPT_MS = 60_000;
 
-/** When a client's request that is at rest is to be deleted; never, where it is not at rest. */
+/** When time alone makes a client's request due for deletion; infinite: never. */
 export function deletableAtMs(request: LeaseRequest): number {
   const { phase, expiresMs = Number.NEGATIVE_INFINITY } = request.status;
   if (request.spec.ref) return Number.POSITIVE_INFINITY;
-  // Where there is no Lease, nobody tries.
+  // Without a Lease, nobody tries the request.
   if (isWaiting(request) && isOneTry(request)) return request.spec.requestedAtMs + ANSWER_KEPT_MS;
   return phase === "Denied" || phase === "Expired" ? expiresMs : waitsUntilMs(request);
 }
 
 /**
- * When a pod that waits is to be told that it has waited long enough; never, where it may wait for ever. While it is passed over
- * nobody listens: its gate hears it when it asks again.
+ * When a waiting pod is to be told that its wait-timeout has passed; infinite: never. While its request is passed over, nobody listens:
+ * its gate hears it when it asks again.
  */
 function deniableAtMs(request: LeaseRequest): number {
   const isPassedOver = request.status.reason === NOT_CONFIRMED;
   return request.spec.ref && !isPassedOver ? waitsUntilMs(request) : Number.POSITIVE_INFINITY;
 }
 
-/** When a request is due for a follow-up by the passing of time alone; never, where that changes nothing. */
+/** When time alone makes a request due for a follow-up; infinite: never. */
 export function dueAtMs(request: LeaseRequest): number {
   return Math.min(deletableAtMs(request), deniableAtMs(request));
 }
 
-/** Whether a pod has waited for as long as it wished to, and is to be told so. */
+/** Whether a pod is to be told that its wait-timeout has passed. */
 export function isTimedOut(request: LeaseRequest, nowMs: number): boolean {
   return deniableAtMs(request) < nowMs;
 }
@@ -76,7 +76,7 @@ export function followUps(input: FollowUpInput): FollowUp[] {
     .filter(({ terminating }) => !terminating)
     .map((request) => (tellsOfHold(request) ? followGrant(lease, request) : followOther(input, request)))
     .filter((step) => step !== undefined);
-  // A request that the holder's pod made after its hold has the name of the missing one, and the cache may not show it yet.
+  // A request that was made after the hold counts, too: it occupies the missing one's name.
   const hasRequest = requests.some((request) => !request.terminating && isOfHolder(request));
   if (hold && hold.ref.kind !== "LeaseRequest" && !hasRequest && !isPast(evidenceOf(hold.ref))) {
     const name = requestName(lease.name, hold.ref);
@@ -112,7 +112,7 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
   if (ref && isWaiting(request) && request.status.reason === NOT_CONFIRMED && isGated(evidenceOf(ref)))
     return { do: "queueAgain", request, ref };
   if (isWaiting(request) && isOneTry(request) && request.status.reason !== NOT_CONFIRMED) {
-    // A pod's goes with its pod.
+    // A pod's request is deleted with its pod.
     return { do: "deny", request, status: { ...HELD, ...(!ref && { expiresMs }) } };
   }
   if (isTimedOut(request, nowMs)) return { do: "deny", request, status: TIMED_OUT };

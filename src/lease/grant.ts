@@ -9,10 +9,10 @@ import type { Hold, HolderRef, Lease, LeaseRequest, LeaseStatus } from "./types.
 const CREATED_WITHIN_MS = 1_000;
 
 /**
- * The next fencing token: greater than every one granted before, also under a Lease of this name that was deleted since (this
- * one was created later, and requests remember tokens). The first is the time in milliseconds, but never outside of the second in
- * which the Lease was created, so that it counts by the API server's clock, and still differs when a Lease is created twice in
- * one second. Limit: an API server's clock that is set back, or behind another one's, by more than what passes between the two.
+ * The next fencing token: greater than every token granted before, also under a deleted Lease of this name (this Lease was created
+ * later, and requests remember tokens). The first token is the time in milliseconds, kept within the second in which the Lease was
+ * created. So it follows the API server's clock, and still differs when a Lease is created twice in one second. Limit: an API
+ * server's clock that is set back, or lags behind another server's, by more than the time between the two creations.
  */
 export function nextToken(lease: Lease, requests: Iterable<LeaseRequest>, nowMs: number): number {
   const { createdMs, status } = lease;
@@ -29,7 +29,7 @@ export interface Grant {
   ttlMs: number;
 }
 
-/** `status`, which has no hold, with `grant`'s. */
+/** `status`, which has no hold, with the hold of `grant`. */
 export function grantHold(
   status: LeaseStatus,
   { request, ref, token, ttlMs }: Grant,
@@ -83,7 +83,7 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
   };
 }
 
-/** How the request under which `hold` was granted shows it. Of a hold that no pod has nothing else tells, if it outlives its Lease. */
+/** How its request shows `hold`. The ttl is kept for holds without a pod: if the Lease is deleted, nothing else records them. */
 export function grantedStatus({ spec: { ref } }: LeaseRequest, hold: Hold): LeaseRequest["status"] {
   return { phase: "Granted", token: hold.token, ...(ref?.kind !== "Pod" && { holdTtlMs: hold.ttlMs }) };
 }

@@ -17,23 +17,23 @@ import type { Hold, HolderPod, Lease, LeaseStatus } from "./types.ts";
 
 /** How far a pod's annotations let its hold be renewed. */
 export interface HoldLimits {
-  /** Whether beyond the confirmation. */
+  /** Whether it may be renewed beyond its confirmation. */
   renew: boolean;
   maxHoldMs?: number;
 }
 
 export interface Renewal extends HoldClaim, HoldLimits {
-  /** What its holder says that it counts with until it is answered. */
+  /** The ttl that the holder says it counts with until it gets an answer. */
   countedTtlMs: number;
-  /** What a new hold would get. The holder learns of a shorter one by the answer, and the hold gets it with the renewal after that. */
+  /** The ttl that a new hold would get. If it is shorter, the answer tells the holder, and the hold gets it with the next renewal. */
   wantedTtlMs: number;
-  /** There when a gate confirms. */
+  /** Set when a gate confirms. */
   gateRun?: string;
-  /** There when a keeper renews: since when it runs. */
+  /** Set when a keeper renews: since when it runs. */
   keeperSince?: string;
-  /** The node that the pod runs on: of one that was granted before it was scheduled nobody knew it. */
+  /** The node that the pod runs on, unknown so far if the grant came before scheduling. */
   node?: string;
-  /** There when a pod renews or confirms the hold of its Job; `job` is missing where it has lost its owner. */
+  /** Set when a pod renews or confirms the hold of its Job; `job` is missing if the pod has lost its owner. */
   shared?: {
     job?: { uid: string } | undefined;
     pod: Omit<HolderPod, "gateRun" | "keeperSince" | "releasing">;
@@ -53,8 +53,8 @@ export type RenewalResult =
   | { ok: false; reason: RenewalRefusal };
 
 /**
- * A renewal, or the confirmation of a grant, which is always allowed and not counted. A hold that has expired cannot be renewed:
- * somebody else may be about to start.
+ * A renewal, or the confirmation of a grant, which no limit refuses and which is not counted. A hold that has expired cannot be
+ * renewed: somebody else may be about to start.
  */
 export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): RenewalResult {
   const hold = holdOf(lease, renewal) ?? joinedHold(lease, renewal);
@@ -70,7 +70,7 @@ export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): Renewa
   if (limit) return { ok: false, reason: limit };
   // Each pod of a Job counts with what it was told last.
   const othersTtlMs = renewal.shared ? hold.ttlMs : 0;
-  // It was never told more than the hold has.
+  // No holder was ever told more than the hold's ttl.
   const countedTtlMs = Math.min(renewal.countedTtlMs, hold.ttlMs);
   const ttlMs = Math.max(countedTtlMs, renewal.wantedTtlMs, othersTtlMs);
   const renewed: Hold = {
@@ -84,13 +84,13 @@ export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): Renewa
   return { ok: true, status: { ...lease.status, hold: renewed }, hold: renewed };
 }
 
-/** A second renewal within so short a time says nothing that the first has not. */
+/** A second renewal within this time says nothing new. */
 const SAME_MOMENT_MS = 1_000;
 
 /**
- * What is left of `hold` where it was renewed just now, and `renewed` would differ by the time alone, so that it need not be written: however
- * often a pod renews, its klease is written once a second. Undefined where it has to be written. The arbiter counts silence from the renewal
- * that was written, and so must the holder.
+ * The time left of `hold` if it was renewed just now and `renewed` differs only in time and count, so that it need not be written; undefined
+ * if it must be. However often a pod renews, its klease is written once a second. The arbiter counts silence from the last written renewal,
+ * and so must the holder.
  */
 export function leftUnwrittenMs(hold: Hold, renewed: Hold, nowMs: number): number | undefined {
   const sinceMs = nowMs - (hold.expiresMs - hold.ttlMs);
@@ -99,7 +99,7 @@ export function leftUnwrittenMs(hold: Hold, renewed: Hold, nowMs: number): numbe
   return hold.confirmed && isSame && sinceMs >= 0 && sinceMs < SAME_MOMENT_MS ? expiresMs - nowMs : undefined;
 }
 
-/** Why a hold may not go on any longer than it was promised; undefined where it may. */
+/** Why a hold may not be renewed any more; undefined if it may. */
 function limitOf(
   { spec }: Pick<Lease, "spec">,
   hold: Hold,
@@ -110,7 +110,7 @@ function limitOf(
   return maxHoldMs !== undefined && nowMs - hold.acquiredMs >= maxHoldMs ? "MaxHold" : undefined;
 }
 
-/** Whether one more pod of the Job may run under `hold`, or one may again. It renews the hold, unless it is the first. */
+/** Whether a pod of the Job may start, or start again, under `hold`. That renews the hold, unless the pod is the first. */
 export function mayJoin(lease: Lease, hold: Hold, limits: HoldLimits, nowMs: number): boolean {
   return !hold.confirmed || limitOf(lease, hold, limits, nowMs) === undefined;
 }
@@ -129,7 +129,7 @@ function holderChange(hold: Hold, renewal: Renewal): Partial<Hold> {
 
 function memberChange(hold: Hold, renewal: Renewal, pod: Omit<HolderPod, "releasing">): Partial<Hold> {
   const before = memberOf(hold, pod.uid);
-  // What is known of the pod may be older than what was known before.
+  // This view of the pod may be older than the one on record.
   const known = defined({ node: pod.node ?? before?.node, gateRun: renewal.gateRun ?? before?.gateRun });
   const keeper = keeperAfter(before, renewal);
   const end =
@@ -140,8 +140,8 @@ function memberChange(hold: Hold, renewal: Renewal, pod: Omit<HolderPod, "releas
 }
 
 /**
- * What is known of the keeper after a renewal. One that was asked to stop may renew until it has stopped, and only one that began later
- * shows that a keeper runs; a confirmation that is repeated shows nothing.
+ * What is known of the keeper after a renewal. A keeper that was asked to stop may renew until it has stopped, so only one that began later
+ * shows that a keeper runs. A repeated confirmation shows nothing.
  */
 function keeperAfter(
   known: Pick<Hold, "gateRun" | "keeperSince" | "releasing"> | undefined,
@@ -158,8 +158,8 @@ function keeperAfter(
 }
 
 /**
- * Whether it was on its way for long: a later run of its pod's gate has confirmed since, or a keeper has spoken, so that no gate is left to
- * be answered; or the keeper's own word is of the past. A keeper that was asked to stop still renews.
+ * Whether the renewal is outdated: a later run of its pod's gate has confirmed since; or a gate sent it and a keeper has spoken since, so
+ * no gate is left to answer; or an earlier keeper sent it. A keeper that was asked to stop still renews.
  */
 function isOutdated(hold: Hold, { uid, gateRun, keeperSince }: Renewal): boolean {
   const known = runOf(hold, uid);
@@ -175,10 +175,10 @@ function joinedHold(lease: Lease, { token, gateRun, shared }: Renewal): Hold | u
   return gateRun !== undefined && hold?.token === token ? hold : undefined;
 }
 
-/** A holder renews each third of its ttl, or each half of it: beyond this share something is wrong. */
+/** Holders renew every third or every half of their ttl. A silence beyond this share means trouble. */
 const LATE_AFTER_TTL = 2 / 3;
 
-/** After what silence `renewed` followed `old`, if that was too long for comfort; else 0. By the time of day: for people. */
+/** The silence between `old` and `renewed` if it was too long for comfort, else 0. By the time of day, so for people only. */
 export function lateRenewalMs(old: Hold, renewed: Hold): number {
   if (renewed.renewals === old.renewals) return 0;
   const silentMs = renewed.expiresMs - renewed.ttlMs - (old.expiresMs - old.ttlMs);

@@ -18,7 +18,7 @@ import type {
 
 const HISTORY_LENGTH = 10;
 
-/** What two replicas know of the time differs by far less: what differs by more, a clock that was set has written. */
+/** Two replicas' clocks differ by far less. A larger difference means that a clock was set. */
 const REPLICAS_DIFFER_MS = 1_000;
 
 /** `nowMs`, but not before what another replica wrote a moment ago: the times of one Lease stay in order. */
@@ -26,7 +26,7 @@ export function notBefore(writtenMs: number, nowMs: number): number {
   return writtenMs - nowMs < REPLICAS_DIFFER_MS ? Math.max(writtenMs, nowMs) : nowMs;
 }
 
-/** The status without its hold, which is noted in the history. An admin who took the Lease away has ended it, whatever followed. */
+/** The status without its hold, which is noted in the history. After a forced release the history names the admin, not `reason`. */
 export function endHold(
   lease: Pick<Lease, "status" | "forced">,
   reason: EndReason,
@@ -42,7 +42,7 @@ export function endHold(
   return { ...rest, history: [past, ...status.history].slice(0, HISTORY_LENGTH) };
 }
 
-/** Who speaks for a hold: its holder, or a pod that shares its Job's. Both must be the hold's own. */
+/** Who speaks for a hold: its holder, or a pod that shares its Job's hold. Uid and token must both match. */
 export interface HoldClaim {
   uid: string;
   token: number;
@@ -82,18 +82,18 @@ export function othersThan({ pods = [] }: Hold, podUid: string): readonly Holder
   return pods.filter(({ uid }) => uid !== podUid);
 }
 
-/** The status once nothing of this pod may be running any more. Its Job's hold goes on. */
+/** The status once nothing of this pod can be running any more. Its Job's hold goes on. */
 export function removeMember(status: LeaseStatus, podUid: string): LeaseStatus {
   return status.hold ? changeHold(status, { pods: othersThan(status.hold, podUid) }) : status;
 }
 
-/** The status once nothing of this holder may be running any more; where it is a pod that shares its Job's hold, that goes on without it. */
+/** The status once nothing of this holder can be running any more. If it is a pod that shares its Job's hold, that goes on without it. */
 export function endFor(lease: Lease, uid: string, reason: EndReason, nowMs: number): LeaseStatus {
   const { hold } = lease.status;
   return hold && memberOf(hold, uid) ? removeMember(lease.status, uid) : endHold(lease, reason, nowMs);
 }
 
-/** What a keeper says of itself: since when it runs, or was asked to stop. One of 0.1.0 does not say it. */
+/** What a keeper says of itself: since when it runs, or was asked to stop. A keeper of 0.1.0 does not say it. */
 export interface KeeperWord {
   uid: string;
   keeperSince?: string;
@@ -107,7 +107,7 @@ export interface Stopping {
   graceSeconds: number;
 }
 
-/** The status once this pod's keeper was asked to stop; `stopping` where that is known to be its pod's end. Saying it again changes nothing. */
+/** The status once this pod's keeper was asked to stop; `stopping` if its whole pod is known to be stopping. Repeating it changes nothing. */
 export function markReleasing(
   status: LeaseStatus,
   { uid, keeperSince }: KeeperWord,
@@ -133,7 +133,7 @@ export function isMarkedReleasing(
   return isSaid && (stopping === undefined || isStopping(hold, uid));
 }
 
-/** Whether it is known that the kubelet of this pod, which holds or shares `hold`, stops it. */
+/** Whether its kubelet is known to be stopping this pod, which holds or shares `hold`. */
 export function isStopping(hold: Hold | undefined, podUid: string): boolean {
   const ref = hold && [hold.ref, ...podsOf(hold)].find(({ uid }) => uid === podUid);
   return ref?.stoppingSinceMs !== undefined;
@@ -148,7 +148,7 @@ function stoppedRef<T extends HolderRef>(ref: T, stopping: Stopping | undefined)
   };
 }
 
-/** Whether the keeper's word is of the past: its pod's gate has run again since, or another keeper has spoken. */
+/** Whether the keeper's word is outdated: its pod's gate has run again since, or a later keeper has spoken. */
 export function isOutdatedWord(hold: Hold, { uid, keeperSince }: KeeperWord): boolean {
   const known = runOf(hold, uid);
   return isEarlierRun(keeperSince, known.gateRun) || isEarlierRun(keeperSince, known.keeperSince);
@@ -167,7 +167,7 @@ export function forcedRelease(
   return forced?.token === token ? forced : undefined;
 }
 
-/** The holder, once it runs on, or again. */
+/** The holder, once it runs on or runs again. */
 export function unstopped({ stoppingSinceMs: _, ...ref }: HolderRef): HolderRef {
   return ref;
 }

@@ -1,6 +1,6 @@
 /**
- * A Job that waits for its Lease as a whole (`gate: job`), as far as the lease rules look at it. What it wants stands in its pod template,
- * which cannot change: on its metadata anybody may write at any time, and a Job that is not meant to wait must never be suspended.
+ * A Job that waits for its Lease as a whole (`gate: job`), as far as the lease rules look at it. Its wishes are read from its pod template,
+ * which cannot change. Anybody may edit its metadata at any time, and a Job that is not meant to wait must never be suspended.
  */
 import { defined, flag, list, record, text, textMap, timeMs } from "../shared/json.ts";
 import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
@@ -21,7 +21,7 @@ export interface JobView extends Asked {
   labelled: boolean;
   /** It makes no pods, and its controller deletes those that it has. */
   suspended: boolean;
-  /** It was decided that it ends: its controller makes no more pods. */
+  /** It is ending or has ended: its controller makes no more pods. */
   over: boolean;
   /** Set while it is being deleted. */
   deletionMs?: number;
@@ -66,12 +66,12 @@ export function isJobOver({ over, deletionMs }: JobView): boolean {
   return over || deletionMs !== undefined;
 }
 
-/** Whether konductor has suspended it: what others suspend it never resumes. */
+/** Whether konductor has suspended the Job: it never resumes what others have suspended. */
 export function isSuspendedByUs({ suspended, marked }: JobView): boolean {
   return suspended && marked;
 }
 
-/** Whether somebody else has. */
+/** Whether somebody else has suspended the Job. */
 export function isSuspendedByUser(job: JobView): boolean {
   return job.suspended && !isSuspendedByUs(job);
 }

@@ -19,10 +19,10 @@ export function judgeClient(situation: Situation, hold: Hold): Verdict {
     ? judgeSilence(situation, hold, Number.POSITIVE_INFINITY)
     : judgeUnconfirmed(situation, hold, false);
   if (isUnseen) return verdict;
-  // The webhook never lets it go back: an earlier one comes from a cache that is behind.
+  // The webhook never lets renewTime go back, so an earlier one comes from a cache that lags.
   if ((request.spec.renewTimeMs ?? 0) <= (hold.renewTimeMs ?? 0)) return verdict;
   const answer = renewClient(situation, hold, request);
-  // However fast refusals are asked for, they do not keep it from expiring; nor does a grant that its request cannot tell of.
+  // Refused renewals never keep the hold from expiring, however fast they come; nor do renewals whose trace cannot be written.
   const isRenewed = answer.why === "Renewed" && !situation.isStuck("trace", request.uid);
   return isRenewed || !isLimit(verdict) ? step(answer) : verdict;
 }
@@ -33,7 +33,7 @@ function renewClient({ lease, nowMs }: Situation, hold: Hold, request: LeaseRequ
   const renewal = {
     uid: hold.ref.uid,
     token: hold.token,
-    // A client does not look whether its ttl has become shorter.
+    // A client does not check whether its ttl has become shorter.
     countedTtlMs: hold.ttlMs,
     wantedTtlMs: holdTtlMs(lease, request.spec.ttlMs, undefined),
     renew: true,

@@ -1,12 +1,12 @@
 /**
- * Whether the hold of a Job goes on, which all of its pods share (`gate: job`), and what has to be done meanwhile.
+ * Whether the hold of a Job, which all of its pods share (`gate: job`), goes on, and what has to be done meanwhile.
  *
- * It rests on this: no pod of the Job gets past its gate without being put on the hold's list, by a write that is guarded as the one
- * is that ends the hold. So whoever ends it has seen everybody who may be running under it, however late watches are. A pod leaves the list
- * when its main has provably ended.
+ * It rests on this: no pod of the Job gets past its gate without being put on the hold's list, by a write guarded like the one that ends
+ * the hold. So whoever ends the hold has seen every pod that may be running under it, however far watches lag. A pod leaves the list when
+ * its main has provably ended, or when time stands for proof.
  *
- * Of one pod on the list the rules are those of a pod that holds alone. Where the hold is lost, the Job is told to make no more pods before
- * those on the list are waited for; that is no matter of safety, since more could not get past their gates.
+ * Each pod on the list is judged like a pod that holds alone. When the hold is lost, the Job is suspended before the pods on the list are
+ * waited for. Safety does not depend on that: further pods could not get past their gates.
  */
 import {
   askedAgainWithin,
@@ -44,16 +44,16 @@ interface Member extends Seen {
   pod: HolderPod;
 }
 
-/** A Job whose hold is lost has so long to be told to make no more pods, before others are served. */
+/** How long others wait for a Job that has lost its hold to be suspended first. */
 const SUSPEND_FIRST_MS = 2_000;
-/** So long after the expiry its controller alone deletes its pods: as it suspends them they do not count as failed. */
+/** For this long after the expiry only the Job controller deletes the pods: deleted by a suspension, they do not count as failed. */
 const LEFT_TO_JOB_MS = 5_000;
 
 export function judgeJob(situation: Situation, hold: Hold): Verdict {
   const seen: Seen = { pod: hold.ref, evidence: situation.evidenceOf(hold.ref) };
   const members = membersOf(situation, hold);
   const unseen = [seen, ...members].filter(({ evidence }) => evidence.is === "unknown");
-  // Of those whose keepers have said that they are stopped the cache may still show who is gone.
+  // A pod whose keeper has said that it is being stopped may be gone although the cache still shows it.
   const stopping = members.filter(({ pod }) => situation.stoppingForMs(pod) !== undefined);
   const look = lookAt(situation, unseen) ?? lookAt(situation, stopping);
   if (look) return look;
@@ -77,7 +77,7 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
   const job = known.is === "job" && !isJobOver(known.job) ? known.job : undefined;
   const forced = forcedRelease(situation.lease, hold);
   if (forced?.now) return over("Forced");
-  // A Job that cannot be looked at may make pods yet.
+  // A Job that cannot be looked at may still make pods.
   if (!job && left.length === 0 && known.is !== "unknown") {
     const isProved = members.every(({ evidence }) => isProven(evidence, hold.token));
     return over(isProved ? "Terminated" : "Released");
@@ -86,7 +86,7 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
   const stopped = (reason: EndReason, isUnowned: boolean) =>
     judgeStopped(situation, hold, { left, reason, isUnowned });
   if (hold.revoked || hold.expired) {
-    // A crash loop takes the hold of a single pod alone.
+    // Only a pod's hold is revoked for a crash loop, never a Job's.
     const reason = hold.revoked === "CrashLooping" ? "NotStarted" : (hold.revoked ?? "Expired");
     const verdict = stopped(reason, job === undefined && known.is !== "unknown");
     if (!job || job.suspended || left.length === 0) return verdict;
@@ -99,7 +99,7 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
   return job?.suspended ? meanwhile(verdict, { do: "resume", ref: hold.ref, forMs: LOOK_AGAIN_MS }) : verdict;
 }
 
-/** Its Job makes pods. */
+/** Judges a hold whose Job may make pods. */
 function judgeGoing(situation: Situation, hold: Hold, { known, members, left }: Members): Verdict {
   const isAtWork = left.some(({ evidence }) => wasStarted(evidence, hold.token));
   const startsInMs = isAtWork
@@ -116,20 +116,20 @@ function judgeGoing(situation: Situation, hold: Hold, { known, members, left }: 
   if (left.length > 0) return silence;
   if (mayJoin(situation.lease, hold, { renew: true, ...situation.wishes }, situation.nowMs))
     return renewUnanswered(situation, hold, startsInMs);
-  // What nobody may join any more must not keep others waiting; but its user may have lifted the limit since.
+  // A hold that no pod may join any more must not keep others waiting. But its user may have lifted the limit since.
   const look = lookAt(situation, [{ pod: hold.ref, evidence: known }]);
   return look ?? step(change(situation, { expired: true }, "Expiring"));
 }
 
 /**
- * The pods of the Job that may run under its hold, and what is known of them. A pod that was fenced goes on under the same token, so a
- * late status of its earlier run is told by the run of the gate.
+ * The pods of the Job that may run under its hold, and what is known of them. A fenced pod goes on under the same token, so only its gate's
+ * run tells a late status of its earlier run apart.
  */
 export function membersOf({ evidenceOf }: Pick<Situation, "evidenceOf">, { pods = [] }: Hold): Member[] {
   return pods.map((pod) => ({ pod, evidence: sinceGateRun(evidenceOf(pod), pod.gateRun) }));
 }
 
-/** Its Job makes no more pods: once nothing may run any more, the hold is over. */
+/** Judges a hold whose Job makes no more pods: it is over once none of them can be running. */
 function judgeStopped(
   situation: Situation,
   hold: Hold,
@@ -148,14 +148,14 @@ function judgeStopped(
       judgeExpiredPods(situation, hold, { left, isUnowned })
     );
   const silence = judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
-  // The controller of a suspended Job deletes its pods. Those of a Job that is over or gone may be nobody's.
+  // The controller of a suspended Job deletes its pods. Pods of a Job that is over or gone may have nobody to do so.
   const deletable = isUnowned && hold.revoked ? left.filter(({ evidence }) => isDeletable(evidence)) : [];
   return deletable.reduce((verdict, { pod }) => meanwhile(verdict, deletePod(pod)), silence);
 }
 
 const deletePod = (ref: HolderPod): Step => ({ do: "deletePod", ref, forMs: LOOK_AGAIN_MS });
 
-/** Each of them has to be over by the rules for a pod that expired. None keeps another from being told to end. */
+/** The hold is over once every pod is, by the rules for an expired pod. No pod keeps another from being told to end. */
 function judgeExpiredPods(
   situation: Situation,
   hold: Hold,

@@ -46,12 +46,12 @@ function judgeHolding(situation: Situation, hold: Hold, seen: Seen): Verdict {
   const { timers, wishes } = situation;
   const { evidence } = seen;
   const look = (withinMs?: number) => lookAt(situation, [seen], withinMs);
-  // Its keeper has said that it is stopped, and the cache may still show a pod that is gone.
+  // Its keeper has said that it is being stopped, so the pod may be gone although the cache still shows it.
   if (situation.stoppingForMs(hold.ref) !== undefined) {
     const isGone = look();
     if (isGone) return isGone;
   }
-  // What follows an expiry rests on whether the keeper runs: a watch that is stuck must not vouch for it.
+  // What follows an expiry depends on whether the keeper runs. A stuck watch must not vouch for that.
   if (hold.expired) return look(timers.expiredForMs) ?? judgeExpired(situation, hold, known(situation, seen));
   const startsInMs =
     evidence.is === "present" && !hold.revoked && !hasStarted(evidence.pod, hold.token)
@@ -72,7 +72,7 @@ function judgeHolding(situation: Situation, hold: Hold, seen: Seen): Verdict {
   return look(-startsInMs) ?? judgeSilence(situation, hold, Number.POSITIVE_INFINITY);
 }
 
-/** A holder whose main cannot stay up loses its hold to whoever waits, where its user says so; alone it keeps it. */
+/** A crash-looping holder loses its hold if its user set max-restarts and others wait. */
 function judgeCrashLoop(situation: Situation, hold: Hold, seen: Seen): Verdict | undefined {
   const { requests, wishes } = situation;
   const { evidence } = seen;
@@ -84,14 +84,14 @@ function judgeCrashLoop(situation: Situation, hold: Hold, seen: Seen): Verdict |
   return step(change(situation, { revoked: "CrashLooping" }, "Revoked"));
 }
 
-/** What is known of a pod whose hold has expired, where the API server was asked since. */
+/** The evidence of a pod whose hold has expired; unknown unless the API server was asked since. */
 export function known(situation: Situation, seen: Seen): Evidence {
   return isFresh(situation, seen, situation.timers.expiredForMs) ? seen.evidence : { is: "unknown" };
 }
 
 /**
- * An admin took the Lease away: renewals are refused from then on. A pod that is seen running where its kubelet can end it is
- * deleted, and its end awaited; otherwise the admin's word is taken.
+ * An admin took the Lease away: renewals are refused from then on. A pod that is seen running on a Ready node is deleted, and its
+ * end awaited. Otherwise the admin's word is taken.
  */
 function judgeForced(situation: Situation, hold: Hold, seen: Seen): Verdict | undefined {
   const forced = forcedRelease(situation.lease, hold);
@@ -105,7 +105,7 @@ function judgeForced(situation: Situation, hold: Hold, seen: Seen): Verdict | un
   return hold.revoked === undefined ? step(change(situation, { revoked: "Forced" }, "Revoked")) : undefined;
 }
 
-/** Whether the pod is seen running where its kubelet can end it. */
+/** Whether the pod is seen running, on a Ready node. */
 export function isSeenRunning({ isNodeReady }: Situation, evidence: Evidence): boolean {
   const node = evidence.is === "present" && !isTerminal(evidence.pod) ? evidence.pod.node : undefined;
   return node !== undefined && isNodeReady(node);
@@ -131,12 +131,12 @@ export function judgeUnconfirmed(
 
 type Present = Extract<Evidence, { is: "present" }>;
 
-/** Whether the pod is only scheduled once it holds, so that its gate confirms when it has found a node and its images. */
+/** Whether the pod is scheduled only once it holds, and its gate has not started: it confirms once node and images are there. */
 export function isScheduledLate(evidence: Evidence): evidence is Present {
   return evidence.is === "present" && !isPast(evidence) && isUnscheduled(evidence.pod);
 }
 
-/** Nothing of it runs yet, and may not for long: within start-timeout the hold is kept for it. */
+/** Nothing of the pod runs yet, maybe not for a long time. The hold is kept for it until start-timeout. */
 function judgeUnscheduled(situation: Situation, hold: Hold, pod: PodView): Verdict {
   const { lease, requests, timers, wishes } = situation;
   if (forcedRelease(lease, hold)) return over("Forced");
@@ -154,7 +154,7 @@ function judgeUnscheduled(situation: Situation, hold: Hold, pod: PodView): Verdi
   return pod.gated ? meanwhile(verdict, { do: "ungate", ref: hold.ref, forMs: LOOK_AGAIN_MS }) : verdict;
 }
 
-/** No keeper of its runs yet that could renew, so the arbiter does. */
+/** No keeper runs yet that could renew, so the arbiter renews. */
 export function renewUnanswered(situation: Situation, hold: Hold, otherwiseInMs: number): Verdict {
   const { timers, nowMs } = situation;
   const renewInMs = hold.ttlMs / 3 - timers.silentForMs;
@@ -171,7 +171,7 @@ export function judgeSilence(situation: Situation, hold: Hold, otherwiseInMs: nu
 export const silenceLeftMs = ({ timers }: Situation, { ttlMs }: Hold) =>
   ttlMs + EXPIRY_ALLOWANCE_MS - timers.silentForMs;
 
-/** Silent for too long, said so in the status, and not proved to have ended. */
+/** Judges an expired hold whose main is not proved to have ended. */
 export function judgeExpired(situation: Situation, hold: Hold, evidence: Evidence): Verdict {
   const { wishes } = situation;
   const isFencing =
@@ -185,7 +185,7 @@ export function judgeExpired(situation: Situation, hold: Hold, evidence: Evidenc
   return isToldToEnd ? verdict : meanwhile(verdict, deletePod(hold));
 }
 
-/** Whether it is over by now, or somebody has to act, however often its deletion was refused. */
+/** Whether the hold is over by now, or somebody has to act, however often the deletion was refused. */
 function judgeTime(
   situation: Situation,
   hold: Hold,
@@ -194,10 +194,10 @@ function judgeTime(
   const { timers, wishes } = situation;
   const endsByItself = isFencing || wishes.continueOnLoss;
   const mayTakeMs = graceMs(hold.ref, evidence) + TERMINATION_ALLOWANCE_MS;
-  // Its kubelet may have learned of the deletion as late as its keeper of the expiry.
+  // The kubelet may have learned of the deletion only when the hold expired, so the shorter time counts.
   const leftMs =
     mayTakeMs - (endsByItself ? timers.expiredForMs : Math.min(timers.endingForMs, timers.expiredForMs));
-  // A pod that was not told to end, or could not be seen, may run on: time stands in for proof only where its user asked for that.
+  // A pod that was not told to end, or could not be seen, may run on. Time stands for proof then only if its user asked for that.
   const isBounded = isToldToEnd && evidence.is !== "unknown" && canFence(hold, evidence);
   if (policyFor(situation, isBounded) === "AfterExpiry") {
     const mayRunForMs = wishes.continueOnLoss
@@ -213,22 +213,22 @@ function judgeTime(
 }
 
 /**
- * After how long every container of the pod has stopped, where time may stand for proof and nobody is left who could write it: its keeper has
- * said that it was asked to stop, and the object is gone. Infinity: not by time alone.
+ * How much longer until every container of the pod has stopped, where time may stand for proof because nobody is left to write any: its
+ * keeper has said that it was asked to stop, and the object is gone. Infinity: not by time alone.
  *
- * The kubelet calls the keeper's preStop hook when it begins to stop all containers, so the keeper's word is never earlier than that. It then
- * sends SIGKILL when the grace period is over that it knows: the longest that the API server ever told it, or, of a pod that vanished, that of
- * its spec; at least 1 s. Hooks and the order of sidecars may add up to 3 s (kubelet 1.37, `killContainer`). That a pod may have been deleted
- * with another grace period than its spec's is known from the version that showed it, and from the replica that heard the word. What has
- * passed is counted as {@link Situation.stoppingForMs} says.
+ * The kubelet calls the keeper's preStop hook when it begins to stop all containers, so the keeper never speaks before that. The kubelet then
+ * sends SIGKILL at the end of the grace period that it knows: the longest that the API server ever told it, or, for a pod that vanished,
+ * its spec's; at least 1 s. Hooks and the order of sidecars may add up to 3 s (kubelet 1.37, `killContainer`). A deletion with a grace period
+ * other than the spec's is known from the pod version that showed it, and from the replica that heard the keeper. What has passed is
+ * counted as {@link Situation.stoppingForMs} says.
  *
- * Limits: those of any kubelet that does not do what it has begun; and a keeper that was stopped alone, as by a change of its image, in the
+ * Limits: a kubelet that does not finish what it has begun; and a keeper that was stopped alone, as by a change of its image, in the very
  * second in which its pod is deleted by force and its kubelet cut off.
  */
 export function stopsWithinMs(situation: Situation, hold: Hold, evidence: Evidence): number {
   const forMs = situation.stoppingForMs(hold.ref);
   if (forMs === undefined || evidence.is !== "gone") return Number.POSITIVE_INFINITY;
-  // A keeper that has spoken ran, even if the last status of its pod was written before it began.
+  // A keeper that has spoken did run, even if the last status of its pod was written before.
   const isBounded = canFence(hold, isKeeperUnseen(evidence) ? { is: "unknown" } : evidence);
   if (policyFor(situation, isBounded) !== "AfterExpiry") return Number.POSITIVE_INFINITY;
   return graceMs(hold.ref, evidence) + TERMINATION_ALLOWANCE_MS + DATE_ALLOWANCE_MS - forMs;
@@ -246,8 +246,8 @@ function policyFor({ lease, wishes }: Situation, isBounded: boolean): HandoverPo
 }
 
 /**
- * Whether its keeper can stop it in time: not if it was seen down, since on a node that is cut off main may then run for ever. Once
- * that was said in the status it stays so, also when the pod that showed it is gone.
+ * Whether its keeper can stop the pod in time: not if the keeper was seen down, since on a node that is cut off main may then run for
+ * ever. `unreachable` in the status keeps that answer once the pod that showed it is gone.
  */
 function canFence(hold: Hold, evidence: Evidence): boolean {
   return (

@@ -13,7 +13,7 @@ const MAX_LABEL_VALUE_LENGTH = 63;
 export const LEASE_NAME_RULE =
   'lower-case letters, digits, "-" and "." are allowed, with a letter or a digit at both ends and on both sides of each "."; 63 characters at most';
 
-/** Whether a Lease may be called so, as the CRD has it: a DNS-1123 subdomain that is the value of a label, too. */
+/** Whether a Lease may have this name, as in the CRD: a DNS-1123 subdomain that also fits a label value. */
 export function isLeaseName(name: string): boolean {
   return name.length <= MAX_LABEL_VALUE_LENGTH && SUBDOMAIN.test(name);
 }

@@ -24,8 +24,8 @@ export function isWaiting(request: LeaseRequest): boolean {
 }
 
 /**
- * Whether this very request has had its hold of `lease`, although its own status may not say so yet: it was granted last, or was put back
- * for the hold that there is, whose time it then bears. A later request of the same claimant is a new one.
+ * Whether this very request has had its hold of `lease`, although its own status may not say so yet: it was granted last, or was recreated
+ * for the current hold. A recreated request carries the grant's time; a later requestedAt means a new request.
  */
 export function wasGranted(
   { uid, spec }: LeaseRequest,
@@ -37,7 +37,7 @@ export function wasGranted(
 }
 
 /**
- * Whether the grant that it shows was taken back unanswered: a confirmation that came too late has left its trace over the mark. It keeps its
+ * Whether the grant that the request shows was taken back: the trace of a late confirmation has overwritten the mark. The request keeps its
  * place.
  */
 export function wasTakenBack({ status, terminating }: LeaseRequest, { history }: LeaseStatus): boolean {
@@ -45,12 +45,12 @@ export function wasTakenBack({ status, terminating }: LeaseRequest, { history }:
   return status.phase === "Granted" && !terminating && history.some(isOfGrant);
 }
 
-/** Whether it was refused, and its claimant may not have heard it yet. One whose Job is skipped is told nothing: it is deleted. */
+/** Whether it was denied, and its claimant may not have heard it yet. A pod whose Job is skipped is not told: it is deleted. */
 export function isDenied(request: LeaseRequest): boolean {
   return request.status.phase === "Denied" && !isSkipped(request) && !request.terminating;
 }
 
-/** Whether it was decided, in whatever way, and its claimant may wait to hear of that. */
+/** Whether it was granted or denied, and its claimant may be waiting to hear it. */
 export function isAnswered(request: LeaseRequest): boolean {
   return isDenied(request) || request.status.phase === "Granted";
 }
@@ -66,8 +66,8 @@ export function isOneTry({ spec: { waitUntilMs, requestedAtMs } }: LeaseRequest)
 }
 
 /**
- * A client that died while it waited leaves its request behind, and a pod may not wish to wait for ever: until `waitUntil` a
- * request counts as waiting, and no longer.
+ * Until when a request counts as waiting; infinite: without limit. A client that died while it waited leaves its request behind,
+ * and a pod may have a wait-timeout.
  */
 export function waitsUntilMs(request: LeaseRequest): number {
   return !isWaiting(request) || isOneTry(request)
@@ -75,7 +75,7 @@ export function waitsUntilMs(request: LeaseRequest): number {
     : (request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY);
 }
 
-/** How many wait: whoever asks no more than that need not have them put in order. */
+/** How many wait, without the cost of putting them in order. */
 export function countWaiting(requests: readonly LeaseRequest[]): number {
   return requests.reduce((count, request) => count + (isWaiting(request) ? 1 : 0), 0);
 }

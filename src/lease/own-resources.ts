@@ -1,6 +1,6 @@
 /**
- * Requests and limits of gate and keeper in words of their own: `requests.cpu=50m,limits.memory=256Mi`, by the names that a ResourceQuota has
- * for them. For a pod by its annotation, for all of them at the install.
+ * Requests and limits of gate and keeper, written `requests.cpu=50m,limits.memory=256Mi` with a ResourceQuota's names: for one pod in its
+ * annotation, for all pods at the install.
  */
 import { parseQuantity } from "./quantity.ts";
 
@@ -10,14 +10,14 @@ const SIDES = ["requests", "limits"] as const;
 export type ResourceName = (typeof RESOURCES)[number];
 type Side = (typeof SIDES)[number];
 
-/** Quantities as they were written, each longer than nothing. */
+/** Quantities as they were written, each above zero. */
 export type OwnResources = Readonly<Record<Side, Readonly<Partial<Record<ResourceName, string>>>>>;
 
 export const NO_OWN_RESOURCES: OwnResources = { requests: {}, limits: {} };
 
-/** Node takes 57 MiB: with less the keeper is killed, and its pod stopped. */
+/** Node.js takes 57 MiB: with less the keeper is killed, and its pod stopped. */
 const LEAST_MEMORY_LIMIT = 64 * 2 ** 20;
-/** Six of them, with room for spaces. */
+/** Six entries, with room for spaces. */
 const LONGEST = 256;
 
 export const OWN_RESOURCES_RULE =

@@ -31,7 +31,7 @@ export interface ContainerView {
   finishedMs?: number;
   /** How often it was started again since the pod was made. */
   restarts?: number;
-  /** The kubelet lets it rest before it starts it again, since it has failed again and again. */
+  /** The kubelet backs off before it starts the container again (CrashLoopBackOff). */
   isBackingOff?: true;
   /** What it left in its termination log. */
   message?: string;
@@ -56,13 +56,13 @@ export interface PodView extends Asked {
   graceSeconds: number;
   /** Its phase was written by the pod garbage collector, which saw no container. */
   collected: boolean;
-  /** We injected it with our scheduling gate: nothing of it runs before the arbiter takes that away. */
+  /** It has our containers and our scheduling gate: nothing of it runs before the arbiter removes the gate. */
   gated: boolean;
   /** Somebody else's scheduling gate keeps it from being scheduled as well: a grant would be of no use yet. */
   hasOtherGates?: true;
   /** The Job that made it. */
   job?: { name: string; uid: string };
-  /** The keeper's image is not that of the gate any more, so that the kubelet has stopped a keeper, or will, while main runs. */
+  /** The keeper's image is no longer the gate's, so the kubelet has stopped a keeper, or will, while main runs. */
   isKeeperPatched?: true;
   /** The keeper carries the rule by which its exit stops every other container. */
   selfFencing: boolean;
@@ -157,14 +157,14 @@ function viewContainer(
       finishedMs: timeMs(terminated["finishedAt"]),
       restarts: integer(status["restartCount"]) || undefined,
       isBackingOff: record(state["waiting"])["reason"] === "CrashLoopBackOff" || undefined,
-      // Only the gate's says something to us.
+      // Only the gate's message matters to us.
       message: name === GATE_CONTAINER ? text(terminated["message"]) : undefined,
       restartPolicy: text(spec["restartPolicy"]),
     }),
   };
 }
 
-/** A pod that bears our scheduling gate but was not injected would run its main without a hold once the gate is removed. */
+/** A pod that carries our scheduling gate but lacks our containers would run main without a hold once the gate is removed. */
 function isGated(podSpec: Record<string, unknown>): boolean {
   const own = list(podSpec["initContainers"]).map(record).filter(isOwnContainer);
   return (
@@ -189,7 +189,7 @@ function keeperStopMs(podSpec: Record<string, unknown>): number {
   return Number.isFinite(stopMs) ? stopMs : 0;
 }
 
-/** The pod garbage collector marks what it fails with this condition; it knows nothing of containers (KEP-3329). */
+/** The pod garbage collector sets this condition on pods that it marks Failed; it knows nothing of containers (KEP-3329). */
 function wasCollected(status: Record<string, unknown>): boolean {
   return list(status["conditions"]).some((entry) => {
     const condition = record(entry);
@@ -205,7 +205,7 @@ export function isTerminal(pod: PodView): boolean {
   return pod.phase === "Succeeded" || pod.phase === "Failed";
 }
 
-/** Whether its user has it wait before it is scheduled, and its gate has not run yet. */
+/** Whether its user has the pod wait before it is scheduled, and its gate has not started yet. */
 export function isUnscheduled({ gated, mode, gate }: PodView): boolean {
   const isLate = mode.gate === "scheduling" || mode.ifHeld === "skip";
   return gated || (isLate && gate?.startedMs === undefined);
@@ -216,14 +216,14 @@ export function waitsForJob({ mode }: Pick<PodView, "mode">): boolean {
   return mode.gate === "job";
 }
 
-/** Under whose hold it runs: its own, or that of its Job, which it may have lost. */
+/** Whose hold the pod runs under: its own, or its Job's; undefined if it has lost that Job. */
 export function claimantOf(pod: PodView): ClaimantRef | undefined {
   const { name, uid, job } = pod;
   if (!waitsForJob(pod)) return { kind: "Pod", name, uid };
   return job && { kind: "Job", ...job };
 }
 
-/** The pod, with what its status says of another run of its gate than `gateRun` left out. */
+/** The pod, without what its status says of any run of its gate other than `gateRun`. */
 export function sinceRun(pod: PodView, gateRun: string | undefined): PodView {
   const { gate } = pod;
   if (!gate || (gateRun !== undefined && passedRun(gate.message) === gateRun)) return pod;
@@ -231,7 +231,7 @@ export function sinceRun(pod: PodView, gateRun: string | undefined): PodView {
   return { ...pod, gate: others };
 }
 
-/** Whether this run of its gate, or a later one, was seen to let it through: nobody waits for an answer to what that run asked. */
+/** Whether this run of its gate, or a later one, was seen to let the pod through: nobody waits for an answer to it any more. */
 export function hasPassed({ gate }: PodView, gateRun: string | undefined): boolean {
   const passed = passedRun(gate?.message);
   return gateRun !== undefined && (passed === gateRun || isEarlierRun(gateRun, passed));

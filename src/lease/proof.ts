@@ -1,6 +1,6 @@
 /**
- * What a pod's status proves of main: that it has ended for good, that it has started, that a keeper could have stopped it. A pod that
- * the kubelet wrote about is evidence; a pod that somebody else wrote about, or that is simply gone, is not (design: "proof").
+ * What a pod's status proves of main: that it has ended for good, that it has started, that a keeper could have stopped it. Only what
+ * the kubelet wrote is evidence. What somebody else wrote is not, nor is a pod that is simply gone.
  */
 import { EXIT, passedToken } from "../shared/names.ts";
 import { type ContainerView, isPastGate, isTerminal, type PodView } from "./pod.ts";
@@ -28,16 +28,16 @@ const GRACE_MARGIN_MS = 1_000;
 export function provesEnd(pod: PodView, token: number, sincePreStopMs: number | undefined): boolean {
   if (provesMainEnded(pod, token, false)) return true;
   const { deletionMs, deletionGraceSeconds = 0, isKeeperPatched } = pod;
-  // A keeper whose image was patched was stopped beside main, maybe before its kubelet knew of the deletion.
+  // A keeper whose image was patched was stopped while main ran, maybe before its kubelet knew of the deletion.
   if (deletionMs === undefined || isKeeperPatched || !hasMainStarted(pod, token)) return false;
   return sincePreStopMs !== undefined && sincePreStopMs < deletionGraceSeconds * 1_000 - GRACE_MARGIN_MS;
 }
 
 function hasEndedForGood(container: ContainerView, pod: PodView, token: number): boolean {
   if (container.state !== "terminated" || !ranUnder(container, pod, token)) return false;
-  // That the pod is being deleted changes nothing here: its kubelet may not know yet, and start the container again. When it
-  // knows, it writes a terminal phase as soon as it has stopped everything.
-  // What a rule restarts, and when, is the kubelet's to say: wait for the terminal phase.
+  // A deletion of the pod changes nothing here: its kubelet may not know of it yet, and restart the container. Once it knows, it
+  // writes a terminal phase as soon as it has stopped everything.
+  // Only the kubelet knows what a restart rule restarts, and when: wait for the terminal phase.
   if (container.hasRestartRules) return false;
   if (container.kind === "sidecar") {
     return pod.main.every((other) => other.kind !== "app" || hasEndedForGood(other, pod, token));
@@ -63,14 +63,14 @@ function ranUnder(container: ContainerView, pod: PodView, token: number): boolea
   );
 }
 
-/** The app containers that still run under hold `token` although others of the pod have ended for good, as a sidecar does that never ends. */
+/** The app containers that still run under hold `token` although others of the pod have ended for good, such as an endless sidecar. */
 export function lingeringContainers(pod: PodView, token: number): string[] {
   const apps = pod.main.filter(({ kind }) => kind === "app");
   if (!apps.some((container) => hasEndedForGood(container, pod, token))) return [];
   return apps.filter(({ state }) => state === "running").map(({ name }) => name);
 }
 
-/** The kubelet starts a container that ran for longer at once, and begins its back-off anew. */
+/** After a run longer than this, the kubelet restarts a container at once and resets its back-off. */
 const STAYED_UP_MS = 600_000;
 
 /**
@@ -127,9 +127,9 @@ export function mayRunUnrecorded(pod: PodView): boolean {
 const KEEPER_STARTS_WITHIN_MS = 5_000;
 
 /**
- * Whether its keeper is known to have run ever since the gate of hold `token` let the pod through. One that crashed and came back
- * may have found its deadline passed, so that it has only just begun to stop main; and a status that is about an earlier run
- * says nothing of this one.
+ * Whether its keeper is known to have run ever since the gate of hold `token` let the pod through. A keeper that crashed and came
+ * back may have found its deadline passed, and may only just have begun to stop main. A status about an earlier run says nothing
+ * of this one.
  */
 export function hasKeptSinceGate({ keeper, gate }: PodView, token: number): boolean {
   return (
@@ -142,7 +142,7 @@ export function hasKeptSinceGate({ keeper, gate }: PodView, token: number): bool
 
 /**
  * Whether main runs, if at all, with a keeper that can stop it: the keeper runs; or it has fenced, so that the kubelet stops main; or the
- * gate has let nobody through (yet, or since a fence), and before main the kubelet starts the keeper.
+ * gate has not let the pod through (yet, or since a fence), and the kubelet starts the keeper before main.
  */
 export function isGuarded(pod: PodView): boolean {
   const { keeper } = pod;

@@ -28,10 +28,10 @@ export function parseQuantity(text: string | undefined): number | undefined {
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }
 
-/** `value` as one of `known` that stands for it, else in thousandths of a cpu, or in bytes, rounded up. */
+/** `value` as the `known` quantity that equals it, else in thousandths of a cpu, or in bytes, rounded up. */
 export function formatQuantity(resource: string, value: number, known: readonly string[]): string {
   const same = known.find((text) => parseQuantity(text) === value);
   if (same !== undefined) return same;
-  // What a division has left behind the point is no part of it.
+  // The rounding error of a division must not be rounded up.
   return resource === "cpu" ? `${Math.ceil(value * 1_000 - 1e-6)}m` : `${Math.ceil(value - 1e-6)}`;
 }

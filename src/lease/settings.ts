@@ -23,7 +23,7 @@ export interface Settings {
   /** Name of the Lease, in the pod's namespace. */
   lease: string;
   ifHeld: IfHeld;
-  /** After it the gate fails; undefined: it waits for ever. */
+  /** The gate fails after this long; undefined: it waits for ever. */
   waitTimeoutMs?: number;
   /** How many runs of one CronJob may wait. */
   maxWaiting: number;
@@ -32,21 +32,21 @@ export interface Settings {
   /** How long a silent holder keeps the lease; undefined: see {@link podTtlMs}. */
   ttlMs?: number;
   renew: boolean;
-  /** Renewals stop after it; undefined: never. */
+  /** Renewals stop after this long; undefined: never. */
   maxHoldMs?: number;
   gate: GateMode;
   /** How long after the grant a main container may take to start. */
   startTimeoutMs: number;
-  /** A holder that crash-loops after more restarts hands over to whoever waits; undefined: never. */
+  /** A holder that crash-loops after more restarts than this hands over to whoever waits; undefined: never. */
   maxRestarts?: number;
   onLost: OnLost;
   /** Mount path of the files `token` and `expires` in user containers; undefined: not mounted. */
   tokenFile?: string;
-  /** Of gate and keeper, instead of the install's; undefined: none of its own. */
+  /** Of gate and keeper, in place of the install's; undefined: the pod sets none. */
   resources?: OwnResources;
 }
 
-/** Whether a pod waits before it is scheduled. A Job that may be skipped must not have begun anything; one that waits as a whole has no pods. */
+/** Whether a pod waits before it is scheduled. A Job that may be skipped must not begin anything; a Job that waits as a whole has no pods. */
 export function waitsUnscheduled({ gate, ifHeld }: Pick<Settings, "gate" | "ifHeld">): boolean {
   return gate === "scheduling" || (gate === "init" && ifHeld === "skip");
 }
@@ -60,10 +60,10 @@ export interface SettingsSource {
 /** Either the settings or one sentence that names the field, the value and what is allowed. */
 export type SettingsResult = { ok: true; settings: Settings } | { ok: false; problem: string };
 
-/** How it waits, and what a loss means to it: known also where something else that it asks for cannot be read. */
+/** How the claimant waits, and what a loss means to it. Known even if its other settings cannot be read. */
 export type Mode = Pick<Settings, "gate" | "ifHeld" | "onLost">;
 
-/** What an object asks for, read once, where the object is parsed: of bounded size, whatever it bears. */
+/** What an object asks for, read once, when the object is parsed; of bounded size, whatever annotations it carries. */
 export interface Asked {
   mode: Mode;
   settings: SettingsResult;
@@ -90,7 +90,7 @@ export function readSettings(source: SettingsSource, path = "metadata"): Setting
   }
 }
 
-/** What an object with this label, and these annotations among others', asks for. */
+/** What an object with this label and these annotations, others' included, asks for. */
 export function readAsked(lease: string | undefined, annotations: unknown): Asked {
   const own = Object.fromEntries(
     Object.entries(textMap(annotations)).filter(([name]) => name.startsWith(`${GROUP}/`)),

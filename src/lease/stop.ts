@@ -1,7 +1,7 @@
 /**
  * How long the kubelet may take to stop a pod's containers after its keeper has exited to fence (KEP-5532,
  * RestartAllContainers): it sends TERM, then KILL 2 s later, to one container after the other, and waits for a kill that is
- * already going on, be it one of a failed probe with the container's whole grace period.
+ * already going on, even that of a failed probe, which has the container's whole grace period.
  *
  * Limits: a kill that is going on because of a postStart hook is not covered (see {@link hasPostStart}), nor are ephemeral
  * containers beyond the first, since they arrive after admission.
@@ -12,7 +12,7 @@ export interface StoppableProbe {
   terminationGracePeriodSeconds?: number;
 }
 
-/** What of a container decides how long stopping it takes; a V1Container is one. */
+/** The fields of a container that decide how long stopping it takes; a V1Container fits. */
 export interface StoppableContainer {
   name: string;
   restartPolicy?: string;
@@ -21,7 +21,7 @@ export interface StoppableContainer {
   lifecycle?: { postStart?: object };
 }
 
-/** What of a pod spec decides how long stopping it takes; a V1PodSpec is one. */
+/** The fields of a pod spec that decide how long stopping it takes; a V1PodSpec fits. */
 export interface StoppablePodSpec {
   containers: readonly StoppableContainer[];
   initContainers?: readonly StoppableContainer[];
@@ -50,7 +50,7 @@ export function hasPostStart(spec: StoppablePodSpec): boolean {
 
 /**
  * The containers that may run at one moment. A plain init container runs alone beside the sidecars, before any main
- * container does, so it never adds to their number; probes and hooks it may not have.
+ * container does, so it never adds to their number. It may not have probes or hooks.
  */
 function longRunning(spec: StoppablePodSpec): StoppableContainer[] {
   const sidecars = (spec.initContainers ?? []).filter(

@@ -3,7 +3,7 @@
  * over the wire is in codec.ts.
  */
 
-/** When the next one may start after a holder went silent. */
+/** When the next claimant may start after a holder went silent. */
 export type HandoverPolicy = "AfterExpiry" | "AfterTermination";
 
 /** Who claims or holds. For a pod, `uid` is its identity; names come back (StatefulSets), uids do not. */
@@ -46,7 +46,7 @@ export interface Hold {
   /** What people see: the pod's name, or what a client called itself. */
   holder: string;
   ref: HolderRef;
-  /** Of a hold that a Job has: every pod that may be running under it. */
+  /** In a Job's hold: every pod that may be running under it. */
   pods?: readonly HolderPod[];
   token: number;
   acquiredMs: number;
@@ -68,7 +68,7 @@ export interface Hold {
   /** The keeper said that it ends, and nothing has proved yet that main ended. Such a holder cannot fence itself any more. */
   releasing: boolean;
   revoked?: RevokeReason;
-  /** Silent, not provably ended, and the policy forbids to go on without proof: somebody must act. */
+  /** Silent, not provably ended, and the policy forbids a handover without proof: somebody must act. */
   unreachable: boolean;
 }
 
@@ -120,7 +120,7 @@ export interface LeaseStatus {
   hold?: Hold;
   /** The highest token ever granted under this object; undefined before its first grant. */
   lastToken?: number;
-  /** uid of the LeaseRequest granted last: a request is good for one hold, also when its status does not say so yet. */
+  /** uid of the LeaseRequest granted last: a request is good for one hold, even before its own status shows it. */
   lastRequest?: string;
   waiters: number;
   /** How many Jobs were skipped; undefined: none. */
@@ -161,12 +161,12 @@ export interface LeaseRequest {
   resourceVersion: string;
   createdMs: number;
   terminating: boolean;
-  /** The uid of the pod in which its client ran; of a client elsewhere undefined. */
+  /** The uid of the pod in which its client ran; undefined for a client outside of pods. */
   clientPod?: string;
   spec: {
     lease: string;
     holder: string;
-    /** Set by konductor's account only; without it the request is no pod's. */
+    /** Set by konductor's account only; without it the request is a client's. */
     ref?: ClaimantRef;
     /** undefined: the Lease's. */
     priority?: number;

@@ -1,6 +1,6 @@
 /**
- * Holds of a deleted Lease. A Lease that was never granted may have had a predecessor of its name: whoever may still run under that
- * one is waited for. What tells of such holds are requests that show a grant, and pods that are past their gate.
+ * Holds of a deleted Lease. A Lease that was never granted may have had a predecessor of the same name, and waits for whoever may
+ * still run under that one. Such holds are known from requests that show a grant, and from pods that are past their gate.
  */
 
 import { passedToken } from "../shared/names.ts";
@@ -12,7 +12,7 @@ import type { HolderRef, Lease, LeaseRequest } from "./types.ts";
 export interface UnrecordedInput {
   lease: Lease;
   evidenceOf(ref: HolderRef): Evidence;
-  /** Whether a hold that nothing but this request tells of is over by now, whatever its holder does. */
+  /** Whether a hold that only this request records is over by now, whatever its holder does. */
   hasLapsed(request: LeaseRequest): boolean;
 }
 
@@ -30,16 +30,16 @@ export function isUnrecordedHold(
     terminating,
   } = request;
   if (recordsHolds(lease) || status.phase !== "Granted") return false;
-  // Nothing proves that a client has ended, but its release or its ttl.
+  // Only its release or its ttl proves that a client has ended.
   if (!ref) return !terminating && !hasLapsed(request);
   const known = evidenceOf(ref);
-  // Its pods that are there are counted by themselves.
+  // The Job's existing pods are counted separately.
   if (ref.kind === "Job") return mayStartPods(known) || !hasLapsed(request);
   // The request knows the newest hold; a pod's status may still be about an earlier run.
   return !isProven(known, status.token ?? passedToken(lastSeen(known)?.gate?.message) ?? Number.NaN);
 }
 
-/** Those of the pods that want `lease` which may be running under a hold that it does not record. */
+/** Those of the pods labelled for `lease` that may be running under a hold that it does not record. */
 export function unrecordedPods(lease: Lease, pods: readonly PodView[]): PodView[] {
   return recordsHolds(lease) ? [] : pods.filter(mayRunUnrecorded);
 }

@@ -28,9 +28,9 @@ export interface ClusterFeaturesOptions {
 }
 
 /**
- * Follows the cluster live. With `auto` the rule is injected only where the server is new enough and every node that the pod may come to
- * declares the feature: a pod that carries it stays Pending where no node does. Where no node would take it now (one is yet to be added), all
- * that there are have to.
+ * Follows the cluster live. With `auto` the rule is injected only if the server is new enough and every node that the pod may run on declares
+ * the feature: a pod with the rule stays Pending where no node does. If no node suits the pod now (one is yet to be added), all schedulable
+ * nodes have to declare it.
  */
 export function createClusterFeatures({ client, nodes, mode }: ClusterFeaturesOptions): ClusterFeatures {
   let isServerNewEnough = false;
@@ -38,7 +38,7 @@ export function createClusterFeatures({ client, nodes, mode }: ClusterFeaturesOp
     canFence(pod) {
       if (mode !== "auto") return mode === "always";
       if (!isServerNewEnough) return false;
-      // Nobody schedules it: what its node lacks, it lacks.
+      // The pod bypasses the scheduler, so only its own node counts.
       if (pod.nodeName) return isAble(nodes.store.get(pod.nodeName));
       const schedulable = nodes.store.list().filter((node) => node.schedulable);
       if (schedulable.every(isAble)) return schedulable.length > 0;

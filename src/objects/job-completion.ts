@@ -6,7 +6,7 @@ import { hasCode } from "../shared/errors.ts";
 import { list, record, text } from "../shared/json.ts";
 import type { UidRef } from "./live-objects.ts";
 
-/** A Job's CronJob, by its uid; undefined where there is none, or no such Job. */
+/** The uid of a Job's CronJob; undefined if there is none, or no such Job. */
 export async function findCronJobUid(client: KubeClient, job: UidRef): Promise<string | undefined> {
   const metadata = record(record(await readJob(client, job))["metadata"]);
   const owner = list(metadata["ownerReferences"])
@@ -16,9 +16,9 @@ export async function findCronJobUid(client: KubeClient, job: UidRef): Promise<s
 }
 
 /**
- * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet): it deletes the pods that there are, and
- * writes Complete, of a suspended Job when it is resumed. The spec stays as it is. Resolves with false when the Job is over already, gone, or
- * not the one that `isMeant`: a pod may name any Job as its owner.
+ * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet). The controller deletes its pods and writes
+ * Complete; for a suspended Job, once it is resumed. The spec stays as it is. Resolves with false if the Job is over already, gone, or not
+ * what `isMeant` accepts: a pod may name any Job as its owner.
  */
 export async function completeJob(
   client: KubeClient,

@@ -7,9 +7,9 @@ import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared
 import { findJob, type UidRef } from "./live-objects.ts";
 
 /**
- * Lets a Job run that konductor has suspended, under the hold of this token; or come to its end, where it was skipped: its controller
- * makes no pods of it then, but looks at its conditions only once it is not suspended. Resolves with the Job as it is then; undefined
- * where it is gone. One that somebody else has suspended is left alone.
+ * Resumes a Job that konductor has suspended: to run under the hold of `token`; or, without it, to come to its end, where it is over. The
+ * Job controller makes no pods then, but looks at the conditions only once the Job is not suspended. Resolves with the Job as it is then;
+ * undefined if it is gone. A Job that somebody else has suspended is left alone.
  */
 export function resumeJob(client: KubeClient, ref: UidRef, token?: number): Promise<JobView | undefined> {
   return change(client, ref, (job) =>
@@ -41,7 +41,7 @@ export function suspendJob(client: KubeClient, ref: UidRef): Promise<JobView | u
   });
 }
 
-/** Takes a mark away that is not true any more: by it konductor would resume what its user suspends next. */
+/** Removes a mark that is no longer true: because of it konductor would resume what its user suspends next. */
 export function unmarkJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
   return change(client, ref, (job) =>
     job.marked && !job.suspended ? { annotations: { [SUSPENDED_ANNOTATION]: null } } : undefined,
@@ -54,7 +54,7 @@ interface Change {
   suspend?: boolean;
 }
 
-/** Exactly to the Job that was read: whoever changed it meanwhile is not overruled. */
+/** Patches exactly the Job that was read: whoever changed it meanwhile is not overruled. */
 async function change(
   client: KubeClient,
   ref: UidRef,

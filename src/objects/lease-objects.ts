@@ -56,7 +56,7 @@ export interface NewLeaseRequest {
   spec: LeaseRequest["spec"];
 }
 
-/** Creates a request; a pod's or Job's is owned by it, so that it goes with it. */
+/** Creates a request. A pod or Job owns its request, which is deleted with it. */
 export function createLeaseRequest(
   client: KubeClient,
   { namespace, name, clientPod, spec }: NewLeaseRequest,
@@ -97,7 +97,7 @@ function ownerVersion({ kind }: ClaimantRef): string {
 }
 
 /**
- * {@link createLeaseRequest} for a pod or Job that may have one already, which is then resolved with. A foreign one under its name is
+ * {@link createLeaseRequest} for a pod or Job. If it has a request already, resolves with that one. Somebody else's request under its name is
  * replaced: it would keep the claimant waiting.
  */
 export async function ensureClaimantRequest(
@@ -139,7 +139,7 @@ export function writeRequestStatus(
   );
 }
 
-/** Deletes this request, not another one that has come under its name; `unchanged`: only as it was read. */
+/** Deletes this very request, not a later one of its name; `unchanged`: only in the version that was read. */
 export async function deleteRequest(
   client: KubeClient,
   request: Pick<LeaseRequest, "namespace" | "name" | "uid"> & { resourceVersion?: string },

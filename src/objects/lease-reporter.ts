@@ -8,7 +8,7 @@ import { API_VERSION } from "../shared/names.ts";
 
 /** Tells people what happened to a Lease: an Event that `kubectl describe` shows, and a line in the log. */
 export interface LeaseReporter {
-  /** `after` was written in the place of `before`: whoever wrote it tells. A hold's end and the next grant may be one write. */
+  /** `after` has replaced `before`; whoever wrote it calls this. A hold's end and the next grant may be one write. */
   report(before: Lease, after: Lease): void;
   holderDeleted(lease: Lease, ref: { name: string; uid: string }): void;
   /** The holder's pod has containers that have ended, and `running`, which keep its hold. */

@@ -5,7 +5,7 @@ import type { Clock } from "../shared/clock.ts";
 import { list, record, text, textMap } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 
-/** What a LimitRange asks of every container, by resource; quantities. */
+/** The quantities that a LimitRange demands of every container, by resource. */
 export interface ContainerLimits {
   min: Readonly<Record<string, string>>;
   max: Readonly<Record<string, string>>;
@@ -24,13 +24,13 @@ export interface LimitRangeView {
 /** The LimitRanges of all namespaces, as cached: admission answers from memory alone. */
 export interface LimitRanges {
   start(signal: AbortSignal): void;
-  /** Of the namespace; none, before they were read, or where they may not be. */
+  /** Those of the namespace; none before the first list, or if that is forbidden. */
   in(namespace: string): ContainerLimits[];
 }
 
 const BY_NAMESPACE = "namespace";
 
-/** Apart from what a replica cannot work without: it serves without them. */
+/** Not among the caches that a replica cannot work without. */
 export function createLimitRanges(deps: { client: KubeClient; clock: Clock; logger: Logger }): LimitRanges {
   const reflector = createReflector<LimitRangeView>({
     ...deps,

@@ -23,8 +23,8 @@ export function findJob(client: KubeClient, ref: UidRef): Promise<JobView | unde
 }
 
 /**
- * The Job whose hold `pod` waits for, if the Job says so too: a pod is no witness of what its Job wants, since whoever creates pods may name
- * any owner.
+ * The Job whose hold `pod` waits for, if the Job says so too: a pod proves nothing about its Job, since whoever creates pods may name any
+ * owner.
  */
 export async function findWholeJob(client: KubeClient, pod: PodView): Promise<JobView | undefined> {
   const { namespace, lease, job: owner } = pod;
@@ -42,7 +42,7 @@ async function findOfUid<T extends { uid: string }>(
   return object?.uid === uid ? object : undefined;
 }
 
-/** Creating anything in a namespace that terminates is refused as Forbidden: ask before. Where nobody tells, it does not seem to. */
+/** Whether the namespace terminates: anything created in it is refused as Forbidden. False if the namespace cannot be read. */
 export async function isTerminating(client: KubeClient, namespace: string): Promise<boolean> {
   const object = await client.get(NAMESPACES, { name: namespace }).catch(() => undefined);
   return record(record(object)["metadata"])["deletionTimestamp"] !== undefined;

@@ -12,7 +12,7 @@ export interface NodeView {
   /** What its kubelet can do, as it declares it itself (KEP-5328). */
   declaredFeatures: readonly string[];
   labels: Readonly<Record<string, string>>;
-  /** Those that keep pods away, but for what Kubernetes itself says of a node that is in trouble for now. */
+  /** Those that keep pods away, except Kubernetes' own, which come and go with a node's troubles. */
   taints: readonly Taint[];
 }
 

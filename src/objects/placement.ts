@@ -1,4 +1,4 @@
-/** On which nodes a pod may come to run, as far as its author says so plainly: by nodeSelector and tolerations. */
+/** On which nodes a pod may run, as far as its nodeSelector and tolerations say so. */
 import { list, record, text } from "../shared/json.ts";
 import type { NodeView, Taint } from "./node-view.ts";
 
@@ -9,15 +9,15 @@ export interface Placement {
   nodeSelector?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Whether the scheduler could put a Linux pod there now. Affinity is not looked at: it may be said of a node that the pod will not come to. */
+/** Whether the scheduler could put a Linux pod there now. Affinity is not looked at, so the pod may still never run there. */
 export type MayRunOn = (node: NodeView) => boolean;
 
 const OS_LABEL = "kubernetes.io/os";
-/** More than anybody means: a review is not judged yet, and each of them is compared with each node. */
+/** More than anybody needs. The pod is not admitted yet, and each entry is compared with each node. */
 const MOST_SELECTED = 64;
 const MOST_TOLERATED = 128;
 
-/** Reads once what is then asked of every node. Answers undefined for more than can be looked at. */
+/** Reads once what is then asked of every node; undefined if there is more than can be looked at. */
 export function readPlacement({ nodeSelector = {}, tolerations }: Placement): MayRunOn | undefined {
   const selected = Object.entries(nodeSelector);
   const tolerated = list(tolerations);

@@ -3,12 +3,12 @@ import { PODS } from "../kube/resources.ts";
 import type { HolderRef } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 
-/** The shortest in which the object stays until its kubelet has seen all containers end. */
+/** The shortest grace period with which the object stays until its kubelet has seen all containers end. */
 const LEAST_GRACE_SECONDS = 1;
 
 /**
- * Tells this very pod to end, in its grace period. Resolves with false when it is gone already, or another one has its name. The object of a
- * pod whose grace period is 0 would be gone at once, beside a main that runs: it gets {@link LEAST_GRACE_SECONDS}.
+ * Deletes this very pod, with its own grace period. Resolves with false if it is gone already, or another pod has its name. With a grace
+ * period of 0 the object would be gone at once while main still runs, so such a pod gets {@link LEAST_GRACE_SECONDS}.
  */
 export async function deletePod(
   client: KubeClient,
