@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import { KonductorError } from "../shared/errors.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
 import { timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import type { CallOptions, HttpMethod, ResponseInfo } from "./api.ts";
@@ -42,7 +42,7 @@ export interface TransportOptions extends CredentialsOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-/** Errors of the API server are shorter; a longer one, from a proxy, fails as TooLarge. */
+/** Errors of the API server are shorter; of a longer one, from a proxy, only the HTTP status counts. */
 const ERROR_LIMIT_BYTES = 1 << 20;
 
 /** HTTP to the kubeconfig's current cluster. */
@@ -175,8 +175,18 @@ async function* chunks(
   }
 }
 
+/** The body of an error; empty if it is too long or malformed, as a proxy's may be: the HTTP status still tells what happened. */
+async function readError(call: Call, response: Dispatcher.ResponseData): Promise<unknown> {
+  try {
+    return decode(call, response, await collect(call, response, ERROR_LIMIT_BYTES));
+  } catch (error) {
+    if (hasCode(error, "TooLarge", "Internal")) return "";
+    throw error;
+  }
+}
+
 async function refusal(call: Call, response: Dispatcher.ResponseData): Promise<KonductorError> {
-  const body = decode(call, response, await collect(call, response, ERROR_LIMIT_BYTES));
+  const body = await readError(call, response);
   const { action, about } = call;
   return statusError(action, response.statusCode, body, {
     retryAfter: header(response, "retry-after"),

@@ -50,6 +50,15 @@ test.each<[string, number, unknown]>([
   await expect(look()).rejects.toThrow("cannot get pod ns/run-1");
 });
 
+test.each<[string, unknown]>([
+  ["longer than any of the API server's", "x".repeat(2 ** 21)],
+  ["no JSON, though it says so", undefined],
+])("an error that is %s is known by its HTTP status", async (_, body) => {
+  answer = { status: 503, body };
+  const failed = { code: "Unreachable", message: expect.stringContaining("no reason given (HTTP 503)") };
+  for (const call of [look, () => client.list(PODS)]) await expect(call()).rejects.toMatchObject(failed);
+});
+
 test.each<[string, () => Promise<unknown>]>([
   ["a deletion", () => client.delete(PODS, POD)],
   ["a list", () => client.list(PODS)],
