@@ -21,7 +21,7 @@ export function addAcquireFlags(command: Command, whose: string): Command {
   return command
     .option("--holder <name>", `who holds the klease (default: ${whose})`, holder)
     .option("--ttl <duration>", "how long the hold lasts without a renewal (default: the klease's)", ttlMs)
-    .option("--priority <n>", "who is served first, higher ones before (default: the klease's)", priority)
+    .option("--priority <n>", "higher priorities are served first (default: the klease's)", priority)
     .option("--wait", "wait if somebody holds it; without it there is one try", false)
     .option(
       "--timeout <duration>",
@@ -37,10 +37,7 @@ export function readAcquireFlags(
 ): Pick<Wish, "ttlMs" | "priority" | "timeoutMs" | "create"> {
   const { wait, timeout, ttl, priority: rank, create } = flags;
   if (!wait && timeout !== undefined && timeout !== 0) {
-    throw new KonductorError(
-      "BadRequest",
-      "--timeout is allowed with --wait only, but for --timeout 0, which does not wait",
-    );
+    throw new KonductorError("BadRequest", "--timeout needs --wait, except --timeout 0, which does not wait");
   }
   return {
     ...defined({ ttlMs: ttl, priority: rank }),

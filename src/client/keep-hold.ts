@@ -66,7 +66,7 @@ export function renewInBackground(
   if (hold.sentMs === undefined) {
     throw new KonductorError(
       "BadRequest",
-      `klease ${hold.lease} was held before: renew it before it is kept`,
+      `klease ${hold.lease} was found held, not granted just now: renew it before keeping it`,
     );
   }
   const { lease: name, token } = hold;

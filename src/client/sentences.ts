@@ -30,9 +30,7 @@ export function noLease(name: string, namespace: string, otherwise = ""): Konduc
 
 /** A request that is tried once cannot be granted now. */
 export function heldByAnother({ name, status: { hold } }: Lease): KonductorError {
-  const who = hold
-    ? `is held by ${describeHold(hold)}`
-    : "goes to others first, who wait for it already or have it just now";
+  const who = hold ? `is held by ${describeHold(hold)}` : "is wanted by others who come first";
   return new KonductorError("Held", `klease ${name} ${who}; wait for it (--wait), or try again later`);
 }
 
@@ -60,11 +58,11 @@ export function timedOut(name: string, lease: Lease | undefined): KonductorError
   const who = hold
     ? `it is held by ${describeHold(hold)}`
     : lease
-      ? "others wait before, or konductor does not answer"
+      ? "others are ahead in the queue, or konductor does not answer"
       : "the klease does not exist any more";
   return new KonductorError(
     "TimedOut",
-    `waited for klease ${name} in vain: ${who}; wait longer (--timeout), or see koncli lease status ${name}`,
+    `gave up waiting for klease ${name}: ${who}; wait longer (--timeout), or see koncli lease status ${name}`,
   );
 }
 
@@ -77,7 +75,7 @@ export function withdrawn(name: string, why: string): KonductorError {
 export function unanswered(name: string, waitedMs: number, consequence: string): KonductorError {
   return new KonductorError(
     "NotReady",
-    `konductor did not answer about klease ${name} within ${Math.round(waitedMs / 1000)} s, ${consequence}; see that it runs ` +
+    `konductor did not answer about klease ${name} within ${Math.round(waitedMs / 1000)} s, ${consequence}; check that it is running ` +
       "(kubectl -n konductor-system get pods)",
   );
 }
@@ -119,7 +117,7 @@ export function konductorDown(name: string, error: unknown): unknown {
   if (!hasCode(error, "Internal") || !error.message.includes("failed calling webhook")) return error;
   return new KonductorError(
     "NotReady",
-    `konductor does not answer, so klease ${name} cannot be asked for; see that it runs (kubectl -n konductor-system get pods)`,
+    `konductor does not answer, so klease ${name} cannot be asked for; check that it is running (kubectl -n konductor-system get pods)`,
     { cause: error },
   );
 }

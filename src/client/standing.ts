@@ -11,7 +11,7 @@ export interface Claim {
 
 const WHY: Partial<Record<EndReason, string>> = {
   Released: "somebody has released it",
-  NotConfirmed: "konductor did not hear in time that the grant was seen",
+  NotConfirmed: "the grant was not confirmed in time",
 };
 
 /** Why the claim's hold is over, or cannot be used any more, in `lease` as it was read. */

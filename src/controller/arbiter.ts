@@ -166,7 +166,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     } catch (error) {
       if (signal.aborted) return;
       if (!hasCode(error, "Conflict", "NotFound"))
-        logger.warn({ klease: key, error: describeError(error) }, "a step failed and will be decided again");
+        logger.warn({ klease: key, error: describeError(error) }, "a step failed; deciding again");
       await performing.refresh(key).catch((reason: unknown) => {
         if (!hasCode(reason, "NotFound")) errands.excuse(key);
       });

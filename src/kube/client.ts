@@ -259,7 +259,7 @@ function objectOf(action: string, parse: AnyParse = asIs, name?: string): AnyPar
 }
 
 function notTheServers(action: string): KonductorError {
-  return new KonductorError("Unreachable", `cannot ${action}: the answer is not the API server's`);
+  return new KonductorError("Unreachable", `cannot ${action}: the answer did not come from the API server`);
 }
 
 function identity(object: object): Target {

@@ -64,7 +64,7 @@ export interface LeaderElector {
 export function createLeaderElector(options: LeaderElectorOptions): LeaderElector {
   const { client, namespace, name, identity, clock, onStartedLeading, random = Math.random } = options;
   const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = { ...ELECTION_TIMES, ...options };
-  if (identity === "") throw refusal("the identity is empty, which stands for nobody");
+  if (identity === "") throw refusal("the identity must not be empty");
   checkElectionTimes({ leaseDurationMs, renewDeadlineMs, retryPeriodMs });
   const ref = { namespace, name };
   const logger = options.logger.child({ election: `${namespace}/${name}`, identity });
@@ -184,10 +184,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
       const lease = released(record, clock.nowMs());
       observe(await client.replace(ELECTION_LEASES, lease, parseElectionRecord, { timeoutMs: timeoutMs() }));
     } catch (error) {
-      logger.warn(
-        { error: describeError(error) },
-        "cannot release the lead; it is free when its time is over",
-      );
+      logger.warn({ error: describeError(error) }, "cannot release the lead; it expires by itself");
     }
   }
 

@@ -227,7 +227,7 @@ function decode(call: Call, response: Dispatcher.ResponseData, bytes: Buffer): u
   try {
     return JSON.parse(content);
   } catch (cause) {
-    throw new KonductorError("Internal", `cannot ${call.action}: the answer is no JSON`, { cause });
+    throw new KonductorError("Internal", `cannot ${call.action}: the answer is not JSON`, { cause });
   }
 }
 

@@ -30,7 +30,7 @@ function parseLine(action: string, line: string): { type: string | undefined; ob
     const event = record(JSON.parse(line));
     return { type: text(event["type"]), object: event["object"] };
   } catch (cause) {
-    throw new KonductorError("Unreachable", `cannot ${action}: an event is no JSON`, { cause });
+    throw new KonductorError("Unreachable", `cannot ${action}: an event is not JSON`, { cause });
   }
 }
 

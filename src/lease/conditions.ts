@@ -7,7 +7,7 @@ export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus,
     hold?.releasing && {
       type: "Releasing",
       reason: "HolderEnding",
-      message: `${hold.holder} said that it ends; waiting for proof that its containers have stopped`,
+      message: `${hold.holder} announced its end; waiting for proof that its containers have stopped`,
     },
     hold?.revoked && {
       type: "Revoked",
@@ -19,8 +19,8 @@ export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus,
       reason: "NoProofOfTermination",
       message:
         `${hold.holder} expired and nothing proves that its containers have stopped` +
-        `${placesOf(hold)}: when the node is off, taint it with ` +
-        `node.kubernetes.io/out-of-service; else make sure of it, and koncli lease release ${name} --force`,
+        `${placesOf(hold)}: if the node is off, taint it with ` +
+        `node.kubernetes.io/out-of-service; otherwise make sure that they have stopped, then run koncli lease release ${name} --force`,
     },
   ].filter((condition) => typeof condition === "object");
   return wanted.map((condition) => {
@@ -34,9 +34,9 @@ function revocation({ holder, revoked }: Hold): string {
     case "NotStarted":
       return `no main container of ${holder} started in time; its renewals are refused`;
     case "CrashLooping":
-      return `a main container of ${holder} crash-loops after more than max-restarts, and others wait; its renewals are refused`;
+      return `a main container of ${holder} crash-loops after more than max-restarts restarts while others wait; its renewals are refused`;
     default:
-      return `an admin took the klease from ${holder}; its renewals are refused, and it is granted when ${holder} has ended`;
+      return `an admin took the klease from ${holder}; its renewals are refused, and the next waiter is granted once ${holder} has ended`;
   }
 }
 

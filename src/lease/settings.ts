@@ -168,7 +168,7 @@ function refuseUnknown(
   }
   for (const name of Object.keys(labels)) {
     if (!name.startsWith(`${GROUP}/`) || name === LEASE_LABEL) continue;
-    const hint = known.includes(name) ? "it belongs into the annotations" : `allowed: ${LEASE_LABEL}`;
+    const hint = known.includes(name) ? "it belongs in the annotations" : `allowed: ${LEASE_LABEL}`;
     fail(
       `${path}.labels[${name}]: Invalid value: ${quoted(labels[name] ?? "")}: konductor knows no such label; ${hint}`,
     );

@@ -53,7 +53,7 @@ export function createLeaseReporter({
     },
     holderLingers(lease, { name }, running) {
       const message =
-        `pod ${name} holds this klease still: of its containers ${running.join(", ")} runs on, although others have ended. A sidecar that ` +
+        `pod ${name} still holds this klease: ${running.join(", ")} runs on although other containers have ended. A sidecar that ` +
         "should end with main belongs among the init containers, with restartPolicy Always";
       tell(lease, { type: "Warning", reason: "HolderLingers", message });
     },
@@ -62,7 +62,7 @@ export function createLeaseReporter({
 
 /** Event for whoever waits for a Lease that konductor may not create. */
 export function leaseMissing(claimant: EventObject, lease: string): EventReport {
-  const message = `waiting for klease ${lease}, which does not exist: create it`;
+  const message = `klease ${lease} does not exist, and konductor may not create it: create it`;
   return { object: claimant, type: "Warning", reason: "LeaseMissing", message };
 }
 
@@ -95,7 +95,7 @@ function changesOf(old: Hold, hold: Hold, lease: Lease): Report[] {
   const { holder, token } = hold;
   const lateMs = lateRenewalMs(old, hold);
   const warnings = {
-    Expired: !old.expired && hold.expired && `${holder} has been silent for its whole TTL`,
+    Expired: !old.expired && hold.expired && `${holder} has not renewed for its whole ttl`,
     Revoked: !old.revoked && hold.revoked && revocation(hold, forcedRelease(lease, hold)?.by),
     HolderUnreachable:
       !old.unreachable &&
@@ -115,8 +115,8 @@ function revocation({ holder, revoked }: Hold, by: string | undefined): string {
     case "NotStarted":
       return `no main container of ${holder} started in time; its next renewal is refused`;
     case "CrashLooping":
-      return `a main container of ${holder} crash-loops after more than max-restarts, and others wait; its next renewal is refused`;
+      return `a main container of ${holder} crash-loops after more than max-restarts restarts while others wait; its next renewal is refused`;
     default:
-      return `${by ?? "an admin"} took the klease from ${holder}; its renewals are refused, and the next is granted when it has ended`;
+      return `${by ?? "an admin"} took the klease from ${holder}; its renewals are refused, and the next waiter is granted once it has ended`;
   }
 }

@@ -17,7 +17,7 @@ export function registerAcquire(lease: Command, run: RunAction): void {
   addAcquireFlags(command, "the host name")
     .option(
       "--take-over",
-      "go on with what another process has acquired under this name, which must have ended",
+      "take over the hold of another process under this name; that process must have ended",
       false,
     )
     .addHelpText(

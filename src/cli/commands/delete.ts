@@ -24,7 +24,7 @@ async function deleteLease(context: CommandContext, name: string): Promise<void>
   await cluster.client.delete(LEASES, { namespace, name }, { uid });
   if (status.hold) {
     io.err(
-      `warning: ${printable(status.hold.holder)} held klease ${name}; it loses it, and if others wait they are served when it has ended\n`,
+      `warning: ${printable(status.hold.holder)} held klease ${name} and loses it; waiters are served once it has ended\n`,
     );
   }
   print(output === "name" ? formatName("lease", name) : `klease ${name} deleted\n`);

@@ -62,8 +62,8 @@ function describe(name: string, { state, hold }: ForceReleased): string {
     case "over":
       return `klease ${name} taken from ${who}`;
     case "awaitingProof":
-      return `klease ${name} is taken from ${who} when it has ended, as it is told to (--now does not wait for that)`;
+      return `klease ${name} will be taken from ${who} once it has ended, as it has been told to (--now does not wait)`;
     case "unanswered":
-      return `klease ${name} is taken from ${who} when konductor answers; see that it runs (kubectl -n konductor-system get pods)`;
+      return `klease ${name} will be taken from ${who} once konductor answers; check that it is running (kubectl -n konductor-system get pods)`;
   }
 }

@@ -46,7 +46,7 @@ const WITH_SKIP = `with ${ANNOTATION.ifHeld} "skip"`;
 const WITH_JOB = `with ${ANNOTATION.gate} "job"`;
 const AT_MOST_PARALLEL = `${WITH_JOB} at most ${MAX_PARALLELISM} is allowed`;
 const gateComesLate = ({ settings: { gate } }: Wishes) =>
-  `the gate that would fail does not run before the pod holds, with ${ANNOTATION.gate} "${gate}"; "init" is allowed`;
+  `with ${ANNOTATION.gate} "${gate}" the gate runs only after the grant, so that it cannot fail or time out; "init" is allowed`;
 
 /** All contradictions; only the first that applies is reported. */
 const CONTRADICTIONS: readonly Contradiction[] = [

@@ -48,7 +48,7 @@ export function parseReview(body: unknown): AdmissionRequest {
       `the body is not an AdmissionReview of admission.k8s.io/v1: ${what}`,
     );
   };
-  if (!isRecord(body)) return refuse("it is no JSON object");
+  if (!isRecord(body)) return refuse("it is not a JSON object");
   for (const [field, wanted] of Object.entries(REVIEW)) {
     if (body[field] !== wanted) refuse(`${field} is ${shown(body[field])}, not "${wanted}"`);
   }

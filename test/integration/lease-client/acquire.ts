@@ -51,7 +51,7 @@ export function acquireTests(fixture: () => Fixture): void {
       expect(performance.now() - begunMs).toBeGreaterThan(2_000);
       expect(late.code).toBe(1);
       expect(late.err).toMatch(
-        /^waiting for klease .* held by one .*\nerror: waited .* in vain: it is held by one since .*\n$/,
+        /^waiting for klease .* held by one .*\nerror: gave up waiting for .*: it is held by one since .*\n$/,
       );
       expect((await requests(name)).map(({ spec }) => spec.holder)).toEqual(["one"]);
     });

@@ -114,7 +114,7 @@ export function sameNameTests(fixture: () => Fixture): void {
       expect(refused.err).toMatch(
         /is waited for under the name two by another process of this user already since \S+Z; give/,
       );
-      expect((await koncli(...wait, "--take-over")).err).toContain("in vain");
+      expect((await koncli(...wait, "--take-over")).err).toContain("gave up waiting");
       // The first one waits on for longer.
       expect(await uidOfTwo()).toBe(uid);
       await koncli("lease", "release", name, "--holder", "one");

@@ -47,13 +47,13 @@ describe("planPod", () => {
       "a limit to waiting that no gate keeps",
       {},
       marked({ gate: "scheduling", "wait-timeout": "5m" }),
-      /^metadata\.annotations\[konductor\.io\/wait-timeout\]: Invalid value: "5m": the gate that would fail does not run before/,
+      /^metadata\.annotations\[konductor\.io\/wait-timeout\]: Invalid value: "5m": with konductor\.io\/gate "scheduling" the gate runs only after the grant/,
     ],
     [
       "a failure that no gate shows",
       {},
       marked({ gate: "scheduling", "if-held": "fail" }),
-      /^metadata\.annotations\[konductor\.io\/if-held\]: Invalid value: "fail": the gate that would fail does not run before/,
+      /^metadata\.annotations\[konductor\.io\/if-held\]: Invalid value: "fail": with konductor\.io\/gate "scheduling" the gate runs only after the grant/,
     ],
     [
       "a handover after which main would go on",

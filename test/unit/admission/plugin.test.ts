@@ -47,8 +47,8 @@ describe("POST /admission/mutate", () => {
   const without = (field: string) => ({ ...REVIEW, request: { ...REVIEW.request, [field]: undefined } });
 
   it.each<[string, unknown, string]>([
-    ["a list", [], "it is no JSON object"],
-    ["null", null, "it is no JSON object"],
+    ["a list", [], "it is not a JSON object"],
+    ["null", null, "it is not a JSON object"],
     [
       "an older version",
       { ...REVIEW, apiVersion: "admission.k8s.io/v1beta1" },

@@ -65,7 +65,7 @@ describe("at its creation", () => {
       "whose gate fails",
       {},
       { "if-held": "fail" },
-      /if-held\]: Invalid value: "fail": the gate that would fail/,
+      /if-held\]: Invalid value: "fail": with konductor\.io\/gate "job" the gate runs only after the grant/,
     ],
   ])("is refused: %s", (_, spec, annotations, sentence) => {
     expect(() => create(ownerWith(marked({ gate: "job", ...annotations }), {}, spec))).toThrow(sentence);

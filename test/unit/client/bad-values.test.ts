@@ -10,7 +10,7 @@ test.each([
   ["acquire x --ttl 0s", /--ttl.* '0s' .*longer than 0s/],
   ["acquire x --ttl -5m", /--ttl.* '-5m' .*longer than 0s/],
   ["acquire x --wait --timeout x", /--timeout.* 'x' .*Go duration .* -1s waits for ever/],
-  ["acquire x --timeout 5m", /--timeout is allowed with --wait only/],
+  ["acquire x --timeout 5m", /--timeout needs --wait/],
   ["acquire x --priority 1.5", /--priority.* '1.5' .*whole number/],
   ["acquire x --priority 2147483648", /--priority.* whole number/],
   ["acquire x --holder ", /--holder.* '' .*1 to 253/],

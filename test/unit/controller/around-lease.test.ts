@@ -330,7 +330,8 @@ describe("where the cache shows no klease", () => {
       named("client"),
     ];
     await work.recreate(KEY, requests);
-    const sentence = "LeaseMissing: waiting for klease nightly, which does not exist: create it";
+    const sentence =
+      "LeaseMissing: klease nightly does not exist, and konductor may not create it: create it";
     expect(told).toEqual([`Pod gated: ${sentence}`, `Job whole: ${sentence}`]);
   });
 

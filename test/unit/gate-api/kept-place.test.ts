@@ -80,7 +80,7 @@ test("where somebody has taken its request's name, and keeps that from going, it
   expect(await post(PATH.acquire, { lease: "report", gateRun: "b/100" })).toMatchObject({
     reason: "NotReady",
     message: expect.stringMatching(
-      /^LeaseRequest a\/report-\w+ is being deleted and does not go; look at its metadata.finalizers/,
+      /^LeaseRequest a\/report-\w+ is stuck in deletion; check its metadata.finalizers/,
     ),
   });
 });

@@ -12,7 +12,7 @@ kubeConfig.loadFromClusterAndUser(
 );
 
 test.each([
-  [{ identity: "" }, "identity is empty"],
+  [{ identity: "" }, "the identity must not be empty"],
   [{ retryPeriodMs: 0 }, "retryPeriodMs must be above 0"],
   [{ retryPeriodMs: Number.NaN }, "retryPeriodMs must be above 0"],
   [{ renewDeadlineMs: 1_000 }, "renewDeadlineMs (1000) must be more than retryPeriodMs (1000)"],

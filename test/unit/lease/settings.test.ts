@@ -123,7 +123,7 @@ describe("readSettings", () => {
 
   it("points out an annotation that was written as a label", () => {
     expect(read({}, { ...LABELS, "konductor.io/ttl": "10m" })).toBe(
-      'metadata.labels[konductor.io/ttl]: Invalid value: "10m": konductor knows no such label; it belongs into the annotations',
+      'metadata.labels[konductor.io/ttl]: Invalid value: "10m": konductor knows no such label; it belongs in the annotations',
     );
   });
 

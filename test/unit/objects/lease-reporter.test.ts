@@ -100,11 +100,11 @@ describe("a renewal", () => {
 
 describe("a hold that goes wrong is told of once", () => {
   test.each<[string, Partial<Hold>, string, Lease]>([
-    ["Expired", { expired: true }, "run-1 has been silent for its whole TTL", held()],
+    ["Expired", { expired: true }, "run-1 has not renewed for its whole ttl", held()],
     [
       "Revoked",
       { revoked: "Forced" },
-      "alice took the klease from run-1; its renewals are refused, and the next is granted when it has ended",
+      "alice took the klease from run-1; its renewals are refused, and the next waiter is granted once it has ended",
       { ...held(), forced },
     ],
     [
@@ -116,7 +116,7 @@ describe("a hold that goes wrong is told of once", () => {
     [
       "Revoked",
       { revoked: "CrashLooping" },
-      "a main container of run-1 crash-loops after more than max-restarts, and others wait; its next renewal is refused",
+      "a main container of run-1 crash-loops after more than max-restarts restarts while others wait; its next renewal is refused",
       held(),
     ],
     [

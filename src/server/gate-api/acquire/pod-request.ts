@@ -75,7 +75,7 @@ export async function ensureRequest(
     }
   }
   const why = found?.terminating
-    ? `is being deleted and does not go; look at its metadata.finalizers, and have them taken away`
+    ? `is stuck in deletion; check its metadata.finalizers and have them removed`
     : "keeps changing; try again";
   throw new Refusal("NotReady", `LeaseRequest ${namespace}/${name} ${why}`, { retryAfterMs: 1_000 });
 }

@@ -15,5 +15,5 @@ export function renewedAnswer({ token, renewals }: Hold, ttlMs: number, { ca, ur
 export const HOLD_LOST = {
   state: "denied",
   reason: "HoldLost",
-  message: "the pod lost its hold while it ran, and its restartPolicy Never forbids to run it again",
+  message: "the pod lost its hold while it ran, and its restartPolicy Never does not allow another run",
 } as const;

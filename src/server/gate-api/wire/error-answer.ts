@@ -16,7 +16,7 @@ export function refusalOf(error: FastifyError | Error): Refusal {
   if (error instanceof Refusal) return error;
   if (error instanceof KonductorError) {
     const { retryAfterMs = RETRY_AFTER_MS } = error;
-    const message = "konductor could not do this at the API server; try again";
+    const message = "konductor's call to the API server failed; try again";
     return new Refusal("NotReady", message, { cause: error, retryAfterMs });
   }
   if ("statusCode" in error && typeof error.statusCode === "number" && error.statusCode < 500) {
