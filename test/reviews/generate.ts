@@ -16,7 +16,8 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Objekt = { [key: string]: Json };
 
 const LEASES = ["nightly", "report", "a.b-c", "", "No Such", "x".repeat(64)];
-const VALUES: Readonly<Record<string, readonly string[]>> = {
+/** Good and bad values of every annotation, and of some that there are not. */
+export const VALUES: Readonly<Record<string, readonly string[]>> = {
   [ANNOTATION.ttl]: ["15s", "10m", "1h30m", "1ms", "-5s", "9".repeat(40), "1h".repeat(5_000)],
   [ANNOTATION.waitTimeout]: ["1s", "5m", "0s", "soon"],
   [ANNOTATION.ifHeld]: ["wait", "skip", "fail", "Skip"],
