@@ -1,5 +1,6 @@
 /** How a hold goes on: its renewals, and the confirmation with which they begin. Pure, as the transitions of hold.ts are. */
 import { isDeepStrictEqual } from "node:util";
+import type { RenewalLimit, RenewalRefusal } from "../shared/errors.ts";
 import { isEarlierRun, isLaterRun } from "../shared/gate-run.ts";
 import { defined } from "../shared/json.ts";
 import {
@@ -39,14 +40,6 @@ export interface Renewal extends HoldClaim, HoldLimits {
     pod: Omit<HolderPod, "gateRun" | "keeperSince" | "releasing">;
   };
 }
-
-export type RenewalRefusal =
-  | "NotHolder"
-  | "Revoked"
-  | "NotStarted"
-  | "CrashLooping"
-  | "MaxHold"
-  | "NotRenewable";
 
 export type RenewalResult =
   | { ok: true; status: LeaseStatus; hold: Hold }
@@ -105,7 +98,7 @@ function limitOf(
   hold: Hold,
   { renew, maxHoldMs }: HoldLimits,
   nowMs: number,
-): "NotRenewable" | "MaxHold" | undefined {
+): RenewalLimit | undefined {
   if (!spec.renewable || !renew) return "NotRenewable";
   return maxHoldMs !== undefined && nowMs - hold.acquiredMs >= maxHoldMs ? "MaxHold" : undefined;
 }

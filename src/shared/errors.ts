@@ -34,6 +34,25 @@ const STATUS = {
 
 export type ErrorCode = keyof typeof STATUS;
 
+/** Why a hold is not renewed beyond what it was promised: it then has the rest of its ttl, where any other refusal ends it at once. */
+export const RENEWAL_LIMITS = ["MaxHold", "NotRenewable"] as const satisfies readonly ErrorCode[];
+/** Why a renewal is refused. */
+export const RENEWAL_REFUSALS = [
+  "NotHolder",
+  "Revoked",
+  "NotStarted",
+  "CrashLooping",
+  ...RENEWAL_LIMITS,
+] as const;
+
+export type RenewalLimit = (typeof RENEWAL_LIMITS)[number];
+export type RenewalRefusal = (typeof RENEWAL_REFUSALS)[number];
+
+/** Whether `code` says that the hold has the rest of its ttl. */
+export function isRenewalLimit(code: ErrorCode): code is RenewalLimit {
+  return RENEWAL_LIMITS.some((limit) => limit === code);
+}
+
 export interface ErrorDetails {
   cause?: unknown;
   /** After how long the same call may succeed. */

@@ -1,4 +1,4 @@
-import { describeError, KonductorError } from "../../shared/errors.ts";
+import { describeError, isRenewalLimit, KonductorError } from "../../shared/errors.ts";
 import { type Context, renewTimeoutMs, SAY_TROUBLE_MS } from "../gate-context.ts";
 import { troubleLog } from "../log.ts";
 import { sleepUntil } from "../sleep-until.ts";
@@ -58,7 +58,7 @@ export async function keepRenewing(
       dueMs = sentMs + everyMs();
     } catch (error) {
       if (signal.aborted || !(error instanceof KonductorError)) throw error;
-      if (error.code === "MaxHold" || error.code === "NotRenewable") {
+      if (isRenewalLimit(error.code)) {
         log.info(`klease ${config.lease} is not renewed any more, so its hold ends: ${describeError(error)}`);
         return;
       }

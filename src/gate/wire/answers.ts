@@ -1,4 +1,4 @@
-import { type ErrorCode, hasCode, KonductorError } from "../../shared/errors.ts";
+import { type ErrorCode, hasCode, KonductorError, RENEWAL_REFUSALS } from "../../shared/errors.ts";
 import { countOf, parseObject, wordOf, wordsOf } from "../json.ts";
 
 /** Trust bundle and addresses that are current at the server. */
@@ -87,7 +87,6 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   429: "NotReady",
   503: "NotReady",
 };
-const REFUSALS: readonly ErrorCode[] = ["Revoked", "NotStarted", "CrashLooping", "MaxHold", "NotRenewable"];
 
 /**
  * The error for an answer with a status other than 200: Unreachable where it is not konductor's, NotReady where a replica is full. Only a
@@ -102,7 +101,7 @@ export function errorOf(status: number, text: string, retryAfterMs: number | und
   if (status === 429 && object["elsewhere"] === false) {
     return new KonductorError("TooManyRequests", message, retryAfterMs === undefined ? {} : { retryAfterMs });
   }
-  const refusal = status === 409 ? REFUSALS.find((code) => code === reason) : undefined;
+  const refusal = status === 409 ? RENEWAL_REFUSALS.find((code) => code === reason) : undefined;
   return new KonductorError(refusal ?? CODE_OF_STATUS[status] ?? "Internal", message);
 }
 

@@ -2,18 +2,13 @@ import { LEASE_REQUESTS } from "../../../kube/resources.ts";
 import { parseLeaseRequest } from "../../../lease/codec.ts";
 import { grantedStatus, holdTtlMs, podRefOf } from "../../../lease/grant.ts";
 import { holdOf, isStopping } from "../../../lease/hold.ts";
-import {
-  type HoldLimits,
-  leftUnwrittenMs,
-  type RenewalRefusal,
-  renewHold,
-} from "../../../lease/hold-renewal.ts";
+import { type HoldLimits, leftUnwrittenMs, renewHold } from "../../../lease/hold-renewal.ts";
 import { requestName } from "../../../lease/naming.ts";
 import { claimantOf, hasPassed, type PodView, waitsForJob } from "../../../lease/pod.ts";
 import { type Hold, keyOf, type LeaseRequest } from "../../../lease/types.ts";
 import { writeRequestStatus } from "../../../objects/lease-objects.ts";
 import { findPod } from "../../../objects/live-objects.ts";
-import { hasCode } from "../../../shared/errors.ts";
+import { hasCode, isRenewalLimit, type RenewalRefusal } from "../../../shared/errors.ts";
 import { defined } from "../../../shared/json.ts";
 import { isoTime } from "../../../shared/times.ts";
 import type { GateApiContext } from "../options.ts";
@@ -51,8 +46,7 @@ export async function renew(
   return live ? renewLease<never>(options, live, request) : answer;
 }
 
-const isLimited = (answer: RenewAnswer) =>
-  !answer.ok && (answer.reason === "MaxHold" || answer.reason === "NotRenewable");
+const isLimited = (answer: RenewAnswer) => !answer.ok && isRenewalLimit(answer.reason);
 
 /** `ifStopping`: the answer where the keeper has said that the pod is being stopped; without it the renewal takes that back. */
 function renewLease<T extends string = never>(
