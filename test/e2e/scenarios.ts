@@ -15,6 +15,7 @@ import { lostNodes } from "./scenarios/lost-nodes.ts";
 import { mainEnds } from "./scenarios/main-ends.ts";
 import { neverStarts } from "./scenarios/never-starts.ts";
 import { nodeFaults } from "./scenarios/node-faults.ts";
+import { operators } from "./scenarios/operators.ts";
 import { outages } from "./scenarios/outages.ts";
 import { partitions } from "./scenarios/partitions.ts";
 import { queue } from "./scenarios/queue.ts";
@@ -46,6 +47,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...queue,
   ...refusals,
   ...foreignHands,
+  ...operators,
   ...scheduling,
   ...skipping,
   ...limitedWaiting,
