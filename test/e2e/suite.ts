@@ -1,5 +1,6 @@
 import { afterAll, describe, test } from "vitest";
 import { NAMESPACES } from "../../src/kube/resources.ts";
+import { describeError } from "../../src/shared/errors.ts";
 import { canRunKubelet, isBrief } from "../extent.ts";
 import { type Environment, homeOf, type NodeKind, type Scenario } from "./environment.ts";
 import { BOUND_MISSED } from "./figures.ts";
@@ -110,6 +111,12 @@ async function runInTime(
       },
     };
     await Promise.race([run(own), late]);
+  } catch (error) {
+    for (const namespace of namespaces)
+      process.stderr.write(
+        `--- namespace ${namespace} of "${name}":\n${await whatIsThere(environment, namespace)}\n`,
+      );
+    throw error;
   } finally {
     clearTimeout(timer);
     // A kubelet goes on looking at pods that are over, and whatever a failed scenario has left runs on.
@@ -118,4 +125,12 @@ async function runInTime(
     const seconds = Math.round((performance.now() - beganMs) / 1_000);
     process.stderr.write(`${environment.node} node: ${seconds} s: ${name}\n`);
   }
+}
+
+/** The pods of a scenario that failed, and what the cluster said of them. */
+async function whatIsThere({ kubectl }: Environment, namespace: string): Promise<string> {
+  const get = (...args: string[]) =>
+    kubectl("-n", namespace, "get", ...args).catch((error: unknown) => describeError(error));
+  const pods = await get("pods", "--output=wide");
+  return `${pods}\n${await get("events", "--sort-by=.metadata.creationTimestamp")}`;
 }

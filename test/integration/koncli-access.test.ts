@@ -239,7 +239,7 @@ describe("koncli says what to do", () => {
     const path = await kubeconfig("broken", { exec });
     await fails(
       ["--kubeconfig", path, ...LIST],
-      /^error: cannot get the credentials.*check the user of the kubeconfig/,
+      /^error: the kubeconfig's credential plugin false ended with 1; check the user of the kubeconfig/,
     );
   });
 });

@@ -33,7 +33,7 @@ export const operators: readonly Scenario[] = [
       expect(gate).toMatchObject({
         exitCode: EXIT.refused,
         message: expect.stringMatching(
-          /^Forbidden: pod .*\/copy has a gate that waits for klease copied, and no label .*--keep-labels/,
+          /pod .*\/copy has a gate that waits for klease copied, and no label .*--keep-labels/,
         ),
       });
       await copy("labelled-copy", "--keep-labels");
