@@ -7,8 +7,12 @@ import { promisify } from "node:util";
 import forge from "node-forge";
 
 const DAY_MS = 86_400_000;
-export const CA_LIFE_MS = 3_650 * DAY_MS;
-export const SERVING_LIFE_MS = 90 * DAY_MS;
+/** For how long certificates are valid. */
+export interface Lives {
+  caMs: number;
+  servingMs: number;
+}
+export const LIVES: Lives = { caMs: 365 * DAY_MS, servingMs: 21 * DAY_MS };
 /**
  * A certificate is valid from a day before it was made: nobody accepts one that is not valid yet. It is made by the time of one API server,
  * and checked by others, whose clocks may be behind, and by gates on nodes with any time of day.
@@ -27,16 +31,19 @@ export interface ServingNames {
   ipAddresses: readonly string[];
 }
 
-/** A new self-signed authority, valid for ten years. */
-export async function createAuthority(nowMs: number): Promise<KeyPair> {
+/**
+ * A new self-signed authority, which signs nothing but serving certificates. It has a name of its own: by the name a TLS client chooses among
+ * those that it trusts.
+ */
+export async function createAuthority(nowMs: number, lifeMs = LIVES.caMs): Promise<KeyPair> {
   const keyPem = await createKey();
   const key = forge.pki.privateKeyFromPem(keyPem);
-  const certificate = blankCertificate(forge.pki.setRsaPublicKey(key.n, key.e), nowMs, CA_LIFE_MS);
-  const name = [{ name: "commonName", value: "konductor" }];
+  const certificate = blankCertificate(forge.pki.setRsaPublicKey(key.n, key.e), nowMs, lifeMs);
+  const name = [{ name: "commonName", value: `konductor ${certificate.serialNumber.slice(0, 12)}` }];
   certificate.setSubject(name);
   certificate.setIssuer(name);
   certificate.setExtensions([
-    { name: "basicConstraints", cA: true, critical: true },
+    { name: "basicConstraints", cA: true, pathLenConstraint: 0, critical: true },
     { name: "keyUsage", keyCertSign: true, cRLSign: true, critical: true },
     { name: "subjectKeyIdentifier" },
   ]);
@@ -44,15 +51,18 @@ export async function createAuthority(nowMs: number): Promise<KeyPair> {
   return { certPem: forge.pki.certificateToPem(certificate), keyPem };
 }
 
-/** A serving certificate for `names`, signed by `authority`, valid for 90 days. */
+/** A serving certificate for `names`, signed by `authority`, and valid no longer than that. */
 export async function issueServingCertificate(
   authority: KeyPair,
   { dnsNames, ipAddresses }: ServingNames,
   nowMs: number,
+  lifeMs = LIVES.servingMs,
 ): Promise<KeyPair> {
   const keyPem = await createKey();
   const key = forge.pki.privateKeyFromPem(keyPem);
-  const certificate = blankCertificate(forge.pki.setRsaPublicKey(key.n, key.e), nowMs, SERVING_LIFE_MS);
+  const leftMs = spanOf(authority.certPem).endMs - nowMs;
+  const publicKey = forge.pki.setRsaPublicKey(key.n, key.e);
+  const certificate = blankCertificate(publicKey, nowMs, Math.min(lifeMs, leftMs));
   certificate.setSubject([{ name: "commonName", value: dnsNames[0] ?? "konductor" }]);
   certificate.setIssuer(forge.pki.certificateFromPem(authority.certPem).subject.attributes);
   certificate.setExtensions([
@@ -75,15 +85,20 @@ export async function issueServingCertificate(
 const SAN_DNS = 2;
 const SAN_IP = 7;
 
+/** When a certificate of ours was made, and when it ends. */
+export function spanOf(certPem: string): { madeMs: number; endMs: number } {
+  const { validFrom, validTo } = new X509Certificate(certPem);
+  return { madeMs: Date.parse(validFrom) + BACKDATE_MS, endMs: Date.parse(validTo) };
+}
+
 /** Whether `serving` can still be served: signed by `authority`, names everything, and less than two thirds of its life are over. */
 export function isFit(serving: KeyPair, authority: KeyPair, names: ServingNames, nowMs: number): boolean {
   const certificate = new X509Certificate(serving.certPem);
   const signer = new X509Certificate(authority.certPem);
-  const madeMs = Date.parse(certificate.validFrom) + BACKDATE_MS;
-  const renewFromMs = madeMs + ((Date.parse(certificate.validTo) - madeMs) * 2) / 3;
+  const { madeMs, endMs } = spanOf(serving.certPem);
   return (
     certificate.verify(signer.publicKey) &&
-    nowMs < renewFromMs &&
+    nowMs < madeMs + ((endMs - madeMs) * 2) / 3 &&
     names.dnsNames.every((name) => certificate.checkHost(name) !== undefined) &&
     names.ipAddresses.every((ip) => certificate.checkIP(ip) !== undefined)
   );

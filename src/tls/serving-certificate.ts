@@ -1,15 +1,19 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
 import { SECRETS } from "../kube/resources.ts";
 import type { Clock } from "../shared/clock.ts";
-import { hasCode, KonductorError } from "../shared/errors.ts";
-import { defined, record, textMap } from "../shared/json.ts";
+import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
+import { defined, record, textMap, timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
+import { isoTime } from "../shared/times.ts";
+import { type Authorities, advance, bundleOf, certificatesIn, reconcile } from "./authorities.ts";
 import {
   createAuthority,
   isFit,
   issueServingCertificate,
   type KeyPair,
+  type Lives,
   type ServingNames,
 } from "./authority.ts";
 
@@ -23,6 +27,7 @@ export interface ServingCertificateOptions extends ServingNames {
   client: KubeClient;
   namespace: string;
   secretName: string;
+  lives: Lives;
   clock: Clock;
   logger: Logger;
 }
@@ -30,7 +35,7 @@ export interface ServingCertificateOptions extends ServingNames {
 /** The Secret as it was read: a write keeps fields that we do not know. */
 interface Stored {
   object: Record<string, unknown>;
-  authority?: KeyPair;
+  authorities?: Authorities;
   serving?: KeyPair;
 }
 
@@ -38,55 +43,106 @@ interface Stored {
 const TRIES = 10;
 
 /**
- * The certificate in the Secret, made or renewed there if need be. Replicas agree: whoever writes first wins, by create-conflict or
- * resourceVersion, and the others serve what it wrote. A Secret that cannot be read is not replaced, since pods trust its CA.
+ * Resolves with the certificate in the Secret, made or renewed there if need be. Replicas agree: whoever writes first wins, by
+ * create-conflict or resourceVersion, and the others serve what it wrote. A Secret that is gone, damaged or another's is restored from what
+ * this replica has served before. A replica that has served nothing yet does not replace a damaged one, since pods trust its CA.
  */
-export async function ensureServingCertificate(
+export function createServingCertificates(
   options: ServingCertificateOptions,
-): Promise<ServingCertificate> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await readOrWrite(options);
-    } catch (error) {
-      if (tries === TRIES || !hasCode(error, "Conflict", "AlreadyExists")) throw error;
+): () => Promise<ServingCertificate> {
+  let known: Authorities | undefined;
+  return async () => {
+    for (let tries = 1; ; tries++) {
+      try {
+        const { authorities, serving } = await readOrWrite(options, known);
+        known = authorities;
+        return served(authorities, serving);
+      } catch (error) {
+        if (tries === TRIES || !hasCode(error, "Conflict", "AlreadyExists")) throw error;
+      }
     }
-  }
-}
-
-async function readOrWrite(options: ServingCertificateOptions): Promise<ServingCertificate> {
-  const { client, namespace, secretName, clock, logger } = options;
-  const stored = await readSecret(options);
-  const nowMs = clock.nowMs();
-  if (stored?.authority && stored.serving && isFit(stored.serving, stored.authority, options, nowMs)) {
-    return served(stored.authority, stored.serving);
-  }
-  const authority = stored?.authority ?? (await createAuthority(nowMs));
-  const serving = await issueServingCertificate(authority, options, nowMs);
-  const secret = {
-    ...(stored?.object ?? { metadata: { namespace, name: secretName }, type: "Opaque" }),
-    data: {
-      ...record(stored?.object["data"]),
-      "ca.crt": base64(authority.certPem),
-      "ca.key": base64(authority.keyPem),
-      "tls.crt": base64(serving.certPem),
-      "tls.key": base64(serving.keyPem),
-    },
   };
-  await (stored ? client.replace(SECRETS, secret) : client.create(SECRETS, secret));
-  logger.info(
-    { secret: `${namespace}/${secretName}`, newAuthority: !stored?.authority },
-    "issued a serving certificate",
-  );
-  return served(authority, serving);
 }
 
-async function readSecret(options: ServingCertificateOptions): Promise<Stored | undefined> {
-  const { client, namespace, secretName: name } = options;
+async function readOrWrite(
+  options: ServingCertificateOptions,
+  known: Authorities | undefined,
+): Promise<{ authorities: Authorities; serving: KeyPair }> {
+  const { client, namespace, secretName, lives, clock, logger } = options;
+  const nowMs = clock.nowMs();
+  const stored = await readSecret(options, known !== undefined);
+  const found = reconcile(stored?.authorities, known, nowMs) ?? {
+    current: await createAuthority(nowMs, lives.caMs),
+    former: [],
+  };
+  const authorities = await advance(found, nowMs, lives.caMs);
+  const isServable = stored?.serving && isFit(stored.serving, authorities.current, options, nowMs);
+  const serving =
+    isServable && stored.serving
+      ? stored.serving
+      : await issueServingCertificate(authorities.current, options, nowMs, lives.servingMs);
+  const before = record(stored?.object["data"]);
+  const data = dataOf(before, authorities, serving);
+  if (stored && isDeepStrictEqual(data, before)) return { authorities, serving };
+  const object = stored?.object ?? { metadata: { namespace, name: secretName }, type: "Opaque" };
+  await (stored ? client.replace(SECRETS, { ...object, data }) : client.create(SECRETS, { ...object, data }));
+  logger.info(
+    { secret: `${namespace}/${secretName}`, ...changeOf(stored?.authorities, authorities) },
+    "wrote certificates",
+  );
+  return { authorities, serving };
+}
+
+/** Which authorities a write has changed, for the log. */
+function changeOf(before: Authorities | undefined, after: Authorities) {
+  return {
+    newAuthority: before?.current.certPem !== after.current.certPem,
+    nextAuthority: after.next !== undefined && before?.next?.certPem !== after.next.certPem,
+  };
+}
+
+const NEXT = { cert: "next-ca.crt", key: "next-ca.key", published: "next-ca.published" } as const;
+
+function dataOf(
+  before: Record<string, unknown>,
+  authorities: Authorities,
+  serving: KeyPair,
+): Record<string, unknown> {
+  const { [NEXT.cert]: _, [NEXT.key]: __, [NEXT.published]: ___, ...others } = before;
+  const { current, next } = authorities;
+  return {
+    ...others,
+    "ca.crt": base64(bundleOf(authorities)),
+    "ca.key": base64(current.keyPem),
+    ...(next && {
+      [NEXT.cert]: base64(next.certPem),
+      [NEXT.key]: base64(next.keyPem),
+      [NEXT.published]: base64(isoTime(next.publishedMs)),
+    }),
+    "tls.crt": base64(serving.certPem),
+    "tls.key": base64(serving.keyPem),
+  };
+}
+
+/** `canRestore`: a damaged Secret counts as one without certificates. */
+async function readSecret(
+  options: ServingCertificateOptions,
+  canRestore: boolean,
+): Promise<Stored | undefined> {
+  const { client, namespace, secretName: name, logger } = options;
+  let object: Record<string, unknown>;
   try {
-    return parseSecret(options, record(await client.get(SECRETS, { namespace, name })));
+    object = record(await client.get(SECRETS, { namespace, name }));
   } catch (error) {
     if (hasCode(error, "NotFound")) return undefined;
     throw error;
+  }
+  try {
+    return parseSecret(options, object);
+  } catch (error) {
+    if (!canRestore || !hasCode(error, "Invalid")) throw error;
+    logger.warn({ error: describeError(error) }, "the certificates that were served are put back");
+    return { object };
   }
 }
 
@@ -99,7 +155,7 @@ function parseSecret(
   try {
     return defined({
       object,
-      authority: readPair(data, "ca.crt", "ca.key"),
+      authorities: readAuthorities(data),
       serving: readPair(data, "tls.crt", "tls.key"),
     });
   } catch (cause) {
@@ -110,20 +166,42 @@ function parseSecret(
   }
 }
 
+/** `ca.crt` has all that are trusted, and begins with the one whose key is there. */
+function readAuthorities(data: Record<string, string>): Authorities | undefined {
+  const current = readPair(data, "ca.crt", "ca.key");
+  if (!current) return undefined;
+  const next = readPair(data, NEXT.cert, NEXT.key);
+  for (const pair of [current, ...(next ? [next] : [])]) {
+    if (!new X509Certificate(pair.certPem).ca) throw new Error("ca.crt or next-ca.crt is no authority's");
+  }
+  const publishedMs = timeMs(decoded(data[NEXT.published])) ?? 0;
+  const [first = "", ...others] = certificatesIn(current.certPem);
+  const former = others.filter((pem) => pem !== next?.certPem.trim());
+  return {
+    current: { ...current, certPem: `${first}\n` },
+    ...(next && { next: { ...next, publishedMs } }),
+    former,
+  };
+}
+
 /** Throws where the two do not belong together. */
 function readPair(data: Record<string, string>, certKey: string, keyKey: string): KeyPair | undefined {
-  const [certPem, keyPem] = [certKey, keyKey].map((key) => Buffer.from(data[key] ?? "", "base64").toString());
+  const [certPem, keyPem] = [certKey, keyKey].map((key) => decoded(data[key]));
   if (!certPem && !keyPem) return undefined;
-  if (!certPem || !keyPem) throw new Error(`there is only one of ${certKey} and ${keyKey}`);
+  if (!certPem || !keyPem) throw new Error(`only one of ${certKey} and ${keyKey} is present`);
   if (!new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem))) {
     throw new Error(`${keyKey} is not the key of ${certKey}`);
   }
   return { certPem, keyPem };
 }
 
-function served(authority: KeyPair, serving: KeyPair): ServingCertificate {
+function served(authorities: Authorities, serving: KeyPair): ServingCertificate {
   const notAfterMs = Date.parse(new X509Certificate(serving.certPem).validTo);
-  return { ...serving, caBundlePem: authority.certPem, notAfterMs };
+  return { ...serving, caBundlePem: bundleOf(authorities), notAfterMs };
+}
+
+function decoded(content = ""): string {
+  return Buffer.from(content, "base64").toString();
 }
 
 function base64(content: string): string {

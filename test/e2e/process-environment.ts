@@ -37,6 +37,8 @@ export interface ProcessEnvironmentOptions {
   failpointDir?: string;
   /** Where konductor's programs have been built; by default they are built for this environment. */
   programsDir?: string;
+  /** Further flags of konductor. */
+  konductorFlags?: readonly string[];
   /** Further flags of the control plane. */
   flags?: ClusterOptions["flags"];
 }
@@ -57,6 +59,7 @@ export async function startProcessEnvironment({
   clockOffsetsMs = [0, 0],
   failpointDir,
   programsDir,
+  konductorFlags = [],
   flags = {},
 }: ProcessEnvironmentOptions): Promise<ProcessEnvironment> {
   const cluster = await startCluster({
@@ -125,6 +128,7 @@ export async function startProcessEnvironment({
           flags: [
             ...replicaFlags({ port, healthPort }, { kubeconfigPath, image, gateUrl: url }),
             "--tls-address=127.0.0.1",
+            ...konductorFlags,
           ],
         }),
       );

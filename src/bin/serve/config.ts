@@ -8,7 +8,7 @@ import {
   parseOwnResources,
 } from "../../lease/own-resources.ts";
 import { SELF_FENCING_MODES, type SelfFencingMode } from "../../objects/features.ts";
-import { describeError, KonductorError } from "../../shared/errors.ts";
+import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
 import {
   NODE_PATHS,
@@ -18,6 +18,7 @@ import {
   TLS_SECRET,
   WEBHOOK_CONFIGURATION,
 } from "../../shared/names.ts";
+import { LIVES, type Lives } from "../../tls/authority.ts";
 
 /** What `konductor serve` is told by flags and environment. */
 export interface ServeConfig {
@@ -38,6 +39,8 @@ export interface ServeConfig {
   runAsUser: number | undefined;
   /** Requests and limits of gate and keeper that replace konductor's own. */
   resources: OwnResources;
+  /** For how long CA and serving certificate are valid. */
+  lives: Lives;
   bindAddress: string;
   securePort: number;
   healthPort: number;
@@ -55,6 +58,9 @@ export interface ServeConfig {
   /** Further addresses that the serving certificate names. */
   tlsAddresses: string[];
 }
+
+/** X.509 counts in seconds. */
+const SHORTEST_LIFE_MS = 5_000;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 
@@ -81,6 +87,8 @@ const OPTIONS = {
   "run-as-user": { type: "string", default: String(DEFAULT_USER) },
   resources: { type: "string" },
   "node-path": { type: "string", default: NODE_PATHS[0] },
+  "ca-duration": { type: "string", default: formatDuration(LIVES.caMs) },
+  "certificate-duration": { type: "string", default: formatDuration(LIVES.servingMs) },
   "bind-address": { type: "string", default: "0.0.0.0" },
   "secure-port": { type: "string", default: "8443" },
   "health-port": { type: "string", default: "8080" },
@@ -112,6 +120,10 @@ Serves admission and the gate API, and arbitrates when elected.
   --run-as-user UID              user and group of injected containers; none: the image's, or what the cluster sets (default: ${DEFAULT_USER})
   --resources LIST               requests and limits of injected containers, such as requests.cpu=50m,limits.memory=256Mi
   --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
+  --ca-duration DURATION         for how long a CA is valid; the next one is trusted after two thirds of it, and signs after five sixths
+                                 (default: ${formatDuration(LIVES.caMs)})
+  --certificate-duration DURATION
+                                 for how long a serving certificate is valid, which is renewed after two thirds of it (default: ${formatDuration(LIVES.servingMs)})
   --bind-address ADDRESS         (default: 0.0.0.0)
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
   --health-port PORT             /healthz and /readyz, HTTP (default: 8080)
@@ -156,6 +168,7 @@ export function readServeConfig(
     imagePullSecrets: values["image-pull-secret"] ?? [],
     runAsUser: runAsUser(values["run-as-user"]),
     resources: resources(values.resources),
+    lives: lives(values),
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),
     healthPort: port("health-port", values["health-port"]),
@@ -192,6 +205,30 @@ function electionTimes(values: ReturnType<typeof parse>): ElectionTimes {
   } catch (error) {
     throw new KonductorError("BadRequest", `--leader-elect-*: ${describeError(error)}`, { cause: error });
   }
+}
+
+/** A serving certificate has to be renewed several times while an authority signs. */
+function lives(values: ReturnType<typeof parse>): Lives {
+  const caMs = duration("ca-duration", values["ca-duration"]);
+  const servingMs = duration("certificate-duration", values["certificate-duration"]);
+  const most = formatDuration(Math.floor(caMs / 6));
+  if (servingMs > caMs / 6)
+    throw wrong(
+      "certificate-duration",
+      values["certificate-duration"],
+      `at most ${most}, a sixth of --ca-duration`,
+    );
+  return { caMs, servingMs };
+}
+
+function duration(flag: string, value: string): number {
+  try {
+    const ms = parseDuration(value);
+    if (ms >= SHORTEST_LIFE_MS) return ms;
+  } catch (error) {
+    if (!hasCode(error, "Invalid")) throw error;
+  }
+  throw wrong(flag, value, `a Go duration of at least ${formatDuration(SHORTEST_LIFE_MS)}`);
 }
 
 function port(flag: string, value: string): number {

@@ -6,7 +6,7 @@ import { createEventRecorder } from "../../kube/events.ts";
 import { createLeaderElector } from "../../kube/leader-election.ts";
 import { createServerClock, learnTime } from "../../kube/server-clock.ts";
 import { type Caches, createCaches } from "../../objects/caches.ts";
-import { type ClusterFeatures, createClusterFeatures } from "../../objects/features.ts";
+import { createClusterFeatures } from "../../objects/features.ts";
 import { createLeaseReporter } from "../../objects/lease-reporter.ts";
 import { createLimitRanges } from "../../objects/limit-ranges.ts";
 import { checkClientCa } from "../../server/admission/client-certificate.ts";
@@ -24,9 +24,9 @@ import type { Logger } from "../../shared/log.ts";
 import { accountName, ELECTION_LEASE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
 import { VERSION_TEXT } from "../../shared/version.ts";
 import { patchCaBundle } from "../../tls/ca-bundle.ts";
-import { ensureServingCertificate, type ServingCertificate } from "../../tls/serving-certificate.ts";
+import { createServingCertificates, type ServingCertificate } from "../../tls/serving-certificate.ts";
 import type { ServeConfig } from "./config.ts";
-import { findGateAddress, type GateAddress, serviceNames } from "./gate-address.ts";
+import { findGateAddress, serviceNames } from "./gate-address.ts";
 import { persist } from "./persist.ts";
 
 export interface ServeOptions {
@@ -87,16 +87,16 @@ export async function serve({
   const address = await patiently("find our own Service", () =>
     findGateAddress(client, namespace, config.gateUrl),
   );
-  const ensureCertificate = () =>
-    ensureServingCertificate({
-      client,
-      namespace,
-      secretName: TLS_SECRET,
-      dnsNames: serviceNames(namespace),
-      ipAddresses: config.tlsAddresses,
-      clock,
-      logger,
-    });
+  const ensureCertificate = createServingCertificates({
+    client,
+    namespace,
+    secretName: TLS_SECRET,
+    lives: config.lives,
+    dnsNames: serviceNames(namespace),
+    ipAddresses: config.tlsAddresses,
+    clock,
+    logger,
+  });
   let certificate = await patiently("get a serving certificate", ensureCertificate);
   const trustUs = async () => {
     if (!config.writeCaBundle) return;
@@ -180,7 +180,13 @@ export async function serve({
   }
   await Promise.all([
     elector.run(signal),
-    keepUp({ features, address, tasks: [renewCertificate, trustUs] }, { clock, logger, signal }),
+    keepUp(
+      {
+        tasks: [() => features.refresh(), () => address.refresh(), renewCertificate, trustUs],
+        everyMs: Math.min(UPKEEP_EVERY_MS, config.lives.servingMs / 10),
+      },
+      { clock, logger, signal },
+    ),
   ]);
 
   await server.drain();
@@ -213,20 +219,18 @@ function servedBy({ certPem, keyPem }: ServingCertificate) {
 }
 
 interface Upkeep {
-  features: ClusterFeatures;
-  address: GateAddress;
   tasks: readonly (() => Promise<unknown>)[];
+  everyMs: number;
 }
 
 /** Refreshes what rarely changes. A task that fails is tried again next time; until then the last known state will do. */
 async function keepUp(
-  { features, address, tasks }: Upkeep,
+  { tasks, everyMs }: Upkeep,
   { clock, logger, signal }: Pick<ServeOptions, "clock" | "logger" | "signal">,
 ): Promise<void> {
-  const all = [() => features.refresh(), () => address.refresh(), ...tasks];
   while (!signal.aborted) {
-    await clock.sleep(UPKEEP_EVERY_MS, signal).catch(() => undefined);
-    for (const task of all) {
+    await clock.sleep(everyMs, signal).catch(() => undefined);
+    for (const task of tasks) {
       if (signal.aborted) return;
       await task().catch((error: unknown) => logger.warn({ error: describeError(error) }, "upkeep failed"));
     }

@@ -7,7 +7,8 @@ export interface Contact {
   urls: string[];
 }
 
-export interface Waiting {
+/** Whom to trust is told where it is news. */
+export interface Waiting extends Contact {
   state: "waiting";
   position: number;
   of: number;
@@ -64,7 +65,7 @@ export function parseQueueLine(text: string): QueueLine {
   const of = countOf(object["of"]);
   if (state === "waiting" && position !== undefined && of !== undefined) {
     const [holder, since, expires] = ["holder", "since", "expires"].map((key) => wordOf(object[key]));
-    return { state, position, of, holder, since, expires };
+    return { state, position, of, holder, since, expires, ...contactOf(object) };
   }
   throw notOurs(text);
 }

@@ -126,7 +126,7 @@ export function createClient({
       try {
         for await (const line of boundedLines(await send(own, PATH.acquire, report, limits))) {
           const message = parseQueueLine(line);
-          if (message.state === "granted") route.learn(message);
+          if (message.state === "granted" || message.state === "waiting") route.learn(message);
           if (message.state === "reconnect" && message.elsewhere) goElsewhere(own);
           yield message;
           if (message.state !== "waiting") return;

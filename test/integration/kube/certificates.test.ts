@@ -1,10 +1,12 @@
 import { X509Certificate } from "node:crypto";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { MUTATING_WEBHOOK_CONFIGURATIONS, SECRETS } from "../../../src/kube/resources.ts";
 import { type Clock, systemClock } from "../../../src/shared/clock.ts";
 import { list, record, textMap } from "../../../src/shared/json.ts";
+import { certificatesIn } from "../../../src/tls/authorities.ts";
+import { createAuthority, LIVES, type Lives } from "../../../src/tls/authority.ts";
 import { patchCaBundle } from "../../../src/tls/ca-bundle.ts";
-import { ensureServingCertificate } from "../../../src/tls/serving-certificate.ts";
+import { createServingCertificates } from "../../../src/tls/serving-certificate.ts";
 import { connect, createNamespace, silent } from "./fixture.ts";
 
 const client = connect();
@@ -16,17 +18,31 @@ beforeAll(async () => {
 const DAY_MS = 86_400_000;
 const inDays = (days: number): Clock => ({ ...systemClock(), nowMs: () => Date.now() + days * DAY_MS });
 
-function ensure(secretName: string, { dnsNames = ["konductor.svc"], clock = systemClock() } = {}) {
-  return ensureServingCertificate({
+interface Replica {
+  dnsNames?: string[];
+  clock?: Clock;
+  lives?: Lives;
+}
+
+/** A replica that goes on: what it has served before it remembers. */
+function replicaOf(
+  secretName: string,
+  { dnsNames = ["konductor.svc"], clock = systemClock(), lives = LIVES }: Replica = {},
+) {
+  return createServingCertificates({
     client,
     namespace,
     secretName,
     dnsNames,
     ipAddresses: ["10.0.0.1"],
+    lives,
     clock,
     logger: silent,
   });
 }
+
+/** One that has just started. */
+const ensure = (secretName: string, replica: Replica = {}) => replicaOf(secretName, replica)();
 
 async function stored(name: string) {
   const secret = record(await client.get(SECRETS, { namespace, name }));
@@ -54,11 +70,11 @@ test("a Secret that kustomize applied empty is filled, by one of the replicas, a
 
 test("a leaf is kept while it is fit, and issued anew from the same authority after two thirds of its life", async () => {
   const first = await ensure("ageing");
-  expect((await ensure("ageing", { clock: inDays(59) })).certPem).toBe(first.certPem);
-  const second = await ensure("ageing", { clock: inDays(61) });
+  expect((await ensure("ageing", { clock: inDays(13) })).certPem).toBe(first.certPem);
+  const second = await ensure("ageing", { clock: inDays(15) });
   expect(second.certPem).not.toBe(first.certPem);
   expect(second.caBundlePem).toBe(first.caBundlePem);
-  expect(second.notAfterMs - first.notAfterMs).toBeGreaterThan(60 * DAY_MS);
+  expect(second.notAfterMs - first.notAfterMs).toBeGreaterThan(14 * DAY_MS);
   expect((await stored("ageing")).leaf).toBe(second.certPem);
 });
 
@@ -81,6 +97,102 @@ test.each([
     ),
   });
   expect((await stored(name)).data).toEqual(data);
+});
+
+test("the next authority is trusted for two months before it signs, and the one before it until its life is over", async () => {
+  let day = 0;
+  const clock = { ...systemClock(), nowMs: () => Date.now() + day * DAY_MS };
+  const replica = replicaOf("rotated", { clock });
+  const first = await replica();
+  const seen = async (on: number) => {
+    day = on;
+    const { caBundlePem, certPem } = await replica();
+    const bundle = certificatesIn(caBundlePem);
+    const signer = bundle.findIndex((pem) =>
+      new X509Certificate(certPem).verify(new X509Certificate(pem).publicKey),
+    );
+    return { bundle, signer: bundle[signer]?.trim() };
+  };
+  const [old = ""] = certificatesIn(first.caBundlePem);
+  expect(await seen(242)).toEqual({ bundle: [old], signer: old });
+  const { bundle: published } = await seen(245);
+  expect(published).toEqual([old, expect.any(String)]);
+  const next = published[1];
+  expect(await seen(304)).toEqual({ bundle: [old, next], signer: old });
+  // Another replica that starts meanwhile goes by the Secret.
+  expect((await ensure("rotated", { clock })).caBundlePem).toBe((await replica()).caBundlePem);
+  expect(await seen(307)).toEqual({ bundle: [next, old], signer: next });
+  expect(await seen(364)).toEqual({ bundle: [next, old], signer: next });
+  expect(await seen(366)).toEqual({ bundle: [next], signer: next });
+});
+
+test("an authority of 0.1.0, which says ten years, is replaced in the same way after a year", async () => {
+  const authority = await createAuthority(Date.now(), 3_650 * DAY_MS);
+  const base64 = (pem: string) => Buffer.from(pem).toString("base64");
+  const data = { "ca.crt": base64(authority.certPem), "ca.key": base64(authority.keyPem) };
+  await client.create(SECRETS, { metadata: { namespace, name: "of-0.1.0" }, data });
+  const bundleIn = async (days: number) =>
+    certificatesIn((await ensure("of-0.1.0", { clock: inDays(days) })).caBundlePem);
+  const [old] = certificatesIn(authority.certPem);
+  expect(await bundleIn(0)).toEqual([old]);
+  expect(await bundleIn(250)).toEqual([old, expect.any(String)]);
+  expect(await bundleIn(370)).toEqual([expect.any(String), old]);
+  expect(await bundleIn(380)).not.toContain(old);
+});
+
+test("one that is older than a year when konductor is updated goes on signing until the next is known", async () => {
+  const authority = await createAuthority(Date.now() - 420 * DAY_MS, 3_650 * DAY_MS);
+  const base64 = (pem: string) => Buffer.from(pem).toString("base64");
+  const data = { "ca.crt": base64(authority.certPem), "ca.key": base64(authority.keyPem) };
+  await client.create(SECRETS, { metadata: { namespace, name: "old" }, data });
+  const { caBundlePem, certPem } = await ensure("old");
+  expect(certificatesIn(caBundlePem)).toEqual([...certificatesIn(authority.certPem), expect.any(String)]);
+  expect(new X509Certificate(certPem).checkIssued(new X509Certificate(authority.certPem))).toBe(true);
+});
+
+test("an authority whose life is over is not used when a replica starts", async () => {
+  const { caBundlePem } = await ensure("over");
+  const later = await ensure("over", { clock: inDays(366) });
+  expect(later.caBundlePem).not.toContain(certificatesIn(caBundlePem)[0]);
+  expect(certificatesIn(later.caBundlePem)).toHaveLength(1);
+});
+
+describe("a running replica puts its authority back", () => {
+  test.each<[string, (name: string) => Promise<unknown>]>([
+    ["deleted", (name) => client.delete(SECRETS, { namespace, name })],
+    ["damaged", (name) => change(name, { "ca.crt": "aGVsbG8=", "ca.key": "aGVsbG8=" })],
+    ["emptied", (name) => change(name, undefined)],
+  ])("where the Secret was %s", async (name, harm) => {
+    const replica = replicaOf(name);
+    const { caBundlePem } = await replica();
+    await harm(name);
+    const [one, two] = await Promise.all([replica(), replica()]);
+    expect([one.caBundlePem, two.caBundlePem]).toEqual([caBundlePem, caBundlePem]);
+    expect((await stored(name)).ca).toBe(caBundlePem);
+    expect(await ensure(name)).toEqual(await replica());
+  });
+
+  test("where somebody put another in its place, which is trusted from then on and signs later", async () => {
+    const replica = replicaOf("foreign");
+    const [own = ""] = certificatesIn((await replica()).caBundlePem);
+    await ensure("stranger");
+    const { data } = await stored("stranger");
+    const [stranger = ""] = certificatesIn((await stored("stranger")).ca);
+    await change("foreign", data);
+    const { caBundlePem, certPem } = await replica();
+    expect(certificatesIn(caBundlePem)).toEqual([own, stranger]);
+    expect(new X509Certificate(certPem).checkIssued(new X509Certificate(own))).toBe(true);
+    expect((await ensure("foreign")).caBundlePem).toBe(caBundlePem);
+    expect(certificatesIn((await ensure("foreign", { clock: inDays(62) })).caBundlePem)).toEqual([
+      stranger,
+      own,
+    ]);
+  });
+
+  async function change(name: string, data: unknown): Promise<void> {
+    const secret = record(await client.get(SECRETS, { namespace, name }));
+    await client.replace(SECRETS, { ...secret, data });
+  }
 });
 
 test("the CA bundle comes into every webhook, once, also when somebody writes in between", async () => {

@@ -17,6 +17,7 @@ test("the environment of deploy/ is enough", () => {
     imageArchitectures: ["amd64"],
     imagePullSecrets: [],
     runAsUser: 65_532,
+    lives: { caMs: 365 * 86_400_000, servingMs: 21 * 86_400_000 },
     resources: { requests: {}, limits: {} },
     bindAddress: "0.0.0.0",
     securePort: 8443,
@@ -76,6 +77,11 @@ describe("one sentence says what is wrong and what is allowed", () => {
       "leader election: leaseDurationMs (4000) must be more than renewDeadlineMs (4000)",
     ],
     [["--run-as-user=0"], '--run-as-user: "0" is not allowed; use none, or a number from 1 to 2147483647'],
+    [
+      ["--ca-duration=24h", "--certificate-duration=5h"],
+      '--certificate-duration: "5h" is not allowed; use at most 4h, a sixth of --ca-duration',
+    ],
+    [["--ca-duration=1y"], '--ca-duration: "1y" is not allowed; use a Go duration of at least 5s'],
     [["--resources=cpu=1"], '--resources: "cpu=1" is not allowed; use a list such as "requests.cpu=50m'],
     [["--bogus"], /--bogus/],
   ])("%j", (args, sentence) => {

@@ -21,6 +21,7 @@ import { leaseHeldBy, memoryCaches, requestOf } from "./samples.ts";
 /** `live`: how the Lease stands when it is looked at; without it the API server does not answer. */
 function replica({ live }: { live?: Lease | "deleted" | undefined } = {}) {
   const clock = turnedClock();
+  const trusted = { ca: "one", urls: ["https://10.0.0.1"] };
   const caches = { ...memoryCaches(), pods: memoryCache<PodView>() };
   caches.leases.apply(leaseHeldBy("holder", 1));
   const client: KubeClient = new Proxy(Object.create(null), {
@@ -37,24 +38,24 @@ function replica({ live }: { live?: Lease | "deleted" | undefined } = {}) {
     reporter: { report: () => {} },
     authenticate: () => Promise.reject(new Error("nobody calls")),
     verifySignature: () => Promise.reject(new Error("nobody calls")),
-    trust: () => ({ ca: "", urls: [] }),
+    trust: () => ({ ...trusted }),
     clock,
     logger: createLogger({ level: "silent" }),
     systemNamespace: "konductor-system",
     createMissingLeases: true,
   };
   const queue = createQueueView({ caches, clock });
-  return { clock, caches, options, queue, waiters: createWaiters({ caches, clock }, queue) };
+  return { clock, caches, options, queue, trusted, waiters: createWaiters({ caches, clock }, queue) };
 }
 
 function waiting({ live, status = {} }: { live?: Lease | "deleted"; status?: object } = {}) {
-  const { clock, caches, options, queue, waiters } = replica({ live });
+  const { clock, caches, options, queue, trusted, waiters } = replica({ live });
   const request = requestOf("me", 1, { waitUntil: "2026-01-01T00:05:01Z" }, status);
   caches.requests.apply(request);
   const pod = parsePod({ metadata: { namespace: "a", name: "me", uid: "me" } });
   const { stream, lines, closes, hangUp } = recordedStream();
   wait({ options, waiters, queue, pod, request, stream });
-  return { clock, caches, lines, closes, hangUp, drain: waiters.drain };
+  return { clock, caches, trusted, lines, closes, hangUp, drain: waiters.drain };
 }
 
 const DENIED = { phase: "Denied", reason: "Held" };
@@ -63,13 +64,25 @@ test("it hears its place at once, and at least every 15 s, but no renewals", asy
   const { clock, caches, lines } = waiting();
   const place = { state: "waiting", position: 1, of: 1, holder: "holder" };
   expect(lines).toEqual([
-    { ...place, since: "2026-01-01T00:00:00.000Z", expires: "2026-01-01T00:10:00.000Z" },
+    {
+      ...{ ...place, since: "2026-01-01T00:00:00.000Z", expires: "2026-01-01T00:10:00.000Z" },
+      ...{ ca: "one", urls: ["https://10.0.0.1"] },
+    },
   ]);
   caches.leases.apply(leaseHeldBy("holder", 1, { renewals: 1, expires: "2026-01-01T00:15:00Z" }));
   await clock.turn(14_999);
   expect(lines).toHaveLength(1);
   await clock.turn(1);
   expect(lines[1]).toMatchObject({ ...place, expires: "2026-01-01T00:15:00.000Z" });
+});
+
+test("it hears whom to trust with the first line, and again only when that has changed", async () => {
+  const { clock, trusted, lines } = waiting();
+  await clock.turn(15_000);
+  trusted.ca = "one and two";
+  await clock.turn(30_000);
+  const told = lines.map((line) => ("ca" in line ? line.ca : undefined));
+  expect(told).toEqual(["one", undefined, "one and two", undefined]);
 });
 
 test("it hears nothing more once it has hung up", async () => {

@@ -2,13 +2,13 @@ import { X509Certificate } from "node:crypto";
 import { connect, createServer } from "node:tls";
 import { beforeAll, expect, test } from "vitest";
 import {
-  CA_LIFE_MS,
   createAuthority,
   isFit,
   issueServingCertificate,
   type KeyPair,
+  LIVES,
   newSerialNumber,
-  SERVING_LIFE_MS,
+  spanOf,
 } from "../../../src/tls/authority.ts";
 
 const NOW_MS = Date.now();
@@ -24,15 +24,27 @@ beforeAll(async () => {
   serving = await issueServingCertificate(authority, NAMES, NOW_MS);
 });
 
-test("the authority lives for ten years, the serving certificate for 90 days, signed by it", () => {
+test("the authority lives for a year and signs no other authority, the serving certificate for three weeks, signed by it", () => {
   const ca = new X509Certificate(authority.certPem);
   const leaf = new X509Certificate(serving.certPem);
   expect(ca.ca).toBe(true);
   expect(leaf.ca).toBe(false);
   expect(leaf.checkIssued(ca)).toBe(true);
   const seconds = (ms: number) => Math.floor(ms / 1000);
-  expect(seconds(Date.parse(ca.validTo))).toBe(seconds(NOW_MS + CA_LIFE_MS));
-  expect(seconds(Date.parse(leaf.validTo))).toBe(seconds(NOW_MS + SERVING_LIFE_MS));
+  expect(seconds(Date.parse(ca.validTo))).toBe(seconds(NOW_MS + LIVES.caMs));
+  expect(seconds(Date.parse(leaf.validTo))).toBe(seconds(NOW_MS + LIVES.servingMs));
+});
+
+test("a serving certificate ends with its authority at the latest", async () => {
+  const short = await createAuthority(NOW_MS, 60_000);
+  const { certPem } = await issueServingCertificate(short, NAMES, NOW_MS + 20_000);
+  expect(spanOf(certPem).endMs).toBe(spanOf(short.certPem).endMs);
+});
+
+test("an authority's path length is 0", () => {
+  const der = new X509Certificate(authority.certPem).raw;
+  // BasicConstraints (2.5.29.19), critical: cA TRUE, pathLenConstraint 0 (RFC 5280, 4.2.1.9).
+  expect(der.includes(Buffer.from("0603551d130101ff040830060101ff020100", "hex"))).toBe(true);
 });
 
 /** Resolves when a client that trusts `ca` has accepted the certificate for `name`. */
@@ -68,7 +80,7 @@ test("so does one whose clock is up to a day behind that of the replica that mad
 });
 
 test("it is fit for two thirds of its life, for names that it has, under the authority that signed it", async () => {
-  const twoThirdsMs = (SERVING_LIFE_MS * 2) / 3;
+  const twoThirdsMs = (LIVES.servingMs * 2) / 3;
   const hourMs = 3_600_000;
   expect(isFit(serving, authority, NAMES, NOW_MS)).toBe(true);
   expect(isFit(serving, authority, NAMES, NOW_MS + twoThirdsMs - hourMs)).toBe(true);

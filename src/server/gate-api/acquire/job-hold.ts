@@ -9,10 +9,10 @@ import { requestName } from "../../../lease/naming.ts";
 import type { PodView } from "../../../lease/pod.ts";
 import { type Hold, keyOf, type Lease } from "../../../lease/types.ts";
 import { isLaterRun } from "../../../shared/gate-run.ts";
-import { isoTime } from "../../../shared/times.ts";
 import { holdLimits } from "../hold/renew-for-pod.ts";
 import { updateLease } from "../hold/update-lease.ts";
 import type { GateApiContext } from "../options.ts";
+import { createWaitingLines } from "../wire/answers.ts";
 import type { LineStream } from "./line-stream.ts";
 import type { QueueView } from "./queue-view.ts";
 import { ASK_AGAIN, RECONNECT, SPEAK_EVERY_MS } from "./wait.ts";
@@ -65,6 +65,7 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
   const { caches, clock } = options;
   const { namespace, lease = "", job } = pod;
   const key = keyOf({ namespace, name: lease });
+  const waitingLine = createWaitingLines(options.trust);
   let stopTimer = () => {};
   let isOver = false;
 
@@ -73,11 +74,7 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
     const hold = caches.leases.store.get(key)?.status.hold;
     const name = job && requestName(lease, { kind: "Job", uid: job.uid });
     const request = name && caches.requests.store.get(keyOf({ namespace, name }));
-    stream.send({
-      state: "waiting",
-      ...(request ? queue.placeOf(key, request) : { position: 1, of: 1 }),
-      ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
-    });
+    stream.send(waitingLine(request ? queue.placeOf(key, request) : { position: 1, of: 1 }, hold));
     stopTimer = clock.after(SPEAK_EVERY_MS, tell);
   }
 

@@ -2,10 +2,9 @@ import { isAnswered, isDenied, wasGranted } from "../../../lease/order.ts";
 import type { PodView } from "../../../lease/pod.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../lease/types.ts";
 import { describeError } from "../../../shared/errors.ts";
-import { isoTime } from "../../../shared/times.ts";
 import { liveLease } from "../hold/update-lease.ts";
 import type { GateApiOptions } from "../options.ts";
-import { grantedLine } from "../wire/answers.ts";
+import { createWaitingLines, grantedLine } from "../wire/answers.ts";
 import { deniedLine } from "./denial.ts";
 import type { LineStream } from "./line-stream.ts";
 import { findOwnHold } from "./own-hold.ts";
@@ -33,6 +32,7 @@ export interface WaitOptions {
 export function wait({ options, waiters, queue, pod, request, stream }: WaitOptions): void {
   const { caches, clock, logger, trust } = options;
   const key = keyOf({ namespace: pod.namespace, name: request.spec.lease });
+  const waitingLine = createWaitingLines(trust);
   let stopTimer = () => {};
   let isOver = false;
   let looks = Promise.resolve();
@@ -40,11 +40,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
   function tell(): void {
     stopTimer();
     const hold = caches.leases.store.get(key)?.status.hold;
-    stream.send({
-      state: "waiting",
-      ...queue.placeOf(key, request),
-      ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
-    });
+    stream.send(waitingLine(queue.placeOf(key, request), hold));
     stopTimer = clock.after(SPEAK_EVERY_MS, tell);
   }
 

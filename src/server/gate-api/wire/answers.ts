@@ -1,5 +1,27 @@
 import type { Hold } from "../../../lease/types.ts";
+import { isoTime } from "../../../shared/times.ts";
 import type { Trust } from "../options.ts";
+
+/**
+ * Makes the lines that tell a gate how it stands. Whom it is to trust comes with the first line, and again when that changes: a gate may wait
+ * for longer than an authority lives.
+ */
+export function createWaitingLines(
+  trust: () => Trust,
+): (place: { position: number; of: number }, hold: Hold | undefined) => object {
+  let told: string | undefined;
+  return (place, hold) => {
+    const { ca, urls } = trust();
+    const isNews = ca !== told;
+    told = ca;
+    return {
+      state: "waiting",
+      ...place,
+      ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
+      ...(isNews && { ca, urls }),
+    };
+  };
+}
 
 /** The line that lets a gate confirm its hold. */
 export function grantedLine({ token, ttlMs }: Hold, { ca, urls }: Trust): object {

@@ -1,0 +1,93 @@
+/**
+ * The authorities of one install over time. After two thirds of an authority's life the next one is made and published: every replica serves
+ * it to gates, keepers and the API server as one that they trust. It signs when that has lasted for a sixth of a life, so that all of them
+ * know it by then, a keeper with a ttl of weeks included. The one before it stays trusted until its life is over.
+ */
+import { createAuthority, type KeyPair, spanOf } from "./authority.ts";
+
+export interface Authorities {
+  /** Signs. */
+  current: KeyPair;
+  /** Is trusted since `publishedMs`, and will sign. */
+  next?: KeyPair & { publishedMs: number };
+  /** Trusted besides, PEM: authorities that have signed before. */
+  former: readonly string[];
+}
+
+/** What everybody has to trust, PEM: the one that signs first. */
+export function bundleOf({ current, next, former }: Authorities): string {
+  return [current.certPem, ...(next ? [next.certPem] : []), ...former]
+    .map((pem) => `${pem.trim()}\n`)
+    .join("");
+}
+
+/** The certificates of a PEM bundle. */
+export function certificatesIn(bundle: string): string[] {
+  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+}
+
+const isSame = (one: string, other: string) => one.trim() === other.trim();
+
+export function trusts(authorities: Authorities, certPem: string): boolean {
+  return certificatesIn(bundleOf(authorities)).some((known) => isSame(known, certPem));
+}
+
+/** What of a life counts: an authority of konductor 0.1.0 says ten years, and is replaced as one of today. */
+function lifeOf(certPem: string, caMs: number): { madeMs: number; endMs: number } {
+  const { madeMs, endMs } = spanOf(certPem);
+  return { madeMs, endMs: Math.min(endMs, madeMs + caMs) };
+}
+
+const pairOf = ({ certPem, keyPem }: KeyPair): KeyPair => ({ certPem, keyPem });
+
+/** Of a life, after which the next authority is published. */
+const PUBLISH_AFTER = 2 / 3;
+/** Of a life, for which it is published before it signs. */
+const PUBLISHED_FOR = 1 / 6;
+
+/** After the next authority was made, the one before it is trusted for so much of a life at least: replicas change over one by one. */
+const TRUSTED_FOR = 1 / 3;
+
+/** The authorities as they are to be at `nowMs`; the same object where nothing is due. */
+export async function advance(authorities: Authorities, nowMs: number, caMs: number): Promise<Authorities> {
+  const { current, next, former } = authorities;
+  const isOver = (certPem: string) => nowMs >= spanOf(certPem).endMs;
+  const isTrusted = (certPem: string) =>
+    !isOver(certPem) &&
+    nowMs < Math.max(lifeOf(certPem, caMs).endMs, spanOf(current.certPem).madeMs + caMs * TRUSTED_FOR);
+  const trusted = former.filter(isTrusted);
+  const usable = next && !isOver(next.certPem) ? next : undefined;
+  if (isOver(current.certPem))
+    return { current: usable ? pairOf(usable) : await createAuthority(nowMs, caMs), former: trusted };
+  if (usable && nowMs - usable.publishedMs >= caMs * PUBLISHED_FOR)
+    return { current: pairOf(usable), former: [current.certPem, ...trusted] };
+  if (usable || nowMs < publishMs(current, caMs)) {
+    if (trusted.length === former.length && usable === next) return authorities;
+    return { current, ...(usable && { next: usable }), former: trusted };
+  }
+  const made = await createAuthority(nowMs, caMs);
+  return { current, next: { ...made, publishedMs: nowMs }, former: trusted };
+}
+
+function publishMs({ certPem }: KeyPair, caMs: number): number {
+  const { madeMs, endMs } = lifeOf(certPem, caMs);
+  return madeMs + (endMs - madeMs) * PUBLISH_AFTER;
+}
+
+/**
+ * What is to be kept where `stored` was read and this replica has served `known`. A Secret that was lost or replaced costs nobody their trust:
+ * what was served goes on signing, and a stranger in its place becomes the next authority, which everybody learns to trust first.
+ */
+export function reconcile(
+  stored: Authorities | undefined,
+  known: Authorities | undefined,
+  nowMs: number,
+): Authorities | undefined {
+  if (!stored || !known || trusts(stored, known.current.certPem)) return stored ?? known;
+  const { current, next, former } = known;
+  const others = [next?.certPem, stored.next?.certPem, ...former, ...stored.former]
+    .filter((certPem) => certPem !== undefined)
+    .map((certPem) => certPem.trim())
+    .filter((certPem) => certPem !== stored.current.certPem.trim());
+  return { current, next: { ...stored.current, publishedMs: nowMs }, former: [...new Set(others)] };
+}

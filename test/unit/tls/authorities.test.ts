@@ -1,0 +1,55 @@
+/** How authorities follow each other; what replicas make of it is tested on a real API server. */
+import { beforeAll, expect, test } from "vitest";
+import { type Authorities, advance, bundleOf, certificatesIn } from "../../../src/tls/authorities.ts";
+import { createAuthority, type KeyPair } from "../../../src/tls/authority.ts";
+
+const CA_MS = 600_000;
+const NOW_MS = Math.floor(Date.now() / 1_000) * 1_000;
+let [first, second, third]: KeyPair[] = [];
+
+beforeAll(async () => {
+  [first, second, third] = await Promise.all([0, 1, 2].map(() => createAuthority(NOW_MS, CA_MS)));
+});
+
+const at = (authorities: Authorities, sinceMs: number) => advance(authorities, NOW_MS + sinceMs, CA_MS);
+function pair(found: KeyPair | undefined): KeyPair {
+  return found ?? expect.fail("there are no authorities");
+}
+
+test("nothing is due in the first two thirds of a life", async () => {
+  const authorities = { current: pair(first), former: [] };
+  expect(await at(authorities, (CA_MS * 2) / 3 - 1)).toBe(authorities);
+  const { next } = await at(authorities, (CA_MS * 2) / 3);
+  expect(next?.publishedMs).toBe(NOW_MS + (CA_MS * 2) / 3);
+});
+
+test("what is published does not sign before it has been for a sixth of a life, however old it is itself", async () => {
+  const next = { ...pair(second), publishedMs: NOW_MS + 100_000 };
+  const authorities = { current: pair(first), next, former: [] };
+  expect(await at(authorities, 199_999)).toBe(authorities);
+  expect(await at(authorities, 200_000)).toEqual({ current: pair(second), former: [pair(first).certPem] });
+});
+
+test("the next one stays when a former one is dropped", async () => {
+  const brief = await createAuthority(NOW_MS, 10_000);
+  const next = { ...pair(second), publishedMs: NOW_MS };
+  const authorities = { current: pair(first), next, former: [brief.certPem] };
+  expect(await at(authorities, 20_000)).toEqual({ current: pair(first), next, former: [] });
+});
+
+test("where the one that signs has ended, the next one signs at once, and a new one where there is none", async () => {
+  const brief = await createAuthority(NOW_MS, 10_000);
+  const next = { ...pair(third), publishedMs: NOW_MS };
+  expect(await at({ current: brief, next, former: [] }, 20_000)).toEqual({
+    current: pair(third),
+    former: [],
+  });
+  const { current } = await at({ current: brief, former: [] }, 20_000);
+  expect(current.certPem).not.toBe(brief.certPem);
+});
+
+test("a bundle names the one that signs first", () => {
+  const next = { ...pair(second), publishedMs: NOW_MS };
+  const bundle = bundleOf({ current: pair(first), next, former: [pair(third).certPem] });
+  expect(certificatesIn(bundle)).toEqual([first, second, third].map((each) => each?.certPem.trim()));
+});
