@@ -297,6 +297,15 @@ test("a server that another authority vouches for gets no request, and the likel
   expect(await exit).toBe("ended");
 });
 
+test("whom to trust a gate hears while it waits, and stores it with its hold", async () => {
+  const { server, context, stored } = await start();
+  const news = { ca: `${certificate.cert}${selfSigned().cert}`, urls: [server.url] };
+  server.play(PATH.acquire, stream([{ ...WAITING, ...news }, GRANTED]));
+  expect(await run()).toBe(EXIT.done);
+  expect(context.route.current().ca).toBe(news.ca);
+  expect(stored()).toMatchObject(news);
+});
+
 test("when the ClusterIP does not answer, the DNS name is tried", async () => {
   const { server, clock, context } = await start();
   context.route.learn({ ca: undefined, urls: [server.url.replace("127.0.0.1", "127.0.0.2")] });
