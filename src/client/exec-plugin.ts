@@ -6,7 +6,8 @@
  * Limit: credentials without an expiry are kept for as long as the process lives, also where the API server refuses them.
  */
 import { spawn } from "node:child_process";
-import type { KubeConfig, User } from "@kubernetes/client-node";
+import { readFileSync } from "node:fs";
+import type { Cluster, KubeConfig, User } from "@kubernetes/client-node";
 import { KonductorError } from "../shared/errors.ts";
 import { defined, flag, list, parseJson, record, text, timeMs } from "../shared/json.ts";
 
@@ -20,7 +21,10 @@ export interface ExecPluginOptions {
   /** Whether somebody at a terminal can be asked. */
   isInteractive: boolean;
   /** The cluster that the credentials are for. */
-  cluster(): { server: string; caData?: string; caFile?: string; skipTLSVerify?: boolean } | null;
+  cluster(): Pick<
+    Cluster,
+    "server" | "caData" | "caFile" | "skipTLSVerify" | "tlsServerName" | "proxyUrl"
+  > | null;
 }
 
 /** A file of credentials has no more. */
@@ -106,11 +110,13 @@ async function run(config: Record<string, unknown>, options: ExecPluginOptions):
 
 /** What the program is told of the call (client.authentication.k8s.io ExecCredential). */
 function execInfo(config: Record<string, unknown>, interactive: boolean, { cluster }: ExecPluginOptions) {
-  const { server, caData, skipTLSVerify } = cluster() ?? {};
+  const { server, caData, caFile, skipTLSVerify, tlsServerName, proxyUrl } = cluster() ?? {};
   const about = defined({
     server,
-    "certificate-authority-data": caData,
+    "certificate-authority-data": caData ?? (caFile ? readFileSync(caFile).toString("base64") : undefined),
     "insecure-skip-tls-verify": skipTLSVerify || undefined,
+    "tls-server-name": tlsServerName || undefined,
+    "proxy-url": proxyUrl || undefined,
   });
   return {
     apiVersion: text(config["apiVersion"]) ?? "client.authentication.k8s.io/v1",

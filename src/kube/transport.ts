@@ -60,6 +60,7 @@ export function createTransport({
   const { origin, pathname } = new URL(cluster.server);
   const prefix = pathname.replace(/\/+$/, "");
   const credentials = createCredentials(own);
+  let hasSession = false;
 
   async function dispatch(
     call: Call,
@@ -98,9 +99,12 @@ export function createTransport({
 
   return {
     async send(call, { signal, timeoutMs = defaultMs, silenceTimeoutMs, onResponse }) {
-      // Somebody may have to log in first: that time is not the API server's.
-      const ready = credentials.session();
-      await (signal ? unlessAborted(signal, ready) : ready);
+      // Somebody may have to log in first: that time is not the API server's. Later calls, such as a release, must not wait for it.
+      if (!hasSession) {
+        const ready = credentials.session();
+        await (signal ? unlessAborted(signal, ready) : ready);
+        hasSession = true;
+      }
       const timeout = AbortSignal.timeout(timeoutMs);
       const silent = new AbortController();
       let stopSilence = () => {};

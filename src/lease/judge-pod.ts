@@ -17,12 +17,20 @@ import {
   TERMINATION_ALLOWANCE_MS,
   type Verdict,
 } from "./decision.ts";
-import { type Evidence, isKeeperUnseen, isPast, isProven, lastSeen, wasGuarded } from "./evidence.ts";
+import {
+  type Evidence,
+  isEligible,
+  isKeeperUnseen,
+  isPast,
+  isProven,
+  lastSeen,
+  wasGuarded,
+} from "./evidence.ts";
 import { forcedRelease } from "./hold.ts";
-import { countWaiting } from "./order.ts";
+import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs, wasGranted } from "./order.ts";
 import { isTerminal, isUnscheduled, type PodView } from "./pod.ts";
 import { crashLoops, hasKeptSinceGate, hasStarted } from "./proof.ts";
-import type { HandoverPolicy, Hold, HolderRef } from "./types.ts";
+import type { HandoverPolicy, Hold, HolderRef, LeaseRequest } from "./types.ts";
 
 export function judgePod(situation: Situation, hold: Hold): Verdict {
   const seen = { pod: hold.ref, evidence: situation.evidenceOf(hold.ref) };
@@ -74,14 +82,22 @@ function judgeHolding(situation: Situation, hold: Hold, seen: Seen): Verdict {
 
 /** A crash-looping holder loses its hold if its user set max-restarts and others wait. */
 function judgeCrashLoop(situation: Situation, hold: Hold, seen: Seen): Verdict | undefined {
-  const { requests, wishes } = situation;
+  const { wishes } = situation;
   const { evidence } = seen;
   if (wishes.maxRestarts === undefined || hold.revoked || !isDeletable(evidence)) return undefined;
-  if (!crashLoops(evidence.pod, hold.token, wishes.maxRestarts) || countWaiting(requests) === 0)
-    return undefined;
+  if (!crashLoops(evidence.pod, hold.token, wishes.maxRestarts)) return undefined;
+  if (!situation.requests.some((request) => mayTakeOver(situation, hold, request))) return undefined;
   // It may have recovered since the cache heard of it.
   if (!isFresh(situation, seen)) return lookAt(situation, [seen]);
   return step(change(situation, { revoked: "CrashLooping" }, "Revoked"));
+}
+
+/** Whether somebody else waits by `request`, for more than one try, and could use a grant now. */
+function mayTakeOver({ lease, nowMs, evidenceOf }: Situation, hold: Hold, request: LeaseRequest): boolean {
+  const { uid, spec, status } = request;
+  if (!isWaiting(request) || isOneTry(request) || status.reason === NOT_CONFIRMED) return false;
+  if (wasGranted(request, lease) || (spec.ref?.uid ?? uid) === hold.ref.uid) return false;
+  return waitsUntilMs(request) >= nowMs && (!spec.ref || isEligible(evidenceOf(spec.ref)));
 }
 
 /** The evidence of a pod whose hold has expired; unknown unless the API server was asked since. */

@@ -32,8 +32,7 @@ export function parseOwnResources(text: string): OwnResources | undefined {
     const [, sideText, nameText, quantity = ""] = /^(\w+)\.([a-z-]+)=(\S+)$/.exec(entry.trim()) ?? [];
     const side = SIDES.find((known) => known === sideText);
     const name = RESOURCES.find((known) => known === nameText);
-    if (!side || !name || found[side][name] !== undefined || !((parseQuantity(quantity) ?? 0) > 0))
-      return undefined;
+    if (!side || !name || found[side][name] !== undefined || !isPositive(quantity)) return undefined;
     found[side][name] = quantity;
   }
   const isAbove = (name: ResourceName) =>
@@ -41,4 +40,9 @@ export function parseOwnResources(text: string): OwnResources | undefined {
     (parseQuantity(found.limits[name]) ?? Number.POSITIVE_INFINITY);
   const isStarved = (parseQuantity(found.limits.memory) ?? Number.POSITIVE_INFINITY) < LEAST_MEMORY_LIMIT;
   return RESOURCES.some(isAbove) || isStarved ? undefined : found;
+}
+
+function isPositive(quantity: string): boolean {
+  const value = parseQuantity(quantity) ?? 0;
+  return value > 0 && Number.isFinite(value);
 }

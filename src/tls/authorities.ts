@@ -3,6 +3,7 @@
  * it to gates, keepers and the API server as one that they trust. It signs when that has lasted for a sixth of a life, so that all of them
  * know it by then, a keeper with a ttl of weeks included. The one before it stays trusted until its life is over.
  */
+import { X509Certificate } from "node:crypto";
 import { createAuthority, type KeyPair, spanOf } from "./authority.ts";
 
 export interface Authorities {
@@ -26,10 +27,11 @@ export function certificatesIn(bundle: string): string[] {
   return bundle.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
 }
 
-const isSame = (one: string, other: string) => one.trim() === other.trim();
+/** The same certificate may be written with other line ends. */
+export const idOf = (certPem: string) => new X509Certificate(certPem).fingerprint256;
 
 export function trusts(authorities: Authorities, certPem: string): boolean {
-  return certificatesIn(bundleOf(authorities)).some((known) => isSame(known, certPem));
+  return certificatesIn(bundleOf(authorities)).some((known) => idOf(known) === idOf(certPem));
 }
 
 /** What of a life counts: an authority of konductor 0.1.0 says ten years, and is replaced as one of today. */
@@ -85,9 +87,10 @@ export function reconcile(
 ): Authorities | undefined {
   if (!stored || !known || trusts(stored, known.current.certPem)) return stored ?? known;
   const { current, next, former } = known;
-  const others = [next?.certPem, stored.next?.certPem, ...former, ...stored.former]
-    .filter((certPem) => certPem !== undefined)
-    .map((certPem) => certPem.trim())
-    .filter((certPem) => certPem !== stored.current.certPem.trim());
-  return { current, next: { ...stored.current, publishedMs: nowMs }, former: [...new Set(others)] };
+  const others = [next?.certPem, stored.next?.certPem, ...former, ...stored.former].filter(
+    (certPem) => certPem !== undefined,
+  );
+  const byId = new Map(others.map((certPem) => [idOf(certPem), certPem]));
+  byId.delete(idOf(stored.current.certPem));
+  return { current, next: { ...stored.current, publishedMs: nowMs }, former: [...byId.values()] };
 }

@@ -7,7 +7,7 @@ import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
 import { defined, record, textMap, timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import { isoTime } from "../shared/times.ts";
-import { type Authorities, advance, bundleOf, certificatesIn, reconcile } from "./authorities.ts";
+import { type Authorities, advance, bundleOf, certificatesIn, idOf, reconcile } from "./authorities.ts";
 import {
   createAuthority,
   isFit,
@@ -15,6 +15,7 @@ import {
   type KeyPair,
   type Lives,
   type ServingNames,
+  spanOf,
 } from "./authority.ts";
 
 /** What the server serves, and what others have to trust. */
@@ -171,12 +172,15 @@ function readAuthorities(data: Record<string, string>): Authorities | undefined 
   const current = readPair(data, "ca.crt", "ca.key");
   if (!current) return undefined;
   const next = readPair(data, NEXT.cert, NEXT.key);
-  for (const pair of [current, ...(next ? [next] : [])]) {
-    if (!new X509Certificate(pair.certPem).ca) throw new Error("ca.crt or next-ca.crt is no authority's");
+  for (const { certPem } of [current, ...(next ? [next] : [])]) {
+    const certificate = new X509Certificate(certPem);
+    const isOurKind = certificate.ca && certificate.publicKey.asymmetricKeyType === "rsa";
+    if (!isOurKind || !certificate.verify(certificate.publicKey))
+      throw new Error("ca.crt or next-ca.crt is no self-signed CA with an RSA key");
   }
-  const publishedMs = timeMs(decoded(data[NEXT.published])) ?? 0;
+  const publishedMs = timeMs(decoded(data[NEXT.published])) ?? (next ? spanOf(next.certPem).madeMs : 0);
   const [first = "", ...others] = certificatesIn(current.certPem);
-  const former = others.filter((pem) => pem !== next?.certPem.trim());
+  const former = others.filter((pem) => !next || idOf(pem) !== idOf(next.certPem));
   return {
     current: { ...current, certPem: `${first}\n` },
     ...(next && { next: { ...next, publishedMs } }),

@@ -15,7 +15,7 @@ export function likelyCause(error: unknown): string | undefined {
     return "a NetworkPolicy or firewall drops the connection: allow egress from this pod to konductor-system, port 8443";
   }
   if (CUT.has(code) || /CERT|SIGNATURE|^ERR_(SSL|TLS)/.test(code)) {
-    return "something else answers at konductor's address, such as a service mesh that intercepts TLS: exclude konductor's Service from it";
+    return "something else answers at konductor's address, such as a service mesh that intercepts TLS: exclude konductor's Service from it; or the pod is older than konductor's CA: delete it";
   }
   return undefined;
 }

@@ -127,6 +127,8 @@ test.each([GATE_CONTAINER, KEEPER_CONTAINER])(
     const env = (containers: Container[]) => list(containers.find((each) => each["name"] === name)?.["env"]);
     const traced = { name: "NODE_OPTIONS", value: "--require /otel/autoinstrumentation.js" };
     const changed = having(name, { env: [...env(injected), traced] })(injected);
+    const fromElsewhere = having(name, { envFrom: [{ configMapRef: { name: "traced" } }] })(injected);
+    await expect(create(podOf(fromElsewhere))).rejects.toThrow("or variables from elsewhere");
     await expect(create(podOf(changed))).rejects.toThrow(
       "has given konductor-gate or konductor-keeper the variable NODE_OPTIONS",
     );

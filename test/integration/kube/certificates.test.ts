@@ -18,6 +18,8 @@ beforeAll(async () => {
 const DAY_MS = 86_400_000;
 const inDays = (days: number): Clock => ({ ...systemClock(), nowMs: () => Date.now() + days * DAY_MS });
 
+const A_YEAR: Lives = { ...LIVES, caMs: 365 * DAY_MS };
+
 interface Replica {
   dnsNames?: string[];
   clock?: Clock;
@@ -27,7 +29,7 @@ interface Replica {
 /** A replica that goes on: what it has served before it remembers. */
 function replicaOf(
   secretName: string,
-  { dnsNames = ["konductor.svc"], clock = systemClock(), lives = LIVES }: Replica = {},
+  { dnsNames = ["konductor.svc"], clock = systemClock(), lives = A_YEAR }: Replica = {},
 ) {
   return createServingCertificates({
     client,
@@ -193,6 +195,30 @@ describe("a running replica puts its authority back", () => {
     const secret = record(await client.get(SECRETS, { namespace, name }));
     await client.replace(SECRETS, { ...secret, data });
   }
+});
+
+test("a certificate that is no authority's is not adopted, and what was served is put back", async () => {
+  const replica = replicaOf("no-authority");
+  const { caBundlePem, certPem, keyPem } = await replica();
+  const base64 = (pem: string) => Buffer.from(pem).toString("base64");
+  const secret = record(await client.get(SECRETS, { namespace, name: "no-authority" }));
+  await client.replace(SECRETS, { ...secret, data: { "ca.crt": base64(certPem), "ca.key": base64(keyPem) } });
+  await expect(ensure("no-authority")).rejects.toThrow("holds no readable certificates");
+  expect((await replica()).caBundlePem).toBe(caBundlePem);
+});
+
+test("the same authority with other line ends is no stranger", async () => {
+  const replica = replicaOf("line-ends");
+  const { caBundlePem } = await replica();
+  const secret = record(await client.get(SECRETS, { namespace, name: "line-ends" }));
+  const data = textMap(secret["data"]);
+  const unix = Buffer.from(
+    Buffer.from(data["ca.crt"] ?? "", "base64")
+      .toString()
+      .replaceAll("\r", ""),
+  ).toString("base64");
+  await client.replace(SECRETS, { ...secret, data: { ...data, "ca.crt": unix } });
+  expect(certificatesIn((await replica()).caBundlePem)).toHaveLength(certificatesIn(caBundlePem).length);
 });
 
 test("the CA bundle comes into every webhook, once, also when somebody writes in between", async () => {

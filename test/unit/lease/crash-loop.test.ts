@@ -3,6 +3,7 @@ import { expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
 import { type ContainerView, type PodView, parsePod } from "../../../src/lease/pod.ts";
+import type { LeaseRequest } from "../../../src/lease/types.ts";
 import { createPod, statusOf } from "./pod-fixture.ts";
 import { aHold, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
 
@@ -62,6 +63,22 @@ test.each<[string, Partial<PodView>, Partial<Situation>]>([
   ["it is being deleted", { deletionMs: NOW_MS }, {}],
 ])("it keeps its hold where %s", (_what, pod, change) => {
   expect(decide(situation(holder(RESTING, pod), change))).toMatchObject(KEEPS);
+});
+
+const waits = (spec: Partial<LeaseRequest["spec"]>, status: Partial<LeaseRequest["status"]> = {}) =>
+  aRequest({ name: "other", spec, status: { phase: "Pending", ...status } });
+const pod = { kind: "Pod", name: "run-2", uid: "pod-2" } as const;
+
+test.each<[string, LeaseRequest]>([
+  ["tries it once", waits({ waitUntilMs: NOW_MS })],
+  ["waits no longer", waits({ waitUntilMs: NOW_MS - 1, requestedAtMs: NOW_MS - 9_000 })],
+  ["did not answer a grant", waits({ ref: pod }, { reason: "NotConfirmed" })],
+  ["is the holder itself", waits({ ref: { ...pod, uid: "pod-1" } })],
+  ["is a pod that is not known", waits({ ref: pod })],
+])("it keeps its hold where whoever waits %s", (_what, request) => {
+  const known = situation(holder(RESTING)).evidenceOf(aHold().ref);
+  const evidenceOf: Situation["evidenceOf"] = ({ uid }) => (uid === "pod-2" ? { is: "unknown" } : known);
+  expect(decide(situation(holder(RESTING), { requests: [request], evidenceOf }))).toMatchObject(KEEPS);
 });
 
 test("what a cache shows is looked at live before anything is taken away, and no look that hangs holds up an expiry", () => {

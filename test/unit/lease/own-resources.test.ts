@@ -13,6 +13,7 @@ test.each([
   ["nothing", ""],
   ["no quantity", "requests.cpu=much"],
   ["a quantity of 0", "requests.cpu=0"],
+  ["a quantity beyond all measure", "requests.cpu=1e400"],
   ["a quantity below 0", "requests.cpu=-1"],
   ["another resource", "requests.nvidia.com/gpu=1"],
   ["another side", "default.cpu=1"],

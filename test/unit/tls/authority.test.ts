@@ -24,7 +24,7 @@ beforeAll(async () => {
   serving = await issueServingCertificate(authority, NAMES, NOW_MS);
 });
 
-test("the authority lives for a year and signs no other authority, the serving certificate for three weeks, signed by it", () => {
+test("the authority lives for ten years and signs no other authority, the serving certificate for three weeks, signed by it", () => {
   const ca = new X509Certificate(authority.certPem);
   const leaf = new X509Certificate(serving.certPem);
   expect(ca.ca).toBe(true);
