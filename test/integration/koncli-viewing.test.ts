@@ -248,7 +248,7 @@ test("create makes what it was told to, and delete says whom it takes it from", 
   expect(await koncli("delete", "night")).toEqual({
     code: 0,
     out: "klease night deleted\n",
-    err: expect.stringMatching(/^warning: web-1 held klease night; it loses it/),
+    err: expect.stringMatching(/^warning: web-1 held klease night and loses it/),
   });
   expect(await out("delete", "named", "-o", "name")).toBe("lease.konductor.io/named\n");
   expect(await koncli("delete", "night")).toMatchObject({

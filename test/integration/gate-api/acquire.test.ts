@@ -25,6 +25,8 @@ test("creates the Lease, queues, and is granted as soon as the arbiter says so",
     state: "waiting",
     position: 1,
     of: 1,
+    ca: expect.stringContaining("BEGIN CERTIFICATE"),
+    urls: expect.any(Array),
     serverTime: expect.any(String),
   });
   expect((await world.lease(lease)).spec.ttlMs).toBe(30_000);
@@ -229,7 +231,7 @@ test("waits with an event for a Lease that konductor may not create", async () =
   const { pod, bearer } = await world.newPod({ lease });
   const lines = await strict.acquire(bearer, { lease });
   expect(await lines.next()).toMatchObject({ state: "waiting", position: 1, of: 1 });
-  expect(strict.recorded).toEqual([expect.stringContaining(`LeaseMissing: waiting for klease ${lease}`)]);
+  expect(strict.recorded).toEqual([expect.stringContaining(`LeaseMissing: klease ${lease} does not exist`)]);
   await world.createLease(lease);
   const token = await world.grant(pod);
   expect(await lines.next()).toMatchObject({ state: "granted", token });
