@@ -9,7 +9,7 @@ import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import type { Cluster, KubeConfig, User } from "@kubernetes/client-node";
 import { KonductorError } from "../shared/errors.ts";
-import { defined, flag, list, parseJson, record, text, timeMs } from "../shared/json.ts";
+import { defined, flag, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
 
 type Authenticator = Parameters<KubeConfig["addAuthenticator"]>[0];
 
@@ -51,7 +51,7 @@ export function execPlugin(options: ExecPluginOptions): Authenticator {
       const { token, cert, key } = credentials;
       Object.assign(requestOptions, defined({ cert, key }));
       if (token !== undefined)
-        requestOptions.headers = { ...textHeaders(requestOptions.headers), Authorization: `Bearer ${token}` };
+        requestOptions.headers = { ...textMap(requestOptions.headers), Authorization: `Bearer ${token}` };
     },
   };
 }
@@ -124,5 +124,3 @@ function execInfo(config: Record<string, unknown>, interactive: boolean, { clust
     spec: { interactive, ...(flag(config["provideClusterInfo"]) && { cluster: about }) },
   };
 }
-
-const textHeaders = (headers: unknown) => record(headers) as Record<string, string>;

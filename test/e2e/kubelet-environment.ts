@@ -133,6 +133,12 @@ export async function startKubeletEnvironment({
       },
       async stop() {
         await scale(0);
+        const wanted = ["get", "replicasets", "--output=jsonpath={.items[*].spec.replicas}"];
+        await waitFor({
+          what: "konductor's ReplicaSet to want no pods, as it would make others for those that are deleted",
+          withinMs: 30_000,
+          holds: async () => /^[0 ]*$/.test(await kubectl("-n", SYSTEM_NAMESPACE, ...wanted)),
+        });
         await kubectl("-n", SYSTEM_NAMESPACE, "delete", "pods", "--all", "--force", "--grace-period=0");
         await waitFor({
           what: "konductor's pods to be gone",
