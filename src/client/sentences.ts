@@ -2,6 +2,7 @@
 
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
+import { GET_PODS } from "../shared/names.ts";
 import { isoTime } from "../shared/times.ts";
 
 /** Who has it, and until when: "web-1 since 2026-01-01T00:00:00Z, until 2026-01-01T00:10:00Z unless it renews". */
@@ -75,8 +76,7 @@ export function withdrawn(name: string, why: string): KonductorError {
 export function unanswered(name: string, waitedMs: number, consequence: string): KonductorError {
   return new KonductorError(
     "NotReady",
-    `konductor did not answer about klease ${name} within ${Math.round(waitedMs / 1000)} s, ${consequence}; check that it is running ` +
-      "(kubectl -n konductor-system get pods)",
+    `konductor did not answer about klease ${name} within ${Math.round(waitedMs / 1000)} s, ${consequence}; check that it is running (${GET_PODS})`,
   );
 }
 
@@ -117,7 +117,7 @@ export function konductorDown(name: string, error: unknown): unknown {
   if (!hasCode(error, "Internal") || !error.message.includes("failed calling webhook")) return error;
   return new KonductorError(
     "NotReady",
-    `konductor does not answer, so klease ${name} cannot be asked for; check that it is running (kubectl -n konductor-system get pods)`,
+    `konductor does not answer, so klease ${name} cannot be asked for; check that it is running (${GET_PODS})`,
     { cause: error },
   );
 }

@@ -116,9 +116,11 @@ export function passedRun(message: string | undefined): string | undefined {
 
 const PASSED = /^acquired (\d+)(?: in (\S+))?$/;
 
-/** konductor's own objects. */
+/** konductor's own objects. The namespace is the one that `deploy/` names; an install may choose another. */
 export const SYSTEM_NAMESPACE = "konductor-system";
 export const SERVICE_NAME = "konductor";
+/** Shows konductor's pods to a person, in whatever namespace they run. */
+export const GET_PODS = "kubectl get pods -A -l app.kubernetes.io/name=konductor";
 export const SERVICE_ACCOUNT = "konductor";
 /** konductor's user name, as the API server knows it, where it runs in `namespace`. */
 export function accountName(namespace: string): string {

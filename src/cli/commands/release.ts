@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { ForceReleased } from "../../client/types.ts";
 import { KonductorError } from "../../shared/errors.ts";
+import { GET_PODS } from "../../shared/names.ts";
 import type { CommandContext, RunAction } from "../cli-context.ts";
 import { holder } from "../flags.ts";
 import { leaseClientOf, printOutcome } from "../lease-client.ts";
@@ -64,6 +65,6 @@ function describe(name: string, { state, hold }: ForceReleased): string {
     case "awaitingProof":
       return `klease ${name} will be taken from ${who} once it has ended, as it has been told to (--now does not wait)`;
     case "unanswered":
-      return `klease ${name} will be taken from ${who} once konductor answers; check that it is running (kubectl -n konductor-system get pods)`;
+      return `klease ${name} will be taken from ${who} once konductor answers; check that it is running (${GET_PODS})`;
   }
 }

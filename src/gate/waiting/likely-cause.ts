@@ -1,3 +1,5 @@
+import { GET_PODS } from "../../shared/names.ts";
+
 const REFUSED = new Set(["ECONNREFUSED"]);
 const DROPPED = new Set(["ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EPERM", "EACCES"]);
 const CUT = new Set(["ECONNRESET", "EPIPE", "EPROTO"]);
@@ -9,10 +11,10 @@ const CUT = new Set(["ECONNRESET", "EPIPE", "EPROTO"]);
 export function likelyCause(error: unknown): string | undefined {
   const code = codeOf(error) ?? "";
   if (REFUSED.has(code)) {
-    return "konductor's Service has no ready endpoints: look at the pods in konductor-system";
+    return `konductor's Service has no ready endpoints: look at its pods (${GET_PODS})`;
   }
   if (DROPPED.has(code)) {
-    return "a NetworkPolicy or firewall drops the connection: allow egress from this pod to konductor-system, port 8443";
+    return "a NetworkPolicy or firewall drops the connection: allow egress from this pod to konductor's pods, port 8443";
   }
   if (CUT.has(code) || /CERT|SIGNATURE|^ERR_(SSL|TLS)/.test(code)) {
     return "something else answers at konductor's address, such as a service mesh that intercepts TLS: exclude konductor's Service from it; or the pod is older than konductor's CA: delete it";
