@@ -2,7 +2,7 @@ import { KUBERNETES_VERSION } from "../versions.ts";
 
 /** How a binary is built. The modules' go.mod and go.sum stand in `../go/`. */
 export interface GoSource {
-  readonly module: "kubernetes" | "etcd" | "node";
+  readonly module: "kubernetes" | "etcd" | "node" | "helm";
   readonly package: string;
   readonly ldflags: string;
   readonly tags?: string;
@@ -66,11 +66,20 @@ const NODE = {
   "cni/host-local": cni("ipam/host-local"),
 } as const satisfies Record<string, GoSource>;
 
+/** What tests of the install need besides a cluster. */
+const INSTALLERS = {
+  helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm", ldflags: STRIP },
+} as const satisfies Record<string, GoSource>;
+
 export type ControlPlaneBinary = keyof typeof CONTROL_PLANE;
 export type NodeBinary = keyof typeof NODE;
-export type BinaryName = ControlPlaneBinary | NodeBinary;
+export type BinaryName = ControlPlaneBinary | NodeBinary | keyof typeof INSTALLERS;
 
-export const GO_SOURCES: Readonly<Record<BinaryName, GoSource>> = { ...CONTROL_PLANE, ...NODE };
+export const GO_SOURCES: Readonly<Record<BinaryName, GoSource>> = {
+  ...CONTROL_PLANE,
+  ...NODE,
+  ...INSTALLERS,
+};
 export const CONTROL_PLANE_BINARIES = Object.keys(CONTROL_PLANE) as ControlPlaneBinary[];
 export const NODE_BINARIES = Object.keys(NODE) as NodeBinary[];
 

@@ -1,0 +1,59 @@
+/** The chart by the real Helm, on an API server without a node: konductor itself does not run. */
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { API_VERSION } from "../../../src/shared/names.ts";
+import { CHART_DIR } from "../../../tools/manifests/forms.ts";
+import { binarySources, findBinaries } from "../../cluster/binaries/find.ts";
+import { type Cluster, startCluster } from "../../cluster/cluster.ts";
+import { run } from "../../cluster/command.ts";
+import { streamLog } from "../../cluster/log.ts";
+import { type Kubectl, kubectlOf } from "../kubectl.ts";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const NAMESPACE = "locks";
+
+let cluster: Cluster;
+let kubectl: Kubectl;
+let helm: (...args: string[]) => Promise<string>;
+
+beforeAll(async () => {
+  const { env } = inject("cluster");
+  const log = { line() {}, status() {} };
+  const binaries = await findBinaries(["helm"], binarySources(process.env, streamLog(process.stderr)));
+  cluster = await startCluster({ node: "none", env, log });
+  kubectl = kubectlOf(cluster);
+  helm = (...args) =>
+    run(binaries.helm, [...args, `--kubeconfig=${cluster.kubeconfigPath}`, `--namespace=${NAMESPACE}`]);
+});
+afterAll(() => cluster?.stop());
+
+const chart = join(ROOT, CHART_DIR);
+const replicas = () =>
+  kubectl("get", "deployment/konductor", `--namespace=${NAMESPACE}`, "--output=jsonpath={.spec.replicas}");
+
+test("install, upgrade and uninstall; Leases stay, and are there for the next install", async () => {
+  await helm("install", "konductor", chart, "--create-namespace", "--set=replicaCount=1");
+  expect(await replicas()).toBe("1");
+  await kubectl.withObject(
+    { apiVersion: API_VERSION, kind: "Lease", metadata: { name: "report", namespace: "default" }, spec: {} },
+    "create",
+  );
+  expect(await helm("upgrade", "konductor", chart, "--set=replicaCount=3")).toContain("REVISION: 2");
+  expect(await replicas()).toBe("3");
+
+  expect(await helm("uninstall", "konductor")).toContain("leases.konductor.io");
+  await expect(replicas()).rejects.toThrow("not found");
+  expect(
+    await kubectl("get", "validatingadmissionpolicies,mutatingwebhookconfigurations", "--output=name"),
+  ).toBe("");
+  expect(await kubectl("get", "klease", "--output=name")).toContain("report");
+
+  await helm("install", "konductor", chart);
+  expect(await kubectl("get", "klease", "--output=name")).toContain("report");
+});
+
+test("a second release in the same cluster is refused, and changes nothing", async () => {
+  const second = helm("install", "konductor-two", chart);
+  await expect(second).rejects.toThrow(/exists and cannot be imported into the current release/);
+  expect(await replicas()).toBe("2");
+});

@@ -1,0 +1,120 @@
+/**
+ * The templates of the Helm chart, made from the objects of `deploy/` in a namespace and with an image of which nothing else bears the name: every
+ * place that has them becomes a template's expression.
+ */
+import { parseAllDocuments } from "yaml";
+import { record, text } from "../../src/shared/json.ts";
+import type { Overlay } from "./render.ts";
+
+/** Names that stand for what a release of the chart chooses. */
+export const PLACEHOLDERS: Overlay = {
+  namespace: "release-namespace",
+  image: { newName: "release-image", newTag: "placeholder" },
+};
+
+const IMAGE = `${PLACEHOLDERS.image.newName}:${PLACEHOLDERS.image.newTag}`;
+/** The release's namespace is made by `helm install --create-namespace`. */
+const LEFT_OUT = new Set(["Namespace"]);
+
+/** The chart's templates by file name, one for each kind of object. Throws if an object has not the form that a value must reach into. */
+export function chartTemplates(rendered: string): ReadonlyMap<string, string> {
+  if (rendered.includes("{{"))
+    throw new Error("an object of deploy/ has {{, which Helm would take for an expression");
+  const templates = new Map<string, string>();
+  for (const document of parseAllDocuments(rendered)) {
+    const object = record(document.toJS());
+    const kind = text(object["kind"]) ?? "";
+    if (LEFT_OUT.has(kind)) continue;
+    const name = `${kind.toLowerCase()}.yaml`;
+    const before = templates.has(name) ? `${templates.get(name)}---\n` : "";
+    templates.set(name, before + template(kind, document.toString({ lineWidth: 140 }).replace(/^---\n/, "")));
+  }
+  return templates;
+}
+
+function template(kind: string, object: string): string {
+  const chosen = exempt(object)
+    .replaceAll(IMAGE, '{{ include "konductor.image" . }}')
+    .replaceAll(PLACEHOLDERS.namespace, "{{ .Release.Namespace }}");
+  switch (kind) {
+    case "ConfigMap":
+      return replaceOnce(chosen, /mirrors: ""/, 'mirrors: {{ join " " .Values.workloads.mirrors | quote }}');
+    case "CustomResourceDefinition":
+      return inCase(".Values.crds.enabled", kept(chosen));
+    case "Deployment":
+      return deployment(chosen);
+    case "ResourceQuota":
+      // Only priorities of the system may be limited to namespaces with such a quota.
+      return inCase(
+        'hasPrefix "system-" .Values.priorityClassName',
+        replaceOnce(chosen, /- system-cluster-critical/, "- {{ .Values.priorityClassName }}"),
+      );
+    default:
+      return chosen;
+  }
+}
+
+/** Lists of namespaces whose pods konductor leaves alone. */
+function exempt(object: string): string {
+  const list = new RegExp(`values:\\n +- kube-system\\n +- ${PLACEHOLDERS.namespace}\\n`, "g");
+  return object.replaceAll(list, 'values: {{ include "konductor.exemptNamespaces" . }}\n');
+}
+
+/** Leases outlive an uninstalled chart. */
+function kept(crd: string): string {
+  const annotation = "    {{- if .Values.crds.keep }}\n    helm.sh/resource-policy: keep\n    {{- end }}\n";
+  const hasAnnotations = /^ {2}annotations:\n/m;
+  if (hasAnnotations.test(crd)) return replaceOnce(crd, hasAnnotations, (found) => found + annotation);
+  return replaceOnce(
+    crd,
+    /^metadata:\n/m,
+    "metadata:\n  {{- if .Values.crds.keep }}\n  annotations:\n    helm.sh/resource-policy: keep\n  {{- end }}\n",
+  );
+}
+
+function deployment(object: string): string {
+  const edits: readonly (readonly [place: RegExp, text: string])[] = [
+    [/^ {2}replicas: 2\n/m, "  replicas: {{ .Values.replicaCount }}\n"],
+    [
+      /^ {6}annotations:\n/m,
+      "      annotations:\n        {{- with .Values.podAnnotations }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n",
+    ],
+    [/^ {10}imagePullPolicy: IfNotPresent\n/m, "          imagePullPolicy: {{ .Values.image.pullPolicy }}\n"],
+    [
+      /^ {10}env:\n/m,
+      '          {{- with include "konductor.args" . | fromYamlArray }}\n          args:\n            {{- toYaml . | nindent 12 }}\n          {{- end }}\n          env:\n',
+    ],
+    [
+      /^ {10}resources:\n(?: {12}.*\n)+/m,
+      "          resources:\n            {{- toYaml .Values.resources | nindent 12 }}\n",
+    ],
+    [
+      /^ {6}priorityClassName: .*\n/m,
+      `      {{- with .Values.priorityClassName }}
+      priorityClassName: {{ . }}
+      {{- end }}
+${block("imagePullSecrets")}${block("nodeSelector")}${block("tolerations")}${block("affinity")}`,
+    ],
+  ];
+  return edits.reduce((all, [place, replacement]) => replaceOnce(all, place, replacement), object);
+}
+
+/** A field of the pod's spec that the value of the same name fills. */
+function block(field: string): string {
+  return `      {{- with .Values.${field} }}\n      ${field}:\n        {{- toYaml . | nindent 8 }}\n      {{- end }}\n`;
+}
+
+function inCase(condition: string, object: string): string {
+  return `{{- if ${condition} }}\n${object}{{- end }}\n`;
+}
+
+function replaceOnce(
+  whole: string,
+  place: RegExp,
+  replacement: string | ((found: string) => string),
+): string {
+  const found = whole.match(new RegExp(place, `${place.flags}g`)) ?? [];
+  if (found.length !== 1)
+    throw new Error(`an object of deploy/ has ${place} ${found.length} times, and the chart expects it once`);
+  return whole.replace(place, typeof replacement === "string" ? () => replacement : replacement);
+}

@@ -1,0 +1,32 @@
+/** The forms of the install that are made from `deploy/`, and are kept in the repository for those who use them from there. */
+import { join } from "node:path";
+import { packageVersion } from "../build.ts";
+import { chartTemplates, PLACEHOLDERS } from "./chart.ts";
+import { render, renderOverlay } from "./render.ts";
+
+const ORIGIN = "# Made from deploy/ by `make manifests`: change deploy/ instead.\n";
+export const CHART_DIR = "charts/konductor";
+
+/** Content by path below `root`: install.yaml, and the chart's templates and Chart.yaml. The rest of the chart is written by hand. */
+export async function installForms(root: string, kubectlPath: string): Promise<ReadonlyMap<string, string>> {
+  const deployDir = join(root, "deploy");
+  const version = await packageVersion(root);
+  const templates = chartTemplates(await renderOverlay(kubectlPath, deployDir, PLACEHOLDERS));
+  return new Map([
+    ["deploy/install.yaml", ORIGIN + (await render(kubectlPath, deployDir))],
+    [`${CHART_DIR}/Chart.yaml`, ORIGIN + chart(version)],
+    ...[...templates].map(([name, text]) => [`${CHART_DIR}/templates/${name}`, ORIGIN + text] as const),
+  ]);
+}
+
+function chart(version: string): string {
+  return `apiVersion: v2
+name: konductor
+description: Pods that carry the same label run one at a time.
+type: application
+version: ${version}
+appVersion: "${version}"
+kubeVersion: ">=1.33.0-0"
+keywords: [lock, mutex, lease, cronjob, job]
+`;
+}
