@@ -22,12 +22,14 @@ export function bundleOf({ current, next, former }: Authorities): string {
     .join("");
 }
 
-/** The certificates of a PEM bundle. */
+/** The certificates of a PEM bundle, a damaged one included: it ends where the next one begins. */
 export function certificatesIn(bundle: string): string[] {
-  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const pem =
+    /-----BEGIN CERTIFICATE-----.*?(?:-----END CERTIFICATE-----|(?=-----BEGIN CERTIFICATE-----)|$)/gs;
+  return bundle.match(pem) ?? [];
 }
 
-/** The same certificate may be written with other line ends. */
+/** The same certificate may be written with other line ends. Throws where it is damaged. */
 export const idOf = (certPem: string) => new X509Certificate(certPem).fingerprint256;
 
 export function trusts(authorities: Authorities, certPem: string): boolean {
