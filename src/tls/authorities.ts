@@ -46,8 +46,11 @@ const pairOf = ({ certPem, keyPem }: KeyPair): KeyPair => ({ certPem, keyPem });
 
 /** Of a life, after which the next authority is published. */
 const PUBLISH_AFTER = 2 / 3;
-/** Of a life, for which it is published before it signs. */
-const PUBLISHED_FOR = 1 / 6;
+/**
+ * Of a life, for which it is published before it signs. A serving certificate lives for no longer: a replica reads the Secret at least ten
+ * times in that life, so each knows the authority by then.
+ */
+export const PUBLISHED_FOR = 1 / 6;
 
 /** After the next authority was made, the one before it is trusted for so much of a life at least: replicas change over one by one. */
 const TRUSTED_FOR = 1 / 3;
