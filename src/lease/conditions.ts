@@ -29,14 +29,22 @@ export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus,
   });
 }
 
-function revocation({ holder, revoked }: Hold): string {
+function revocation(hold: Hold): string {
+  const refused = `${causeOfRevocation(hold)}; its renewals are refused`;
+  return hold.revoked === "Forced"
+    ? `${refused}, and the next waiter is granted once ${hold.holder} has ended`
+    : refused;
+}
+
+/** Why its holder loses a revoked hold, as the beginning of a sentence; `by`: the admin who took it away. */
+export function causeOfRevocation({ holder, revoked }: Hold, by = "an admin"): string {
   switch (revoked) {
     case "NotStarted":
-      return `no main container of ${holder} started in time; its renewals are refused`;
+      return `no main container of ${holder} started in time`;
     case "CrashLooping":
-      return `a main container of ${holder} crash-loops after more than max-restarts restarts while others wait; its renewals are refused`;
+      return `a main container of ${holder} crash-loops after more than max-restarts restarts while others wait`;
     default:
-      return `an admin took the klease from ${holder}; its renewals are refused, and the next waiter is granted once ${holder} has ended`;
+      return `${by} took the klease from ${holder}`;
   }
 }
 

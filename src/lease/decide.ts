@@ -21,7 +21,7 @@ import { endHold } from "./hold.ts";
 import { judgeClient } from "./judge-client.ts";
 import { judgeJob } from "./judge-job.ts";
 import { judgePod } from "./judge-pod.ts";
-import { isWaiting, NOT_CONFIRMED, waitingInOrder, waitsUntilMs, wasGranted } from "./order.ts";
+import { isGrantable, isWaiting, waitingInOrder, wasGranted } from "./order.ts";
 import type { ClaimantRef, EndReason, LeaseRequest, LeaseStatus } from "./types.ts";
 
 /** How long phase Expired is shown while nobody else wants the Lease. */
@@ -95,8 +95,8 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
   if (lease.terminating) return { do: "wait" };
   if (free.lastToken === undefined && situation.unrecordedHolders > 0) return waitForUnrecorded(situation);
   for (const request of waitingInOrder(lease, requests)) {
-    if (request.status.reason === NOT_CONFIRMED || request.uid === passOver?.uid) continue;
-    if (waitsUntilMs(request) < nowMs || isStuck("retire", request.uid)) continue;
+    if (!isGrantable(request, nowMs) || request.uid === passOver?.uid) continue;
+    if (isStuck("retire", request.uid)) continue;
     const { ref } = request.spec;
     const evidence = ref && situation.evidenceOf(ref);
     if (ref && evidence?.is === "unknown" && !isStuck("look")) return { do: "look", at: ref };

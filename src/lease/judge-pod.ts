@@ -27,7 +27,7 @@ import {
   wasGuarded,
 } from "./evidence.ts";
 import { forcedRelease } from "./hold.ts";
-import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs, wasGranted } from "./order.ts";
+import { isGrantable, isOneTry, wasGranted } from "./order.ts";
 import { isTerminal, isUnscheduled, type PodView } from "./pod.ts";
 import { crashLoops, hasKeptSinceGate, hasStarted } from "./proof.ts";
 import type { HandoverPolicy, Hold, HolderRef, LeaseRequest } from "./types.ts";
@@ -94,10 +94,10 @@ function judgeCrashLoop(situation: Situation, hold: Hold, seen: Seen): Verdict |
 
 /** Whether somebody else waits by `request`, for more than one try, and could use a grant now. */
 function mayTakeOver({ lease, nowMs, evidenceOf }: Situation, hold: Hold, request: LeaseRequest): boolean {
-  const { uid, spec, status } = request;
-  if (!isWaiting(request) || isOneTry(request) || status.reason === NOT_CONFIRMED) return false;
+  const { uid, spec } = request;
+  if (!isGrantable(request, nowMs) || isOneTry(request)) return false;
   if (wasGranted(request, lease) || (spec.ref?.uid ?? uid) === hold.ref.uid) return false;
-  return waitsUntilMs(request) >= nowMs && (!spec.ref || isEligible(evidenceOf(spec.ref)));
+  return !spec.ref || isEligible(evidenceOf(spec.ref));
 }
 
 /** The evidence of a pod whose hold has expired; unknown unless the API server was asked since. */

@@ -75,6 +75,11 @@ export function waitsUntilMs(request: LeaseRequest): number {
     : (request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY);
 }
 
+/** Whether `request` alone lets it be granted at `nowMs`: it waits, its wait has not ended, and it is not passed over. */
+export function isGrantable(request: LeaseRequest, nowMs: number): boolean {
+  return isWaiting(request) && request.status.reason !== NOT_CONFIRMED && waitsUntilMs(request) >= nowMs;
+}
+
 /** How many wait, without the cost of putting them in order. */
 export function countWaiting(requests: readonly LeaseRequest[]): number {
   return requests.reduce((count, request) => count + (isWaiting(request) ? 1 : 0), 0);

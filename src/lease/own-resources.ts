@@ -4,10 +4,10 @@
  */
 import { parseQuantity } from "./quantity.ts";
 
-const RESOURCES = ["cpu", "memory", "ephemeral-storage"] as const;
+export const RESOURCE_NAMES = ["cpu", "memory", "ephemeral-storage"] as const;
 const SIDES = ["requests", "limits"] as const;
 
-export type ResourceName = (typeof RESOURCES)[number];
+export type ResourceName = (typeof RESOURCE_NAMES)[number];
 type Side = (typeof SIDES)[number];
 
 /** Quantities as they were written, each above zero. */
@@ -31,7 +31,7 @@ export function parseOwnResources(text: string): OwnResources | undefined {
   for (const entry of text.split(",")) {
     const [, sideText, nameText, quantity = ""] = /^(\w+)\.([a-z-]+)=(\S+)$/.exec(entry.trim()) ?? [];
     const side = SIDES.find((known) => known === sideText);
-    const name = RESOURCES.find((known) => known === nameText);
+    const name = RESOURCE_NAMES.find((known) => known === nameText);
     if (!side || !name || found[side][name] !== undefined || !isPositive(quantity)) return undefined;
     found[side][name] = quantity;
   }
@@ -39,7 +39,7 @@ export function parseOwnResources(text: string): OwnResources | undefined {
     (parseQuantity(found.requests[name]) ?? 0) >
     (parseQuantity(found.limits[name]) ?? Number.POSITIVE_INFINITY);
   const isStarved = (parseQuantity(found.limits.memory) ?? Number.POSITIVE_INFINITY) < LEAST_MEMORY_LIMIT;
-  return RESOURCES.some(isAbove) || isStarved ? undefined : found;
+  return RESOURCE_NAMES.some(isAbove) || isStarved ? undefined : found;
 }
 
 function isPositive(quantity: string): boolean {

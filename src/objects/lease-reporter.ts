@@ -1,4 +1,5 @@
 import type { EventObject, EventRecorder, EventReport } from "../kube/events.ts";
+import { causeOfRevocation } from "../lease/conditions.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { forcedRelease } from "../lease/hold.ts";
 import { lateRenewalMs } from "../lease/hold-renewal.ts";
@@ -110,13 +111,9 @@ function changesOf(old: Hold, hold: Hold, lease: Lease): Report[] {
   );
 }
 
-function revocation({ holder, revoked }: Hold, by: string | undefined): string {
-  switch (revoked) {
-    case "NotStarted":
-      return `no main container of ${holder} started in time; its next renewal is refused`;
-    case "CrashLooping":
-      return `a main container of ${holder} crash-loops after more than max-restarts restarts while others wait; its next renewal is refused`;
-    default:
-      return `${by ?? "an admin"} took the klease from ${holder}; its renewals are refused, and the next waiter is granted once it has ended`;
-  }
+function revocation(hold: Hold, by: string | undefined): string {
+  const cause = causeOfRevocation(hold, by);
+  return hold.revoked === "Forced"
+    ? `${cause}; its renewals are refused, and the next waiter is granted once it has ended`
+    : `${cause}; its next renewal is refused`;
 }

@@ -22,12 +22,14 @@ export function bundleOf({ current, next, former }: Authorities): string {
     .join("");
 }
 
-/** The certificates of a PEM bundle. */
+/** The certificates of a PEM bundle, a damaged one included: it ends where the next one begins. */
 export function certificatesIn(bundle: string): string[] {
-  return bundle.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
+  const pem =
+    /-----BEGIN CERTIFICATE-----.*?(?:-----END CERTIFICATE-----|(?=-----BEGIN CERTIFICATE-----)|$)/gs;
+  return bundle.match(pem) ?? [];
 }
 
-/** The same certificate may be written with other line ends. */
+/** The same certificate may be written with other line ends. Throws where it is damaged. */
 export const idOf = (certPem: string) => new X509Certificate(certPem).fingerprint256;
 
 export function trusts(authorities: Authorities, certPem: string): boolean {
@@ -44,8 +46,11 @@ const pairOf = ({ certPem, keyPem }: KeyPair): KeyPair => ({ certPem, keyPem });
 
 /** Of a life, after which the next authority is published. */
 const PUBLISH_AFTER = 2 / 3;
-/** Of a life, for which it is published before it signs. */
-const PUBLISHED_FOR = 1 / 6;
+/**
+ * Of a life, for which it is published before it signs. A serving certificate lives for no longer: a replica reads the Secret at least ten
+ * times in that life, so each knows the authority by then.
+ */
+export const PUBLISHED_FOR = 1 / 6;
 
 /** After the next authority was made, the one before it is trusted for so much of a life at least: replicas change over one by one. */
 const TRUSTED_FOR = 1 / 3;

@@ -167,10 +167,15 @@ function parseSecret(
   }
 }
 
-/** `ca.crt` has all that are trusted, and begins with the one whose key is there. */
+/**
+ * `ca.crt` has all that are trusted, and begins with the one whose key is there. Throws unless every certificate can be read: whoever uses
+ * the authorities parses them again, where an error is not taken for damage any more.
+ */
 function readAuthorities(data: Record<string, string>): Authorities | undefined {
-  const current = readPair(data, "ca.crt", "ca.key");
-  if (!current) return undefined;
+  const pair = readPair(data, "ca.crt", "ca.key");
+  if (!pair) return undefined;
+  const [first = "", ...others] = certificatesIn(pair.certPem);
+  const current = { ...pair, certPem: `${first}\n` };
   const next = readPair(data, NEXT.cert, NEXT.key);
   for (const { certPem } of [current, ...(next ? [next] : [])]) {
     const certificate = new X509Certificate(certPem);
@@ -179,12 +184,11 @@ function readAuthorities(data: Record<string, string>): Authorities | undefined 
       throw new Error("ca.crt or next-ca.crt is no self-signed CA with an RSA key");
   }
   const publishedMs = timeMs(decoded(data[NEXT.published])) ?? (next ? spanOf(next.certPem).madeMs : 0);
-  const [first = "", ...others] = certificatesIn(current.certPem);
-  const former = others.filter((pem) => !next || idOf(pem) !== idOf(next.certPem));
+  const nextIds = certificatesIn(next?.certPem ?? "").map(idOf);
   return {
-    current: { ...current, certPem: `${first}\n` },
+    current,
     ...(next && { next: { ...next, publishedMs } }),
-    former,
+    former: others.filter((pem) => !nextIds.includes(idOf(pem))),
   };
 }
 

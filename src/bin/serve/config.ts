@@ -18,6 +18,7 @@ import {
   TLS_SECRET,
   WEBHOOK_CONFIGURATION,
 } from "../../shared/names.ts";
+import { PUBLISHED_FOR } from "../../tls/authorities.ts";
 import { LIVES, type Lives } from "../../tls/authority.ts";
 
 /** What `konductor serve` is told by flags and environment. */
@@ -211,12 +212,12 @@ function electionTimes(values: ReturnType<typeof parse>): ElectionTimes {
 function lives(values: ReturnType<typeof parse>): Lives {
   const caMs = duration("ca-duration", values["ca-duration"]);
   const servingMs = duration("certificate-duration", values["certificate-duration"]);
-  const most = formatDuration(Math.floor(caMs / 6));
-  if (servingMs > caMs / 6)
+  const mostMs = caMs * PUBLISHED_FOR;
+  if (servingMs > mostMs)
     throw wrong(
       "certificate-duration",
       values["certificate-duration"],
-      `at most ${most}, a sixth of --ca-duration`,
+      `at most ${formatDuration(Math.floor(mostMs))}, a sixth of --ca-duration`,
     );
   return { caMs, servingMs };
 }

@@ -4,7 +4,12 @@
  * container, init containers included, must have equal and non-zero requests and limits of cpu and memory, unless the pod itself has them;
  * in a BestEffort pod none may have any.
  */
-import { NO_OWN_RESOURCES, type OwnResources, type ResourceName } from "../../lease/own-resources.ts";
+import {
+  NO_OWN_RESOURCES,
+  type OwnResources,
+  RESOURCE_NAMES,
+  type ResourceName,
+} from "../../lease/own-resources.ts";
 import { formatQuantity, parseQuantity } from "../../lease/quantity.ts";
 import type { ContainerLimits } from "../../objects/limit-ranges.ts";
 import type { Container, PodSpec, Quantities, Resources } from "./objects.ts";
@@ -48,7 +53,7 @@ export function ownResources(
   const limits: Quantities = {};
   const guaranteed = user.length > 0 && user.every(isGuaranteed);
   const bestEffort = isEmpty(spec.resources) && user.every(({ resources }) => isEmpty(resources));
-  for (const name of ["cpu", "memory", "ephemeral-storage"] as const) {
+  for (const name of RESOURCE_NAMES) {
     const isAsked = asked.requests[name] !== undefined || asked.limits[name] !== undefined;
     // A budget of the whole pod is shared by its containers; a container's own limit might exceed it.
     if (!isAsked && (spec.resources?.requests?.[name] || spec.resources?.limits?.[name])) continue;
