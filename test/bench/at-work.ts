@@ -1,6 +1,6 @@
 /**
- * konductor at work: 50 holders that renew and 200 gates that wait, all of them processes, while labelled pods are admitted one after the other.
- * What is done to it meanwhile must cost nobody anything.
+ * konductor at work: 50 holders renew and 200 gates wait, each a process of its own, while labelled pods are admitted one after the other. Whatever
+ * is done to konductor meanwhile must cost no holder, gate or admission anything.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { PODS } from "../../src/kube/resources.ts";
@@ -17,7 +17,7 @@ import {
 
 const HOLDERS = 50;
 const GATES = 200;
-/** Half of the ttl: whoever cannot renew meanwhile is silent for a good part of it. */
+/** Short, so that a keeper that cannot renew during the disturbance is silent for much of its ttl. */
 const TTL = "30s";
 const STARTED_AT_ONCE = 10;
 const ADMITTED_EVERY_MS = 100;
@@ -30,7 +30,7 @@ const podOf = (namespace: string, name: string, lease: string) => ({
   metadata: { namespace, name, labels: { [LEASE_LABEL]: lease }, annotations: { "konductor.io/ttl": TTL } },
   spec: {
     restartPolicy: "Never",
-    // Past the scheduler, which knows how many pods a kubelet takes.
+    // Bypasses the scheduler, which enforces the number of pods that a kubelet takes.
     nodeName: "process-node",
     automountServiceAccountToken: false,
     containers: [{ name: "main", image: "none", command: ["sleep", "3600"] }],
@@ -50,7 +50,7 @@ async function startPods({ client, namespace }: Stage): Promise<void> {
   ];
   for (let next = 0; next < pods.length; next += STARTED_AT_ONCE) {
     await Promise.all(pods.slice(next, next + STARTED_AT_ONCE).map((pod) => client.create(PODS, pod)));
-    // Holders first: whoever comes later waits.
+    // Holders are created first: a pod that comes later waits.
     await waitFor({
       what: `${next + STARTED_AT_ONCE} pods to hold or wait`,
       withinMs: SET_UP_WITHIN_MS,
@@ -60,7 +60,7 @@ async function startPods({ client, namespace }: Stage): Promise<void> {
   }
 }
 
-/** Everything that an update may not change: tokens, and who waits in which order. */
+/** Everything that an update must not change: tokens, and the order of the queues. */
 async function readState(stage: Stage) {
   const requests = await readRequests(stage, stage.namespace);
   const leases = await Promise.all(
@@ -78,7 +78,7 @@ async function readState(stage: Stage) {
   }));
 }
 
-/** How often a gate's container was started again: one that is sent to another replica goes on. */
+/** How often gate containers were restarted. A gate that is sent to another replica goes on without a restart. */
 async function restarts({ client, namespace }: Stage): Promise<number> {
   const { items } = await client.list(PODS, { namespace }, record);
   const statuses = items.flatMap((pod) => list(record(pod["status"])["initContainerStatuses"]).map(record));
@@ -87,7 +87,7 @@ async function restarts({ client, namespace }: Stage): Promise<number> {
     .reduce((sum, { restartCount }) => sum + Number(restartCount), 0);
 }
 
-/** Has labelled pods admitted, one after the other, until `isOver`. */
+/** Creates labelled pods (as dry runs), one after the other, until `isOver`. */
 async function admit({ client, namespace }: Stage, isOver: () => boolean) {
   const found = { admitted: 0, failed: 0, slowestMs: 0 };
   for (let index = 0; !isOver(); index++) {
@@ -109,14 +109,14 @@ async function admit({ client, namespace }: Stage, isOver: () => boolean) {
   return found;
 }
 
-/** What it cost. */
+/** What the disturbance cost. */
 export interface Cost {
   /** One line for people. */
   text: string;
   isNothing: boolean;
 }
 
-/** Has konductor at work while `disturb` goes on. */
+/** Runs konductor under load while `disturb` goes on. */
 export async function atWork(
   options: Pick<ProcessEnvironmentOptions, "replicas" | "konductorFlags">,
   disturb: (environment: ProcessEnvironment) => Promise<void>,
@@ -158,7 +158,7 @@ export async function atWork(
       0,
     );
     const gateRestarts = (await restarts(stage)) - restartsBefore;
-    // That they wait there is not yet that they would hear.
+    // A gate in the queue might still not hear of its grant.
     const first = after[0];
     await stage.client.delete(PODS, { namespace: stage.namespace, name: first?.holder ?? "" });
     await waitForLease(

@@ -1,7 +1,7 @@
 /**
- * Whether certificates can be renewed while konductor is at work (`npm run bench:certificates`, some minutes): two replicas with an authority
- * that lives for 150 s, so that the next one signs after 125 s, and serving certificates of 15 s; meanwhile the Secret is deleted, damaged and
- * emptied. Prints how many authorities and certificates were served, and what that cost; ends with 1 if anything.
+ * Whether certificates can be renewed while konductor is at work (`npm run bench:certificates`, some minutes). Two replicas run with serving
+ * certificates that live for 15 s and a CA that lives for 150 s, so that the next CA signs after 125 s. Meanwhile the Secret is deleted, damaged and
+ * emptied. Prints how many CAs and certificates were served, and what the renewals cost; exits with 1 if they cost anything.
  * usage: node test/bench/certificates.ts [SECONDS]
  */
 import { X509Certificate } from "node:crypto";

@@ -1,8 +1,7 @@
 /**
- * How fast the gate starts and how much memory gate and keeper take, as shipped (`npm run bench:gate`): from exec to the first
- * request on the wire, and peak RSS, beside a floor measured in the same run: a bare node that sends one https request.
- * Exits with 1 if the median start or a peak exceeds its limit. The longest start is printed, but not judged: it tells about
- * the machine's other work.
+ * How fast the gate starts, and how much memory gate and keeper take, as shipped (`npm run bench:gate`). Measured are the time from exec to the first
+ * request on the wire, and peak RSS. The floor is measured in the same run: a bare node that sends one https request. Exits with 1 if the median
+ * start or a peak exceeds its limit. The longest start is printed, but not judged: it depends on what else the machine does.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -74,7 +73,7 @@ const floor: Sample[] = [];
 const gate: Sample[] = [];
 const keeper: Sample[] = [];
 try {
-  // In turns, so that all three see the same machine.
+  // The three programs run in turns, so that all of them meet the same load.
   for (let run = 0; run < RUNS; run++) {
     floor.push(await sample(["-e", FLOOR], FLOOR_PATH, 1));
     gate.push(await sample([bundle.path, "gate"], PATH.acquire, 1));

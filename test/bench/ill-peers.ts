@@ -1,6 +1,6 @@
 /**
- * What somebody with network reach alone can do to a replica, as a process of its own: as much of it as it gets through, until it is ended.
- * usage: node test/bench/ill-peers.ts KIND PORT ADDRESSES   ADDRESSES: on loopback, so many peers
+ * What a peer with network reach alone can do to a replica. Runs as a process of its own and does as much harm as gets through, until it is ended.
+ * usage: node test/bench/ill-peers.ts KIND PORT ADDRESSES   ADDRESSES: the number of peers, each with an address on loopback
  */
 import { connect as connectTcp } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -12,7 +12,7 @@ export const KINDS = ["idle", "stalled", "slow", "huge", "many"] as const;
 type Kind = (typeof KINDS)[number];
 
 const CONNECTIONS = 6_000;
-/** Handshakes that are under way: as many as a client can make without waiting for itself. */
+/** Handshakes under way at a time: as many as one client can make without slowing itself down. */
 const HANDSHAKES_AT_ONCE = 64;
 const STALLED = 400;
 const SLOW = 1_000;
@@ -21,10 +21,10 @@ const HUGE_AT_ONCE = 16;
 const MANY_AT_ONCE = 32;
 const FULL_STOP_MS = 100;
 
-/** A connection from the next address in turn; undefined where it is hung up on. */
+/** Connects from the next address in turn; undefined if the replica hangs up. */
 type Open = () => Promise<TLSSocket | undefined>;
 
-/** `addresses`: so many peers, 127.1.0.1 and on. */
+/** `addresses`: the number of peers, from 127.1.0.1 on. */
 function opener(port: number, addresses: number): Open {
   let turn = 0;
   return () => {
@@ -45,7 +45,7 @@ function opener(port: number, addresses: number): Open {
 const headOf = (path: string, bytes: number, more = "") =>
   `POST ${path} HTTP/1.1\r\nhost: konductor\r\ncontent-type: application/json\r\ncontent-length: ${bytes}\r\n${more}\r\n`;
 
-/** An AdmissionReview of a labelled pod, of the greatest size that is read, in many small values. */
+/** An AdmissionReview of a labelled pod: the largest size that a replica reads, in many small values. */
 function hugeReview(): string {
   const entry = { name: "A", value: "b" };
   const reviewOf = (count: number) =>
@@ -67,7 +67,7 @@ function hugeReview(): string {
   return reviewOf(Math.floor((ADMISSION_BODY_LIMIT_BYTES - reviewOf(0).length) / entryBytes));
 }
 
-/** Keeps `count` of them up, whatever becomes of each. */
+/** Keeps `count` plays going: one that ends or fails is begun again. */
 async function keepUp(count: number, play: () => Promise<void>): Promise<void> {
   const worker = async () => {
     for (;;) await play();
@@ -75,7 +75,7 @@ async function keepUp(count: number, play: () => Promise<void>): Promise<void> {
   await Promise.all(Array.from({ length: count }, worker));
 }
 
-/** Plays on one connection until it is closed; where there is none, tries again a little later. */
+/** Plays on one connection until it is closed. Without a connection, returns after a short pause. */
 async function onConnection(open: Open, play: (socket: TLSSocket) => void): Promise<void> {
   const socket = await open();
   if (!socket) return sleep(FULL_STOP_MS);

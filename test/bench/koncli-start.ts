@@ -1,6 +1,6 @@
 /**
- * How fast koncli starts, as shipped (`npm run bench:koncli`): from exec to its first request on the wire, beside a floor measured in
- * the same run: a bare node that sends one https request. Exits with 1 if the median exceeds its limit.
+ * How fast koncli starts, as shipped (`npm run bench:koncli`): the time from exec to its first request on the wire. The floor is measured in the same
+ * run: a bare node that sends one https request. Exits with 1 if the median exceeds its limit.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";

@@ -24,22 +24,22 @@ export const MIB = 1_024 * 1_024;
 export interface LimitedReplica {
   port: number;
   isReady: boolean;
-  /** Until it was ready, or was given up. */
+  /** The time until the replica was ready, or was given up. */
   startSeconds: number;
-  /** What it has in memory now. */
+  /** Resident memory now. */
   residentMib(): Promise<number>;
-  /** Ends it, and says what it took. */
+  /** Stops the replica, and resolves with its peak memory and how often it was killed. */
   stop(): Promise<{ peakMib: number; kills: number }>;
 }
 
 export interface Installed {
-  /** An admin's. */
+  /** With an admin's rights. */
   client: KubeClient;
   limitMib: number;
   start(name: string): Promise<LimitedReplica>;
 }
 
-/** Puts konductor's manifests, but for its webhook, on a cluster without nodes. */
+/** Applies konductor's manifests, except for its webhook, to a cluster without nodes. */
 export async function installLimited(cluster: Cluster): Promise<Installed> {
   const kubectl = kubectlOf(cluster);
   for (const path of MANIFESTS) await kubectl("apply", "--filename", join(ROOT, "deploy", path));

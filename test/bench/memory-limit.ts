@@ -4,7 +4,7 @@ import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 const ROOT = "/sys/fs/cgroup";
-/** By version of the cgroup interface. */
+/** Files and values by version of the cgroup interface. */
 const V1 = {
   dir: "memory",
   limit: "memory.limit_in_bytes",
@@ -14,12 +14,12 @@ const V1 = {
 const V2 = { dir: "", limit: "memory.max", peak: "memory.peak", kills: "memory.events" };
 
 export interface MemoryLimit {
-  /** Runs the program in it, where it finds its own limit as in a container. */
+  /** The command which runs the program in this group, so that the program finds its own limit as in a container. */
   command(program: readonly string[]): string[];
   peakBytes(): Promise<number>;
-  /** How many processes the kernel has killed for want of memory. */
+  /** How many processes the kernel has OOM-killed. */
   kills(): Promise<number>;
-  /** Once nothing is in it any more. */
+  /** Removes the group, once no process is in it any more. */
   remove(): Promise<void>;
 }
 
@@ -31,7 +31,7 @@ export async function limitMemory(name: string, bytes: number): Promise<MemoryLi
   const number = async (file: string, pattern: RegExp) =>
     Number(pattern.exec(await readFile(join(path, file), "utf8"))?.[1] ?? Number.NaN);
   const enter = `echo $$ > ${join(path, "cgroup.procs")}`;
-  // Of version 1 libuv reads the limit at the root, which in a container is the container's own group.
+  // For version 1, libuv reads the limit at the root, which in a container is the container's own group.
   const show = dir === "" ? "true" : `mount --bind ${path} ${join(ROOT, dir)}`;
   return {
     command: (program) => [

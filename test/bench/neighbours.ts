@@ -1,8 +1,8 @@
 /**
- * How much a tenant's grants are delayed by another one's requests (`npm run bench:neighbours`, some minutes): the time of an acquire that nobody
- * is in the way of, alone, and while 1,000 requests of another namespace come, are granted and go, for one klease and for as many.
- * Two replicas and a real API server. Ends with 1 where the p99 is more than doubled, unless the API server, which all of them share with this
- * program on one machine, has become slower by as much: that is told by plain writes of a ConfigMap beside the acquires.
+ * How much a tenant's grants are delayed by another tenant's requests (`npm run bench:neighbours`, some minutes). Measured is the time of an
+ * uncontended acquire: alone, and while 1,000 requests of another namespace come, are granted and go, for one klease and for as many kleases. Two
+ * replicas and a real API server. Exits with 1 if the p99 more than doubles, unless the API server, which shares the machine with this program, has
+ * slowed down by as much. Plain writes of a ConfigMap beside the acquires show how slow the API server is.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { createLeaseClient } from "../../src/client/lease-client.ts";
@@ -14,7 +14,7 @@ import { startProcessEnvironment } from "../e2e/process-environment.ts";
 const SAMPLES = 200;
 const REQUESTS = 1_000;
 const AT_ONCE = 8;
-/** Between two acquires: so their number does not depend on how long they take. */
+/** Between two acquires, so that their number does not depend on how long they take. */
 const PAUSE_MS = 50;
 const MOST = 2;
 const CONFIG_MAP = { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "written" } };
@@ -36,9 +36,9 @@ function percentile(sorted: readonly number[], part: number): number {
 }
 
 interface Samples {
-  /** How long it took to acquire. */
+  /** How long each acquire took. */
   acquires: number[];
-  /** How long the API server took for a write that has nothing to do with konductor. */
+  /** How long the API server took for each write that has nothing to do with konductor. */
   writes: number[];
 }
 
@@ -77,7 +77,7 @@ async function each(count: number, act: (index: number) => Promise<unknown>): Pr
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-/** 1,000 requests come, and go in the order in which they were made: each that goes may have been granted just before. */
+/** Creates 1,000 requests, and deletes them in the order in which they were made: each may have been granted just before its deletion. */
 async function crowd({ client, namespace }: Tenant, leaseOf: (index: number) => string): Promise<void> {
   const names = new Set(Array.from({ length: REQUESTS }, (_, index) => leaseOf(index)));
   await each(names.size, (index) =>

@@ -1,10 +1,10 @@
 /**
- * What becomes of the renewals of others while somebody who merely reaches a replica over the network does it harm (`npm run bench:peers`, as
- * root, some minutes): idle connections, bodies that stop short of their end or dribble in, whole reviews of the greatest size, calls with
- * forged tokens; from one address and from 64. One replica within the shipped memory limit, a real API server, holders that renew by the
- * gate's own client and tries, half of them by a new connection each time. The floor is a plain read at the API server in the same moments:
- * all of it shares one machine. Ends with 1 where the replica was killed, or a keeper with a ttl of 15 s would have lost its hold.
- * usage: node test/bench/peers.ts [SECONDS]   of each
+ * What becomes of other clients' renewals while a peer with network reach alone does harm to a replica (`npm run bench:peers`, as root, some
+ * minutes). The peer opens idle connections, sends bodies that stop short of their end or dribble in, whole reviews of the largest size, and calls
+ * with forged tokens; from one address and from 64. One replica runs within the shipped memory limit, with a real API server. Holders renew through
+ * the gate's own client, with its timeouts; half of them use a new connection each time. The floor is a plain read at the API server in the same
+ * moments: everything shares one machine. Exits with 1 if the replica was killed, or if a keeper with a ttl of 15 s would have lost its hold.
+ * usage: node test/bench/peers.ts [SECONDS]   of each kind of harm
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -37,11 +37,11 @@ const HOLDERS = 50;
 const [RENEW_EVERY_MS, LOST_AFTER_MS] = [5_000, 6_000];
 const TTL = "1h";
 const HOST = "konductor.konductor-system.svc";
-/** As the keeper's. */
+/** The keeper's timeouts. */
 const TRY = { connectMs: 3_000, silenceMs: 20_000, tryMs: 5_000 };
 const NODE = "no-kubelet";
 const NAMESPACE = "holders";
-/** Until what the last one left behind is gone. */
+/** Until the leftovers of the last kind of harm are gone. */
 const SETTLE_MS = 3_000;
 const READ_EVERY_MS = 100;
 const ILL_PEERS = join(import.meta.dirname, "ill-peers.ts");
@@ -53,12 +53,12 @@ const bootMs = systemBootClock();
 interface Place {
   client: KubeClient;
   port: number;
-  /** For tokens. */
+  /** For the files of tokens. */
   dir: string;
   ca: string;
 }
 
-/** Renews once, and resolves with how long it took: Infinity where a keeper would have given up. */
+/** Renews once, and resolves with how long the renewal took: Infinity if a keeper would have given up. */
 type Renewal = () => Promise<number>;
 
 async function createHolder({ client, port, dir, ca }: Place, index: number): Promise<Renewal> {

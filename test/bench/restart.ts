@@ -1,7 +1,7 @@
 /**
- * Whether a replica starts within the shipped memory limit beside what a cluster may hold at worst (`npm run bench:restart`, as root, some
+ * Whether a replica starts within the shipped memory limit in a cluster that holds as much as it may at worst (`npm run bench:restart`, as root, some
  * minutes): labelled pods of 20 KB and of 1 MB, and LeaseRequests of the largest size that the policy konductor-sizes lets pass, on a real API
- * server. The floor is the same replica beside nothing. Ends with 1 where it was killed, or did not become ready.
+ * server. The floor is the same replica in an empty cluster. Exits with 1 if the replica was killed, or did not become ready.
  * usage: node test/bench/restart.ts [PODS BIG_PODS REQUESTS]
  */
 import { setTimeout as sleep } from "node:timers/promises";
@@ -29,7 +29,7 @@ function pod(name: string, bytes: number) {
   };
 }
 
-/** As much as konductor-sizes and the API server let pass. */
+/** A LeaseRequest as large as konductor-sizes and the API server let pass. */
 function request(name: string) {
   const many = (count: number, value: string) =>
     Object.fromEntries(Array.from({ length: count }, (_, index) => [`example.com/${index}`, value]));
@@ -75,11 +75,11 @@ try {
   const { client, limitMib, start } = await installLimited(cluster);
   await client.create(NAMESPACES, { apiVersion: "v1", kind: "Namespace", metadata: { name: NAMESPACE } });
 
-  /** Starts a replica, lets it work for a while, and ends it. */
+  /** Starts a replica, lets it work for a while, and stops it. */
   async function measure(name: string) {
     const replica = await start(name);
     const { isReady, startSeconds: seconds } = replica;
-    // It arbitrates, too: what it makes of all of that counts as well.
+    // The replica is the arbiter, too: the memory of its decisions about all of this counts as well.
     if (isReady) await sleep(AT_WORK_MS);
     const { peakMib, kills } = await replica.stop();
     process.stdout.write(

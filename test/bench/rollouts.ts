@@ -1,6 +1,7 @@
 /**
- * Whether konductor can be updated while it is at work (`npm run bench:rollouts`, some minutes): rolling updates of 2 and of 3 replicas. Prints
- * how many admissions failed, holds were lost, and gates lost their place, and how long an admission took at most; ends with 1 if any was.
+ * Whether konductor can be updated while it is at work (`npm run bench:rollouts`, some minutes), by rolling updates of 2 and of 3 replicas. Prints
+ * how many admissions failed, how many holds and places in the queue were lost, and how long the slowest admission took; exits with 1 if anything was
+ * lost or failed.
  * usage: node test/bench/rollouts.ts [UPDATES]
  */
 import { atWork } from "./at-work.ts";
