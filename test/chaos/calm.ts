@@ -1,4 +1,4 @@
-/** Whether everything is well, which a round that takes the kubelet away needs. */
+/** Whether the cluster is healthy, as a round that takes the kubelet away requires. */
 import { PODS } from "../../src/kube/resources.ts";
 import { KEEPER_CONTAINER, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import { waitFor } from "../cluster/wait.ts";
@@ -8,11 +8,11 @@ import type { Watch } from "./watch.ts";
 
 export interface Calm {
   /**
-   * Resolves when the API server answers, two replicas are ready, every main that runs has a keeper and a hold that was renewed of
-   * late, and the kubelet has run a new pod to its end. Rejects after three minutes, or when `signal` aborts.
+   * Resolves when the API server answers, two replicas are ready, every running main has a keeper and a recently renewed hold, and the kubelet has
+   * run a new pod to its end. Rejects after three minutes, or when `signal` aborts.
    */
   wait(when: string, signal: AbortSignal): Promise<void>;
-  /** Puts new replicas in the place of those that wait to be restarted: after a few kills that takes minutes. */
+  /** Replaces the replicas that are in CrashLoopBackOff: after a few kills their restart takes minutes. */
   replaceCrashed(): Promise<void>;
 }
 
@@ -49,7 +49,7 @@ export function createCalm(
     ];
   }
 
-  /** Only a kubelet that is in charge again does anything for a new pod. */
+  /** Only a kubelet that works again runs a new pod. */
   async function probe(signal: AbortSignal): Promise<void> {
     const name = `probe-${++probes}`;
     const containers = [
@@ -76,7 +76,7 @@ export function createCalm(
           !isEnding && containers.some(({ id, state }) => id !== "" && state === "waiting"),
       );
     const remove = ({ name }: { name: string }) => client.delete(PODS, { namespace: SYSTEM_NAMESPACE, name });
-    // With the API server away it is for the next time.
+    // While the API server is away, the deletion is left to the next call.
     await Promise.allSettled(crashed.map(remove));
   }
 

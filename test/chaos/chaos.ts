@@ -1,4 +1,4 @@
-/** A whole run: workloads take turns while the plan's faults happen, all comes to rest, and what was witnessed is judged. */
+/** A whole run: workloads take turns while the plan's faults happen, everything comes to rest, and the evidence is judged. */
 import { systemClock } from "../../src/shared/clock.ts";
 import { describeError } from "../../src/shared/errors.ts";
 import { waitFor } from "../cluster/wait.ts";
@@ -19,7 +19,7 @@ export interface ChaosOptions {
   environment: Environment;
   plan: Plan;
   guard: boolean;
-  /** Gets one line for each thing that happens. */
+  /** Called with one line for each thing that happens. */
   tell(line: string): void;
 }
 
@@ -29,12 +29,12 @@ export interface Outcome {
   storm: Storm;
 }
 
-/** The Job controller itself may wait for minutes until it looks again, and so may a kubelet with a container that was killed often. */
+/** The Job controller may wait for minutes until it looks again, and so may the kubelet before it restarts a container that was killed often. */
 const ENDED_WITHIN_MS = 480_000;
 const FIRST_MAINS_WITHIN_MS = 120_000;
 const FREE_WITHIN_MS = 120_000;
 
-/** Rejects where it cannot say, or `signal` aborts. */
+/** Rejects if the run cannot be judged, or if `signal` aborts. */
 export async function runChaos(
   { environment, plan, guard, tell }: ChaosOptions,
   signal: AbortSignal,
@@ -51,13 +51,13 @@ export async function runChaos(
   const ends = AbortSignal.any([signal, watching.signal]);
   await watch.start(ends);
 
-  /** Where two ran, the run is over: what shows how it came about is fresh. The other rules wait for what the watch has yet to tell. */
+  /** Two mains at once end the run, while the evidence is fresh. The other rules are only judged when the watch has caught up. */
   async function isSafe(): Promise<boolean> {
     const history = await gatherHistory(environment, recorder, { faults: [], leftovers: [] });
     return checkHistory(history).violations.every(({ rule }) => rule !== "overlap" && rule !== "early grant");
   }
 
-  /** So that faults meet holders from the beginning. */
+  /** Waits for the first mains, so that faults meet holders from the beginning. */
   const everybodyWorks = () =>
     waitFor({
       what: "the first mains to run",
@@ -92,7 +92,7 @@ export async function runChaos(
     return held();
   }
 
-  /** What did not come to rest is a finding of the checker's. */
+  /** The checker reports what did not come to rest. */
   function hideUnlessAborted(error: unknown): void {
     signal.throwIfAborted();
     tell(describeError(error));
@@ -103,7 +103,7 @@ export async function runChaos(
     { environment, namespace, guard, recorder, clock, ends },
     AbortSignal.any([ends, working.signal]),
   );
-  // It is awaited in the end; until then its failure is not to be taken for one of nobody's.
+  // The promise is awaited at the end; until then its rejection must not count as unhandled.
   lanes.catch(() => undefined);
   try {
     await everybodyWorks();

@@ -1,14 +1,14 @@
 /**
- * Judges a history. It proves, as far as both witnesses saw, that
- * - no two mains of one klease ran at once, but for pods of one Job under one hold, those that were killed included, and none was granted
- *   while another main lived;
+ * Judges a history. Proves, as far as both witnesses saw, that
+ * - no two mains of one klease ran at once, except pods of one Job under one hold; killed mains are included; and no claimant was granted while
+ *   another's main lived;
  * - every main ran under a hold of its own pod or of its pod's Job, and no hold was given twice;
- * - tokens rose with every grant, and none went unseen;
- * - no healthy holder was fenced: whoever could not renew, and was stopped, had been kept from every replica by a fault;
- * - every Job completed, its mains having run to their end, or failed after a fault that may have been the cause.
+ * - tokens rose with every grant, and no grant went unseen;
+ * - no healthy holder was fenced: a fault had kept each fenced holder's renewals from every replica;
+ * - every Job either completed, its mains having run to their end, or failed after a fault that may have been the cause.
  *
- * Limits: signs of life come each 100 ms, so that a shorter overlap can hide; what a klease's status said between two versions
- * that were seen is known from its history, which has the last 10 holds.
+ * Limits: signs of life come every 100 ms, so a shorter overlap can stay hidden. What happened between two seen versions of a klease's status is
+ * known only from its history, which has the last 10 holds.
  */
 import { overlaps } from "../e2e/journal.ts";
 import { findNeedless, lossesOf } from "./fences.ts";
@@ -29,17 +29,17 @@ export interface Verdict {
   holds: readonly Grant[];
   mains: number;
   completedJobs: number;
-  /** After a fault that may have been the cause. */
+  /** Jobs that failed after a fault that may have been the cause. */
   failedJobs: number;
-  /** Holders that could not renew, and were stopped. */
+  /** Holders that were stopped because they could not renew. */
   losses: number;
-  /** undefined: nobody ever waited in vain. */
+  /** undefined: no klease was ever free while a claimant waited. */
   idleness: Idleness | undefined;
 }
 
-/** Journals and the wall clock, by which grants are stamped, are read in steps of up to 10 ms each. */
+/** Grants are stamped by the wall clock. It and the journals are read in steps of up to 10 ms each. */
 const CLOCK_SLACK_MS = 50;
-/** So long after a fault is healed Jobs may still fail by it: a pod that was fenced waits for its turn to say so. */
+/** How long after a fault is healed a Job may still fail by it: a fenced pod needs its turn again before it can report that. */
 const EFFECT_LASTS_MS = 60_000;
 
 export function checkHistory(history: History): Verdict {
@@ -87,8 +87,8 @@ export function checkHistory(history: History): Verdict {
 }
 
 /**
- * A keeper that fences takes the token away before the kubelet stops main, and a main that is restarted in place in between finds
- * none: it counts under the hold that its pod still has.
+ * A keeper that fences removes the token file before the kubelet stops main. A main that is restarted in place in between finds no token: it counts
+ * under the hold that its pod still has.
  */
 function withToken(run: WorkloadRun, grants: readonly Grant[]): WorkloadRun {
   if (run.token !== undefined) return run;
@@ -125,7 +125,7 @@ function findBadTokens(grants: readonly Grant[]): string[] {
       return [
         `${holder} was granted token ${token} at ${at(acquiredMs)}, before the hold of ${before.holder} (${before.token}) ended at ${at(before.endedMs)}`,
       ];
-    // Each grant adds one: whoever was granted in between was not seen.
+    // Each grant adds one, so a gap is a grant that was not seen.
     if (token > before.token + 1)
       return [`nobody was seen to get the tokens between ${before.token} and ${token}`];
     return [];
@@ -155,7 +155,7 @@ function findEarlyGrants(runs: readonly WorkloadRun[], grants: readonly Grant[])
   });
 }
 
-/** Why a Job shows that somebody was forgotten, or undefined. */
+/** Why a Job's end shows that a workload was forgotten, or undefined. */
 function findNeglect(job: JobRecord, { runs, faults }: History): string | undefined {
   const { name, completions, result } = job;
   if (result === undefined) return `Job ${name} never came to its end`;

@@ -1,13 +1,13 @@
-/** Keeps what shows how a violation came about: the cluster's folder goes with the cluster. */
+/** Keeps the evidence of a violation: the cluster's folder is removed with the cluster. */
 import { cp, mkdtemp, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "../e2e/environment.ts";
 
-/** Of a cluster's folder. */
+/** Paths in a cluster's folder. */
 const KEPT = ["journal", "audit.log", "log", "node/pod-logs"];
 
-/** Resolves with the folder; `files` are further contents by name. What cannot be had is left out. */
+/** Resolves with the folder; `files` are further contents by name. Leaves out what cannot be read. */
 export async function keepEvidence(
   { cluster, kubectl, konductor }: Environment,
   seed: number,

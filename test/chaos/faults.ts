@@ -1,39 +1,39 @@
 /**
- * What can go wrong, and what may not go wrong at the same time. A run may only do what docs/guarantees.md covers; each exclusion names
- * the row of its table "Not covered" that it keeps to. Rows that no fault here comes near to are in workloads.ts.
+ * Which faults there are, and which must not happen at the same time. A run may only do what docs/guarantees.md covers; each exclusion names the row
+ * of its table "Not covered" that it observes. Rows that no fault here comes near to are listed in workloads.ts.
  */
 
 /**
- * Where it strikes. Of each group but the pods there is one fault at a time: of konductor so that one replica works where one is ill, for the
- * promise "One replica that works is enough".
+ * Where a fault strikes. Each group except the pods has one fault at a time. For konductor, this keeps one replica at work while another is ill, as
+ * the promise "One replica that works is enough" requires.
  */
 export type Group = "control plane" | "konductor" | "network" | "pod" | "node";
 
 export interface FaultKind {
   name: string;
   group: Group;
-  /** How long until it is healed; without it there is nothing to heal. */
+  /** How long until the fault is healed; undefined: there is nothing to heal. */
   lastsMs?: readonly [least: number, most: number];
-  /** While it lasts, the kubelet cannot tell the API server what it sees. */
+  /** While the fault lasts, the kubelet cannot tell the API server what it sees. */
   cutsNodeOff?: boolean;
-  /** How much more often than others. */
+  /** How much more often than other faults. */
   weight?: number;
 }
 
-/** Beyond the longest ttl. */
+/** Longer than the longest ttl. */
 const LONG_MS = 32_000;
-/** Beyond the shortest ttl. */
+/** Longer than the shortest ttl. */
 const BEYOND_TTL_MS = 18_000;
-/** A node is NotReady after 50 s, and konductor's pods on it are then no endpoints any more. */
+/** A node is NotReady after 50 s; konductor's pods on it then leave the endpoints. */
 const KUBELET_AWAY_MS = 25_000;
 /** The kubelet calls a node NotReady 30 s after its runtime is gone. */
 const RUNTIME_AWAY_MS = 18_000;
-/** From longer than a replica waits for a word on a watch. */
+/** Longer than a replica waits for a sign of life on a watch. */
 const UNHEARD_MS = 10_000;
 const STALLED_MS = 60_000;
 /**
- * Row "a node so short of CPU that the keeper does not run for seconds": a keeper that stands still fences late. Up to here
- * it is covered, by the allowance of 2 s that is added to each ttl.
+ * Row "a node so short of CPU that the keeper does not run for seconds": a paused keeper fences late. Up to this duration the allowance of 2 s that
+ * is added to each ttl covers the pause.
  */
 const KEEPER_STANDS_MS = 1_000;
 
@@ -77,7 +77,7 @@ const KINDS = [
   { name: "kill -9 of a sandbox", group: "pod" },
   { name: "deletion of a holder", group: "pod" },
   { name: "pause of a keeper", group: "pod", lastsMs: [200, KEEPER_STANDS_MS], weight: 2 },
-  // `handoverPolicy: AfterTermination` covers it for any length.
+  // `handoverPolicy: AfterTermination` covers a pause of any length.
   { name: "pause of a keeper under AfterTermination", group: "pod", lastsMs: [2_000, LONG_MS] },
 
   { name: "kill -9 of the kubelet", group: "node", lastsMs: [500, KUBELET_AWAY_MS] },
@@ -97,8 +97,8 @@ const BESIDE_NODE_FAULTS: readonly string[] = ["kill -9 of a gate", "kill -9 of 
 const KUBELET_FAULTS: readonly string[] = ["kill -9 of the kubelet", "pause of the kubelet"];
 
 /**
- * Whether everything must be well when it begins, and again before the next round. Row "a kubelet that is dead while its containers
- * run, or was restarted while cut off": no keeper may have a reason to fence meanwhile.
+ * Whether the cluster must be healthy before the fault, and again before the next round. Row "a kubelet that is dead while its containers run, or was
+ * restarted while cut off": no keeper may have a reason to fence meanwhile.
  */
 export function needsCalm({ group }: FaultKind): boolean {
   return group === "node";
@@ -110,7 +110,7 @@ export function goTogether(one: FaultKind, other: FaultKind): boolean {
 }
 
 function isAllowedBeside(one: FaultKind, other: FaultKind): boolean {
-  // The same row: a kubelet that is away can only be told by what does not stop renewals. Containers are killed through containerd.
+  // The same row: while the kubelet is away, only faults that do not stop renewals may happen. Containers are killed through containerd.
   if (one.group === "node")
     return KUBELET_FAULTS.includes(one.name) && BESIDE_NODE_FAULTS.includes(other.name);
   // Row "a keeper that crashes while its node is cut off".

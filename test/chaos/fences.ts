@@ -1,7 +1,7 @@
 /**
- * Holders that were stopped because they could not renew. Each must have an explanation: a fault that kept their renewals from every
- * replica for as long as docs/guarantees.md says that it takes ("Choosing a ttl"). One replica that is cut off, stands still or is dead, and
- * a watch that is silent, explain none.
+ * Holders that were stopped because they could not renew. Each loss must have an explanation: a fault that kept the holder's renewals from every
+ * replica for as long as docs/guarantees.md states ("Choosing a ttl"). A single replica that is cut off, paused or dead explains no loss, nor does a
+ * silent watch.
  */
 import { stopMs } from "../../src/lease/stop.ts";
 import { FAULTS, type FaultName } from "./faults.ts";
@@ -18,11 +18,11 @@ export interface Loss extends Span {
   how: string;
 }
 
-/** What nobody does, and counts as a fault: the machine stood still, or each replica was down or ill. */
+/** Conditions that nobody causes and that count as faults: the machine stood still, or every replica was down or ill. */
 export const SHORT_OF_CPU = "short of CPU";
 export const NO_REPLICA = "no replica at work";
 
-/** By these nobody is renewed: row "konductor, API server or etcd away" of docs/guarantees.md. */
+/** Faults that stop the renewals of all pods: row "konductor, API server or etcd away" of docs/guarantees.md. */
 const STOPS_ALL: readonly (FaultName | typeof SHORT_OF_CPU | typeof NO_REPLICA)[] = [
   "kill -9 of kube-apiserver",
   "kill -9 of etcd",
@@ -34,7 +34,7 @@ const STOPS_ALL: readonly (FaultName | typeof SHORT_OF_CPU | typeof NO_REPLICA)[
   SHORT_OF_CPU,
   NO_REPLICA,
 ];
-/** By these the pods that they are aimed at are not: rows "keeper cut off" and "keeper down past the ttl". */
+/** Faults that stop only the renewals of the pods that they are aimed at: rows "keeper cut off" and "keeper down past the ttl". */
 const STOPS_ITS_PODS: readonly FaultName[] = [
   "partition of a holder from konductor",
   "partition of every holder from konductor",
@@ -44,7 +44,7 @@ const STOPS_ITS_PODS: readonly FaultName[] = [
   "pause of a keeper under AfterTermination",
 ];
 
-/** By these the keeper of a pod whose gate is done is not started, nor main: row "keeper down past the ttl". What runs already renews on. */
+/** Faults that keep keeper and main from starting in a pod whose gate has finished: row "keeper down past the ttl". Running keepers still renew. */
 const STOPS_ITS_START: readonly FaultName[] = [
   "kill -9 of the kubelet",
   "pause of the kubelet",
@@ -52,17 +52,17 @@ const STOPS_ITS_START: readonly FaultName[] = [
   "pause of containerd",
 ];
 
-/** Of the ttl: a renewal is due after a third, and a little later than that. */
+/** The share of the ttl for which renewals may be stopped: a renewal is due after a third, and a little later. */
 const BEARS = 0.65;
-/** Of laneJob's pods. */
+/** How long the pods of `laneJob` take to stop. */
 const STOP_MS = stopMs({ containers: [{ name: "main" }] });
-/** What is healed answers again, keepers' tries reach it. */
+/** A healed component answers again, and the keepers' tries reach it. */
 const RECOVERS_WITHIN_MS = 3_000;
-/** A keeper that was killed may wait so long until it is started again. */
+/** How long a killed keeper may wait for its restart. */
 const RESTARTS_WITHIN_MS = 60_000;
-/** A start that failed is tried again by the kubelet after its back-off, which has jitter (backOffPeriod, workerBackOffPeriodJitterFactor). */
+/** The kubelet tries a failed start again after its back-off, which has jitter (backOffPeriod, workerBackOffPeriodJitterFactor). */
 const STARTS_WITHIN_MS = 15_000;
-/** A container's end is known in whole seconds. */
+/** The kubelet reports a container's end in whole seconds. */
 const SECOND_MS = 1_000;
 
 /** The losses of one klease's holders. `runs` and `fences` are of that klease, too. */
@@ -74,7 +74,7 @@ export function lossesOf(
   const ended = grants.flatMap(({ token, holder, ttlMs, reason, expiresMs = 0, endedMs }): Loss[] => {
     const mains = runs.filter((run) => run.token === token);
     const lastMs = Math.max(...mains.map(({ toMs }) => toMs));
-    // One that ended by itself, and was not heard of, was renewed a third of its ttl before.
+    // A holder that ended by itself, unheard, renewed its hold a third of the ttl before.
     const isLost = reason === "Fenced" || (reason === "Expired" && lastMs >= expiresMs - STOP_MS);
     if (mains.length === 0 || !isLost) return [];
     const pods = [...new Set(mains.map(({ by }) => by))];
@@ -83,7 +83,7 @@ export function lossesOf(
     return [{ fromMs: lastMs - ttlMs, toMs: endedMs ?? lastMs, pods, beganMs, ttlMs, how }];
   });
   const fenced = fences.flatMap(({ pod, atMs }): Loss[] => {
-    // One that ended by itself is refused for it. Of one that dies within that second, its hold's end tells.
+    // A keeper whose main ended by itself is refused. If main dies within that second, the end of the hold shows the cause.
     const endMs = atMs + SECOND_MS;
     const main = runs.find((run) => run.by === pod && run.fromMs < endMs && run.toMs >= endMs);
     const grant = grants.find((each) => main?.token === each.token && isUnder(main, each));
@@ -96,7 +96,7 @@ export function lossesOf(
   return [...ended, ...fenced];
 }
 
-/** Why `loss` was none that had to be; undefined where `faults` explain it. */
+/** Why nothing forced `loss`; undefined if `faults` explain it. */
 export function findNeedless(loss: Loss, faults: readonly FaultRecord[]): string | undefined {
   const unrenewed = faults.filter((fault) => stopsRenewalsOf(fault, loss)).map(spanOf);
   const starts = faults

@@ -7,12 +7,12 @@ import { timesWithoutReplica } from "./replica-times.ts";
 import { LEASE_PLANS } from "./workloads.ts";
 
 /**
- * Row "a node so short of CPU that the keeper does not run for seconds" of "Not covered" in docs/guarantees.md: from here on a main's
- * silence is a fault, although nobody has done it.
+ * Row "a node so short of CPU that the keeper does not run for seconds" of "Not covered" in docs/guarantees.md: a main that is silent for longer
+ * shows such a shortage, which counts as a fault that nobody caused.
  */
 export const STARVED_MS = 1_000;
 
-/** What both witnesses know by now: the mains' journals, and the watch. */
+/** What both witnesses, the mains' journals and the watch, know by now. */
 export async function gatherHistory(
   { journal }: Pick<Environment, "journal">,
   { sightings, waits, fences, readyTimes, jobs }: Recorder,
@@ -47,7 +47,7 @@ function silencesOf(entries: readonly Entry[]): { fromMs: number; toMs: number }
   const last = new Map<string, number>();
   for (const { atMs, event, by, token } of entries) {
     const key = `${by} ${token}`;
-    // One that was killed is not silent, but dead.
+    // A killed main is not silent, but dead.
     const fromMs = event === "start" ? atMs : (last.get(key) ?? atMs);
     const longest = silences.get(key);
     if (!longest || atMs - fromMs > longest.toMs - longest.fromMs) silences.set(key, { fromMs, toMs: atMs });

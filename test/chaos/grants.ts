@@ -1,9 +1,9 @@
-/** The holds of one klease, put together from what was seen of them at different times. */
+/** The holds of one klease, merged from sightings at different times. */
 import type { JobRecord, Sighting, WorkloadRun } from "./history.ts";
 
 export type Grant = Omit<Sighting, "lease">;
 
-/** In the order of their tokens. Sightings that agree are one grant; a token that was given twice stays two. */
+/** Grants in the order of their tokens. Sightings that agree are one grant; a token that was given twice yields two. */
 export function grantsOf(sightings: readonly Sighting[]): Grant[] {
   const grants = new Map<string, Grant>();
   for (const { lease: _, ...sighting } of sightings) {
@@ -13,12 +13,12 @@ export function grantsOf(sightings: readonly Sighting[]): Grant[] {
   return [...grants.values()].toSorted((a, b) => a.token - b.token || a.acquiredMs - b.acquiredMs);
 }
 
-/** Whether its pod, or the Job of its pod, was granted. */
+/** Whether the run's pod, or the Job of that pod, was granted. */
 export function isUnder({ by }: WorkloadRun, { holder }: Grant): boolean {
   return holder === by || isPodOf(by, { name: holder });
 }
 
-/** The Job controller adds five characters. */
+/** The Job controller appends five characters to the Job's name. */
 export function isPodOf(pod: string, { name }: Pick<JobRecord, "name">): boolean {
   return pod.startsWith(`${name}-`) && pod.length === name.length + 6;
 }

@@ -1,21 +1,21 @@
 /**
- * What a chaos run leaves to judge. Two witnesses: the mains, which wrote their signs of life outside of the cluster, and the kleases'
- * statuses, as they were watched. All times are milliseconds since boot, the clock of the journals.
+ * The evidence of a chaos run. It has two witnesses: the mains, which wrote their signs of life outside of the cluster, and the statuses of the
+ * kleases as the watch showed them. All times are milliseconds since boot, the clock of the journals.
  */
 import type { EndReason } from "../../src/lease/types.ts";
 import type { Run } from "../e2e/journal.ts";
 
-/** A hold as some version of a klease's status showed it: running, or in its history. */
+/** A hold as some version of a klease's status showed it: current, or in the history. */
 export interface Sighting {
   lease: string;
   token: number;
   holder: string;
   acquiredMs: number;
-  /** Of its klease. */
+  /** The klease's. */
   ttlMs: number;
-  /** By its last renewal that was seen. */
+  /** By the hold's last renewal that was seen. */
   expiresMs?: number;
-  /** There once it is over. */
+  /** Set once the hold is over. */
   endedMs?: number;
   reason?: EndReason;
 }
@@ -24,7 +24,7 @@ export interface WorkloadRun extends Run {
   lease: string;
 }
 
-/** From a request until it was granted or withdrawn. */
+/** From a request until its grant or withdrawal. */
 export interface Wait {
   lease: string;
   holder: string;
@@ -32,14 +32,14 @@ export interface Wait {
   toMs: number;
 }
 
-/** A keeper ended with the code upon which the kubelet stops its pod, in the second that began then. */
+/** A keeper exited with the code that makes the kubelet stop its pod, in the second that began then. */
 export interface Fence {
   lease: string;
   pod: string;
   atMs: number;
 }
 
-/** One container of a replica was Ready. */
+/** A time in which one container of a replica was Ready. */
 export interface ReadyTime {
   pod: string;
   fromMs: number;
@@ -49,17 +49,17 @@ export interface ReadyTime {
 export interface JobRecord {
   name: string;
   lease: string;
-  /** How many of its pods have to complete. */
+  /** How many of the Job's pods have to complete. */
   completions: number;
   createdMs: number;
   endedMs?: number;
   result?: "Complete" | "Failed";
 }
 
-/** A fault that was done, or one that nobody has done (see fences.ts). */
+/** A fault that was injected, or one that nobody caused (see fences.ts). */
 export interface FaultRecord {
   kind: string;
-  /** The pods, or replicas, that it was aimed at; left out: everything may feel it. */
+  /** The pods or replicas at which the fault was aimed; left out: every pod may be affected. */
   pods?: readonly string[];
   fromMs: number;
   toMs: number;
@@ -72,9 +72,9 @@ export interface History {
   fences: readonly Fence[];
   jobs: readonly JobRecord[];
   faults: readonly FaultRecord[];
-  /** Who still stood as the holder of what, when no Job was left. */
+  /** Holds that were still there when no Job was left. */
   leftovers: readonly { lease: string; holder: string }[];
-  /** The longest time between two signs of life of a main that lived: how short of CPU the machine was. */
+  /** The longest time between two signs of life of a living main: how short of CPU the machine was. */
   starvedMs: number;
 }
 

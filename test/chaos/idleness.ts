@@ -7,15 +7,15 @@ export interface Idleness {
   lease: string;
   ms: number;
   fromMs: number;
-  /** Kinds of faults that were there meanwhile. */
+  /** Kinds of faults that overlapped the time. */
   during: readonly string[];
-  /** Whose grant ended it, or who waited longest if none did. */
+  /** The claimant whose grant ended the time, or who waited longest if no grant did. */
   waiter: string;
 }
 
 /**
- * The longest one. A holder counts from its grant to the last sign of life of its main: one that is dead and still stands in the
- * klease's status holds nothing up but the next.
+ * The longest idleness. A holder counts from its grant to the last sign of life of its main: a dead holder that still stands in the klease's status
+ * only holds up the next.
  */
 export function longestIdleness({ waits, sightings, runs, faults }: History): Idleness | undefined {
   const leases = [...new Set(waits.map(({ lease }) => lease))];

@@ -1,4 +1,4 @@
-/** The workloads: each lane creates its Job anew whenever that has ended. */
+/** The workloads: each lane creates a new Job whenever its last one has ended. */
 import { JOBS } from "../../src/kube/resources.ts";
 import type { Clock } from "../../src/shared/clock.ts";
 import { hasCode } from "../../src/shared/errors.ts";
@@ -13,15 +13,15 @@ export interface LanesOptions {
   guard: boolean;
   recorder: Recorder;
   clock: Clock;
-  /** When it aborts nothing is waited for any longer. */
+  /** When this signal aborts, every wait ends. */
   ends: AbortSignal;
 }
 
-/** While konductor or the API server is away a Job is refused. */
+/** While konductor or the API server is away, the creation of a Job is refused. */
 const CREATED_WITHIN_MS = 300_000;
 const ENDED_WITHIN_MS = 3_600_000;
 
-/** Resolves, once `signal` has aborted, when no further Job will come. What was begun goes on. Rejects when `ends` aborts. */
+/** Resolves, once `signal` has aborted, when no further Job will be created. Jobs that exist go on. Rejects when `ends` aborts. */
 export async function runLanes(
   lanes: readonly Lane[],
   options: LanesOptions,
@@ -61,7 +61,7 @@ async function create({ client }: Pick<Environment, "client">, object: object): 
   try {
     await client.create(JOBS, object);
   } catch (error) {
-    // An earlier try was answered by nobody, and was done.
+    // An earlier try got no answer, but did create the Job.
     if (!hasCode(error, "AlreadyExists")) throw error;
   }
   return true;

@@ -1,9 +1,9 @@
 /**
- * `make chaos` (`npm run chaos`): workloads on a kubelet take turns while konductor, node and control plane are killed, cut off and
- * paused at random; then a checker proves that no two held at once and that everybody had a turn. Needs root on Linux.
- * SECONDS and SEED say for how long and which; the same seed plans the same again. GUARD=off takes the label off, which must fail.
- * KEEP=on keeps journals and logs of a run that passed, too.
- * Exit codes: 0 nothing was violated, 1 something was or the run cannot say, 130 ended by a signal.
+ * `make chaos` (`npm run chaos`): workloads on a kubelet take turns while konductor, node and control plane are killed, cut off and paused at random.
+ * Then a checker proves that no two held at once and that every workload had a turn. Needs root on Linux.
+ * SECONDS sets the duration. SEED sets the plan: the same seed plans the same faults again. GUARD=off leaves the label off, which must fail. KEEP=on
+ * keeps journals and logs of a run that passed, too.
+ * Exit codes: 0 nothing was violated, 1 a rule was violated or the run could not be judged, 130 ended by a signal.
  */
 import { describeError } from "../../src/shared/errors.ts";
 import { runUntilSignalled } from "../../tools/signals.ts";

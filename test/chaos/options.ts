@@ -3,16 +3,16 @@ import { parseArgs } from "node:util";
 export interface Options {
   seed: number;
   seconds: number;
-  /** Off: nothing is labelled, and the checker must find that out. */
+  /** false: nothing is labelled, and the checker must find that out. */
   guard: boolean;
-  /** Whether to keep what a run leaves that violated nothing, too. */
+  /** Whether to keep the evidence of a run without violations, too. */
   keep: boolean;
 }
 
 const DEFAULT_SECONDS = 60;
 const SEEDS = 2 ** 32;
 
-/** Reads `--seed` and `--seconds`, or `SEED`, `SECONDS`, `GUARD` and `KEEP`. Without a seed one is drawn. Throws on any other value. */
+/** Reads `--seed` and `--seconds`, or `SEED`, `SECONDS`, `GUARD` and `KEEP`. Draws a seed if none is given. Throws on any other value. */
 export function readOptions(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

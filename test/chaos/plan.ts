@@ -1,23 +1,23 @@
-/** Everything that a seed decides: who works, and what goes wrong when. */
+/** Everything that a seed decides: which workloads there are, and which fault strikes when. */
 import { FAULTS, type FaultKind, type FaultName, goTogether, needsCalm } from "./faults.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Lane, planLanes } from "./workloads.ts";
 
 export interface PlannedFault {
   kind: FaultName;
-  /** Since the round began. */
+  /** Since the start of the round. */
   atMs: number;
   lastsMs: number;
-  /** In [0, 1): which of those that it could strike then. */
+  /** In [0, 1): chooses one of the targets that the fault finds then. */
   pick: number;
 }
 
-/** Faults that are there together. All are healed before the next round. */
+/** Faults that overlap. All are healed before the next round. */
 export interface Round {
-  /** Whether everything must be well before it begins and after it. */
+  /** Whether the cluster must be healthy before and after the round. */
   calm: boolean;
   faults: readonly PlannedFault[];
-  /** How long nothing happens after it. */
+  /** How long nothing happens after the round. */
   restMs: number;
 }
 
@@ -34,7 +34,7 @@ const MOST_FAULTS = 5;
 const SHORT_MS = 6_000;
 const LONG_PERCENT = 30;
 const STARTS_WITHIN_MS = 4_000;
-/** Long enough for the kubelet to have said that a keeper crashed, before it may be cut off: see goTogether. */
+/** Long enough for the kubelet to report a keeper's crash before the kubelet may be cut off: see goTogether. */
 const REST_MS = [3_000, 6_000] as const;
 
 export function planChaos(seed: number, seconds: number): Plan {
@@ -55,7 +55,7 @@ function lengthMs({ faults, restMs }: Round): number {
   return Math.max(...faults.map(({ atMs, lastsMs }) => atMs + lastsMs)) + restMs;
 }
 
-/** Every kind has its turn before any comes again: the first in the bag, and what goes together with it. */
+/** Draws the first kind in the bag, and others that go together with it. Every kind has its turn before any kind comes again. */
 function drawTogether(random: Random, bag: NamedKind[]): NamedKind[] {
   if (bag.length === 0) {
     const tickets = FAULTS.flatMap((kind) => Array.from({ length: kind.weight ?? 1 }, () => kind));
@@ -78,7 +78,7 @@ function planRound(random: Random, kinds: readonly NamedKind[]): Round {
     return { kind: name, atMs: random.between(0, STARTS_WITHIN_MS), lastsMs, pick: random.next() };
   });
   const endMs = Math.max(...lasting.map(({ atMs, lastsMs }) => atMs + lastsMs));
-  // What has nothing to last for happens at any time of the round.
+  // A fault that does not last may strike at any time of the round.
   const faults = lasting.map((fault) =>
     fault.lastsMs > 0 ? fault : { ...fault, atMs: random.between(0, endMs + 1) },
   );
@@ -94,7 +94,7 @@ function shuffle<T>(random: Random, items: readonly T[]): T[] {
   return keyed.toSorted((a, b) => a.key - b.key).map(({ item }) => item);
 }
 
-/** The plan as it is printed: it begins with what brings it back. */
+/** The plan as it is printed: the first line has the settings that repeat it. */
 export function formatPlan({ seed, seconds, lanes, rounds }: Plan): string {
   const leases = new Set(lanes.map(({ lease }) => lease.name));
   const lines = rounds.flatMap(({ calm, faults, restMs }, index) => [

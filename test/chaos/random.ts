@@ -1,12 +1,12 @@
-/** Numbers that look random and are the same for the same seed, on every machine. */
+/** Pseudorandom numbers: the same for the same seed, on every machine. */
 export interface Random {
   /** In [0, 1). */
   next(): number;
-  /** In [from, to), in whole numbers. */
+  /** An integer in [from, to). */
   between(from: number, to: number): number;
-  /** One of them; throws where there is none. */
+  /** One of the items; throws if there is none. */
   pick<T>(items: readonly T[]): T;
-  /** True in so many of a hundred cases. */
+  /** True in `chance` of a hundred cases. */
   percent(chance: number): boolean;
 }
 

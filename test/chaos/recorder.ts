@@ -1,4 +1,4 @@
-/** Keeps what the watch shows as a history, by the clock of the journals. */
+/** Records what the watch shows as a history, by the clock of the journals. */
 import type { Hold, Lease, LeaseRequest } from "../../src/lease/types.ts";
 import { KEEPER_CONTAINER } from "../../src/shared/names.ts";
 import { bootMs, toBootMs } from "../e2e/boot-time.ts";
@@ -7,12 +7,12 @@ import type { Watch } from "./watch.ts";
 
 export interface Recorder {
   sightings(): Sighting[];
-  /** Whoever waits still waits until now. */
+  /** A wait that is not over extends until now. */
   waits(): Wait[];
   fences(): Fence[];
-  /** Of replicas; who is Ready still is until now. */
+  /** Ready times of replicas; that of a replica that is still Ready extends until now. */
   readyTimes(): ReadyTime[];
-  /** Notes that a Job was asked for; the watch tells what becomes of it. */
+  /** Records that a Job was created; the watch shows what becomes of it. */
   expectJob(job: Pick<JobRecord, "name" | "lease" | "completions">): void;
   hasEnded(job: string): boolean;
   jobs(): JobRecord[];
@@ -75,13 +75,13 @@ export function createRecorder({
         readyTimes.push({ pod, container: id, fromMs: bootMs() });
   });
 
-  /** By name: the watch may know of a Job before whoever created it has its answer. */
+  /** By name: the watch may know of a Job before the creator has the answer to its call. */
   const outcomes = new Map<string, Pick<JobRecord, "endedMs" | "result">>();
   jobs.subscribe(({ object: { name, result } }) => {
     if (result && !outcomes.has(name)) outcomes.set(name, { result, endedMs: bootMs() });
   });
 
-  /** A grant is known to the millisecond; that the request says so comes later. */
+  /** The time of the grant, which is known to the millisecond; the request shows the grant later. */
   function endOf({ lease, holder, fromMs, toMs = bootMs() }: Open<Wait>): number {
     const grants = [...sightings.values()].filter(
       (each) => each.lease === lease && each.holder === holder && each.acquiredMs >= fromMs,
@@ -102,7 +102,10 @@ export function createRecorder({
 
 const CLOCK_READINGS = 100;
 
-/** What makes boot time of a time of day. A process that is held up between the two readings gets too little, never too much. */
+/**
+ * The offset from the time of day to the time since boot. A process that is held up between the two readings gets too small an offset, never too
+ * large a one.
+ */
 function bootOffsetMs(): number {
   return Math.max(...Array.from({ length: CLOCK_READINGS }, () => toBootMs(0)));
 }

@@ -1,4 +1,4 @@
-/** How konductor's own replicas are struck. */
+/** How faults are injected into konductor's own replicas. */
 import { API_SERVER_CLUSTER_IP, type KubeletNode } from "../cluster/cluster.ts";
 
 import type { ApiConnection } from "../cluster/network/connections.ts";
@@ -29,11 +29,11 @@ export function createReplicaStrikes(
       const [target] = choose(pick);
       if (!target) return undefined;
       await signal(target, "SIGSTOP");
-      // One that has ended meanwhile is as good as healed.
+      // A container that has ended meanwhile counts as healed.
       return { pods: namesOf([target]), heal: () => signal(target, "SIGCONT").catch(() => undefined) };
     };
 
-  /** One of those that are ready, where another one is. */
+  /** A ready replica, if another replica is ready, too. */
   function oneOfReady(pick: number): Target | undefined {
     const ready = replicas().filter(({ pod, container }) => container.isReady && pod.ip !== "");
     return ready.length > 1 ? one(ready, pick) : undefined;
@@ -62,12 +62,12 @@ export function createReplicaStrikes(
   };
 }
 
-/** Every other call is answered sooner. */
+/** Every call but a watch is answered sooner. */
 const ANSWERED_WITHIN_MS = 1_000;
-/** A watch of konductor's ends after 5 s. */
+/** konductor's watches end after 5 s. */
 const LASTS_MS = 4_000;
 
-/** Whether a watch is under way by it, which has told of something: konductor speaks HTTP/1.1, one call at a time on each connection. */
+/** Whether the connection carries a watch that has delivered something: konductor speaks HTTP/1.1, one call at a time on each connection. */
 function isWatch({ requestedAgoMs, answeredAgoMs }: ApiConnection): boolean {
   return requestedAgoMs < LASTS_MS && requestedAgoMs - answeredAgoMs > ANSWERED_WITHIN_MS;
 }

@@ -2,17 +2,19 @@ import { FAULTS, type FaultName } from "./faults.ts";
 import type { FaultRecord, ReadyTime } from "./history.ts";
 import { type Span, union, without } from "./spans.ts";
 
-/** Of konductor's faults: what is struck by it renews everybody. */
+/** The one fault of the group konductor after which the replica still answers renewals. */
 const ANSWERS_ON: FaultName = "stall of a replica's watch";
 
-/** When, since the first one was Ready, no replica was at work: each was not Ready, or struck by a fault that keeps it from answering. */
+/**
+ * The times, from the first Ready replica on, in which no replica was at work: each was not Ready, or struck by a fault that keeps it from answering.
+ */
 export function timesWithoutReplica(ready: readonly ReadyTime[], faults: readonly FaultRecord[]): Span[] {
   const struckAt = ({ pod, fromMs, toMs }: ReadyTime) =>
     faults.flatMap((fault): Span[] => {
       const kind = FAULTS.find(({ name }) => name === fault.kind);
       if (kind?.group !== "konductor" || kind.name === ANSWERS_ON || !fault.pods?.includes(pod)) return [];
       if (kind.lastsMs) return [fault];
-      // What is Ready again after it was killed is another container.
+      // A replica that is Ready again after a kill is another container.
       return fault.fromMs < fromMs ? [] : [{ fromMs: fault.fromMs, toMs }];
     });
   const atWork = union(ready.flatMap((time) => without([time], union(struckAt(time)))));

@@ -4,13 +4,13 @@ import { STARVED_MS } from "./gather.ts";
 import type { Idleness } from "./idleness.ts";
 import { inSeconds, type Plan } from "./plan.ts";
 
-/** Of one rule. */
+/** Per rule. */
 const SHOWN_VIOLATIONS = 5;
 
 const STARVED =
   "The machine was so short of CPU that a main stood still for seconds: that is not covered, so this run proves nothing. Run it again alone.\n";
 
-/** What a run ends with. */
+/** What a run prints at its end. */
 export function formatReport({ seed, seconds }: Plan, { history, verdict, storm }: Outcome): string {
   const { violations, holds, mains, completedJobs, failedJobs, losses, idleness } = verdict;
   const ends = countBy(holds.flatMap(({ reason }) => reason ?? [])).map(

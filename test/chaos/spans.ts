@@ -1,10 +1,10 @@
-/** Times that are taken together, and away from each other. */
+/** Unions and differences of spans of time. */
 export interface Span {
   fromMs: number;
   toMs: number;
 }
 
-/** In order, those that overlap joined. */
+/** The spans in order, with overlapping ones joined. */
 export function union(spans: readonly Span[]): Span[] {
   const joined: Span[] = [];
   for (const { fromMs, toMs } of spans.toSorted((a, b) => a.fromMs - b.fromMs)) {
@@ -15,7 +15,7 @@ export function union(spans: readonly Span[]): Span[] {
   return joined;
 }
 
-/** What of `spans` lies outside of `others`, both being unions. */
+/** The parts of `spans` that lie outside of `others`; both must be unions. */
 export function without(spans: readonly Span[], others: readonly Span[]): Span[] {
   return spans.flatMap(({ fromMs, toMs }) => {
     const left: Span[] = [];
@@ -29,12 +29,12 @@ export function without(spans: readonly Span[], others: readonly Span[]): Span[]
   });
 }
 
-/** How long `spans`, taken together, last. */
+/** The total length of the union of `spans`. */
 export function lengthMs(spans: readonly Span[]): number {
   return union(spans).reduce((sum, { fromMs, toMs }) => sum + toMs - fromMs, 0);
 }
 
-/** What of each of `spans` lies within `window`. */
+/** The parts of `spans` that lie within `window`. */
 export function within(window: Span, spans: readonly Span[]): Span[] {
   return spans
     .map(({ fromMs, toMs }) => ({

@@ -9,13 +9,13 @@ import type { Strike } from "./strike.ts";
 
 export interface StormOptions {
   rounds: readonly Round[];
-  /** Once it is over no further round begins. */
+  /** Once this time is over, no further round begins. */
   lastsMs: number;
   strikes: Readonly<Record<FaultName, Strike>>;
   calm: Calm;
-  /** Whether to go on, asked after each round. */
+  /** Whether to continue; asked after each round. */
   goesOn(): Promise<boolean>;
-  /** Gets one line for each thing that is done. */
+  /** Called with one line for each thing that is done. */
   tell(line: string): void;
   clock: Clock;
 }
@@ -26,12 +26,12 @@ export interface Storm {
   missed: readonly FaultName[];
 }
 
-/** A target may come a moment later. */
+/** A target may appear a moment later. */
 const LOOK_FOR_MS = 2_000;
 const LOOK_EVERY_MS = 100;
 const NEXT_TARGET = 0.3;
 
-/** Resolves when every fault is healed, also where `signal` ends it early. Rejects when something could not be healed. */
+/** Resolves when every fault is healed, also if `signal` ends the storm early. Rejects if a fault could not be healed. */
 export async function raiseStorm(options: StormOptions, signal: AbortSignal): Promise<Storm> {
   const { rounds, lastsMs, strikes, calm, goesOn, tell, clock } = options;
   const faults: FaultRecord[] = [];
@@ -43,7 +43,7 @@ export async function raiseStorm(options: StormOptions, signal: AbortSignal): Pr
   async function findAndStrike({ kind, pick }: PlannedFault) {
     const untilMs = clock.monotonicMs() + LOOK_FOR_MS;
     for (let tries = 0; !signal.aborted && clock.monotonicMs() < untilMs; tries++) {
-      // What was there a moment ago may have ended, which shows by an error: then it is another's turn.
+      // A target may have ended a moment ago, which shows as an error: then the next target is tried.
       const struck = await strikes[kind]((pick + tries * NEXT_TARGET) % 1).catch(() => undefined);
       if (struck) return struck;
       await pause(LOOK_EVERY_MS);

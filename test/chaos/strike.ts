@@ -1,10 +1,10 @@
-/** A fault that was done. */
+/** A fault that was injected. */
 export interface Struck {
   /** See FaultRecord. */
   pods?: readonly string[];
-  /** Takes it back. Resolves when what was killed answers again. */
+  /** Heals the fault. Resolves when the killed component answers again. */
   heal?(): Promise<void>;
 }
 
-/** Strikes one of those that it could, by `pick` in [0, 1); undefined where there is none just now. */
+/** Strikes the target that `pick`, in [0, 1), chooses; undefined if there is no target now. */
 export type Strike = (pick: number) => Promise<Struck | undefined>;

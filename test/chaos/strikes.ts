@@ -1,4 +1,4 @@
-/** How each fault is done to a cluster, and undone. */
+/** How each fault is injected into a cluster, and healed. */
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { SERVICES } from "../../src/kube/resources.ts";
@@ -19,7 +19,7 @@ import { createTargets, one, running } from "./targets.ts";
 import type { Watch, WatchedContainer, WatchedPod } from "./watch.ts";
 import { LEASE_PLANS } from "./workloads.ts";
 
-/** Of each half second the slow API server works so long. */
+/** How long the slow API server runs in each half second. */
 const SLOW_WORKS_MS = 100;
 const SLOW_STANDS_MS = 400;
 
@@ -78,7 +78,7 @@ export async function createStrikes(
   }
 
   const signal = ({ id }: WatchedContainer, name: NodeJS.Signals) => node.signalContainer(id, name);
-  /** One that has ended meanwhile is as good as healed. */
+  /** A container that has ended meanwhile counts as healed. */
   const resume = (container: WatchedContainer) => signal(container, "SIGCONT").catch(() => undefined);
 
   const isAfterTermination = (lease: string) =>
@@ -102,7 +102,7 @@ export async function createStrikes(
     };
 
   const hasIp = ({ ip }: WatchedPod) => ip !== "";
-  /** From konductor. */
+  /** Cuts between the pods and konductor. */
   function cutsOf(pods: readonly WatchedPod[]): Partition[] {
     const replicaIps = watch.replicas.store
       .list()

@@ -1,4 +1,4 @@
-/** What there is to strike at just now. */
+/** The current targets of faults. */
 import { podsOf } from "../../src/lease/hold.ts";
 import type { Watch, WatchedContainer, WatchedPod } from "./watch.ts";
 
@@ -8,10 +8,10 @@ export interface Target {
 }
 
 export interface Targets {
-  /** Pods that hold, of all kleases or of some. */
+  /** Holders' pods, of all kleases or of some. */
   holders(isOf?: (lease: string) => boolean): WatchedPod[];
   replicas(): Target[];
-  /** None while nobody is elected. */
+  /** Empty while no arbiter is elected. */
   arbiter(): Target[];
 }
 
@@ -41,7 +41,7 @@ export function running(pods: readonly WatchedPod[], container: string): Target[
     .toSorted((a, b) => (a.pod.name < b.pod.name ? -1 : 1));
 }
 
-/** The one that `pick`, in [0, 1), points at. */
+/** The item that `pick`, in [0, 1), chooses. */
 export function one<T>(items: readonly T[], pick: number): T | undefined {
   return items[Math.floor(pick * items.length)];
 }

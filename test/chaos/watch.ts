@@ -1,4 +1,4 @@
-/** Follows everything that a chaos run is judged by, and knows what there is to strike at, also while the API server is away. */
+/** Watches everything by which a chaos run is judged, and knows the current targets of faults, also while the API server is away. */
 import { parseElectionRecord } from "../../src/kube/election-record.ts";
 import type { StoredObject } from "../../src/kube/object-store.ts";
 import { createReflector, type Reflector, type ReflectorOptions } from "../../src/kube/reflector.ts";
@@ -13,18 +13,18 @@ import type { Environment } from "../e2e/environment.ts";
 
 export interface WatchedContainer {
   name: string;
-  /** As containerd knows it; empty before its first run. */
+  /** containerd's ID; empty before the first run. */
   id: string;
   state: "waiting" | "running" | "terminated";
   isReady: boolean;
-  /** When its last run ended, where that was to fence, in whole seconds. */
+  /** When the container's last run ended, in whole seconds, if it ended in order to fence. */
   fencedMs: number | undefined;
 }
 
 export interface WatchedPod extends StoredObject {
   ip: string;
   phase: string;
-  /** Of its label. */
+  /** The value of the pod's label. */
   lease: string | undefined;
   isEnding: boolean;
   containers: readonly WatchedContainer[];
@@ -42,9 +42,9 @@ export interface Watch {
   readonly jobs: Reflector<WatchedJob>;
   /** The name of the arbiter's pod. */
   arbiter(): string | undefined;
-  /** Begins. Whoever wants to hear of everything has subscribed before. Resolves when all is listed. */
+  /** Starts watching. Whoever wants to see every event must subscribe before. Resolves when everything is listed. */
   start(signal: AbortSignal): Promise<void>;
-  /** Resolves when everything that was written before is known. */
+  /** Resolves when everything that was written before the call is known. */
   catchUp(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Who takes turns. Rows of "Not covered" in docs/guarantees.md that no workload here has: `on-lost: continue`; AfterExpiry for pods
+ * The workloads that take turns. Rows of "Not covered" in docs/guarantees.md that no workload here has: `on-lost: continue`; AfterExpiry for pods
  * that cannot fence; ephemeral containers; koncli; forced releases; kleases that are deleted.
  */
 import { ANNOTATION, API_VERSION, LEASE_FILES } from "../../src/shared/names.ts";
@@ -9,7 +9,7 @@ import type { Random } from "./random.ts";
 
 export interface LeasePlan {
   name: string;
-  /** Without a spec konductor creates it. */
+  /** Without a spec, konductor creates the klease. */
   spec?: { ttl: string; handoverPolicy?: string };
 }
 
@@ -23,7 +23,7 @@ export const LEASE_PLANS: readonly LeasePlan[] = [
 ];
 const CREATED_TTL = "15s";
 const LANES_OF_EACH = 4;
-/** Which of them. */
+/** The index of the lane whose Jobs hold as a whole. */
 const WHOLE_LANE = 1;
 
 export function leaseObjects(namespace: string): object[] {
@@ -32,11 +32,11 @@ export function leaseObjects(namespace: string): object[] {
   );
 }
 
-/** One workload that is created again whenever it has ended. */
+/** One workload: its Job is created again whenever it has ended. */
 export interface Lane {
   name: string;
   lease: LeasePlan;
-  /** Its Jobs wait and hold as a whole, and have two pods side by side. */
+  /** The lane's Jobs wait and hold as a whole, and have two pods side by side. */
   isWhole: boolean;
   completions: number;
   runsForSeconds: number;
@@ -45,9 +45,9 @@ export interface Lane {
   failsAtFirst: boolean;
   priority?: number;
   graceSeconds: number;
-  /** Until its first Job: two dozen pods that start at once take every CPU. */
+  /** The delay of the first Job: two dozen pods that start at once take every CPU. */
   startsAfterMs: number;
-  /** Between its Jobs. */
+  /** Between two Jobs of the lane. */
   pauseMs: number;
 }
 
@@ -60,7 +60,7 @@ export function planLanes(random: Random): Lane[] {
         lease,
         isWhole: index === WHOLE_LANE,
         completions: index === WHOLE_LANE || random.percent(25) ? 2 : 1,
-        // One long one for each klease, so that faults meet holders.
+        // Each klease has one long-running workload, so that faults meet holders.
         runsForSeconds: index === 0 ? random.between(15, 30) : random.between(20, 80) / 10,
         restartPolicy,
         onTerm: random.pick(["end", "ignore", { afterSeconds: 2 }] as const),
@@ -77,15 +77,15 @@ export function planLanes(random: Random): Lane[] {
 export interface LaneJob {
   namespace: string;
   journal: Journal;
-  /** How often the lane has had its turn before. */
+  /** How many turns the lane has had before. */
   generation: number;
-  /** Off: nothing is labelled. */
+  /** false: nothing is labelled. */
   guard: boolean;
 }
 
 const LEASE_DIR = "/lease";
 const KEPT_FOR_SECONDS = 120;
-/** A pod that is fenced or killed costs a try; where it may restart in place, everybody gets to its end. */
+/** A fenced or killed pod costs a try. With restarts in place, every pod gets to its end. */
 const TRIES = 1_000;
 
 export function laneJob(lane: Lane, { namespace, journal, generation, guard }: LaneJob) {
