@@ -3,7 +3,7 @@ import type { Pair } from "./certificates.ts";
 
 /** The few calls that starting a cluster takes, as cluster-admin. */
 export interface Api {
-  /** Rejects unless it is answered with 200. */
+  /** Rejects unless the API server answers with 200. */
   get(path: string): Promise<string>;
 }
 
@@ -15,7 +15,7 @@ export function clusterApi(url: string, caPem: string, admin: Pair): Api {
   };
 }
 
-/** For health endpoints whose certificate nobody knows. */
+/** For health endpoints: does not verify the server's certificate. */
 export async function answersOk(url: string): Promise<boolean> {
   await getText(new URL(url), { rejectUnauthorized: false });
   return true;

@@ -1,4 +1,4 @@
-/** Certificates of a throwaway cluster. RSA, because node-forge signs nothing else; the keys are Node's own (forge's take a second each). */
+/** Certificates of a throwaway cluster. RSA, because node-forge signs nothing else; Node generates the keys (forge takes a second for each). */
 import { generateKeyPair, randomBytes } from "node:crypto";
 import { isIP } from "node:net";
 import { promisify } from "node:util";

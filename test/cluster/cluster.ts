@@ -25,7 +25,7 @@ export {
 } from "./kubelet-node-api.ts";
 export { type Log, streamLog } from "./log.ts";
 
-/** A real Kubernetes of our own. */
+/** A real Kubernetes cluster for tests. */
 export interface Cluster {
   readonly kubeconfigPath: string;
   readonly apiServerUrl: string;
@@ -34,9 +34,9 @@ export interface Cluster {
   /** A kubectl of the cluster's version. */
   readonly kubectlPath: string;
   readonly controlPlane: ControlPlane;
-  /** On loopback, for what belongs to the cluster: the kernel gives none of them to outgoing connections. */
+  /** Ports on loopback for servers beside the cluster: the kernel assigns none of them to outgoing connections. */
   readonly freePorts: readonly number[];
-  /** There with `node: "kubelet"`. */
+  /** Present with `node: "kubelet"`. */
   readonly node?: KubeletNode;
   /** Ends every process, container, mount and network namespace of the cluster and removes `dir`. May be called twice. */
   stop(): Promise<void>;
@@ -48,17 +48,17 @@ export interface ClusterOptions {
   /** Environment of the processes; KONDUCTOR_KUBE_BIN, XDG_CACHE_HOME and NO_INSTALL are read from it. Pass `process.env`. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
-  /** What the log calls it. */
+  /** The cluster's name in the log. */
   readonly name?: string;
-  /** An empty or missing folder; by default a new one below the system's temporary folder. */
+  /** An empty or missing folder; by default a new one in the system's temporary folder. */
   readonly dir?: string;
   /** Further flags for a process of the control plane. */
   readonly flags?: Partial<Record<ControlPlaneProcessName, readonly string[]>>;
 }
 
 /**
- * Starts a cluster and returns when it is ready: default service account there, node Ready. Several may run at once.
- * A cluster whose owner dies is ended by its reaper or, if that died too, by the next start.
+ * Starts a cluster and returns when it is ready: the default service account exists and the node is Ready. Several may run at once. If the owner of a
+ * cluster dies, the reaper ends the cluster. If the reaper died too, the next start does.
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const { env, log } = options;
@@ -141,10 +141,10 @@ function requireRoot(): void {
   }
 }
 
-/** A Unix socket's path has at most 107 bytes, and containerd's stands below this folder. */
+/** A Unix socket's path has at most 107 bytes, and containerd's socket is below this folder. */
 const DIR_MAX_BYTES = 80;
 
-/** The folder is removed at the end, so nothing of anybody else's may be in it. */
+/** The folder is removed at the end, so it must not hold anything else. */
 async function requireUsableDir(dir: string): Promise<void> {
   const entries = await readdir(dir).catch(() => []);
   if (entries.length > 0) throw new Error(`${dir} is not empty: give the cluster a folder of its own`);

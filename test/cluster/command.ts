@@ -8,7 +8,7 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
-/** Runs a command to its end and returns what it wrote to stdout. Rejects with its stderr when it fails. */
+/** Runs a command to its end and returns what it wrote to stdout. Rejects with its stderr if it fails. */
 export async function run(
   command: string,
   args: readonly string[],

@@ -1,19 +1,19 @@
 /**
- * The CPU time of a node's containers. The kernel weighs a control group against processes, and all containers of a node are in one,
- * `/k8s.io`: with its default weight a hundred gates and mains together get as much as one process of somebody else.
+ * The CPU time of a node's containers. The kernel weighs a control group against single processes, and all containers of a node are in one group,
+ * `/k8s.io`. With the default weight, a hundred gates and mains together get as much as one process outside of the group.
  */
 import { existsSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 const ROOT = "/sys/fs/cgroup";
-/** As much as so many processes. */
+/** The share of the group: as much as this many processes get. */
 const PROCESSES = 8;
-/** By version of the cgroup interface: what one process counts for. */
+/** By version of the cgroup interface; `ofOne` is the weight of one process. */
 const V1 = { dir: "cpu/k8s.io", file: "cpu.shares", ofOne: 1_024 };
 const V2 = { dir: "k8s.io", file: "cpu.weight", ofOne: 100 };
 
-/** Gives the containers a share that a busy machine does not take from them. Also of use to other nodes on this machine. */
+/** Gives the containers a share of the CPU that holds on a busy machine. Applies to other nodes on this machine, too. */
 export async function favourContainers(): Promise<void> {
   const { dir, file, ofOne } = existsSync(join(ROOT, "cpu")) ? V1 : V2;
   const path = join(ROOT, dir);

@@ -13,11 +13,13 @@ export interface ControlPlane {
   readonly apiServerUrl: string;
   /** Holds all state: `log/NAME.log`, `pki/`, `etcd/`. */
   readonly dir: string;
-  /** Every request but the control plane's own reads, one JSON object (`audit.k8s.io/v1` Event) a line, written before it is answered. */
+  /**
+   * Every request except the control plane's own reads: one JSON object (`audit.k8s.io/v1` Event) per line, written before the request is answered.
+   */
   readonly auditLogPath: string;
-  /** The pid of a process that runs, or undefined. */
+  /** The pid of a running process, or undefined. */
   pid(name: ControlPlaneProcessName): number | undefined;
-  /** Ends a process with SIGKILL and returns when it is gone. */
+  /** Ends a process with SIGKILL and returns once it is gone. */
   kill(name: ControlPlaneProcessName): Promise<void>;
   /** Starts a killed process again with the same flags and returns when it is ready. */
   start(name: ControlPlaneProcessName): Promise<void>;
@@ -25,6 +27,6 @@ export interface ControlPlane {
   pause(name: ControlPlaneProcessName): void;
   /** SIGCONT. */
   resume(name: ControlPlaneProcessName): void;
-  /** Ends all of its processes; what else belongs to a cluster is ended by `Cluster.stop`. */
+  /** Ends all processes of the control plane; `Cluster.stop` ends the rest of the cluster. */
   stop(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { SERVICE_SUBNET } from "./network/addresses.ts";
 
-/** Of the control plane's own chatter only writes are worth a line. */
+/** Logs only writes of the control plane's own traffic. */
 export const AUDIT_POLICY = `
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -78,8 +78,8 @@ export function apiServerFlags({ dir, pkiDir, address, ports }: FlagInputs): str
 
 function reachability(address: string): string[] {
   if (!address.startsWith("127.")) return [`--advertise-address=${address}`];
-  // A loopback address may not stand in the kubernetes Service's endpoints, so they stay empty; and no kube-proxy
-  // serves ClusterIPs there, so that webhook calls go straight to endpoints.
+  // A loopback address is not allowed in the endpoints of the Service `kubernetes`, so they stay empty. No kube-proxy serves ClusterIPs there, so
+  // webhook calls go straight to endpoints.
   return ["--endpoint-reconciler-type=none", "--enable-aggregator-routing=true"];
 }
 

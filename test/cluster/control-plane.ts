@@ -21,7 +21,7 @@ export interface ControlPlaneOptions {
   readonly binaries: Binaries<ControlPlaneBinary>;
   /** An existing, empty folder. */
   readonly dir: string;
-  /** Everything listens here; the host must reach it. */
+  /** All processes listen on this address; the host must be able to reach it. */
   readonly address: string;
   /** The first {@link CONTROL_PLANE_PORTS} of them are used. */
   readonly ports: readonly number[];
@@ -32,7 +32,7 @@ export interface ControlPlaneOptions {
   readonly flags: Partial<Record<ControlPlaneProcessName, readonly string[]>>;
 }
 
-/** A control plane, and what is needed to add a node to it. */
+/** A control plane, and what adding a node to it requires. */
 export interface StartedControlPlane extends ControlPlane {
   readonly pki: Pki;
   readonly api: Api;

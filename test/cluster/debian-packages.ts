@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { run } from "./command.ts";
 import type { Log } from "./log.ts";
 
-/** A Debian package and files by which it is recognised: each is a program on the PATH or an absolute path. */
+/** A Debian package and the files that show its presence: each is a program on the PATH or an absolute path. */
 interface Requirement {
   readonly package: string;
   readonly has: readonly string[];
 }
 
-/** What a node needs of the machine to run. */
+/** What a node requires on the machine. */
 export const NODE_PACKAGES: readonly Requirement[] = [
   { package: "iproute2", has: ["ip"] },
   { package: "nftables", has: ["nft"] },
@@ -28,12 +28,12 @@ export const RUNC_BUILD_PACKAGES: readonly Requirement[] = [
 ];
 
 export interface PackageOptions {
-  /** PATH is searched; NO_INSTALL=1 forbids to install. */
+  /** PATH is searched; NO_INSTALL=1 forbids installation. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
 }
 
-/** Installs the packages that are missing, after saying which. Throws with the command to run when it may not. */
+/** Installs the missing packages, after naming them. If it must not install, throws with the command to run. */
 export async function requirePackages(
   requirements: readonly Requirement[],
   { env, log }: PackageOptions,

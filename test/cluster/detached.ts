@@ -1,4 +1,4 @@
-/** A cluster in the background, and the process that starts it and goes: they talk over Node's IPC channel until it is ready. */
+/** A cluster in the background, and the process that starts it and exits: both talk over Node's IPC channel until the cluster is ready. */
 import { spawn } from "node:child_process";
 import type { Log } from "./log.ts";
 
@@ -25,7 +25,7 @@ export function startDetached(args: readonly string[], log: Log): Promise<string
   return promise;
 }
 
-/** The other side: a log that the starter prints, and the word that ends the talk. */
+/** The background side: a log that the starter prints, and the message that ends the talk. */
 export function tellStarter(self: NodeJS.Process): Log & { ready(dir: string): void } {
   const tell = (message: Message) => {
     if (self.connected) self.send?.(message);

@@ -9,7 +9,7 @@ export interface Kubeconfig {
   readonly user: Pair;
 }
 
-/** Writes a kubeconfig that holds everything it needs and can be copied elsewhere. */
+/** Writes a self-contained kubeconfig, which can be copied elsewhere. */
 export async function writeKubeconfig({ path, url, caPem, user }: Kubeconfig): Promise<void> {
   const base64 = (text: string) => Buffer.from(text).toString("base64");
   const config = {

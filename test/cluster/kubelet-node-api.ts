@@ -7,19 +7,19 @@ export type NodeProcessName = "containerd" | "kubelet" | "kube-proxy";
 export interface KubeletNode {
   /** The Node object's name. */
   readonly name: string;
-  /** The node's InternalIP. The host reaches it, and pods at their own addresses, by a route of its own. */
+  /** The node's InternalIP. The host has a route to the node, and to pods at their own addresses. */
   readonly address: string;
   /** `konductor.test/busybox:1` and `konductor.test/pause:1` are imported already. */
   importImage(archivePath: string): Promise<void>;
-  /** Runs a command on the node: in its network namespace and with nothing else changed. Rejects if it exits non-zero. */
+  /** Runs a command in the node's network namespace; nothing else differs from the host. Rejects if the command exits non-zero. */
   exec(command: string, ...args: string[]): Promise<string>;
-  /** Signals the first process of a container, by the ID that the pod's status gives it (without `containerd://`). */
+  /** Signals the first process of a container. `id` is the one in the pod's status (without `containerd://`). */
   signalContainer(id: string, signal: NodeJS.Signals): Promise<void>;
-  /** Ends a pod's sandbox (its pause container) with SIGKILL, as an OOM kill or a crashed runtime does. */
+  /** Kills a pod's sandbox (its pause container) with SIGKILL, as an OOM kill or a crashed runtime does. */
   killSandbox(podUid: string): Promise<void>;
-  /** Ends a process of the node with SIGKILL and returns when it is gone; containers run on. */
+  /** Ends a process of the node with SIGKILL and returns once it is gone; containers run on. */
   kill(name: NodeProcessName): Promise<void>;
-  /** Starts a killed process again and returns when it answers. */
+  /** Starts a killed process again and returns once it answers. */
   start(name: NodeProcessName): Promise<void>;
   /** SIGSTOP: the process keeps its connections and does nothing; containers run on. */
   pause(name: NodeProcessName): void;
@@ -27,24 +27,24 @@ export interface KubeletNode {
   resume(name: NodeProcessName): void;
   /** Ends the kubelet (SIGKILL): its containers run on and the node turns NotReady after `node-monitor-grace-period`. */
   stopKubelet(): Promise<void>;
-  /** Starts the kubelet again and returns when its healthz answers. */
+  /** Starts the kubelet again and returns once its healthz answers. */
   startKubelet(): Promise<void>;
   /**
-   * Drops every packet, also of open connections, between each pod and its peer, all from the same moment until the cut is taken back by
-   * what this resolves with. Cuts add up.
+   * Drops every packet between each pod and its peer, also of open connections. All cuts begin at the same moment and last until the returned
+   * function heals them. Cuts add up.
    * Traffic between a hostNetwork pod and the node itself cannot be cut.
    */
   partition(...cuts: readonly Cut[]): Promise<Heal>;
   apiConnections(podIp: string): Promise<ApiConnection[]>;
 }
 
-/** Takes back one cut; again does nothing. */
+/** Heals one cut; a second call does nothing. */
 export type Heal = () => Promise<void>;
 
-/** `kubelet`: off from the API server; pods and containers go on. */
+/** `kubelet`: cuts the kubelet off from the API server; pods and containers run on. */
 export type Cut = Partition | PodPort | "kubelet";
 
-/** What is cut off from what. */
+/** A pod and the peer that it is cut off from. */
 export interface Partition {
   /** A pod's IP. Left out: every pod. */
   readonly podIp?: string;
@@ -52,7 +52,7 @@ export interface Partition {
   readonly peerIp?: string;
 }
 
-/** A TCP port of a pod, and so the one connection that the pod has by it. */
+/** A TCP port of a pod, which stands for the one connection from that port. */
 export interface PodPort {
   readonly podIp: string;
   readonly podPort: number;

@@ -23,7 +23,7 @@ const KUBE_PROXY_HEALTHZ_PORT = 10256;
 export interface KubeletNodeOptions {
   readonly binaries: Binaries<NodeBinary>;
   readonly controlPlane: StartedControlPlane;
-  /** The namespace that the control plane runs in, too. */
+  /** The namespace in which the control plane runs, too. */
   readonly network: NodeNetwork;
   readonly cacheDir: string;
   readonly path: string;
@@ -74,7 +74,7 @@ export async function startKubeletNode(options: KubeletNodeOptions): Promise<Kub
         `--hostname-override=${NODE_NAME}`,
         `--healthz-bind-address=${address}:${KUBE_PROXY_HEALTHZ_PORT}`,
         "--metrics-bind-address=127.0.0.1:10249",
-        // 0 leaves the kernel's settings, which are the whole machine's, alone.
+        // 0 keeps the kernel's settings, which belong to the whole machine.
         "--conntrack-max-per-core=0",
         "--conntrack-tcp-timeout-established=0s",
         "--conntrack-tcp-timeout-close-wait=0s",

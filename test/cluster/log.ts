@@ -1,20 +1,20 @@
-/** Where the cluster says what it does. */
+/** The log of what a cluster does. */
 export interface Log {
   /** One line that stays. */
   line(text: string): void;
-  /** What is going on right now: the latest one is all that counts. */
+  /** The current activity: only the latest status matters. */
   status(text: string): void;
 }
 
 const STATUS_EVERY_MS = 15_000;
 
-/** What a log needs of a stream: `process.stderr` fits. */
+/** The part of a stream that a log uses: `process.stderr` fits. */
 export interface LogStream {
   readonly isTTY?: boolean;
   write(text: string): unknown;
 }
 
-/** A log on a stream. On a terminal a status rewrites one line; elsewhere one is written at most every 15 s. */
+/** A log on a stream. On a terminal, a status rewrites one line; elsewhere, a status is written at most every 15 s. */
 export function streamLog(stream: LogStream, nowMs: () => number = Date.now): Log {
   let statusAtMs = Number.NEGATIVE_INFINITY;
   let statusShown = false;

@@ -56,7 +56,7 @@ program
 async function upUntilSignal(options: Pick<ClusterOptions, "node" | "dir">): Promise<void> {
   const signal = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
   const starting = startCluster({ ...options, env: process.env, log });
-  // A signal while it starts: exit, and the reaper ends what there is.
+  // A signal during the start: exit, and the reaper ends what has been started.
   if (Array.isArray(await Promise.race([signal, starting]))) process.exit(130);
   const cluster = await starting;
   if (starter) starter.ready(cluster.dir);

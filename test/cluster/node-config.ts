@@ -15,7 +15,7 @@ export function nodePaths(clusterDir: string): NodePaths {
   return { dir, socket: join(dir, "containerd.sock"), cniConfDir: join(dir, "cni") };
 }
 
-/** A point-to-point link for each pod: what pods send to each other is routed, so that ClusterIPs and partitions work. */
+/** A point-to-point link for each pod: traffic between pods is routed, so that ClusterIPs and partitions work. */
 export function cniConfig(podSubnet: string, stateDir: string): object {
   return {
     cniVersion: "1.0.0",
@@ -98,7 +98,7 @@ export function kubeletConfig({ paths, address, healthzPort, clientCaFile }: Kub
     localStorageCapacityIsolation: false,
     nodeStatusUpdateFrequency: "2s",
     maxPods: 200,
-    // A full disk is no reason to evict a test's pods or to remove the images that were imported for them.
+    // A full disk must not evict a test's pods or remove the images that were imported for them.
     evictionHard: { "memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%" },
     imageGCHighThresholdPercent: 100,
   };

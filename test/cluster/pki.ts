@@ -5,17 +5,17 @@ import { writeKubeconfig } from "./kubeconfig.ts";
 import { API_SERVER_CLUSTER_IP } from "./kubelet-node-api.ts";
 import { KUBELET_API_SERVER_ADDRESS } from "./network/addresses.ts";
 
-/** A cluster's authority and the files that its processes read. */
+/** A cluster's CA and the files that its processes read. */
 export interface Pki {
   readonly dir: string;
   readonly authority: Authority;
   readonly admin: Pair;
-  /** Writes `NAME.kubeconfig` for a new certificate and returns its path. `url`: by which it reaches the API server, if not by its own. */
+  /** Writes `NAME.kubeconfig` for a new certificate and returns its path. `url`: the API server's, if not the usual one. */
   kubeconfig(name: string, subject: Subject, url?: string): Promise<string>;
 }
 
 export interface PkiOptions {
-  /** The cluster's folder: certificates go to `pki/` in it, kubeconfigs into itself. */
+  /** The cluster's folder: certificates go to its subfolder `pki/`, kubeconfigs into the folder itself. */
   readonly dir: string;
   readonly address: string;
   readonly apiServerUrl: string;

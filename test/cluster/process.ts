@@ -5,21 +5,21 @@ import { waitFor } from "./wait.ts";
 
 export interface ProcessSpec {
   readonly name: string;
-  /** The command line; the first is the program. */
+  /** The command line; its first word is the program. */
   readonly command: readonly string[];
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly logPath: string;
-  /** Whether it does its work by now. A rejection counts as no. */
+  /** Whether the process is ready. A rejection counts as no. */
   ready(): Promise<boolean>;
 }
 
 /** A process that can be killed, started again with the same command line, paused and resumed. */
 export interface ManagedProcess {
   readonly pid: number | undefined;
-  /** Returns when it is ready. Rejects with the end of its log when it exits before. */
+  /** Returns when the process is ready. Rejects with the end of its log if it exits before. */
   start(): Promise<void>;
-  /** SIGKILL: a graceful API server would wait a minute for its watchers. Returns when it is gone. */
+  /** SIGKILL: a graceful API server would wait a minute for its watchers. Returns when the process is gone. */
   kill(): Promise<void>;
   pause(): void;
   resume(): void;
@@ -61,7 +61,7 @@ export function managedProcess(spec: ProcessSpec): ManagedProcess {
   };
 }
 
-/** In a process group of its own, so that Ctrl-C reaches the owner alone. */
+/** Starts the process in a process group of its own, so that Ctrl-C reaches the owner alone. */
 async function launch({ command, cwd, env, logPath }: ProcessSpec): Promise<ChildProcess> {
   const [program = "", ...args] = command;
   const log = await open(logPath, "a");

@@ -5,15 +5,15 @@ export interface Condition {
   /** Completes the sentence "waited 30 s for …". */
   readonly what: string;
   readonly withinMs: number;
-  /** By default soon at first, and less often the longer it takes: many conditions are waited for side by side. */
+  /** By default short at first, and longer the longer the wait takes: many conditions are waited for side by side. */
   readonly everyMs?: number;
   /** A rejection counts as "not yet" and becomes the cause of the timeout. */
   holds(): Promise<boolean>;
-  /** Called between probes; throws when the condition can no longer come true. */
+  /** Called between probes; throws if the condition can no longer come true. */
   abort?(): void | Promise<void>;
 }
 
-/** Returns when the condition holds. Throws when its time is over or `abort` throws. */
+/** Returns once the condition holds. Throws if the time is over or `abort` throws. */
 export async function waitFor(condition: Condition): Promise<void> {
   const beganMs = performance.now();
   const deadlineMs = beganMs + condition.withinMs;

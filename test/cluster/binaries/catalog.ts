@@ -1,6 +1,6 @@
 import { KUBERNETES_VERSION } from "../versions.ts";
 
-/** How a binary is built. The modules' go.mod and go.sum stand in `../go/`. */
+/** How a binary is built. The modules' go.mod and go.sum are in `../go/`. */
 export interface GoSource {
   readonly module: "kubernetes" | "etcd" | "node" | "helm";
   readonly package: string;
@@ -12,7 +12,7 @@ export interface GoSource {
 
 const STRIP = "-s -w";
 const [major, minor] = KUBERNETES_VERSION.slice(1).split(".");
-/** What the Kubernetes project's own build stamps in; without it `kubectl version` says v0.0.0 and the API server misjudges skew. */
+/** What the Kubernetes project's own build stamps in. Without it, `kubectl version` says v0.0.0 and the API server misjudges version skew. */
 const VERSION_STAMP = ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"]
   .flatMap((path) => [
     `-X ${path}.gitVersion=${KUBERNETES_VERSION}`,
@@ -83,7 +83,7 @@ export const GO_SOURCES: Readonly<Record<BinaryName, GoSource>> = {
 export const CONTROL_PLANE_BINARIES = Object.keys(CONTROL_PLANE) as ControlPlaneBinary[];
 export const NODE_BINARIES = Object.keys(NODE) as NodeBinary[];
 
-/** Whether the Kubernetes project publishes it as a single file. */
+/** Whether the Kubernetes project publishes the binary as a single file. */
 export function isPublished(name: BinaryName): boolean {
   return GO_SOURCES[name].module === "kubernetes";
 }

@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
-/** The host gets this long to send the small checksum file; it also bounds how long an unreachable host holds us up. */
+/** How long the host may take to send the small checksum file; also limits how long an unreachable host delays the start. */
 const CHECKSUM_TIMEOUT_MS = 3_000;
 
 export interface Download {
@@ -15,7 +15,7 @@ export interface Download {
 
 /**
  * Downloads an executable and compares it with the SHA-256 published beside it (`<url>.sha256`).
- * The target appears complete and checked, or not at all. Rejects, with what was expected and what came, in every other case.
+ * The target appears complete and checked, or not at all: in every other case, rejects with what was expected and what came.
  */
 export async function download({ url, target }: Download): Promise<void> {
   const expected = await publishedSha256(`${url}.sha256`);

@@ -1,7 +1,7 @@
 /**
- * Finds the binaries of a Kubernetes cluster. Each one comes from the first of these that has it: a folder that the user names,
- * the user's cache folder, the Kubernetes project's release downloads (checked against the published SHA-256), a build from
- * Go modules (checked by go.sum). The last two write into the cache folder.
+ * Finds the binaries of a Kubernetes cluster. Each comes from the first of these sources that has it: a folder that the user names, the user's cache
+ * folder, the Kubernetes project's release downloads (checked against the published SHA-256), a build from Go modules (checked by go.sum). The last
+ * two write into the cache folder.
  */
 import { access, constants } from "node:fs/promises";
 import { homedir } from "node:os";
@@ -36,7 +36,7 @@ export function binarySources(env: BinarySources["env"], log: Log): BinarySource
   };
 }
 
-/** Returns the path of every binary named, getting those that are missing. */
+/** Returns the path of every binary named, after downloading or building the missing ones. */
 export async function findBinaries<Name extends BinaryName>(
   names: readonly Name[],
   sources: BinarySources,
@@ -52,7 +52,7 @@ export async function findBinaries<Name extends BinaryName>(
   return Object.fromEntries(found) as Binaries<Name>;
 }
 
-/** Downloads what is published, and gives up at the first failure: the next source is tried for the rest. */
+/** Downloads the published binaries. Gives up at the first failure: the next source is tried for the rest. */
 async function downloadPublished(
   names: readonly BinaryName[],
   { releaseBaseUrl, cacheDir, log }: BinarySources,

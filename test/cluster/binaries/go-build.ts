@@ -10,7 +10,7 @@ const GO_MINIMUM = [1, 26] as const;
 
 export interface GoBuild {
   readonly names: readonly BinaryName[];
-  /** Each binary appears here complete or not at all, so that two builds at once do no harm. */
+  /** Each binary appears here complete or not at all, so concurrent builds do no harm. */
   readonly targetDir: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;

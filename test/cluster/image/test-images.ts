@@ -7,12 +7,12 @@ import { run } from "../command.ts";
 
 /** The sandbox container of every pod. */
 export const PAUSE_IMAGE = "konductor.test/pause:1";
-/** A shell and the usual small programs. Static glibc cannot resolve: `wget` crashes even with an address, `nc` and `httpd` work. */
+/** A shell and the usual small programs. The static glibc cannot resolve names: `wget` crashes even with an address; `nc` and `httpd` work. */
 export const BUSYBOX_IMAGE = "konductor.test/busybox:1";
 
 const BUSYBOX = "/bin/busybox";
 
-/** Writes the archives of both images and returns their paths. The compiled pause program is kept in the cache folder. */
+/** Writes the archives of both images and returns their paths. Keeps the compiled pause program in the cache folder. */
 export async function writeTestImages(dir: string, cacheDir: string): Promise<string[]> {
   await mkdir(dir, { recursive: true });
   const pause = await compilePause(cacheDir);

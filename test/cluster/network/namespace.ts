@@ -5,11 +5,11 @@ import { type ClusterAddresses, clusterAddresses, KUBELET_API_SERVER_ADDRESS } f
 
 export interface NodeNetwork {
   readonly addresses: ClusterAddresses;
-  /** Put before a command line, it runs in the namespace. */
+  /** Prefix of a command line that makes the command run in the namespace. */
   readonly enter: readonly string[];
 }
 
-/** Makes the node's network namespace and connects it to the host. Deleting the namespace takes everything away again. */
+/** Creates the node's network namespace and connects it to the host. Deleting the namespace undoes all of it. */
 export async function createNetwork(record: ClusterRecord): Promise<NodeNetwork> {
   const namespace = networkNamespace(record.id);
   const addresses = clusterAddresses(record.slot);
@@ -25,7 +25,7 @@ export async function createNetwork(record: ClusterRecord): Promise<NodeNetwork>
   await inside("ip", "link", "set", "lo", "up");
   await inside("ip", "address", "add", `${addresses.node}/30`, "dev", nodeEnd);
   await inside("ip", "link", "set", nodeEnd, "up");
-  // The kubelet and kube-proxy want a default route; the host forwards nothing for us, so it ends there.
+  // The kubelet and kube-proxy require a default route. The host forwards nothing for the node, so the traffic ends there.
   await inside("ip", "route", "add", "default", "via", addresses.host);
   await inside("sysctl", "-qw", "net.ipv4.ip_forward=1");
   await inside(

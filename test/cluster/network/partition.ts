@@ -1,6 +1,6 @@
 /**
- * Cuts pods, and the kubelet, off with nftables inside the node's namespace. Every pod hangs on a point-to-point link (CNI plugin ptp), so that all
- * of its traffic, to other pods too, is routed and passes these hooks.
+ * Cuts pods and the kubelet off with nftables inside the node's namespace. Every pod has a point-to-point link (CNI plugin ptp), so all of its
+ * traffic, also to other pods, is routed and passes these hooks.
  */
 import { run } from "../command.ts";
 import type { Cut, Heal } from "../kubelet-node-api.ts";
@@ -9,9 +9,9 @@ import type { NodeNetwork } from "./namespace.ts";
 
 const HOOKS = ["forward", "input", "output"];
 
-/** The cuts of one node. Each has a table of its own, so that it can be taken back while others stay. */
+/** The cuts of one node. Each has a table of its own, so that one can be healed while others stay. */
 export interface Partitions {
-  /** Kubelet and API server both run on the node, so what tells them apart is the address that the kubelet calls. */
+  /** Kubelet and API server both run on the node, so only the address that the kubelet calls distinguishes its traffic. */
   cut(...cuts: readonly Cut[]): Promise<Heal>;
 }
 
@@ -20,7 +20,7 @@ export function createPartitions(network: NodeNetwork): Partitions {
 
   async function drop(packets: readonly string[]): Promise<Heal> {
     const table = `konductor_partition_${++cuts}`;
-    // Before the filters (priority 0) and after kube-proxy has put the real destination in place of a ClusterIP.
+    // Before the filters (priority 0), and after kube-proxy has replaced a ClusterIP with the real destination.
     const chains = HOOKS.map(
       (hook) => `add chain ip ${table} ${hook} { type filter hook ${hook} priority -10; }`,
     );
@@ -40,7 +40,7 @@ export function createPartitions(network: NodeNetwork): Partitions {
   };
 }
 
-/** In both directions; "ct original" also finds a ClusterIP that has been translated. */
+/** In both directions; "ct original" also matches a ClusterIP that has been translated. */
 function matches(cut: Cut, everyPod: string): string[] {
   if (cut === "kubelet") return [`ct original ip daddr ${KUBELET_API_SERVER_ADDRESS}`];
   if ("podPort" in cut)

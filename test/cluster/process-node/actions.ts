@@ -1,15 +1,14 @@
 /**
- * What to do next for a pod that is not being terminated, from its spec and its containers alone. Ported from
- * `computePodActions` and `computeInitContainerActions` of kubelet 1.37 (pkg/kubelet/kuberuntime), without probes, resizes and
- * RestartAllContainers.
+ * What to do next for a pod that is not being terminated, given only its spec and its containers. Ported from `computePodActions` and
+ * `computeInitContainerActions` of kubelet 1.37 (pkg/kubelet/kuberuntime), without probes, resizes and RestartAllContainers.
  */
 import { type Container, type Pod, shouldRestart } from "./pod.ts";
 import type { PodRuns } from "./runs.ts";
 
 export interface PodActions {
-  /** Nothing is left to run: stop what still runs (the sidecars). Then `start` is empty. */
+  /** Nothing is left to run: stop the containers that still run (the sidecars). In that case `start` is empty. */
   readonly killPod: boolean;
-  /** In this order. A back-off of an init container that is no sidecar holds up those behind it. */
+  /** In this order. An init container in back-off that is no sidecar delays those after it. */
   readonly start: readonly Container[];
 }
 
@@ -35,7 +34,7 @@ interface InitActions {
   readonly start: readonly Container[];
 }
 
-/** Backwards: the last init container that ever ran tells how far the pod got; before it only sidecars matter. */
+/** Goes backwards: the last init container that ever ran shows how far the pod got; of those before it only sidecars matter. */
 function initActions(pod: Pod, runs: PodRuns): InitActions {
   const [first] = pod.initContainers;
   if (!first) return { initialized: true, failed: false, start: [] };

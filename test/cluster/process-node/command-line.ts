@@ -1,19 +1,19 @@
-/** Finds the host's programs and files behind a container's command, as no image is unpacked. */
+/** Finds the host's programs and files that a container's command refers to, because no image is unpacked. */
 import { join } from "node:path";
 import { ContainerConfigError, expand } from "./environment.ts";
 import type { Container } from "./pod.ts";
 
-/** Where konductor's image has its bundles. */
+/** The folder of the bundles in konductor's image. */
 const IMAGE_BUNDLE_DIR = "/konductor/";
 
 export interface CommandPaths {
-  /** Stands for `/konductor` of the image. */
+  /** The folder on the host that replaces `/konductor` of the image. */
   readonly bundleDir: string;
-  /** Path in the image to path on the host. */
+  /** Maps a path in the image to a path on the host. */
   readonly commandPaths: Readonly<Record<string, string>>;
 }
 
-/** Command and arguments with `$(NAME)` expanded. Throws ContainerConfigError when the image would have to say what to run. */
+/** Command and arguments with `$(NAME)` expanded. Throws ContainerConfigError if only the image has the command. */
 export function commandLine(
   container: Container,
   env: Readonly<Record<string, string>>,
@@ -26,7 +26,7 @@ export function commandLine(
   return hostCommand([program, ...args], paths);
 }
 
-/** The same for a command that is used as it stands, as in a hook. */
+/** Like {@link commandLine}, for a command that is used unexpanded, such as a hook's. */
 export function hostCommand(
   [program, ...args]: readonly [string, ...string[]],
   paths: CommandPaths,

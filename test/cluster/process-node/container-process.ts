@@ -1,4 +1,6 @@
-/** The process of a container: in a session of its own, its output in a log file, its whole tree ended with its first process. */
+/**
+ * The process of a container: it has a session of its own, writes its output to a log file, and takes its whole process tree with it when it ends.
+ */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { constants } from "node:os";
@@ -15,18 +17,18 @@ export interface ProcessSpec {
 
 export interface ContainerProcess {
   readonly pid: number;
-  /** Its exit code, 128 + n for signal n, once no process of its group is left and its output is in the log. */
+  /** The process's exit code, 128 + n for signal n. Resolves once no process of its group is left and its output is in the log. */
   readonly exited: Promise<number>;
-  /** As `kill` on the node would signal the container's first process: it may not notice. */
+  /** Like a `kill` on the node of the container's first process, which may ignore the signal. */
   signal(signal: NodeJS.Signals): void;
-  /** Runs a command beside it, ended with it. Resolves when it has ended; rejects when it fails. */
+  /** Runs a command beside the process, and ends the command with it. Resolves when the command has ended; rejects if it fails. */
   exec(command: readonly [string, ...string[]]): Promise<void>;
 }
 
-/** A process that left the group may hold the output open for ever. */
+/** A process that has left the group may hold the output open for ever. */
 const OUTPUT_DRAIN_MS = 500;
 
-/** Resolves when the program runs; rejects when it cannot be executed. Closes the log when it ends. */
+/** Resolves once the program runs; rejects if it cannot be executed. Closes the log when the program ends. */
 export async function startProcess(
   spec: ProcessSpec,
   log: LogFile,

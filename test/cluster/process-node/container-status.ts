@@ -1,4 +1,4 @@
-/** What the kubelet says of one container. */
+/** What the kubelet reports about one container. */
 export interface ContainerState {
   readonly waiting?: { readonly reason: string; readonly message?: string };
   readonly running?: { readonly startedAt: string };

@@ -1,11 +1,11 @@
 /**
- * How long a container that exited waits for its next start: at once the first time, then 10 s, doubled up to 5 minutes; anew after
- * it ran for 10 minutes (kubelet 1.37: `doBackOff`, `newCrashLoopBackOff`). Counts from when the container ended.
+ * How long a container that exited waits for its next start: not at all the first time, then 10 s, doubled up to 5 minutes. The back-off starts over
+ * after the container ran for 10 minutes (kubelet 1.37: `doBackOff`, `newCrashLoopBackOff`). Counts from the end of the container.
  */
 export interface CrashBackoff {
-  /** Milliseconds of the back-off that the container is in, or 0 when it may start. */
+  /** The container's current back-off in milliseconds, or 0 if it may start. */
   current(name: string, finishedAtMs: number, nowMs: number): number;
-  /** The container is started after having ended at `finishedAtMs`. */
+  /** Call when the container is started after having ended at `finishedAtMs`. */
   started(name: string, finishedAtMs: number, nowMs: number): void;
 }
 

@@ -1,7 +1,7 @@
-/** Wakes a loop: rings while nobody waits are remembered as one. */
+/** Wakes a loop: several rings while the loop is busy count as one. */
 export interface Doorbell {
   ring(): void;
-  /** Resolves at the next ring, or at once when it rang since the last call. */
+  /** Resolves at the next ring, or at once if it rang since the last call. */
   wait(): Promise<void>;
 }
 

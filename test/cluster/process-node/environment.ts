@@ -1,4 +1,4 @@
-/** What a container's process finds in its environment: what the pod says, and what every container has. */
+/** The environment of a container's process: the variables that the pod sets, and those that every container has. */
 import type { Container, EnvVar, Pod } from "./pod.ts";
 
 export interface PodAddresses {
@@ -6,10 +6,10 @@ export interface PodAddresses {
   readonly podIp: string;
 }
 
-/** A container that cannot be started as its spec stands; the kubelet's CreateContainerConfigError. */
+/** A container cannot be started from its spec; the kubelet's CreateContainerConfigError. */
 export class ContainerConfigError extends Error {}
 
-/** `base` is overridden by the pod's own. Throws ContainerConfigError for a source that the process node does not know. */
+/** The pod's own variables override `base`. Throws ContainerConfigError for a source that the process node does not know. */
 export function containerEnv(
   pod: Pod,
   container: Container,
@@ -34,7 +34,7 @@ function envValue(
   return expand(variable.value, env);
 }
 
-/** A field of the downward API. Throws ContainerConfigError when there is none of that path. */
+/** A field of the downward API. Throws ContainerConfigError if the path names no such field. */
 export function fieldValue(pod: Pod, path: string, { hostIp, podIp }: PodAddresses): string {
   const values: Record<string, string> = {
     "metadata.name": pod.name,
@@ -54,7 +54,7 @@ export function fieldValue(pod: Pod, path: string, { hostIp, podIp }: PodAddress
   return (map === "labels" ? pod.labels : pod.annotations)[key] ?? "";
 }
 
-/** `$(NAME)` becomes that variable's value, `$$` a dollar sign; what is unknown stays (Kubernetes' third_party/forked/golang/expansion). */
+/** Replaces `$(NAME)` by that variable's value and `$$` by a dollar sign; an unknown name stays (Kubernetes' third_party/forked/golang/expansion). */
 export function expand(text: string, env: Readonly<Record<string, string>>): string {
   return text.replaceAll(/\$(\$|\(([^)]*)\))/g, (match, inner: string, name: string | undefined) =>
     inner === "$" ? "$" : (env[name ?? ""] ?? match),

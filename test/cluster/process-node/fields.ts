@@ -1,26 +1,26 @@
-/** Names for what `shared/json.ts` reads, for objects with many fields. */
+/** Reads fields by name, with the functions of `shared/json.ts`, for objects with many fields. */
 import { flag, integer, list, record, text, textMap } from "../../../src/shared/json.ts";
 
-/** An object that came from outside. A field of another type counts as absent. */
+/** An object from outside. A field of another type counts as absent. */
 export interface Fields {
-  /** Throws, naming the field, when there is no such string. */
+  /** Throws an error that names the field if there is no such string. */
   text(key: string): string;
   optionalText(key: string): string | undefined;
   number(key: string): number | undefined;
   has(key: string): boolean;
-  /** Whether it is there and true. */
+  /** Whether the field is present and true. */
   flag(key: string): boolean;
-  /** An object; an empty one when it is absent. */
+  /** An object; an empty one if absent. */
   child(key: string): Fields;
-  /** A list of objects; an empty one when it is absent. */
+  /** A list of objects; an empty one if absent. */
   children(key: string): Fields[];
   texts(key: string): string[];
   numbers(key: string): number[];
-  /** A map of strings; an empty one when it is absent. */
+  /** A map of strings; an empty one if absent. */
   map(key: string): Readonly<Record<string, string>>;
 }
 
-/** `at` says in errors what was read. */
+/** `at` names in errors what was read. */
 export function fieldsOf(value: unknown, at: string): Fields {
   const object = record(value);
   return {

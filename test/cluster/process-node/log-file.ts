@@ -1,6 +1,4 @@
-/**
- * A container's log as the CRI writes it: `TIME STREAM TAG TEXT`, one line each, so that kubectl's options can be answered.
- */
+/** A container's log in the CRI's format, so that kubectl's options can be answered: `TIME STREAM TAG TEXT`, one entry per line. */
 import { createWriteStream, openSync } from "node:fs";
 import { open } from "node:fs/promises";
 import type { Readable } from "node:stream";
@@ -8,12 +6,12 @@ import { StringDecoder } from "node:string_decoder";
 
 export interface LogFile {
   readonly path: string;
-  /** Takes in all that comes from a stream of the container. */
+  /** Writes everything that comes from a stream of the container. */
   capture(stream: Readable, name: "stdout" | "stderr"): void;
-  /** Nothing more comes. Resolves when all is in the file. */
+  /** Ends the log. Resolves once everything is in the file. */
   close(): Promise<void>;
   readonly closed: boolean;
-  /** Calls back whenever there is more, and at the close; until the returned function is called. */
+  /** Calls `callback` whenever there is more, and at the close, until the returned function is called. */
   onChange(callback: () => void): () => void;
 }
 
@@ -62,13 +60,13 @@ export function openLogFile(path: string): LogFile {
 export interface LogOptions {
   readonly follow: boolean;
   readonly timestamps: boolean;
-  /** Undefined: all. */
+  /** Undefined: all lines. */
   readonly tailLines: number | undefined;
-  /** Lines before it are left out. */
+  /** Earlier lines are left out. */
   readonly sinceMs: number | undefined;
 }
 
-/** The log's text in pieces; with `follow` until the container has ended or `signal` aborts. */
+/** The log's text in pieces. With `follow`, continues until the container has ended or `signal` aborts. */
 export async function* readLog(
   log: LogFile,
   options: LogOptions,

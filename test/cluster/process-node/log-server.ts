@@ -1,6 +1,6 @@
 /**
- * The part of the kubelet's HTTPS interface that `kubectl logs` needs. Its certificate is its own (an API server checks it only when
- * told to); callers must show a client certificate of the cluster's authority, as the API server does.
+ * The part of the kubelet's HTTPS interface that `kubectl logs` uses. A CA of its own signs the server's certificate: an API
+ * server verifies that only if told to. Callers must present a client certificate that the cluster's CA signed, as the API server does.
  */
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
@@ -10,9 +10,9 @@ import { type LogFile, readLog } from "./log-file.ts";
 export interface LogServerOptions {
   /** The address to listen on. */
   readonly host: string;
-  /** Signs the certificates of those who may read. */
+  /** The CA of the client certificates that may read logs. */
   readonly clientCaPem: string;
-  /** The log of a container, or of its run before; undefined when there is none. */
+  /** The log of a container, or of its previous run; undefined if there is none. */
   find(namespace: string, pod: string, container: string, previous: boolean): LogFile | undefined;
 }
 
@@ -21,7 +21,7 @@ export interface LogServer {
   close(): void;
 }
 
-/** Resolves when it listens, on a port of its own. */
+/** Resolves once the server listens, on a free port. */
 export async function startLogServer(options: LogServerOptions): Promise<LogServer> {
   const authority = await newAuthority("konductor-process-node");
   const own = await authority.issue({ commonName: "process-node", hosts: [options.host] });
@@ -75,7 +75,7 @@ function answerLogs(server: Server, { find }: LogServerOptions): void {
     try {
       for await (const text of readLog(log, options, aborted.signal)) response.write(text);
     } catch {
-      // The pod was removed meanwhile, and its log with it: what was sent is all there is.
+      // The pod was removed meanwhile, and its log with it: the answer ends with what was sent.
     }
     response.end();
   });

@@ -1,5 +1,5 @@
 /**
- * A process node for a cluster that runs already.
+ * A process node for a running cluster.
  * Usage: main.ts --kubeconfig FILE --dir DIR [--name NAME] [--bundle DIR] [--command IMAGE_PATH=HOST_PATH]...
  */
 import { once } from "node:events";

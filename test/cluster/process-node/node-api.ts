@@ -17,20 +17,20 @@ export interface BoundToken {
   readonly expiresAtMs: number;
 }
 
-/** Errors are KonductorErrors, but where a method says otherwise. */
+/** Errors are KonductorErrors, unless a method's comment says otherwise. */
 export interface NodeApi {
   /** A token of the pod's service account that is valid as long as the pod exists. */
   requestToken(pod: Pod, spec: TokenSpec): Promise<BoundToken>;
-  /** What a ConfigMap or Secret holds; nothing when it is missing and `optional`. */
+  /** The data of a ConfigMap or Secret; empty if it is missing and `optional`. */
   objectData(
     kind: "configMap" | "secret",
     namespace: string,
     name: string,
     optional: boolean,
   ): Promise<Record<string, string>>;
-  /** Answers the pod as it stands then, or undefined when it is gone. */
+  /** Resolves with the pod after the write, or undefined if it is gone. */
   writeStatus(pod: Pod, status: PodStatus): Promise<Pod | undefined>;
-  /** Takes a terminated pod out of the API; fine when it is gone. */
+  /** Deletes a terminated pod from the API; succeeds if it is gone already. */
   removePod(pod: Pod): Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-/** The Node and its Lease in kube-node-lease, by which the control plane knows that the node lives. */
+/** The Node and its Lease in kube-node-lease, by which the control plane sees that the node is alive. */
 import { availableParallelism, totalmem } from "node:os";
 import type { KubeClient } from "../../../src/kube/client.ts";
 import { ELECTION_LEASES, NODES } from "../../../src/kube/resources.ts";
@@ -12,7 +12,7 @@ export interface NodeObjectOptions {
   readonly kube: KubeClient;
   readonly name: string;
   readonly hostIp: string;
-  /** Where logs are served. */
+  /** The port of the log server. */
   readonly kubeletPort: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -24,8 +24,8 @@ const LEASE_SECONDS = 40;
 const RENEW_EVERY_MS = 10_000;
 
 /**
- * Writes the Node, Ready, and its Lease; then keeps both until the signal aborts. A node whose heartbeats did not come through for a
- * while is marked Unknown and tainted by the control plane, and stays so until it says again that it is Ready.
+ * Writes the Node as Ready, and its Lease; then renews both until the signal aborts. If heartbeats fail for a while, the control plane marks the node
+ * Unknown and taints it until the node reports Ready again.
  */
 export async function registerNode(options: NodeObjectOptions, signal: AbortSignal): Promise<void> {
   const { kube, name, clock, logger } = options;
@@ -95,7 +95,7 @@ function nodeStatus({ name, hostIp, kubeletPort, clock }: NodeObjectOptions): ob
   return {
     capacity: resources,
     allocatable: resources,
-    // RestartAllContainersOnContainerExits is left out on purpose: such pods belong on a real kubelet.
+    // RestartAllContainersOnContainerExits is left out on purpose: pods that use it need a real kubelet.
     declaredFeatures: [],
     addresses: [
       { type: "InternalIP", address: hostIp },

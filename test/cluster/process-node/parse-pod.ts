@@ -1,8 +1,8 @@
-/** Reads a pod once, where it arrives. */
+/** Parses a pod once, at the edge. */
 import { type Fields, fieldsOf } from "./fields.ts";
 import type { Container, EnvVar, Hook, Phase, Pod, ProjectedSource, RestartPolicy, Volume } from "./pod.ts";
 
-/** Parses a pod as the API server writes it; throws with the field's path when it cannot be one. */
+/** Parses a pod as the API server writes it; throws with the field's path if the object is no pod. */
 export function parsePod(value: unknown): Pod {
   const pod = fieldsOf(value, "pod");
   const metadata = pod.child("metadata");

@@ -3,7 +3,7 @@
 import { type ContainerStatus, time } from "./container-status.ts";
 import { isTerminal, type Phase, type Pod } from "./pod.ts";
 
-/** `null` takes a field of the stored condition away: the patch merges conditions by their type. */
+/** `null` removes a field of the stored condition: the patch merges conditions by their type. */
 export interface StatusCondition {
   readonly type: string;
   readonly status: "True" | "False";
@@ -18,7 +18,7 @@ export interface ConditionsInput {
   readonly pod: Pod;
   /** Init containers first. */
   readonly statuses: readonly ContainerStatus[];
-  /** What the containers speak of, written or not. */
+  /** The phase that the containers imply, written or not. */
   readonly phase: Phase;
   readonly sandboxReady: boolean;
   readonly nowMs: number;

@@ -1,4 +1,4 @@
-/** The processes of one pod: starts them, keeps what became of them, gives access to their logs. Decides nothing. */
+/** The processes of one pod: starts them, records how they ended, gives access to their logs. Makes no decisions. */
 import { randomUUID } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -24,28 +24,28 @@ export interface PodContainersOptions {
   readonly paths: CommandPaths;
   /** PATH of the processes. */
   readonly searchPath: string;
-  /** What a container's environment holds over what the pod says, by the volumes that it mounts. */
+  /** Variables that override the pod's own in a container, by the names of the volumes that it mounts. */
   readonly volumeEnv: VolumeEnv;
-  /** The variable that tells a container where its termination log is: /dev/termination-log cannot be mounted. */
+  /** The variable that names a container's termination log: /dev/termination-log cannot be mounted. */
   readonly terminationLogEnv: string;
-  /** A container has ended. */
+  /** Called when a container has ended. */
   changed(): void;
 }
 
-/** Variables for a container that mounts a volume of that name, from the volume's folder. */
+/** For a container that mounts a volume of that name: maps the volume's folder to variables. */
 export type VolumeEnv = Readonly<Record<string, (path: string) => Readonly<Record<string, string>>>>;
 
 export interface PodContainers {
   runs(): PodRuns;
   /**
-   * Starts a container. A program that cannot be executed is a run that ended at once, as with a real runtime.
-   * Throws ContainerConfigError where the spec asks for what the process node cannot give.
+   * Starts a container. A program that cannot be executed counts as a run that ended at once, as with a real runtime.
+   * Throws ContainerConfigError if the spec asks for something that the process node cannot provide.
    */
   start(pod: Pod, container: Container, volumes: PodVolumes, addresses: PodAddresses): Promise<void>;
   running(): readonly RunningContainer[];
-  /** The log of the latest run, or of the one before. */
+  /** The log of the latest run, or of the previous one. */
   log(name: string, previous: boolean): LogFile | undefined;
-  /** Ends all of them at once and for good. */
+  /** Ends all containers at once and for good. */
   stop(): Promise<void>;
 }
 
@@ -155,7 +155,7 @@ function volumeVariables(
   return Object.assign({}, ...found);
 }
 
-/** A hook that fails counts like one that ended (the kubelet writes an event). */
+/** A hook that fails counts like a hook that ended (the kubelet writes an event). */
 async function runHook(hook: Hook, target: ContainerProcess, paths: CommandPaths): Promise<void> {
   if (hook.kind === "sleep") {
     await Promise.race([sleep(hook.seconds * 1000, undefined, { ref: false }), target.exited]);

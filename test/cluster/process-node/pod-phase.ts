@@ -5,7 +5,7 @@ import { type Container, type Phase, type Pod, shouldRestart } from "./pod.ts";
 
 export interface PhaseInput {
   readonly statuses: ReadonlyMap<string, ContainerStatus>;
-  /** The pod's containers will not be restarted, whatever their policy. */
+  /** The pod's containers will not be restarted, whatever their restart policy. */
   readonly terminated: boolean;
 }
 
@@ -38,7 +38,7 @@ export function podPhase(pod: Pod, { statuses, terminated }: PhaseInput): Phase 
   return succeeded ? "Succeeded" : "Failed";
 }
 
-/** How the container ended last; undefined while it runs and when it never ran. */
+/** How the container last ended; undefined while it runs, and if it never ran. */
 function endOf({ state, lastState }: ContainerStatus): Terminated | undefined {
   if (state.running) return undefined;
   return state.terminated ?? lastState.terminated;

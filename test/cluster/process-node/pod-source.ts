@@ -1,4 +1,4 @@
-/** The pods bound to a node, as they come and go. */
+/** Watches the pods that are bound to a node. */
 import type { KubeClient } from "../../../src/kube/client.ts";
 import { createListWatch } from "../../../src/kube/list-watch.ts";
 import { PODS } from "../../../src/kube/resources.ts";
@@ -10,7 +10,7 @@ import { parsePod } from "./parse-pod.ts";
 import type { Pod } from "./pod.ts";
 
 export interface PodEvents {
-  /** New or changed; may come again unchanged. */
+  /** A new or changed pod; may be called again with an unchanged one. */
   seen(pod: Pod): void;
   gone(uid: string): void;
 }

@@ -1,5 +1,5 @@
 /**
- * The status that the kubelet would write for a pod, from its spec and its containers alone. Ported from `generateAPIPodStatus`,
+ * The status that the kubelet would write for a pod, given only its spec and its containers. Ported from `generateAPIPodStatus`,
  * `convertToAPIContainerStatuses` and `TerminatePod` of kubelet 1.37, without probes and resources.
  */
 
@@ -24,7 +24,7 @@ export interface PodStatus {
   readonly containerStatuses?: readonly ContainerStatus[];
 }
 
-/** Why a container that should run does not. */
+/** Why a container is not running although it should be. */
 export interface WaitingReason {
   readonly reason: string;
   readonly message: string;
@@ -34,22 +34,22 @@ export interface PodSituation {
   readonly runs: PodRuns;
   /** By container name. */
   readonly waiting: ReadonlyMap<string, WaitingReason>;
-  /** Where the pod is in the kubelet's course: its containers may run, are being stopped, or have all ended for good. */
+  /** The stage in the kubelet's pod lifecycle: containers may run, are being stopped, or have all ended for good. */
   readonly stage: "syncing" | "terminating" | "terminated";
-  /** Volumes are there and containers may be started. */
+  /** The volumes exist and containers may be started. */
   readonly sandboxReady: boolean;
   readonly hostIp: string;
-  /** Undefined until the sandbox is there. */
+  /** Undefined until the sandbox exists. */
   readonly podIp: string | undefined;
   readonly startedAtMs: number;
   readonly nowMs: number;
-  /** The node ended the pod for a reason of its own, as at activeDeadlineSeconds. */
+  /** The node ended the pod for a reason of its own, such as activeDeadlineSeconds. */
   readonly failure?: WaitingReason | undefined;
 }
 
 /**
- * `phase` is terminal only in stage `terminated`: "The Kubelet should never transition a pod to terminal status that could have
- * running containers". {@link computedPhase} tells what it will be, and the conditions tell of that already.
+ * `phase` is terminal only in stage `terminated`: "The Kubelet should never transition a pod to terminal status that could have running containers".
+ * {@link computedPhase} is the phase that it will become; the conditions reflect that already.
  */
 export function podStatus(pod: Pod, situation: PodSituation): PodStatus {
   const { nowMs, hostIp, podIp, failure, stage } = situation;
@@ -83,7 +83,7 @@ export function podStatus(pod: Pod, situation: PodSituation): PodStatus {
   };
 }
 
-/** The phase that the containers speak of, terminal as soon as none can run again. */
+/** The phase that the containers imply: terminal as soon as none can run again. */
 export function computedPhase(pod: Pod, situation: PodSituation): Phase {
   if (situation.failure) return "Failed";
   if (isTerminal(pod.phase)) return pod.phase;

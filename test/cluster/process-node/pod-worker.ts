@@ -1,7 +1,7 @@
 /**
- * One pod's course on the node, in one strictly serial loop as the kubelet's pod worker: sync until the pod is terminal, deleted or
- * gone, then stop its containers, then write its terminal status. A step that has begun is not cut short: a grace period that is
- * shortened while containers are being stopped comes too late, as in kubelet 1.37 (`SyncTerminatingPod` drops its context).
+ * One pod's lifecycle on the node, in one strictly serial loop like the kubelet's pod worker: sync until the pod is terminal, deleted or gone, then
+ * stop its containers, then write its terminal status. A step is never cut short: shortening the grace period while containers are being stopped has
+ * no effect, as in kubelet 1.37 (`SyncTerminatingPod` drops its context).
  */
 import { rm } from "node:fs/promises";
 import type { Clock } from "../../../src/shared/clock.ts";
@@ -36,13 +36,13 @@ export interface PodWorker {
   readonly pod: Pod;
   readonly containers: PodContainers;
   readonly ip: string;
-  /** The API server has a newer version. */
+  /** The API server has a newer version of the pod. */
   update(pod: Pod): void;
-  /** The API server has it no more. */
+  /** The pod is gone from the API server. */
   removed(): void;
-  /** Kills what it started and writes nothing any more. */
+  /** Kills the pod's processes and writes nothing any more. */
   stop(): Promise<void>;
-  /** Resolves when the pod is gone here and there, or after `stop`. */
+  /** Resolves when the pod is gone from node and API server, or after `stop`. */
   readonly ended: Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export function startPodWorker(options: PodWorkerOptions): PodWorker {
   const volumes = volumeKeeper(options);
   const startedAtMs = clock.nowMs();
   const waiting = new Map<string, WaitingReason>();
-  /** By container, or by another reason to look again later. */
+  /** Keyed by container, or by another reason to look again later. */
   const cancelWake = new Map<string, () => void>();
   let pod = options.pod;
   let written: Pod | undefined;
@@ -75,7 +75,7 @@ export function startPodWorker(options: PodWorkerOptions): PodWorker {
 
   const writer = statusWriter({ api, clock, logger, written: (stored) => accept(stored, stored) });
 
-  /** A version from the watch may be older than what we wrote; others' writes count only when they end the pod. */
+  /** A version from the watch may be older than our last write. Writes by others count only if they end the pod. */
   function accept(next: Pod, status: Pod | undefined): void {
     written = status;
     const own = written && !isTerminal(next.phase) ? written : next;
@@ -100,7 +100,7 @@ export function startPodWorker(options: PodWorkerOptions): PodWorker {
     if (!stopped) writer.set(pod, podStatus(pod, situation()), stage === "terminated");
   }
 
-  /** Says whether the pod has reached its end by itself. */
+  /** Resolves with whether the pod has ended by itself. */
   async function sync(): Promise<boolean> {
     const leftMs = activeLeftMs();
     if (leftMs <= 0) failure ??= DEADLINE_EXCEEDED;
@@ -149,13 +149,13 @@ export function startPodWorker(options: PodWorkerOptions): PodWorker {
     return true;
   }
 
-  /** The reason is written with the next status, whenever that comes: the kubelet has none written for it either. */
+  /** The reason is written with the next status, whenever that is: the kubelet does not trigger a write for it either. */
   function holdUp(name: string, why: WaitingReason, retryMs: number): void {
     waiting.set(name, why);
     wakeAfter(name, retryMs);
   }
 
-  /** The last call for a key counts. */
+  /** A later call with the same key replaces an earlier one. */
   function wakeAfter(key: string, delayMs: number): void {
     cancelWake.get(key)?.();
     cancelWake.set(key, clock.after(delayMs, bell.ring));
@@ -225,7 +225,7 @@ export function startPodWorker(options: PodWorkerOptions): PodWorker {
   };
 }
 
-/** What the kubelet's admission refuses on a node that does not declare the feature. */
+/** Rejects what the kubelet's admission rejects on a node that does not declare the feature. */
 function rejection(pod: Pod): WaitingReason | undefined {
   const asks = [...pod.initContainers, ...pod.containers].some(({ restartRules }) =>
     restartRules.some(({ action }) => action === "RestartAllContainers"),
@@ -238,7 +238,7 @@ function rejection(pod: Pod): WaitingReason | undefined {
   };
 }
 
-/** As Go prints a duration of whole seconds: `1m20s`. */
+/** Formats whole seconds as Go prints a duration: `1m20s`. */
 function goDuration(ms: number): string {
   const seconds = ms / 1000;
   return seconds < 60 ? `${seconds}s` : `${Math.floor(seconds / 60)}m${seconds % 60}s`;

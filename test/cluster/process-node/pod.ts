@@ -1,4 +1,4 @@
-/** What the process node reads of a pod, and what follows from that alone. */
+/** The part of a pod that the process node reads, and what follows from it alone. */
 
 export interface Pod {
   readonly name: string;
@@ -34,10 +34,10 @@ export interface Container {
   readonly args: readonly string[];
   readonly env: readonly EnvVar[];
   readonly mounts: readonly VolumeMount[];
-  /** The container's own; undefined where the pod's counts. */
+  /** The container's own policy; undefined if the pod's applies. */
   readonly restartPolicy: RestartPolicy | undefined;
   readonly restartRules: readonly RestartRule[];
-  /** An init container that runs on beside the main containers. */
+  /** An init container that runs alongside the main containers. */
   readonly sidecar: boolean;
   readonly preStop: Hook | undefined;
 }
@@ -45,7 +45,7 @@ export interface Container {
 export interface EnvVar {
   readonly name: string;
   readonly value: string;
-  /** Of the downward API; then `value` is empty. */
+  /** Of the downward API; if set, `value` is empty. */
   readonly fieldPath: string | undefined;
   /** A source that the process node does not know. */
   readonly unsupported: boolean;
@@ -99,7 +99,7 @@ export interface Condition {
   readonly lastTransitionTime: string | undefined;
 }
 
-/** Whether the kubelet restarts a container that exited so. Ported from `podutil.ContainerShouldRestart` (kubelet 1.37). */
+/** Whether the kubelet restarts a container with this exit code. Ported from `podutil.ContainerShouldRestart` (kubelet 1.37). */
 export function shouldRestart(pod: Pod, container: Container, exitCode: number): boolean {
   if (container.restartPolicy !== undefined) {
     const rule = container.restartRules.find(

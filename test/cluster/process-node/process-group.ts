@@ -1,8 +1,8 @@
-/** Signals, as a container's processes would get them. */
+/** Sends signals the way a container's processes would get them. */
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 
-/** SIGKILL for a whole process group; nothing happens when it is gone. */
+/** SIGKILL for a whole process group; does nothing if the group is gone. */
 export function killGroup(pgid: number): void {
   signalGroup(pgid, "SIGKILL");
 }
@@ -11,14 +11,14 @@ function signalGroup(pgid: number, signal: NodeJS.Signals): void {
   send(-pgid, signal);
 }
 
-/** SIGKILL for one process; nothing happens when it is gone. */
+/** SIGKILL for one process; does nothing if the process is gone. */
 export function killProcess(pid: number): void {
   send(pid, "SIGKILL");
 }
 
 /**
- * A runtime signals a container's first process alone. As the init of its PID namespace it never gets a signal that it has no
- * handler for (pid_namespaces(7)): without a namespace that is for us to see to.
+ * A runtime signals only a container's first process. That process is the init of its PID namespace, so it never gets a signal that it has no handler
+ * for (pid_namespaces(7)). Without a namespace, this function has to ensure that.
  */
 export function signalInit(pid: number, signal: NodeJS.Signals): void {
   if (signal === "SIGSTOP" || signal === "SIGCONT") signalGroup(pid, signal);

@@ -1,22 +1,20 @@
 /**
- * A node without root: pods bound to it run as local processes, in the kubelet's order of things (init containers, native sidecars,
- * hooks, signals, grace periods, restarts, statuses; each ported part names its source). What it writes to the API server is what
- * the kubelet of 1.37 writes, as far as the fields in pod-status.ts go.
+ * A node without root: pods bound to it run as local processes, in the kubelet's order (init containers, native sidecars, hooks, signals, grace
+ * periods, restarts, statuses; each ported part names its source). The node writes to the API server what the kubelet of 1.37 writes, for the fields
+ * in pod-status.ts.
  *
  * Deliberate limits:
- * - No image is unpacked: the first word of a command is the host's (PATH, `commandPaths`), `/konductor/…` stands for `bundleDir`,
- *   and a container without a command is not started (CreateContainerConfigError).
- * - Nothing is mounted. A volume is a folder below the pod's; a container starts in a folder where a symbolic link stands at each
- *   mount path (`cat run/x`, not `cat /run/x`), and konductor's own containers are told by environment. A hostPath whose mount
- *   path is the same is just there.
+ * - No image is unpacked: the first word of a command is the host's (PATH, `commandPaths`), `bundleDir` replaces `/konductor/…`, and a container
+ *   without a command is not started (CreateContainerConfigError).
+ * - Nothing is mounted. A volume is a folder below the pod's. A container starts in a folder with a symbolic link at each mount path (`cat run/x`,
+ *   not `cat /run/x`); environment variables point konductor's own containers to their files. A hostPath with the same mount path is simply there.
  * - Termination messages are read from the file that KONDUCTOR_TERMINATION_LOG names, not from /dev/termination-log.
  * - No network of its own: every pod shares the host's. Pods get addresses in 127.64.0.0/10 to listen on; there are no Services.
  * - No probes, no postStart, no HTTP hooks, no resource limits, no events, no ephemeral containers.
- * - A container's first process gets a signal only when it has a handler, as in a PID namespace; a child that leaves its session
- *   outlives its container, but not the node.
- * - No RestartAllContainers and no sandbox re-creation: such pods are refused as by a kubelet without the feature.
- * - What the kubelet learns once a second this node learns at once. A node that is started anew runs its unfinished pods from the
- *   beginning.
+ * - A container's first process gets a signal only if it has a handler, as in a PID namespace. A child that leaves its session outlives its
+ *   container, but not the node.
+ * - No RestartAllContainers and no sandbox re-creation: such pods are rejected, as by a kubelet without the feature.
+ * - What the kubelet learns once a second, this node learns at once. A restarted node runs its unfinished pods from the beginning.
  */
 import { mkdir, readFile, symlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -40,13 +38,13 @@ export interface ProcessNodeOptions {
   readonly name?: string;
   /** An empty or missing folder for the pods' files. */
   readonly dir: string;
-  /** Where the files are that konductor's image has in `/konductor`. */
+  /** The folder with the files of `/konductor` in konductor's image. */
   readonly bundleDir: string;
-  /** Runs `node` in containers. A Node that takes TypeScript, as ours must. */
+  /** Runs `node` in containers. Must be a Node that runs TypeScript, because konductor's programs are TypeScript here. */
   readonly nodePath: string;
   /** Further programs: path in the image to path on the host. `node` and `/usr/bin/node` are `nodePath`. */
   readonly commandPaths?: Readonly<Record<string, string>>;
-  /** Put over the pod's own environment in gate and keeper, e.g. KONDUCTOR_URL where nothing routes ClusterIPs. */
+  /** Overrides the pod's own environment in gate and keeper, e.g. KONDUCTOR_URL where nothing routes ClusterIPs. */
   readonly konductorEnv?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
   readonly logger: Logger;
@@ -57,7 +55,7 @@ export interface PodRef {
   readonly name: string;
 }
 
-/** A pod on the node, with the processes that it has right now. */
+/** A pod on the node, with its current processes. */
 export interface PodInfo extends PodRef {
   readonly uid: string;
   readonly ip: string;
@@ -69,20 +67,20 @@ export interface ProcessNode {
   readonly name: string;
   pods(): PodInfo[];
   /**
-   * Signals a container's first process, as `kill` on the node would; SIGKILL takes the whole container, SIGSTOP and SIGCONT reach
-   * all of its processes. Throws when no such container runs.
+   * Signals a container's first process, as `kill` on the node would. SIGKILL reaches the whole container; SIGSTOP and SIGCONT reach all of its
+   * processes. Throws if no such container runs.
    */
   killContainer(pod: PodRef, container: string, signal: NodeJS.Signals): void;
   /** SIGSTOP: the container keeps its connections and does nothing. */
   pause(pod: PodRef, container: string): void;
   /** SIGCONT. */
   resume(pod: PodRef, container: string): void;
-  /** Kills everything it started and writes nothing any more, like a node that loses its power. May be called twice. */
+  /** Kills every process of the node and writes nothing any more, like a node that loses power. May be called twice. */
   stop(): Promise<void>;
 }
 
 const HOST_IP = "127.0.0.1";
-/** containerd's. */
+/** containerd's default. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** Starts the node and returns when it is registered, Ready, and follows its pods. */
@@ -196,7 +194,7 @@ function workersOf(workers: ReadonlyMap<string, PodWorker>, { namespace, name }:
   return [...workers.values()].filter(({ pod }) => pod.namespace === namespace && pod.name === name);
 }
 
-/** A folder with nothing but `node` in it, so that shells find the right one. */
+/** A folder with nothing but `node` in it, so that shells find the right program. */
 async function programFolder(dir: string, nodePath: string): Promise<string> {
   const bin = join(dir, "bin");
   await mkdir(bin, { recursive: true });
@@ -208,7 +206,7 @@ function podAddress(index: number): string {
   return `127.${64 + ((index >> 16) & 63)}.${(index >> 8) & 255}.${index & 255}`;
 }
 
-/** The authority that signs the cluster's client certificates: the one that signs the API server's. */
+/** The CA that signs the cluster's client certificates, which also signs the API server's. */
 async function clusterCa(kubeConfig: KubeConfig): Promise<string> {
   const cluster = kubeConfig.getCurrentCluster();
   if (cluster?.caData) return Buffer.from(cluster.caData, "base64").toString("utf8");

@@ -1,12 +1,12 @@
 /** What is known of the processes of a pod's containers. */
 
-/** One life of a container. */
+/** One run of a container, from start to exit. */
 export type Run = RunningRun | ExitedRun;
 
 export interface RunningRun {
   readonly state: "running";
   readonly id: string;
-  /** 0 for the first. */
+  /** 0 for the first run. */
   readonly attempt: number;
   readonly startedAtMs: number;
 }
@@ -25,7 +25,7 @@ export interface ExitedRun {
 
 export interface ContainerRuns {
   readonly latest: Run;
-  /** The one before. */
+  /** The previous run. */
   readonly previous?: ExitedRun;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Brings a pod's latest status to the API server, one write at a time; what was overtaken meanwhile is never written. Tries for ever,
- * as the kubelet's status manager does, and removes a finished pod that is being deleted only once its terminal phase is stored.
+ * Writes a pod's latest status to the API server, one write at a time; a status that was superseded meanwhile is never written. Retries for ever, as
+ * the kubelet's status manager does. Removes a finished pod that is being deleted only once its terminal phase is stored.
  */
 import type { Clock } from "../../../src/shared/clock.ts";
 import { describeError } from "../../../src/shared/errors.ts";
@@ -13,7 +13,7 @@ import type { PodStatus } from "./pod-status.ts";
 export interface StatusWriter {
   /** `finished`: no process of the pod is left, and none will be. */
   set(pod: Pod, status: PodStatus, finished: boolean): void;
-  /** Nothing is written any more. */
+  /** Ends all writes. */
   stop(): void;
 }
 
@@ -21,7 +21,7 @@ export interface StatusWriterOptions {
   readonly api: NodeApi;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** Called with the pod as it stands after a write. */
+  /** Called after a write, with the resulting pod. */
   written(pod: Pod): void;
 }
 

@@ -3,7 +3,7 @@ import { open } from "node:fs/promises";
 /** `MaxContainerTerminationMessageLength` of kubelet 1.37. */
 const MAX_BYTES = 4096;
 
-/** The end of what a container left in its termination log, as the kubelet reads it; undefined where it left nothing. */
+/** The end of a container's termination log, as the kubelet reads it; undefined if the log is empty. */
 export async function readTerminationMessage(path: string): Promise<string | undefined> {
   try {
     await using file = await open(path);

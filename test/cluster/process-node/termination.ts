@@ -1,15 +1,15 @@
 /**
- * How a pod's containers are stopped: all at once, each after its preStop hook; sidecars get SIGTERM only when the mains and the
- * sidecars behind them have ended, or when the grace period runs out. A port of `killContainersWithSyncResult`, `killContainer`,
- * `executePreStopHook` and `terminationOrdering` of kubelet 1.37, whole seconds rounded down as there.
+ * How a pod's containers are stopped: all at once, each after its preStop hook. Sidecars get SIGTERM only when the mains and the later sidecars have
+ * ended, or when the grace period runs out. A port of `killContainersWithSyncResult`, `killContainer`, `executePreStopHook` and `terminationOrdering`
+ * of kubelet 1.37, which rounds down to whole seconds, too.
  */
 import type { Clock } from "../../../src/shared/clock.ts";
 import type { Container, Hook, Pod } from "./pod.ts";
 
-/** A container that runs, as far as stopping it goes. */
+/** The part of a running container that stopping it needs. */
 export interface Stoppable {
   readonly container: Container;
-  /** Resolves when no process of it is left. */
+  /** Resolves when no process of the container is left. */
   readonly exited: Promise<unknown>;
   terminate(): void;
   kill(): void;
@@ -17,10 +17,10 @@ export interface Stoppable {
   runHook(hook: Hook): Promise<void>;
 }
 
-/** "always give containers a minimal shutdown window": even a force-deleted pod has it. */
+/** "always give containers a minimal shutdown window": even a force-deleted pod gets it. */
 const SHORTEST_STOP_SECONDS = 2;
 
-/** Returns when all of `running` have ended: `graceSeconds` after the call or a little later (a hook may use up all of it). */
+/** Returns when all of `running` have ended: at latest a little after `graceSeconds` (a hook may use up all of them). */
 export async function stopContainers(
   pod: Pod,
   running: readonly Stoppable[],
@@ -60,7 +60,7 @@ async function stop(item: Stoppable, graceSeconds: number, clock: Clock): Promis
   cancel();
 }
 
-/** Waits for `done`, at most `limitSeconds`; says how many whole seconds it took. */
+/** Waits for `done`, at most `limitSeconds`; resolves with the whole seconds that passed. */
 async function secondsUntil(done: Promise<unknown>, limitSeconds: number, clock: Clock): Promise<number> {
   const startedAtMs = clock.monotonicMs();
   const limit = Promise.withResolvers<void>();

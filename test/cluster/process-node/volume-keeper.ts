@@ -1,4 +1,4 @@
-/** Makes a pod's volumes when they are wanted first, and renews their tokens as long as the pod lives. */
+/** Creates a pod's volumes when they are first needed, and renews their tokens as long as the pod lives. */
 
 import type { Clock } from "../../../src/shared/clock.ts";
 import { describeError } from "../../../src/shared/errors.ts";
@@ -9,13 +9,13 @@ import type { Pod } from "./pod.ts";
 import { type PodVolumes, prepareVolumes, removeVolumes } from "./volumes.ts";
 
 export interface VolumeKeeper {
-  /** Undefined until they were there once. */
+  /** Undefined until the volumes have been created. */
   readonly volumes: PodVolumes | undefined;
-  /** Makes them. Undefined when that was not possible: what they need may come. */
+  /** Creates the volumes. Undefined if that was not possible: the objects that they need may still come. */
   ensure(pod: Pod): Promise<PodVolumes | undefined>;
-  /** Renews nothing any more. */
+  /** Ends all renewals. */
   stop(): void;
-  /** Stops, and takes away what containers had written. */
+  /** Stops, and deletes what containers have written. */
   remove(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A pod's volumes as folders below its own. Without root nothing can be mounted: each container runs in a folder of its own in which
- * a symbolic link stands at each mount path, so that a path relative to `/` reaches the volume here as it does on a real node.
+ * A pod's volumes as folders below its own. Without root nothing can be mounted: each container runs in a folder of its own that has a symbolic link
+ * at each mount path. A path relative to `/` therefore reaches the volume here as on a real node.
  */
 import { mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ import type { Container, Pod, ProjectedSource, Volume } from "./pod.ts";
 export interface PodVolumes {
   /** Host folder by volume name. */
   readonly paths: ReadonlyMap<string, string>;
-  /** When the first token has to be renewed; Infinity when there is none. */
+  /** When the first token has to be renewed; Infinity if there is none. */
   readonly renewAtMs: number;
 }
 
@@ -24,7 +24,7 @@ export interface VolumesInput {
   readonly nowMs: number;
 }
 
-/** Makes the volumes, or writes their contents anew. Rejects while an object that a volume needs is missing. */
+/** Creates the volumes, or rewrites their contents. Rejects while an object that a volume needs is missing. */
 export async function prepareVolumes(input: VolumesInput): Promise<PodVolumes> {
   const paths = new Map<string, string>();
   let renewAtMs = Number.POSITIVE_INFINITY;
@@ -37,12 +37,12 @@ export async function prepareVolumes(input: VolumesInput): Promise<PodVolumes> {
   return { paths, renewAtMs };
 }
 
-/** Removes what the pod's containers had; hostPath volumes stay. */
+/** Removes the files of the pod's containers; hostPath volumes stay. */
 export async function removeVolumes(dir: string): Promise<void> {
   await rm(volumesDir(dir), { recursive: true, force: true });
 }
 
-/** The folder that a container starts in. */
+/** The working directory of a container. */
 export async function containerRoot(dir: string, container: Container, volumes: PodVolumes): Promise<string> {
   const root = join(dir, "roots", container.name);
   await rm(root, { recursive: true, force: true });
@@ -59,7 +59,7 @@ function volumesDir(dir: string): string {
   return join(dir, "volumes");
 }
 
-/** Says when it has to be filled again. */
+/** Resolves with when the volume has to be filled again. */
 async function fill(volume: Volume, path: string, input: VolumesInput): Promise<number> {
   if (volume.kind === "unsupported")
     throw new Error(`volume ${volume.name}: the process node does not know its kind`);
@@ -94,7 +94,7 @@ async function project(
   return { files: Object.fromEntries(files), renewAtMs };
 }
 
-/** A reader sees the old content or the new one. */
+/** Writes atomically: a reader sees either the old content or the new. */
 async function writeWhole(path: string, content: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(`${path}.new`, content, { mode: 0o600 });

@@ -1,5 +1,5 @@
 /**
- * Ends a cluster when its owner dies, however it dies: the owner holds the other end of our stdin. One per cluster, in a session of
+ * Ends a cluster when its owner dies for whatever reason: the owner holds the other end of our stdin. Each cluster has one reaper, in a session of
  * its own so that Ctrl-C does not reach it. Usage: main.ts RECORD
  */
 import { once } from "node:events";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 
 export interface Reaper {
-  /** The cluster has been ended by its owner: nothing is left to do. */
+  /** The owner has ended the cluster: the reaper has nothing left to do. */
   dismiss(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 /**
- * Ends a cluster from the outside, knowing nothing but its record: processes by what their command line says, mounts by where
- * they are, the network namespace by its name. Touches nothing that does not name the cluster's folder or id. Safe to repeat, and
- * to run twice at once, as a reaper and the next start may: each step goes on until nothing is left to do.
+ * Ends a cluster from the outside, given only its record. Finds processes by their command lines, mounts by their paths, the network namespace by its
+ * name. Touches nothing that does not carry the cluster's folder or id. Safe to repeat, and to run twice at once, as a reaper and the next start may:
+ * each step repeats until nothing is left to do.
  */
 import { existsSync } from "node:fs";
 import { readdir, readFile, readlink, rm, rmdir } from "node:fs/promises";
@@ -10,7 +10,7 @@ import { run } from "../command.ts";
 import { waitFor } from "../wait.ts";
 import type { ClusterRecord } from "./record.ts";
 
-/** Programs that we start, directly or through containerd. A pager that has one of our logs open is none of them. */
+/** Programs that we start, directly or through containerd. A pager that has one of our logs open is not among them. */
 const PROGRAMS = new Set([
   "etcd",
   "kube-apiserver",
@@ -29,7 +29,7 @@ const CONTAINER_LOG_LINKS = "/var/log/containers";
 
 export const networkNamespace = (id: string): string => `konductor-${id}`;
 
-/** Ends everything and removes the cluster's folder. Rejects, leaving the folder, when a process or a mount stays. */
+/** Ends everything and removes the cluster's folder. Rejects, leaving the folder, if a process or a mount remains. */
 export async function cleanUp(record: ClusterRecord): Promise<void> {
   const containerIds = await readdir(join(record.dir, TASKS)).catch(() => []);
   await waitFor({
@@ -44,7 +44,7 @@ export async function cleanUp(record: ClusterRecord): Promise<void> {
   await rm(record.dir, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** SIGKILL for every process that is ours and, as a shim's children are the containers, for its descendants. */
+/** Sends SIGKILL to every process of the cluster and, since the containers are children of their shims, to all descendants. */
 async function killProcesses(dir: string): Promise<number> {
   const entries = await readdir("/proc");
   const pids = entries.filter((name) => /^\d+$/.test(name)).map(Number);
@@ -81,7 +81,7 @@ function kill(pid: number): void {
   }
 }
 
-/** Throws if a mount stays: the folder must not be removed through it. */
+/** Throws if a mount remains: the folder must not be removed through it. */
 async function unmountBelow(dir: string): Promise<void> {
   await waitFor({
     what: `the mounts below ${dir} to go`,
@@ -117,7 +117,7 @@ async function removeNetworkNamespace(id: string): Promise<void> {
   });
 }
 
-/** The kubelet keeps a link to each container's log at this fixed place. */
+/** The kubelet keeps a link to each container's log in this fixed folder. */
 async function removeContainerLogLinks(dir: string): Promise<void> {
   for (const name of await readdir(CONTAINER_LOG_LINKS).catch(() => [])) {
     const path = join(CONTAINER_LOG_LINKS, name);

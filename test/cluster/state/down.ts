@@ -5,7 +5,7 @@ import { cleanUp } from "./clean-up.ts";
 import { isAlive, readRecord } from "./record.ts";
 import { registryDir, removeRecord } from "./slots.ts";
 
-/** Ends the cluster in a folder: by its owner, or in its stead. Throws when there is none. */
+/** Ends the cluster in a folder: through its owner if that is alive, directly otherwise. Throws if there is no cluster. */
 export async function downCluster(dir: string): Promise<void> {
   for (const name of await readdir(registryDir()).catch(() => [])) {
     const path = join(registryDir(), name);

@@ -1,4 +1,4 @@
-/** What must be known of a cluster to end it without its owner. */
+/** The data that are needed to end a cluster without its owner. */
 import { readFile } from "node:fs/promises";
 
 export interface ClusterRecord {
@@ -10,13 +10,13 @@ export interface ClusterRecord {
   readonly owner: ProcessIdentity;
 }
 
-/** A pid alone may have been given to another process since. */
+/** A pid alone may have been reused for another process. */
 export interface ProcessIdentity {
   readonly pid: number;
   readonly startedAtTicks: number;
 }
 
-/** Undefined when no such process runs. */
+/** Undefined if no such process runs. */
 export async function identify(pid: number): Promise<ProcessIdentity | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => undefined);
   // The second field, the program's name, may hold spaces and parentheses. `starttime` is the 22nd (proc_pid_stat(5)).
@@ -28,7 +28,7 @@ export async function isAlive(process: ProcessIdentity): Promise<boolean> {
   return (await identify(process.pid))?.startedAtTicks === process.startedAtTicks;
 }
 
-/** Undefined when there is no such file. Rejects when it holds no record. */
+/** Undefined if there is no such file. Rejects if the file holds no record. */
 export async function readRecord(path: string): Promise<ClusterRecord | undefined> {
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;

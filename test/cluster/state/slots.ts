@@ -1,6 +1,6 @@
 /**
- * Each cluster of a user takes a slot, and with it ports and addresses that no other cluster has. A slot is taken by creating its
- * file, which holds the cluster's record, and is free again when the file is gone.
+ * Each cluster of a user takes a slot, and with it ports and addresses that no other cluster has. Creating the slot's file, which holds the cluster's
+ * record, takes the slot; removing the file frees it.
  */
 import { randomBytes } from "node:crypto";
 import { link, mkdir, readdir, rm, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ import { cleanUp } from "./clean-up.ts";
 import { type ClusterRecord, identify, isAlive, readRecord } from "./record.ts";
 
 const SLOTS = 64;
-/** Below the ports that the kernel gives to outgoing connections, which could take one while its server is restarted. */
+/** Below the ports that the kernel assigns to outgoing connections: such a connection could take the port of a server during its restart. */
 const FIRST_PORT = 20_000;
 const PORTS_PER_SLOT = 14;
 
@@ -21,14 +21,14 @@ export interface Slot {
   readonly recordPath: string;
 }
 
-/** Where the records of this user's clusters stand, and their state unless a folder is given. */
+/** The folder with the records of this user's clusters, and with their state unless a cluster has a folder of its own. */
 export const registryDir = (): string => join(tmpdir(), `konductor-clusters-${userInfo().uid}`);
 
 export function slotPorts(slot: number): number[] {
   return Array.from({ length: PORTS_PER_SLOT }, (_, index) => FIRST_PORT + slot * PORTS_PER_SLOT + index);
 }
 
-/** Takes a free slot whose ports nobody listens on. */
+/** Takes a free slot on whose ports nothing listens. */
 export async function claimSlot(dir?: string): Promise<Slot> {
   const registry = registryDir();
   await mkdir(registry, { recursive: true, mode: 0o700 });
@@ -44,7 +44,7 @@ export async function claimSlot(dir?: string): Promise<Slot> {
   throw new Error(`all ${SLOTS} slots for test clusters are taken: see ${registry}`);
 }
 
-/** Ends what is left of clusters whose owner died without a word, and frees their slots. */
+/** Cleans up clusters whose owner died without ending them, and frees their slots. */
 export async function cleanUpLeftovers(log: Log): Promise<void> {
   const registry = registryDir();
   const names = await readdir(registry).catch(() => []);
@@ -58,12 +58,12 @@ export async function cleanUpLeftovers(log: Log): Promise<void> {
   }
 }
 
-/** Removes a record unless the slot has been given to another cluster meanwhile. */
+/** Removes a record, unless another cluster has taken the slot meanwhile. */
 export async function removeRecord(path: string, record: ClusterRecord): Promise<void> {
   if ((await readRecord(path))?.id === record.id) await rm(path, { force: true });
 }
 
-/** Creates a file with its whole content, or returns false when it exists. */
+/** Creates a file with its whole content, or returns false if it exists. */
 async function createWith(path: string, record: ClusterRecord): Promise<boolean> {
   const draft = `${path}.${record.id}`.replace("slot-", "draft-");
   await writeFile(draft, JSON.stringify(record));

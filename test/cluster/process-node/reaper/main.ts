@@ -1,7 +1,7 @@
 /**
- * Ends what a process node started when its owner has ended, however it did: the owner holds the other end of our stdin, and writes
- * `+ PGID` and `- PGID` as process groups come and go. A process that it had no time to tell of, or that left its group, is found by
- * its working folder. In a session of its own, so that Ctrl-C does not reach it. Usage: main.ts DIR
+ * Ends the processes of a process node when its owner has ended for whatever reason. The owner holds the other end of our stdin, and writes `+ PGID`
+ * and `- PGID` as process groups come and go. A process group that the owner had no time to announce, or a process that left its group, is found by
+ * its working folder. The reaper has a session of its own, so that Ctrl-C does not reach it. Usage: main.ts DIR
  */
 import { readdir, readlink } from "node:fs/promises";
 import { createInterface } from "node:readline";

@@ -1,15 +1,15 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 
-/** Outlives this process by a moment, to end what it started. */
+/** Outlives this process for a moment, to end the processes that this one started. */
 export interface Reaper {
   watch(pgid: number): void;
   forget(pgid: number): void;
-  /** Ends it, and with it everything that it still finds. */
+  /** Ends the reaper, after it has killed every process that is left. */
   dismiss(): void;
 }
 
-/** `nodePath` runs it: a Node that takes TypeScript. `dir` is the folder below which every process of ours begins. */
+/** `nodePath` runs the reaper: a Node that runs TypeScript. `dir` is the folder below which every process of the node starts. */
 export function startReaper(nodePath: string, dir: string): Reaper {
   const child = spawn(nodePath, [join(import.meta.dirname, "main.ts"), dir], {
     detached: true,
