@@ -1,16 +1,16 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** Stands in for the Service where there is no kube-proxy: one loopback address in front of several ports. */
+/** Replaces the Service where there is no kube-proxy: one loopback address in front of several ports. */
 export interface Balancer {
   readonly port: number;
-  /** Hands no more connections to this port, as once its pod is being deleted; those that are open stay. */
+  /** Sends no more connections to this port, like a Service once the pod is being deleted; open connections stay. */
   leaveOut(port: number): void;
-  /** Takes it back. */
+  /** Sends connections to this port again. */
   takeIn(port: number): void;
   close(): Promise<void>;
 }
 
-/** Hands each connection to the next of `ports` that accepts it; with none it is closed, as by a Service without endpoints. */
+/** Passes each connection to the next of `ports` that accepts it. If none does, closes the connection, as a Service without endpoints does. */
 export async function startBalancer(all: readonly number[]): Promise<Balancer> {
   const leftOut = new Set<number>();
   const open = new Set<Socket>();

@@ -5,7 +5,7 @@ export function bootMs(): number {
   return Number(readFileSync("/proc/uptime", "utf8").split(" ")[0]) * 1_000;
 }
 
-/** The same clock's reading at a time of day that some process on this machine took. Both tick in steps of up to 10 ms. */
+/** The same clock's reading at a time of day that a process on this machine took. Both clocks tick in steps of up to 10 ms. */
 export function toBootMs(timeOfDayMs: number): number {
   return bootMs() - (Date.now() - timeOfDayMs);
 }

@@ -6,7 +6,7 @@ import type { Heal } from "../cluster/cluster.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Environment, PodName } from "./environment.ts";
 
-/** Cuts pods off from every address of konductor; resolves with what takes that back. */
+/** Cuts pods off from every address of konductor; resolves with a function that heals the cut. */
 export async function cutOff({ client, cluster }: Environment, pods: readonly PodName[]): Promise<Heal> {
   const { node } = cluster;
   if (!node) throw new Error("only a kubelet's pods can be cut off");
@@ -15,7 +15,7 @@ export async function cutOff({ client, cluster }: Environment, pods: readonly Po
   return node.partition(...podIps.flatMap((podIp) => peerIps.map((peerIp) => ({ podIp, peerIp }))));
 }
 
-/** A busy kubelet says it some time after the pod's first sign of life. */
+/** A busy kubelet reports the address some time after the pod's first sign of life. */
 async function ipOf(client: Environment["client"], pod: PodName): Promise<string> {
   let ip: string | undefined;
   await waitFor({
@@ -29,7 +29,7 @@ async function ipOf(client: Environment["client"], pod: PodName): Promise<string
   return ip ?? "";
 }
 
-/** By which a keeper can reach konductor. */
+/** Every address at which a keeper can reach konductor. */
 async function konductorIps(client: Environment["client"]): Promise<string[]> {
   const namespace = SYSTEM_NAMESPACE;
   const service = record(await client.get(SERVICES, { namespace, name: SERVICE_NAME }));

@@ -13,7 +13,7 @@ export async function readElected({ client }: Pick<Environment, "client">): Prom
   return identity;
 }
 
-/** Lets the arbiter stand still until another is elected, and then go on. */
+/** Pauses the arbiter until another replica is elected, then resumes it. */
 export async function overtakeArbiter(environment: Environment): Promise<void> {
   const paused = await readElected(environment);
   const goOn = await environment.konductor.pauseArbiter();

@@ -15,61 +15,61 @@ export interface PodName {
 
 /** The running konductor, and what a scenario can do to it. */
 export interface Konductor {
-  /** Ends the elected replica with SIGKILL and resolves when it is dead; whatever runs it starts it again. */
+  /** Kills the elected replica with SIGKILL and resolves when it is dead; its kubelet, or what replaces that, restarts it. */
   killArbiter(): Promise<void>;
-  /** Stops the elected replica with SIGSTOP; resolves with what lets it go on. */
+  /** Pauses the elected replica with SIGSTOP; resolves with a function that resumes it. */
   pauseArbiter(): Promise<() => Promise<void>>;
   /** Stops every replica (SIGKILL) and keeps them stopped. */
   stop(): Promise<void>;
-  /** Starts them again and resolves when they are ready. */
+  /** Starts the replicas again and resolves when they are ready. */
   start(): Promise<void>;
-  /** An origin at which the test reaches a replica's HTTPS. */
+  /** The origin at which the test reaches a replica by HTTPS. */
   url(): Promise<string>;
-  /** What every replica has logged, for a failed scenario. */
+  /** The logs of all replicas, for a failed scenario. */
   logs(): Promise<string>;
 }
 
-/** What a scenario works with: a real cluster, konductor installed in it, and one node of either kind. */
+/** What a scenario works with: a real cluster with konductor installed, and one node of either kind. */
 export interface Environment {
   node: NodeKind;
   cluster: Cluster;
-  /** Cluster-admin. */
+  /** With the rights of cluster-admin. */
   client: KubeClient;
   kubectl: Kubectl;
   konductor: Konductor;
   /** Signals the first process of a container. */
   killContainer(pod: PodName, container: string, signal: NodeJS.Signals): Promise<void>;
-  /** A namespace of the scenario's own. */
+  /** Creates a namespace for this scenario alone. */
   createNamespace(): Promise<string>;
-  /** Where workloads of one Lease write what they do; outside the cluster, so that it outlives pods. */
+  /** Where the workloads of one Lease record what they do; outside the cluster, so that the records outlive pods. */
   journal(lease: string): Journal;
-  /** Makes a time known that was measured; `expectWithin` checks it as well. */
+  /** Reports a measured time; `expectWithin` checks it as well. */
   report(figure: Figure): void;
   stop(): Promise<void>;
 }
 
-/** One thing that has to be true on every node, or on a kubelet only. */
+/** One behaviour that must hold on every node, or on a kubelet only. */
 export interface Scenario {
   name: string;
-  /** Of the table that `make test-life` prints. */
+  /** The row in the table that `make test-life` prints. */
   row?: Row;
-  /** Why the process node cannot show it. */
+  /** Why the process node cannot show this behaviour. */
   needsKubelet?: string;
-  /** Where it runs once; by default where {@link homeOf} says. */
+  /** The node on which the scenario runs in `make test`; by default the one of {@link homeOf}. */
   home?: NodeKind;
-  /** What it takes away from others, or must have for itself. */
+  /** What the scenario takes away from others, or needs for itself. */
   locks?: readonly Lock[];
-  /** Judges all that happened before: it runs last, and alone. */
+  /** Judges everything that happened before: runs last, and alone. */
   looksBack?: boolean;
-  /** What it relies on, if not on everything. */
+  /** What the scenario relies on; left out: everything. */
   uses?: readonly Part[];
   timeoutMs?: number;
   run(environment: Environment): Promise<void>;
 }
 
 /**
- * On which node a scenario runs in `make test`, where there is a kubelet: what the life table promises is shown by a real one. `make
- * test-all` runs it wherever it can run.
+ * The node on which a scenario runs in `make test`, if there is a kubelet: a real kubelet has to show what the life table promises. `make test-all`
+ * runs a scenario on every node where it can run.
  */
 export function homeOf({
   home,

@@ -1,7 +1,7 @@
 /**
- * Loaded into a replica before its own modules (`node --import`): notes each write of what konductor rules, when the API server has answered
- * it, and ends the replica then and there, before it learns of the answer, at the write whose number it was told. The folder
- * FAILPOINT_DIR holds the notes of all replicas, and that number.
+ * Loaded into a replica before its own modules (`node --import`). Records each write to the objects that konductor decides about, once the API server
+ * has answered. Kills the replica at the write with a given number, before the replica learns of the answer. The folder FAILPOINT_DIR holds the
+ * records of all replicas, and that number.
  */
 import { subscribe } from "node:diagnostics_channel";
 import { appendFileSync, readFileSync } from "node:fs";
@@ -14,7 +14,7 @@ interface Answered {
   request: { method: string; path: string };
 }
 
-// Published by undici, also where it is part of a bundle.
+// undici publishes this, also as part of a bundle.
 subscribe("undici:request:headers", (message) => {
   const { method, path } = (message as Answered).request;
   const isElection = path.includes("/coordination.k8s.io/");

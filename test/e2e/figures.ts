@@ -1,4 +1,4 @@
-/** Times that scenarios measured, and what they may be at most. */
+/** Times that scenarios measured, and their upper bounds. */
 import { appendFileSync } from "node:fs";
 import { expect } from "vitest";
 import { defined, record, text } from "../../src/shared/json.ts";
@@ -7,14 +7,14 @@ export interface Figure {
   what: string;
   measuredMs: number;
   boundMs: number;
-  /** Its name; the suite fills it in. */
+  /** The scenario's name; the suite fills it in. */
   scenario?: string;
 }
 
-/** A busy machine may miss a bound in milliseconds: what failed by this alone is tried again. */
+/** On a busy machine a bound of milliseconds may be missed: a scenario that failed by this alone is retried. */
 export const BOUND_MISSED = /^bound missed: /;
 
-/** Reports the time, and expects it to keep to its bound. */
+/** Reports the time, and expects it to be within its bound. */
 export function expectWithin({ report }: { report(figure: Figure): void }, figure: Figure): void {
   report(figure);
   expect(figure.measuredMs, `bound missed: ${figure.what}`).toBeLessThanOrEqual(figure.boundMs);
@@ -37,7 +37,7 @@ export function figureLog({ node, stream, path }: FigureLogOptions): (figure: Fi
   };
 }
 
-/** Reads what {@link figureLog} has written. */
+/** Parses what {@link figureLog} has written. */
 export function parseFigures(lines: string): Figure[] {
   return lines
     .split("\n")

@@ -1,4 +1,4 @@
-/** One pod holds, another one waits behind it: how most holds end in scenarios. */
+/** One pod holds, another waits behind it: the start of most scenarios in which a hold ends. */
 import { expect } from "vitest";
 import type { Hold, Lease } from "../../src/lease/types.ts";
 import { toBootMs } from "./boot-time.ts";
@@ -6,11 +6,11 @@ import { overlaps, type Run } from "./journal.ts";
 import type { Stage } from "./stage.ts";
 import type { Workload } from "./workload.ts";
 
-/** Between two signs of life of main, and what the clocks round off. */
+/** The time between two signs of life of main, and the rounding of clocks. */
 export const BEAT_MS = 150;
 /**
- * From the last sign of life of one main to the first of the next, where both pods are there. Most of it is the kubelet's, which says that
- * one has ended and starts keeper and main of the next, beside other scenarios.
+ * From the last sign of life of one main to the first of the next, if both pods exist. The kubelet takes most of it: it reports the end of the first
+ * main and starts the next pod's keeper and main, while other scenarios run.
  */
 export const HANDED_ON_WITHIN_MS = 10_000;
 
@@ -28,7 +28,7 @@ export async function holdBefore(
   return hold;
 }
 
-/** Resolves with the hold of a pod whose main runs, which is another one than that of `past`. */
+/** Resolves with a hold that belongs to a pod other than that of `past`, once the pod's main runs. */
 export async function activeHold(stage: Stage, past?: Hold): Promise<Hold> {
   const isActive = ({ status: { hold } }: Lease) =>
     hold?.confirmed === true && hold.ref.uid !== past?.ref.uid;
@@ -39,8 +39,8 @@ export async function activeHold(stage: Stage, past?: Hold): Promise<Hold> {
 }
 
 /**
- * Resolves with the first run of `next` and the one before it when the klease is at rest, after it has checked that the klease was granted to
- * `next` only when that one was over, and that no two ran.
+ * Waits until the klease is at rest. Checks that the klease was granted to `next` only when the main before it was over, and that no two mains ran at
+ * once. Resolves with the first run of `next`, and with the run before it.
  */
 export async function handover(stage: Stage, withinMs?: number): Promise<{ old: Run; next: Run }> {
   const [next] = await stage.runs("next", 1, withinMs);

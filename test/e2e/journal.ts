@@ -1,6 +1,6 @@
 /**
- * What workloads wrote about themselves: one line each time they do something, with the seconds since boot, which every container on
- * one machine reads from the same clock.
+ * Journals of workloads: one line for each thing that a workload does, with the seconds since boot. Every container on a machine reads the same
+ * clock.
  */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ export interface Entry {
   event: string;
   /** The pod's name. */
   by: string;
-  /** The fencing token under which it ran, where it was told how to find it out. */
+  /** The fencing token under which main ran, if it was given a way to read it. */
   token?: number;
 }
 
@@ -21,7 +21,7 @@ export interface Run {
   token?: number;
   fromMs: number;
   toMs: number;
-  /** Whether it said that it ended. */
+  /** Whether main recorded its end. */
   ended: boolean;
 }
 
@@ -58,7 +58,7 @@ function runsOf(entries: readonly Entry[]): Run[] {
   const runs: Run[] = [];
   const current = new Map<string, Run>();
   for (const { atMs, event, by, token } of entries) {
-    // A pod may run again under another hold, and an earlier main must not be taken for the later one.
+    // A pod may run again under another hold: its two mains must be told apart.
     const key = `${by} ${token}`;
     let run = current.get(key);
     if (event === "start" || !run) {
@@ -72,7 +72,7 @@ function runsOf(entries: readonly Entry[]): Run[] {
   return runs;
 }
 
-/** Pairs of runs that were alive at the same time. Signs of life come each 100 ms, so a shorter overlap can hide. */
+/** Pairs of runs that were alive at the same time. Signs of life come every 100 ms, so a shorter overlap can stay hidden. */
 export function overlaps<T extends Run>(runs: readonly T[]): [T, T][] {
   const sorted = runs.toSorted((a, b) => a.fromMs - b.fromMs);
   const found: [T, T][] = [];
@@ -84,7 +84,7 @@ export function overlaps<T extends Run>(runs: readonly T[]): [T, T][] {
   return found;
 }
 
-/** The shell function `j EVENT`: one short append, which the kernel does not interleave with another. It knows `$token`, if that is set. */
+/** The shell function `j EVENT`: one short append, which the kernel does not interleave with another. Appends `$token`, too, if that is set. */
 export function journalFunction(path: string): string {
   return `j() { read -r t _ < /proc/uptime; echo "$t $1 $HOSTNAME\${token:+ $token}" >> ${path}; }`;
 }

@@ -1,4 +1,4 @@
-/** What users build who call koncli in their own containers: their shell, and koncli with the Node that it runs on. */
+/** The image that users build in order to call koncli in their own containers: a shell, and koncli with its Node. */
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { konductorEntries } from "../../tools/image/konductor-entries.ts";

@@ -1,4 +1,4 @@
-/** Requests to konductor's own HTTPS, as anybody in the cluster could send them. */
+/** Requests to konductor's own HTTPS server, as any pod in the cluster could send them. */
 import { Agent, request } from "node:https";
 import { MUTATING_WEBHOOK_CONFIGURATIONS } from "../../src/kube/resources.ts";
 import { list, record, text } from "../../src/shared/json.ts";
@@ -9,7 +9,7 @@ export interface Call {
   path: string;
   /** Bearer token. */
   token?: string;
-  /** Sent as it is, as JSON. */
+  /** Sent unchanged, as JSON. */
   body: string;
 }
 
@@ -19,7 +19,7 @@ export interface Answer {
   message: string | undefined;
 }
 
-/** Resolves with what an error's answer says. */
+/** Resolves with the message of an error's answer. */
 export async function callKonductor(
   { client, konductor }: Environment,
   { path, token, body }: Call,
@@ -38,7 +38,7 @@ export async function callKonductor(
         method: "POST",
         ca,
         servername: `${SERVICE_NAME}.${SYSTEM_NAMESPACE}.svc`,
-        // "Connection: close" would have the server cut a long body short.
+        // "Connection: close" would make the server cut a long body short.
         agent,
         timeout: 10_000,
         headers: {

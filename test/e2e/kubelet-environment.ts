@@ -19,18 +19,18 @@ import { BUSYBOX_IMAGE } from "./workload.ts";
 
 const root = join(import.meta.dirname, "../..");
 const REPLICAS = 2;
-/** Of the Deployment's containers. */
+/** The port of the Deployment's containers. */
 const SECURE_PORT = 8443;
 const STATUS_WITHIN_MS = 10_000;
 
 export interface KubeletEnvironmentOptions {
-  /** KONDUCTOR_FIGURES is read from it: a file for what scenarios measure. */
+  /** The variable KONDUCTOR_FIGURES names a file for what scenarios measure. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Where progress goes. */
+  /** For progress messages. */
   stream: { isTTY?: boolean; write(text: string): unknown };
   /** Further flags of the control plane. */
   flags?: ClusterOptions["flags"];
-  /** konductor's image as an archive; by default it is built. */
+  /** The archive of konductor's image; by default the image is built. */
   imagePath?: string;
 }
 
@@ -41,7 +41,7 @@ export async function buildImage(stream: KubeletEnvironmentOptions["stream"]): P
   return join(root, "dist/image.tar");
 }
 
-/** A real node, and konductor installed as users do it: the image imported, `kubectl apply -k deploy`. */
+/** A real node, with konductor installed as users do it: the image is imported, then `kubectl apply -k deploy`. */
 export async function startKubeletEnvironment({
   env,
   stream,
@@ -58,7 +58,7 @@ export async function startKubeletEnvironment({
   const journalDir = join(cluster.dir, "journal");
   let namespaces = 0;
 
-  /** A container's status comes a moment after its first sign of life. */
+  /** A container's status appears a moment after its first sign of life. */
   async function containerId({ namespace, name }: PodName, container: string): Promise<string> {
     let found: string | undefined;
     await waitFor({

@@ -2,10 +2,10 @@ import { buildImage, startKubeletEnvironment } from "./kubelet-environment.ts";
 import { scenarioSuite } from "./suite.ts";
 
 const { env, stderr: stream } = process;
-/** A lost node is noticed sooner than after the default of 50 s, but not in the outage of an API server that a scenario plays. */
+/** A lost node is noticed sooner than after the default of 50 s, but not during the API server outages of scenarios. */
 const flags = { "kube-controller-manager": ["--node-monitor-grace-period=25s"] };
 
-/** One for all of its clusters. */
+/** One image for all clusters. */
 let image: Promise<string> | undefined;
 
 scenarioSuite({

@@ -1,9 +1,9 @@
 import type { Environment } from "./environment.ts";
 import type { Lock } from "./schedule.ts";
 
-/** The environment as a scenario has it: what it has not locked it cannot take away from those that run beside it. */
+/** Restricts an environment to the scenario's locks: a scenario can only disturb what it has locked. */
 export function lockedTo(environment: Environment, locks: readonly Lock[]): Environment {
-  /** `act`, if the scenario has the lock. */
+  /** Wraps `act`: a call throws unless the scenario has the lock. */
   const holding =
     <A extends unknown[], R>(lock: Lock, act: (...args: A) => R) =>
     (...args: A): R => {

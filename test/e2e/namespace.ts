@@ -10,7 +10,7 @@ const SERVICE_ACCOUNTS: Resource = {
   namespaced: true,
 };
 
-/** Creates a namespace that pods can be created in: a controller gives it the account that they run as. */
+/** Creates a namespace and waits until pods can be created there: a controller adds the account that pods run as. */
 export async function createNamespace(client: KubeClient, name: string): Promise<void> {
   await client.create(NAMESPACES, { metadata: { name } });
   await waitFor({

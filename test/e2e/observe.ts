@@ -20,7 +20,7 @@ export async function readPods({ client }: Reader, namespace: string): Promise<P
   return (await client.list(PODS, { namespace }, parsePod)).items;
 }
 
-/** Resolves with the Lease when it is as `wanted`. A Lease that is not there yet counts as not yet. */
+/** Resolves with the Lease once it satisfies `wanted`. While the Lease does not exist, waits. */
 export async function waitForLease(
   environment: Reader,
   {
@@ -45,7 +45,7 @@ export async function waitForLease(
   return last;
 }
 
-/** Resolves when every Job of the namespace has ended, with the names of those that failed. */
+/** Resolves when every Job of the namespace has ended, with the names of the failed Jobs. */
 export async function waitForJobs(
   { client }: Reader,
   namespace: string,

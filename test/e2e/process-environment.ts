@@ -25,17 +25,17 @@ const identityOf = (index: number) => `replica-${index + 1}`;
 const root = join(import.meta.dirname, "../..");
 
 export interface ProcessEnvironmentOptions {
-  /** KONDUCTOR_FIGURES is read from it: a file for what scenarios measure. */
+  /** The variable KONDUCTOR_FIGURES names a file for what scenarios measure. */
   env: Readonly<Record<string, string | undefined>>;
-  /** Where progress goes. */
+  /** For progress messages. */
   stream: { isTTY?: boolean; write(text: string): unknown };
-  /** How many replicas there are. */
+  /** The number of replicas. */
   replicas?: number;
-  /** By how much the time of day of each replica is wrong. */
+  /** The error of each replica's wall clock. */
   clockOffsetsMs?: readonly [first: number, second: number];
-  /** Where replicas note their writes, and read at which one of them they are to end: see failpoint.ts. */
+  /** The folder in which replicas record their writes, and in which they read at which write they are killed: see failpoint.ts. */
   failpointDir?: string;
-  /** Where konductor's programs have been built; by default they are built for this environment. */
+  /** The folder of konductor's built programs; by default they are built for this environment. */
   programsDir?: string;
   /** Further flags of konductor. */
   konductorFlags?: readonly string[];
@@ -44,13 +44,13 @@ export interface ProcessEnvironmentOptions {
 }
 
 export interface ProcessEnvironment extends Environment {
-  /** Puts another replica in the place of each, one after the other, that is ready before the old one is told to end: as the Deployment does. */
+  /** Replaces the replicas one after the other, as the Deployment does: the new replica is ready before the old one gets SIGTERM. */
   roll(): Promise<void>;
 }
 
 /**
- * A node without root. konductor's replicas are local processes too, with the rights of its own account and nothing else; a balancer
- * on loopback is their Service.
+ * A node without root. konductor's replicas are local processes, too, with the rights of konductor's own account and no others; a balancer on
+ * loopback replaces their Service.
  */
 export async function startProcessEnvironment({
   env,
@@ -69,13 +69,13 @@ export async function startProcessEnvironment({
     log: streamLog(stream),
     flags,
   });
-  // Others may be building into `dist/` at this moment.
+  // Another process may be building into `dist/`.
   const bundleDir = programsDir ?? join(cluster.dir, "dist");
   const client = adminClient(cluster);
   const kubectl = kubectlOf(cluster);
   const journalDir = join(cluster.dir, "journal");
   const logger = createLogger({ level: "warn" });
-  // One more than there are replicas: its place is free until they are rolled.
+  // One place more than there are replicas: it is free for the new replica of a rollout.
   const places = Array.from({ length: count + 1 }, (_, index) => ({
     ...{ index, port: cluster.freePorts[2 * index] ?? 0, healthPort: cluster.freePorts[2 * index + 1] ?? 0 },
   }));
@@ -148,7 +148,7 @@ export async function startProcessEnvironment({
       async killArbiter() {
         const arbiter = await elected();
         await arbiter.kill();
-        // As a kubelet would.
+        // Restarted, as a kubelet would do.
         void arbiter.start();
       },
       async pauseArbiter() {
@@ -177,7 +177,7 @@ export async function startProcessEnvironment({
         await spare.start();
         replicas.push(spare);
         const stopped = old.stop();
-        // The Service hears of a pod's deletion about when the pod does.
+        // The Service's endpoints change about when the pod gets its SIGTERM.
         await sleep(SERVICE_FOLLOWS_MS);
         balancer.leaveOut(portOf(old));
         await stopped;
@@ -189,14 +189,14 @@ export async function startProcessEnvironment({
   };
 }
 
-/** `deploy/` without what needs a network of pods: the replicas are ours, and the webhook is called by URL. */
+/** Applies `deploy/` without the parts that need a pod network: the replicas are local processes, and the webhook is called by URL. */
 async function install(kubectl: Kubectl, url: string): Promise<void> {
   const rendered = await kubectl("kustomize", join(root, "deploy"));
   const items = parseAllDocuments(rendered)
     .map((document) => record(document.toJS()))
     .filter(({ kind }) => kind !== "Deployment" && kind !== "NetworkPolicy" && kind !== "PodDisruptionBudget")
     .map((object) => (object["kind"] === "MutatingWebhookConfiguration" ? calledByUrl(object, url) : object));
-  // Custom resource definitions first: kubectl keeps the order.
+  // The custom resource definitions come first: kubectl keeps the order.
   await kubectl.withObject({ apiVersion: "v1", kind: "List", items }, "apply");
 }
 
@@ -209,7 +209,7 @@ function calledByUrl(configuration: Record<string, unknown>, url: string) {
   return { ...configuration, webhooks };
 }
 
-/** A kubeconfig with the token of konductor's own account: its rights are what `deploy/` gives it. */
+/** A kubeconfig with the token of konductor's own account, which has only the rights that `deploy/` gives it. */
 export async function accountKubeconfig(kubectl: Kubectl, dir: string): Promise<string> {
   const config = record(JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "-o", "json")));
   const account = ["-n", SYSTEM_NAMESPACE, "create", "token", "konductor", "--duration=24h"];

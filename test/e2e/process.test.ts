@@ -9,7 +9,7 @@ import { scenarioSuite } from "./suite.ts";
 const { env, stderr: stream } = process;
 const root = join(import.meta.dirname, "../..");
 
-/** One for all of its clusters. */
+/** One build for all clusters. */
 let programs: Promise<string> | undefined;
 async function build(): Promise<string> {
   const dir = await mkdtemp(join(tmpdir(), "konductor-programs-"));

@@ -9,12 +9,12 @@ import { waitFor } from "../cluster/wait.ts";
 /** One `konductor serve` as a local process. */
 export interface Replica {
   readonly identity: string;
-  /** Resolves when it is ready; one that runs is left alone. */
+  /** Resolves when the replica is ready; does nothing if it runs already. */
   start(): Promise<void>;
-  /** SIGKILL; resolves when it is dead. */
+  /** SIGKILL; resolves when the replica is dead. */
   kill(): Promise<void>;
   signal(signal: NodeJS.Signals): void;
-  /** SIGTERM; resolves when it has handed its work over and ended. */
+  /** SIGTERM; resolves when the replica has handed over its work and exited. */
   stop(): Promise<void>;
   log(): Promise<string>;
 }
@@ -26,7 +26,7 @@ export interface ReplicaOptions {
   flags: readonly string[];
   healthPort: number;
   logPath: string;
-  /** By how much its time of day is wrong. */
+  /** The error of the replica's wall clock. */
   clockOffsetMs: number;
   /** See failpoint.ts. */
   failpointDir?: string | undefined;
@@ -98,7 +98,7 @@ export function createReplica({
         `--identity=${identity}`,
         ...flags,
       ];
-      // It ends with whoever started it, however that ends.
+      // The replica dies with the process that started it, however that ends.
       const started = spawn("setpriv", ["--pdeathsig", "KILL", process.execPath, ...args], {
         stdio: ["ignore", "pipe", "pipe"],
         env: { CLOCK_OFFSET_MS: String(clockOffsetMs), FAILPOINT_DIR: failpointDir },

@@ -30,7 +30,7 @@ import { tokenFile } from "./scenarios/token-file.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
 import { wholeJobs } from "./scenarios/whole-jobs.ts";
 
-/** Every scenario there is. What they asked of the API server is looked at last. */
+/** All scenarios. The last ones look back on what the others asked of the API server. */
 export const SCENARIOS: readonly Scenario[] = [
   ...turnTaking,
   ...ending,

@@ -1,27 +1,27 @@
-/** Who runs beside whom: scenarios that take something away from others, and those that rely on it, run at different times. */
+/** Which scenarios run side by side: scenarios that take something away, and those that rely on it, run at different times. */
 
 /** What scenarios can take away from each other. */
 export const PARTS = ["node", "control plane", "konductor"] as const;
 export type Part = (typeof PARTS)[number];
-/** `machine`: nobody else may use it, since milliseconds are measured, or all that happened is looked back on. */
+/** `machine`: no other scenario may run, because milliseconds are measured or the whole suite is looked back on. */
 export type Lock = Part | "machine";
 
 /** What one scenario needs. */
 export interface Claim {
-  /** The cluster on which it plays: on another one it can take away nothing but the machine. */
+  /** The cluster on which the scenario plays: on another cluster it can take away nothing but the machine. */
   ground: string;
-  /** What it takes away from others, or must have for itself. */
+  /** What the scenario takes away from others, or needs for itself. */
   locks: readonly Lock[];
-  /** What it relies on. */
+  /** What the scenario relies on. */
   uses: readonly Part[];
 }
 
 export interface Schedule {
-  /** Runs `act` when nothing that collides with the claim runs. Whoever came first goes first, unless it collides with what runs. */
+  /** Runs `act` as soon as no running claim collides with this one. First come, first served, except for claims that collide with a running one. */
   run<T>(claim: Claim, act: () => Promise<T>): Promise<T>;
 }
 
-/** `width`: so many run at a time on one ground. */
+/** `width`: how many claims run at a time on one ground. */
 export function createSchedule({ width }: { width: number }): Schedule {
   const running = new Set<Claim>();
   const waiting: { claim: Claim; start: () => void }[] = [];

@@ -1,4 +1,4 @@
-/** Pods whose own scripts call koncli: no label, an account with the rights of `konductor-user`, and koncli in their image. */
+/** Pods whose own scripts call koncli: the pods have no label, an account with the rights of `konductor-user`, and koncli in their image. */
 import { PODS } from "../../src/kube/resources.ts";
 import { parsePod } from "../../src/lease/pod.ts";
 import { waitFor } from "../cluster/wait.ts";
@@ -8,7 +8,7 @@ import { KONCLI_IMAGE } from "./koncli-image.ts";
 
 const ACCOUNT = "scripts";
 
-/** Gives the account of {@link scriptTemplate} what koncli needs in `namespace`. */
+/** Gives the account of {@link scriptTemplate} the rights that koncli needs in `namespace`. */
 export async function createScriptAccount({ kubectl }: Environment, namespace: string): Promise<void> {
   await kubectl("-n", namespace, "create", "serviceaccount", ACCOUNT);
   const subject = `--serviceaccount=${namespace}:${ACCOUNT}`;
@@ -17,7 +17,7 @@ export async function createScriptAccount({ kubectl }: Environment, namespace: s
 
 export interface Script {
   journal: Journal;
-  /** Of a shell; `j EVENT` writes into the journal. */
+  /** Lines of a shell script; `j EVENT` writes into the journal. */
   lines: readonly string[];
 }
 
@@ -43,12 +43,12 @@ export function scriptTemplate({ journal, lines }: Script) {
   };
 }
 
-/** A pod of its own that runs `lines`. */
+/** A pod without a controller that runs `lines`. */
 export function scriptPod(namespace: string, name: string, script: Script) {
   return { apiVersion: "v1", kind: "Pod", metadata: { namespace, name }, ...scriptTemplate(script) };
 }
 
-/** Resolves with what pod `name` printed once its script has ended. */
+/** Resolves with the output of pod `name` once its script has ended. */
 export async function outputOf(
   { client, kubectl }: Environment,
   namespace: string,

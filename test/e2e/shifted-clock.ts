@@ -1,4 +1,4 @@
-/** Loaded into a program before its own modules (`node --import`): its wall clock is wrong by CLOCK_OFFSET_MS. Timers are not. */
+/** Loaded into a program before its own modules (`node --import`): shifts the wall clock by CLOCK_OFFSET_MS. Timers are unaffected. */
 const offsetMs = Number(process.env["CLOCK_OFFSET_MS"]);
 const RightDate = Date;
 

@@ -1,4 +1,4 @@
-/** One klease in a namespace of its own, with its journal: where most scenarios play. */
+/** One klease in a namespace of its own, with its journal: the stage of most scenarios. */
 import { LEASES, PODS } from "../../src/kube/resources.ts";
 import { type PodView, parsePod } from "../../src/lease/pod.ts";
 import type { Hold, Lease } from "../../src/lease/types.ts";
@@ -12,25 +12,25 @@ import { pod, type Workload } from "./workload.ts";
 export interface Stage {
   readonly namespace: string;
   readonly journal: Journal;
-  /** Creates a pod that wants the klease, unless it is there. */
+  /** Creates a pod that wants the klease, unless the pod exists. */
   apply(name: string, details?: Partial<Workload>): Promise<PodName>;
-  /** Resolves with the klease when it is as `wanted`. */
+  /** Resolves with the klease once it satisfies `wanted`. */
   lease(what: string, wanted: (lease: Lease) => boolean, withinMs?: number): Promise<Lease>;
-  /** Resolves with the hold of pod `name` when it is confirmed. */
+  /** Resolves with the hold of pod `name` once the hold is confirmed. */
   holds(name: string, withinMs?: number): Promise<Hold>;
-  /** Resolves when pod `name` stands in the queue. */
+  /** Resolves when pod `name` is in the queue. */
   waits(name: string): Promise<void>;
-  /** Resolves with the runs of that pod's main when it has begun so many. */
+  /** Resolves with the runs of the pod's main once there are `count`. */
   runs(name: string, count: number, withinMs?: number): Promise<Run[]>;
-  /** Tells main of that pod to end, by SIGTERM: not before it runs, when nobody would hear it. */
+  /** Sends SIGTERM to main of the pod. Waits until main runs, because an earlier signal would be lost. */
   endMain(name: string): Promise<void>;
-  /** Resolves with the pod when it is as `wanted`. */
+  /** Resolves with the pod once it satisfies `wanted`. */
   pod(name: string, what: string, wanted: (pod: PodView) => boolean, withinMs?: number): Promise<PodView>;
   /** Resolves with the klease when nobody holds it and no request is left. */
   atRest(withinMs?: number): Promise<Lease>;
 }
 
-/** A klease `name` with this spec, and nobody who wants it yet. */
+/** Creates the klease `name` with this spec, in a new namespace without pods. */
 export async function setStage(
   environment: Environment,
   name: string,

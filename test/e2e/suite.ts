@@ -12,23 +12,26 @@ const DEFAULT_TIMEOUT_MS = 120_000;
 
 export interface SuiteOptions {
   node: NodeKind;
-  /** Says how much is asked for. */
+  /** The variable KONDUCTOR_TEST_BRIEF decides how many scenarios run. */
   env: Readonly<Record<string, string | undefined>>;
-  /** So many scenarios run at a time on one cluster. */
+  /** How many scenarios run at a time on one cluster. */
   width: number;
-  /** For each of these sets a cluster more, on which the scenarios play that lock one of its parts: nobody else has to wait for them. */
+  /**
+   * Each of these sets gets a further cluster. On it play the scenarios that lock one of the set's parts, so that no other scenario has to wait for
+   * them.
+   */
   apart: readonly (readonly Part[])[];
   start(): Promise<Environment>;
 }
 
-/** A cluster on which scenarios play; it is started for the first of them. */
+/** A cluster on which scenarios play; the first of them starts it. */
 interface Ground {
   name: string;
   environment(): Promise<Environment>;
   stop(): Promise<void>;
 }
 
-/** Runs the scenarios of one node, side by side where they do not collide. Each has its time from when it starts. */
+/** Runs the scenarios of one node, side by side if they do not collide. Each timeout counts from the scenario's own start. */
 export function scenarioSuite({ node, env, width, apart, start }: SuiteOptions): void {
   const isHomeOnly = isBrief(env) && canRunKubelet();
   const chosen = SCENARIOS.filter(
@@ -119,7 +122,7 @@ async function runInTime(
     throw error;
   } finally {
     clearTimeout(timer);
-    // A kubelet goes on looking at pods that are over, and whatever a failed scenario has left runs on.
+    // The kubelet keeps looking at finished pods, and the pods of a failed scenario would run on.
     for (const namespace of namespaces)
       await environment.client.delete(NAMESPACES, { name: namespace }).catch(() => undefined);
     const seconds = Math.round((performance.now() - beganMs) / 1_000);
@@ -127,7 +130,7 @@ async function runInTime(
   }
 }
 
-/** The pods of a scenario that failed, and what the cluster said of them. */
+/** The pods of a failed scenario, and the cluster's events about them. */
 async function whatIsThere({ kubectl }: Environment, namespace: string): Promise<string> {
   const get = (...args: string[]) =>
     kubectl("-n", namespace, "get", ...args).catch((error: unknown) => describeError(error));

@@ -7,8 +7,8 @@ import { type Journal, overlaps } from "./journal.ts";
 import { readPods, readRequests } from "./observe.ts";
 
 /**
- * Expects that so many mains ran and ended, never two at once, each later one with a higher fencing token. Each pod must have run once
- * and still be there: its gate's termination message tells the token.
+ * Expects that `count` mains ran and ended, never two at once, each later one with a higher fencing token. Each pod must have run once and must still
+ * exist: its gate's termination message has the token.
  */
 export async function expectTurns(
   environment: Environment,
@@ -28,7 +28,7 @@ export async function expectTurns(
   expect(new Set(turns.map(({ by }) => by)).size).toBe(count);
 }
 
-/** Resolves when so many mains have ended. */
+/** Resolves when `count` mains have ended. */
 export function waitForEnded(
   { journal }: { journal: Journal },
   count: number,
@@ -41,7 +41,7 @@ export function waitForEnded(
   });
 }
 
-/** Resolves when so many requests wait in the namespace. */
+/** Resolves when `count` requests wait in the namespace. */
 export function waitForQueue(
   environment: Environment,
   { namespace }: { namespace: string },

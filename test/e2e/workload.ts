@@ -7,20 +7,20 @@ export const BUSYBOX_IMAGE = "konductor.test/busybox:1";
 export interface Workload {
   namespace: string;
   name: string;
-  /** No label without it. */
+  /** Left out: no label. */
   lease?: string;
   annotations?: Readonly<Record<string, string>>;
   journal: Journal;
-  /** How long main works; undefined: until it is told to stop. */
+  /** How long main works; undefined: until SIGTERM. */
   runsForSeconds?: number;
-  /** The path of a file: main works until it is there. */
+  /** The path of a file: main works until it exists. */
   runsUntil?: string;
   exitCode?: number;
-  /** The first run of each pod ends with 1 instead. */
+  /** The first run of each pod exits with 1. */
   failsAtFirst?: boolean;
   /** A shell command that sets `token` to the fencing token, for the journal. */
   readToken?: string;
-  /** What main does with SIGTERM: ends at once, takes so many seconds, or never ends. */
+  /** How main reacts to SIGTERM: it ends at once, after so many seconds, or never. */
   onTerm?: "end" | "ignore" | { afterSeconds: number };
   restartPolicy?: "Never" | "OnFailure" | "Always";
   graceSeconds?: number;
@@ -30,7 +30,7 @@ export interface Workload {
   spec?: Readonly<Record<string, unknown>>;
 }
 
-/** A shell program that leaves a sign of life each 100 ms and does with TERM as it is told. */
+/** A shell program that writes a sign of life every 100 ms and reacts to TERM as configured. */
 export function mainScript(workload: Workload): string {
   const { journal, runsForSeconds, runsUntil, exitCode = 0, failsAtFirst = false } = workload;
   const { readToken, onTerm = "end" } = workload;
@@ -57,7 +57,7 @@ export function mainScript(workload: Workload): string {
   ].join("\n");
 }
 
-/** The pod template of `workload`, labelled where it has a Lease. */
+/** The pod template of `workload`, labelled if it has a Lease. */
 export function podTemplate(workload: Workload) {
   const { lease, annotations, journal, restartPolicy = "Never", graceSeconds = 30 } = workload;
   const { container, spec } = workload;

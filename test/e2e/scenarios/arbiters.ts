@@ -1,4 +1,4 @@
-/** More than one replica that takes itself for the arbiter. */
+/** More than one replica that believes to be the arbiter. */
 import { expect } from "vitest";
 import { CONFIRM_WITHIN_MS } from "../../../src/lease/decision.ts";
 import { overtakeArbiter } from "../election.ts";
@@ -16,7 +16,7 @@ const ELECTED_WITHIN_MS = 8_000;
 
 export const arbiters: readonly Scenario[] = [
   {
-    name: "an arbiter that stands still until another is elected, and then goes on, grants nothing twice and forgets nobody",
+    name: "an arbiter that is paused until another is elected, and then resumed, grants nothing twice and forgets no waiter",
     row: "arbiter killed, two arbiters at once",
     home: "process",
     locks: ["konductor"],

@@ -1,4 +1,4 @@
-/** A holder whose main cannot stay up, with max-restarts. */
+/** A holder with max-restarts whose main cannot stay up. */
 import { expect } from "vitest";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { bootMs } from "../boot-time.ts";
@@ -10,12 +10,12 @@ import { setStage } from "../stage.ts";
 
 const MAX_RESTARTS = 1;
 const TTL_MS = 15_000;
-/** One container may take so long to stop. */
+/** How long one container may take to stop. */
 const STOP_MS = 5_000;
 
 export const crashLoops: readonly Scenario[] = [
   {
-    name: "a holder that crash-loops keeps its klease while nobody waits, and hands over to the first who does",
+    name: "a holder that crash-loops keeps its klease while nobody waits, and hands it over to the first waiter",
     row: "main crash-loops",
     needsKubelet: "the kubelet's back-off, and RestartAllContainers",
     async run(environment) {
@@ -40,7 +40,7 @@ export const crashLoops: readonly Scenario[] = [
       expectWithin(environment, {
         what: "from the moment in which somebody waits behind a crash loop to their main",
         measuredMs: (next?.fromMs ?? Number.NaN) - appliedMs,
-        // The keeper learns of it at its next renewal.
+        // The keeper learns of the revocation at its next renewal.
         boundMs: TTL_MS / 3 + STOP_MS + HANDED_ON_WITHIN_MS,
       });
       const again = await stage.holds("old");

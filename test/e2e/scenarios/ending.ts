@@ -20,7 +20,7 @@ const GRACE_MS = 5_000;
 
 const graceSeconds = GRACE_MS / 1_000;
 
-/** Mains that do not end when they are told to. */
+/** Mains that do not end on SIGTERM. */
 const STUBBORN: readonly { main: string; stopsAfterMs: number; details: Partial<Workload> }[] = [
   { main: "takes 10 s to stop", stopsAfterMs: 10_000, details: { onTerm: { afterSeconds: 10 } } },
   {
@@ -29,7 +29,7 @@ const STUBBORN: readonly { main: string; stopsAfterMs: number; details: Partial<
     details: { graceSeconds, onTerm: "ignore" },
   },
   {
-    // The kubelet gives it 2 s more when the hook has used up all of its time; its keeper is told to stop before.
+    // When the hook has used up the grace period, the kubelet gives main 2 s more; main's keeper is stopped before.
     main: "has a preStop hook that hogs the grace period, and then ignores TERM",
     stopsAfterMs: GRACE_MS,
     details: {
@@ -71,7 +71,7 @@ export const ending: readonly Scenario[] = [
       const { status } = await stage.atRest();
       expect(status.history).toHaveLength(3);
       for (const past of status.history) {
-        // The arbiter may see in the pod's status that main has ended before the kubelet stops the keeper.
+        // The arbiter may see main's end in the pod's status before the kubelet stops the keeper.
         expect(["Released", "Terminated"]).toContain(past.reason);
         const keeper = await keeperLog(environment, { namespace, name: past.holder });
         await expectFreedInTime(environment, stage, past, keeper);
@@ -120,7 +120,7 @@ export const ending: readonly Scenario[] = [
       const force = ["--grace-period=0", "--force"];
       const atMs = await deleteHolder(environment, stage, { onTerm: "ignore", graceSeconds }, force);
       const { next } = await handover(stage);
-      // Silence counts from the last renewal, which came before the deletion; a pod that was seen to end may take its grace period.
+      // Silence counts from the last renewal, which came before the deletion. A pod that was seen being deleted may take its grace period.
       const freeWithinMs = TTL_MS + EXPIRY_ALLOWANCE_MS + GRACE_MS + TERMINATION_ALLOWANCE_MS;
       expectWithin(environment, {
         what: "AfterExpiry: from a forced deletion to the next main",
@@ -131,7 +131,7 @@ export const ending: readonly Scenario[] = [
   },
 ];
 
-/** Deletes the holder while another one waits; resolves with the time since boot just before. */
+/** Deletes the holder while another pod waits; resolves with the time since boot just before. */
 async function deleteHolder(
   { kubectl }: Environment,
   stage: Stage,
@@ -144,7 +144,7 @@ async function deleteHolder(
   return atMs;
 }
 
-/** From the keeper's SIGTERM to the write that nobody holds any more, by the API server's own record. */
+/** From the keeper's SIGTERM to the write that frees the klease, by the API server's audit log. */
 async function expectFreedInTime(
   environment: Environment,
   { namespace }: Stage,
@@ -170,7 +170,7 @@ function keeperLog(
   return kubectl("-n", namespace, "logs", name, "-c", KEEPER_CONTAINER, ...flags);
 }
 
-/** When the API server was done with that write of the namespace's klease which it received about `atMs`, as replicas know its time. */
+/** When the API server completed the write to the namespace's klease that it received closest to `atMs`, a time of the replicas' clock. */
 async function statusWriteMs(auditLogPath: string, namespace: string, atMs: number): Promise<number> {
   const lines = createInterface({ input: createReadStream(auditLogPath) });
   let nearest = { byMs: Number.POSITIVE_INFINITY, doneMs: Number.NaN };
@@ -185,7 +185,7 @@ async function statusWriteMs(auditLogPath: string, namespace: string, atMs: numb
   return nearest.doneMs;
 }
 
-/** As stored, but for the name that the API server gives to the volume of the account's token. */
+/** Containers as stored, with a fixed name for the volume of the account's token, which the API server generates. */
 async function userContainers({ client }: Environment, ref: PodName) {
   const spec = record(record(await client.get(PODS, ref))["spec"]);
   const all = [...list(spec["initContainers"]), ...list(spec["containers"])];
@@ -198,7 +198,7 @@ async function userContainers({ client }: Environment, ref: PodName) {
 
 const IMAGE = "konductor.test/busybox:1";
 
-/** A pod that uses what an injection could spoil: order, tokens, ports, probes, resources, env. */
+/** A pod that uses whatever an injection could spoil: order, tokens, ports, probes, resources, env. */
 const RICH_SPEC = {
   automountServiceAccountToken: true,
   serviceAccountName: "default",

@@ -9,14 +9,14 @@ import { overlaps } from "../journal.ts";
 import { type Stage, setStage } from "../stage.ts";
 
 const TTL_MS = 15_000;
-/** Signs of life come each 100 ms. */
+/** Signs of life come every 100 ms. */
 const SILENCE_MS = 1_000;
 const needsKubelet = "the process node has no RestartAllContainers";
 const POLICIES = ["Never", "OnFailure"] as const;
 
 export const fencing: readonly Scenario[] = [
   {
-    name: "a holder whose keeper is cut off from konductor is stopped by its kubelet before the next one starts",
+    name: "a holder whose keeper is cut off from konductor is stopped by its kubelet before the next pod starts",
     row: "keeper cut off, and the pod can fence itself",
     needsKubelet,
     timeoutMs: 180_000,
@@ -38,14 +38,14 @@ export const fencing: readonly Scenario[] = [
       if (onFailure) await runsAgain(environment, onFailure);
       for (const stage of stages) {
         const { status } = await stage.atRest();
-        // A pod that may not run again fails, which proves that main has ended.
+        // A pod that must not restart fails, which proves that main has ended.
         expect(status.history.at(-1)?.holder).toBe("old");
         expect(["Expired", "Terminated"]).toContain(status.history.at(-1)?.reason);
       }
     },
   },
   {
-    name: "holders are stopped in time and served again also when the API server stops",
+    name: "holders are stopped in time, and granted again, also when the API server stops",
     row: "konductor, API server or etcd away",
     needsKubelet,
     locks: ["control plane"],
@@ -69,7 +69,7 @@ export const fencing: readonly Scenario[] = [
   },
 ];
 
-/** Pod `old` holds, with a main that must be killed; `next` waits. */
+/** Pod `old` holds, with a main that only SIGKILL ends; `next` waits. */
 async function begin(environment: Environment, restartPolicy: (typeof POLICIES)[number]): Promise<Stage> {
   const stage = await setStage(environment, "fenced", { ttl: "15s" });
   await stage.apply("old", { onTerm: "ignore", restartPolicy });
@@ -80,7 +80,7 @@ async function begin(environment: Environment, restartPolicy: (typeof POLICIES)[
   return stage;
 }
 
-/** Checks that the first main of `old` was over when its time was, and that no two ran. */
+/** Checks that the first main of `old` ended in time, and that no two mains ran at once. */
 async function wasFenced(
   environment: Environment,
   stage: Stage,
@@ -90,7 +90,7 @@ async function wasFenced(
   const [first] = await stage.runs("old", 1);
   const [next] = await stage.runs("next", 1);
   if (!first || !next) throw new Error("main has not run");
-  // The last renewal that was answered came before the cut.
+  // The last answered renewal came before the cut.
   expectWithin(environment, {
     what: `restartPolicy ${policy}: from the cut to the end of main`,
     measuredMs: first.toMs - sinceMs,
@@ -100,7 +100,7 @@ async function wasFenced(
   expect(overlaps(await stage.journal.runs())).toEqual([]);
 }
 
-/** Resolves when the main of `old` has given no sign of life for a second; its last one must come by `limitMs` since boot. */
+/** Resolves when the main of `old` has been silent for a second; its last sign of life must come by `limitMs` since boot. */
 async function fallsSilent({ journal }: Stage, limitMs: number): Promise<void> {
   await waitFor({
     what: "main to fall silent",
@@ -118,7 +118,7 @@ async function hasFailed(stage: Stage): Promise<void> {
   expect(await stage.runs("old", 1)).toHaveLength(1);
 }
 
-/** It queued again, has a hold of its own, and runs. */
+/** Pod `old` queues again, gets a new hold, and runs. */
 async function runsAgain({ kubectl }: Environment, stage: Stage): Promise<void> {
   await stage.runs("old", 2);
   await stage.holds("old");

@@ -1,4 +1,4 @@
-/** Pods whose object is gone before their kubelet has begun to stop them: their keeper's word is all that tells of their end. */
+/** Pods whose object is gone before their kubelet has begun to stop them: only the keeper's announcement tells of their end. */
 import { expect } from "vitest";
 import { bootMs, toBootMs } from "../boot-time.ts";
 import type { Environment, Scenario } from "../environment.ts";
@@ -11,7 +11,7 @@ const row = "force-deleted, garbage-collected, Node deleted, out-of-service tain
 const needsKubelet =
   "how a kubelet ends a pod that has vanished, with what grace period, is the kubelet's own";
 
-/** So long that nobody can take an expiry for what is measured. */
+/** So long that no expiry can be mistaken for what is measured. */
 const TTL = "10m";
 const GRANTED_WITHIN_MS = 10_000;
 
@@ -22,7 +22,7 @@ interface Ending {
   onTerm: Workload["onTerm"];
   flags: readonly string[];
   locks?: Scenario["locks"];
-  /** What happens before the deletion, and once the keeper has spoken. */
+  /** Preparations before the deletion, and actions after the keeper's announcement. */
   before?(environment: Environment): Promise<void>;
   meanwhile?(environment: Environment): Promise<void>;
 }
@@ -38,20 +38,20 @@ const ENDINGS: readonly Ending[] = [
     flags: FORCE,
   },
   {
-    name: "a pod without a grace period gives up its klease, whose ttl is 10m, within 10 s of its keeper's word",
+    name: "a pod without a grace period gives up its klease, whose ttl is 10m, within 10 s of its keeper's announcement",
     what: "deleted without a grace period",
     graceSeconds: 0,
     onTerm: "ignore",
     flags: [],
   },
   {
-    name: "the arbiter's death does not make a force-deleted pod's grace period begin anew, nor end early",
+    name: "the arbiter's death neither restarts a force-deleted pod's grace period nor ends it early",
     what: "deleted by force while the arbiter dies",
     graceSeconds: 20,
     onTerm: { afterSeconds: 6 },
     flags: FORCE,
     locks: ["konductor"],
-    // So that nobody remembers a review of the pod's token, and only its signature tells whose it is.
+    // No replica has a review of the pod's token cached, so that only the token's signature tells whose it is.
     async before({ konductor }) {
       await konductor.stop();
       await konductor.start();
@@ -89,7 +89,7 @@ export const forceDeleted: readonly Scenario[] = ENDINGS.map(
   }),
 );
 
-/** Resolves with the time of day at which konductor heard that the kubelet stops the holder. */
+/** Resolves with the time of day at which konductor learned that the kubelet stops the holder. */
 async function keeperHasSpoken(stage: Stage): Promise<number> {
   const { status } = await stage.lease(
     "the keeper of old to have said that its pod ends",

@@ -13,12 +13,12 @@ import { setStage } from "../stage.ts";
 import { expectTurns, waitForEnded, waitForQueue } from "../turns.ts";
 
 const PODS_GONE_WITHIN_MS = 60_000;
-/** Kubernetes looks again whether a namespace is empty after twice as long as before, and each look takes a while. */
+/** Kubernetes checks whether a namespace is empty at intervals that double, and each check takes a while. */
 const NAMESPACE_SYNC_MS = 15_000;
 
 export const foreignHands: readonly Scenario[] = [
   {
-    name: "a holder's request that somebody deletes is put back, and the hold goes on",
+    name: "a holder's request that somebody deletes is recreated, and the hold goes on",
     async run(environment) {
       const stage = await setStage(environment, "kept", { ttl: "1m" });
       const { namespace } = stage;
@@ -67,7 +67,7 @@ export const foreignHands: readonly Scenario[] = [
     },
   },
   {
-    name: "a klease that is deleted while it is held: its holder ends before the next one runs",
+    name: "the deletion of a held klease ends its holder before the next pod runs",
     row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const { client } = environment;
@@ -87,7 +87,7 @@ export const foreignHands: readonly Scenario[] = [
     },
   },
   {
-    name: "a namespace with a holder and waiters terminates when their pods have ended, and nobody runs beside another",
+    name: "a namespace with a holder and waiters terminates when their pods have ended, and no two mains run at once",
     async run(environment) {
       const { client } = environment;
       const stage = await setStage(environment, "doomed", { ttl: "1m" });
@@ -122,7 +122,7 @@ export const foreignHands: readonly Scenario[] = [
   },
 ];
 
-/** The request of pod `name`, whose holder it names. */
+/** The request of pod `name`, the request's holder. */
 async function requestOf(environment: Environment, namespace: string, name: string): Promise<LeaseRequest> {
   const found = (await readRequests(environment, namespace)).find(({ spec }) => spec.holder === name);
   if (!found) throw new Error(`${name} has no request in ${namespace}`);

@@ -1,4 +1,4 @@
-/** What Jobs can do by themselves, beside a klease: suspend and resume, count or ignore failures, and vanish when they are finished. */
+/** What Jobs do by themselves, combined with a klease: suspend and resume, count or ignore failures, and be deleted once they have finished. */
 import { expect } from "vitest";
 import { JOBS } from "../../../src/kube/resources.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
@@ -13,7 +13,7 @@ import { job } from "../workload.ts";
 
 export const jobFeatures: readonly Scenario[] = [
   {
-    name: "a Job that is suspended while it holds frees the klease for the next one, and queues again when it is resumed",
+    name: "a Job that is suspended while it holds frees the klease for the next pod, and queues again when it is resumed",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "paused", { ttl: "1m" });
@@ -52,7 +52,7 @@ export const jobFeatures: readonly Scenario[] = [
     },
   },
   {
-    name: "podFailurePolicy: a rule for exit code 69 fails a Job at its first pod that was not granted, whatever its backoffLimit",
+    name: "podFailurePolicy: a rule for exit code 69 fails a Job at the first pod that is refused, whatever its backoffLimit",
     async run(environment) {
       const { kubectl, client } = environment;
       const stage = await setStage(environment, "once", { ttl: "1m" });
@@ -78,7 +78,7 @@ export const jobFeatures: readonly Scenario[] = [
     },
   },
   {
-    name: "ttlSecondsAfterFinished: a Job that was skipped, and one that has run, are both deleted in time, and nothing is left of them",
+    name: "ttlSecondsAfterFinished: a skipped Job and a Job that ran are both deleted in time, and their pods are, too",
     async run(environment) {
       const { kubectl, client } = environment;
       const stage = await setStage(environment, "tidy", { ttl: "1m" });

@@ -1,4 +1,4 @@
-/** Restarts of main that are the kubelet's own, and keepers that stay down. */
+/** Restarts of main by the kubelet itself, and keepers that stay down. */
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { PODS } from "../../../src/kube/resources.ts";
@@ -16,10 +16,10 @@ import type { Workload } from "../workload.ts";
 
 const TTL_MS = 15_000;
 const STOPS_AFTER_SECONDS = 3;
-/** From what is decided in the cluster to the signal. */
+/** From a decision in the cluster to the signal. */
 const TOLD_WITHIN_MS = 5_000;
 const RESTARTED_WITHIN_MS = 5_000;
-/** The kubelet waits longer each time before it starts a keeper again that was killed; while that is less than the ttl, it renews. */
+/** The kubelet waits longer each time before it restarts a killed keeper. While that wait is shorter than the ttl, the keeper renews. */
 const DOWN_WITHIN_MS = 120_000;
 
 const DOWN: readonly { what: string; outcome: string; details: Partial<Workload> }[] = [
@@ -37,13 +37,13 @@ const DOWN: readonly { what: string; outcome: string; details: Partial<Workload>
 
 export const keeperTroubles: readonly Scenario[] = [
   {
-    name: "a main that its liveness probe has restarted in place keeps its hold, with the same token",
+    name: "a main that is restarted in place by its liveness probe keeps its hold, with the same token",
     row: "main, keeper, kubelet or containerd restarted",
     needsKubelet: "the process node has no probes",
     async run(environment) {
       const stage = await setStage(environment, "sick", { ttl: "30s" });
       const sickPath = `${stage.journal.path}.sick`;
-      // Fails once for each time that it finds the file.
+      // Fails once each time the file appears.
       const command = ["sh", "-c", `! rm ${sickPath} 2>/dev/null`];
       const livenessProbe = { exec: { command }, periodSeconds: 1, timeoutSeconds: 10, failureThreshold: 1 };
       const hold = await holdBefore(stage, {
@@ -72,7 +72,7 @@ export const keeperTroubles: readonly Scenario[] = [
   },
   ...DOWN.map(
     ({ what, details }): Scenario => ({
-      name: `a pod that ${what} and whose keeper's image is gone is deleted, and the next one runs when main has ended`,
+      name: `a pod that ${what} and whose keeper's image is gone is deleted, and the next pod runs when main has ended`,
       row: "keeper down past the ttl",
       needsKubelet: "the process node has no images",
       timeoutMs: 180_000,
@@ -82,7 +82,7 @@ export const keeperTroubles: readonly Scenario[] = [
         const patch = {
           spec: { initContainers: [{ name: KEEPER_CONTAINER, image: "konductor.test/missing:1" }] },
         };
-        // The policy that would refuse it goes for good: nothing else in the suite relies on it.
+        // The policy that would refuse the patch is deleted for good: nothing else in the suite relies on it.
         const binding = ["validatingadmissionpolicybinding", "konductor-pod-changes"];
         await environment.kubectl("delete", ...binding, "--ignore-not-found");
         const change = ["patch", "pod", "old", `--patch=${JSON.stringify(patch)}`];
@@ -97,7 +97,7 @@ export const keeperTroubles: readonly Scenario[] = [
         expectWithin(environment, {
           what: `a pod that ${what}: from the loss of its keeper's image to main's SIGTERM`,
           measuredMs: (told?.atMs ?? Number.NaN) - patchedMs,
-          // The keeper lives on until its kubelet has seen the patch.
+          // The keeper runs on until the kubelet has seen the patch.
           boundMs: TTL_MS + EXPIRY_ALLOWANCE_MS + 2 * TOLD_WITHIN_MS,
         });
         expect(old.ended).toBe(true);
@@ -111,7 +111,7 @@ export const keeperTroubles: readonly Scenario[] = [
   ),
   ...DOWN.map(
     ({ what, outcome, details }): Scenario => ({
-      name: `a pod that ${what} and whose keeper is killed again and again ${outcome}, and the next one runs when main has ended`,
+      name: `a pod that ${what} and whose keeper is killed again and again ${outcome}, and the next pod runs when main has ended`,
       row: "keeper down past the ttl",
       needsKubelet: "the process node has no RestartAllContainers",
       timeoutMs: 240_000,
@@ -141,7 +141,7 @@ export const keeperTroubles: readonly Scenario[] = [
   ),
 ];
 
-/** Kills the keeper of `old` whenever it runs, until `next` does; resolves with the time of day of the last renewal. */
+/** Kills the keeper of `old` whenever it runs, until `next` runs; resolves with the time of day of the last renewal. */
 async function killKeeper(environment: Environment, stage: Stage, token: number): Promise<number> {
   const { client, killContainer } = environment;
   const { namespace, journal } = stage;
@@ -155,7 +155,7 @@ async function killKeeper(environment: Environment, stage: Stage, token: number)
       if (hold?.token === token) renewedMs = hold.expiresMs - hold.ttlMs;
       if ((await journal.runs()).some(({ by }) => by === "next")) return true;
       const { keeper } = await client.get(PODS, old, parsePod);
-      // The status may still show the one that was killed before.
+      // The status may still show the keeper that was killed before.
       if (keeper?.state === "running") await killContainer(old, KEEPER_CONTAINER, "SIGKILL");
       return false;
     },

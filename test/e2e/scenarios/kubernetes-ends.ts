@@ -1,4 +1,4 @@
-/** Kubernetes ends a holder, by each of its own ways, whose main takes its time to stop. */
+/** Kubernetes ends a holder, in each of its ways, and main takes its time to stop. */
 import { expect } from "vitest";
 import { NODES } from "../../../src/kube/resources.ts";
 import { isTerminal } from "../../../src/lease/pod.ts";
@@ -17,11 +17,11 @@ const row = "evicted, preempted, Job deleted, activeDeadlineSeconds";
 
 interface Way {
   what: string;
-  /** Whether a Job's pod holds, and what else its spec says. */
+  /** Set if a Job's pod holds; further fields of the Job's spec. */
   job?: Readonly<Record<string, unknown>>;
   details?: Partial<Workload>;
   needsKubelet?: string;
-  /** What it needs of the cluster; resolves with what takes that back. */
+  /** Prepares the cluster; resolves with a function that undoes the preparation. */
   prepare?(environment: Environment): Promise<() => Promise<void>>;
   end?(environment: Environment, stage: Stage): Promise<void>;
 }
@@ -87,7 +87,7 @@ export const kubernetesEnds: readonly Scenario[] = WAYS.map(
   }),
 );
 
-/** As `holdBefore`, but `old` is the pod of a Job. */
+/** Like `holdBefore`, but `old` is a Job's pod. */
 async function holdByJob(
   { kubectl }: Environment,
   stage: Stage,
@@ -108,7 +108,7 @@ async function holdByJob(
   await stage.waits("next");
 }
 
-/** The node has one slot. */
+/** Gives the node one slot. */
 async function offerSlot({ cluster, client, kubectl }: Environment): Promise<() => Promise<void>> {
   const name = cluster.node?.name ?? "";
   const patch = (op: object) =>
@@ -126,7 +126,7 @@ async function offerSlot({ cluster, client, kubectl }: Environment): Promise<() 
   return async () => void (await patch({ op: "remove", path }));
 }
 
-/** Resolves when a pod that is worth more has had the slot. */
+/** Resolves when a pod of higher priority has had the slot. */
 async function preempt({ kubectl }: Environment, stage: Stage): Promise<void> {
   const { namespace } = stage;
   const priorityClassName = `${namespace}-rush`;

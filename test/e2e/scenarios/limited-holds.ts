@@ -1,4 +1,4 @@
-/** Holds that end although their main would go on: nobody renews them, or not for longer than was wanted. */
+/** Holds that end although main would go on: they are not renewable, or reach their longest duration. */
 import { expect } from "vitest";
 import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
@@ -19,7 +19,7 @@ const LIMITS = [
 
 export const limitedHolds: readonly Scenario[] = LIMITS.map(
   ({ annotation, value, holdsForMs }): Scenario => ({
-    name: `a hold with ${annotation.replace(/.*\//, "")}: ${value} ends by itself, and main before the next one begins`,
+    name: `a hold with ${annotation.replace(/.*\//, "")}: ${value} ends by itself, and its main ends before the next one begins`,
     timeoutMs: 180_000,
     async run(environment) {
       const stage = await setStage(environment, "limited", { ttl: "15s" });
@@ -32,7 +32,7 @@ export const limitedHolds: readonly Scenario[] = LIMITS.map(
       expectWithin(environment, {
         what: `${annotation}: ${value}: from the grant to the next main`,
         measuredMs: next.fromMs - toBootMs(hold.acquiredMs),
-        // A pod that cannot fence itself is deleted when nobody has renewed for a ttl.
+        // A pod that cannot fence itself is deleted when its hold has not been renewed for a ttl.
         boundMs: holdsForMs + TTL_MS + EXPIRY_ALLOWANCE_MS + GRACE_SECONDS * 1_000 + HANDED_ON_WITHIN_MS,
       });
     },

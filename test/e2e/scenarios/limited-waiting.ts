@@ -1,4 +1,4 @@
-/** Pods that do not wait, or not for ever: `if-held: fail` and `wait-timeout`, and how kubectl shows why they failed. */
+/** Pods that do not wait, or only for a limited time: `if-held: fail` and `wait-timeout`, and how kubectl shows why they failed. */
 import { expect } from "vitest";
 import { isTerminal, type PodView } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
@@ -13,7 +13,7 @@ import { job } from "../workload.ts";
 const WITHOUT_WAITING = { [ANNOTATION.ifHeld]: "fail" };
 const ISO = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/.source;
 
-/** Why gates of the pods of `stage` failed, as kubectl prints it in a column of its own. */
+/** Why the gates of the pods of `stage` failed, as kubectl prints it in a column of its own. */
 async function reasons({ kubectl }: Environment, { namespace }: Stage, state = "state"): Promise<string[]> {
   const gate = `.status.initContainerStatuses[?(@.name=="${GATE_CONTAINER}")]`;
   const column = `custom-columns=WHY:${gate}.${state}.terminated.message`;
@@ -21,7 +21,7 @@ async function reasons({ kubectl }: Environment, { namespace }: Stage, state = "
   return printed.split("\n").filter((line) => line.startsWith("klease "));
 }
 
-/** Resolves when kubectl has printed such a status for a pod. */
+/** Resolves when kubectl has printed a matching status for the pod. */
 async function statusShows({ kubectl }: Environment, { namespace }: Stage, name: string, status: RegExp) {
   await waitFor({
     what: `kubectl to print ${status} for pod ${name}`,
@@ -47,7 +47,7 @@ async function held(environment: Environment, name: string): Promise<Stage> {
 
 export const limitedWaiting: readonly Scenario[] = [
   {
-    name: "if-held: fail: a Job whose klease is held fails after its backoffLimit, with the reason; one that finds it free runs",
+    name: "if-held: fail: a Job fails after its backoffLimit, with the reason, if its klease is held, and runs if it is free",
     timeoutMs: 240_000,
     async run(environment) {
       const { kubectl } = environment;
@@ -110,7 +110,7 @@ export const limitedWaiting: readonly Scenario[] = [
     },
   },
   {
-    name: "wait-timeout: a Job that has waited long enough fails with the reason; one that is served before runs",
+    name: "wait-timeout: a Job that has waited long enough fails with the reason; a Job that is granted before runs",
     timeoutMs: 240_000,
     async run(environment) {
       const stage = await held(environment, "patient");
@@ -133,7 +133,7 @@ export const limitedWaiting: readonly Scenario[] = [
       const [short] = await podsOf(environment, stage, "short");
       expect([short?.phase, short?.gate?.exitCode]).toEqual(["Failed", EXIT.refused]);
       const { startedMs = Number.NaN, finishedMs = Number.NaN } = short?.gate ?? {};
-      // A status has whole seconds.
+      // Times in a status are whole seconds.
       expect(finishedMs - startedMs).toBeGreaterThanOrEqual(3_000);
       expect(finishedMs - startedMs).toBeLessThan(20_000);
       const why =
@@ -149,7 +149,7 @@ export const limitedWaiting: readonly Scenario[] = [
   },
   ...(["OnFailure", "Always"] as const).map(
     (restartPolicy): Scenario => ({
-      name: `if-held: fail and wait-timeout: with restartPolicy ${restartPolicy} the gate asks again, with a new time, and runs later`,
+      name: `if-held: fail and wait-timeout: with restartPolicy ${restartPolicy} the gate asks again, with a new time, and the pod runs later`,
       timeoutMs: 300_000,
       async run(environment) {
         await Promise.all([
@@ -161,7 +161,7 @@ export const limitedWaiting: readonly Scenario[] = [
   ),
 ];
 
-/** A pod that is refused beside a holder, then asks again, and runs once the klease is free. */
+/** A pod is refused while another holds, then asks again, and runs once the klease is free. */
 async function asksAgain(
   environment: Environment,
   restartPolicy: "OnFailure" | "Always",

@@ -1,4 +1,4 @@
-/** konductor is away for longer than some ttls last. */
+/** konductor is away for longer than some ttls. */
 import { expect } from "vitest";
 import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
 import { waitFor } from "../../cluster/wait.ts";
@@ -10,15 +10,15 @@ import { setStage } from "../stage.ts";
 
 const SHORT_TTL_MS = 15_000;
 const LONG_TTL_MS = 120_000;
-/** One container, no probes. */
+/** The time to stop a pod with one container and no probes. */
 const STOP_MS = 5_000;
 const SILENCE_MS = 1_000;
-/** A gate pauses 5 s at most between two tries, each of which may take 3 s for either address. */
+/** A gate pauses for at most 5 s between two tries, each of which may take 3 s for each of two addresses. */
 const RECONNECTED_WITHIN_MS = 11_000;
 
 export const longOutages: readonly Scenario[] = [
   {
-    name: "a konductor that is away for longer than a ttl of 15s: that holder is stopped in time, and one with 2m goes on",
+    name: "while konductor is away, a holder with a ttl of 15s is stopped in time, and a holder with 2m goes on",
     row: "konductor, API server or etcd away",
     needsKubelet: "the process node has no RestartAllContainers",
     locks: ["konductor"],
@@ -46,7 +46,7 @@ export const longOutages: readonly Scenario[] = [
         expectWithin(environment, {
           what: "from the end of konductor to the end of a main with a ttl of 15s",
           measuredMs: (fenced?.toMs ?? Number.NaN) - goneMs,
-          // Before anybody else could be granted.
+          // Before any other pod could be granted.
           boundMs: SHORT_TTL_MS + EXPIRY_ALLOWANCE_MS,
         });
         const [survivor] = await long.runs("old", 1);

@@ -1,4 +1,4 @@
-/** A kubelet that is gone for good, as far as anybody can see, and what people then do to its Node. */
+/** A kubelet that is gone for good, as far as can be seen, and what people then do to its Node. */
 import { expect } from "vitest";
 import { LEASES, NODES, PODS } from "../../../src/kube/resources.ts";
 import { EXPIRY_ALLOWANCE_MS, TERMINATION_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
@@ -14,9 +14,9 @@ import { type Stage, setStage } from "../stage.ts";
 const TTL_MS = 15_000;
 const GRACE_MS = 1_000;
 const DECIDED_WITHIN_MS = 3_000;
-/** The pod garbage collector looks that often. */
+/** The interval of the pod garbage collector. */
 const COLLECTED_EVERY_MS = 20_000;
-/** `node-monitor-grace-period`, and what it is late. */
+/** `node-monitor-grace-period`, and its delay. */
 const NOT_READY_WITHIN_MS = 90_000;
 const SIGN_OF_LIFE_MS = 2_000;
 const needsKubelet = "the process node has no kubelet";
@@ -30,7 +30,7 @@ const WITHOUT_FENCE = {
 
 export const lostNodes: readonly Scenario[] = [
   {
-    name: "a node without kubelet: the next is granted as the holder and the policy say, or when the node is tainted as out of service",
+    name: "a node without kubelet: the next waiter is granted as holder and policy allow, or when the node is tainted as out of service",
     row: "node lost",
     needsKubelet,
     locks: ["node"],
@@ -64,7 +64,7 @@ export const lostNodes: readonly Scenario[] = [
             measuredMs: toBootMs(grantedMs) - atMs,
             boundMs,
           });
-          // Its main cannot start, and shall not when there is a kubelet again.
+          // The main of the next pod cannot start now, and must not start when the kubelet is back.
           await environment.kubectl("-n", stage.namespace, "delete", "pods", "--all", "--wait=false");
         }
         await isUnreachable(environment, unproven, atMs, "a pod that cannot fence itself");
@@ -76,7 +76,7 @@ export const lostNodes: readonly Scenario[] = [
         });
         await kill(environment, unproven, "main");
         const taintedMs = bootMs();
-        // Not NoExecute, since konductor runs on this node, too: whatever the effect, the collector looks for the key only.
+        // Not NoExecute, because konductor runs on this node, too: the collector looks only at the key, whatever the effect.
         await environment.kubectl("taint", "node", node, `${OUT_OF_SERVICE}=nodeshutdown:NoSchedule`);
         try {
           expectWithin(environment, {
@@ -92,7 +92,7 @@ export const lostNodes: readonly Scenario[] = [
     },
   },
   {
-    name: "a Node that is deleted proves nothing: its holder, gone as well, is unreachable until an admin releases it by force",
+    name: "a Node's deletion proves nothing: its holder, deleted as well, is unreachable until an admin releases the klease by force",
     row: "force-deleted, garbage-collected, Node deleted, out-of-service taint",
     needsKubelet,
     locks: ["node"],
@@ -106,7 +106,7 @@ export const lostNodes: readonly Scenario[] = [
         const atMs = bootMs();
         await kill(environment, stage, KEEPER_CONTAINER);
         await kubectl("delete", "node", node, "--wait=false");
-        // As the pod garbage collector does it a minute later, but to all pods of the node, konductor's among them.
+        // The pod garbage collector does the same a minute later, but to all pods of the node, including konductor's.
         await kubectl("-n", namespace, "delete", "pod", "old", "--grace-period=0", "--force");
         await isUnreachable(environment, stage, atMs, "a pod that is gone with its Node");
         await killMain();
@@ -130,7 +130,7 @@ async function begin(environment: Environment, name: string, details: object, sp
   return stage;
 }
 
-/** Stops the kubelet for as long as `act` takes. Before it resolves, everything on the node is as it was. */
+/** Stops the kubelet while `act` runs. Before it resolves, everything on the node is as it was. */
 async function withoutKubelet(
   { cluster, client, konductor }: Environment,
   act: (node: string) => Promise<void>,
@@ -147,20 +147,20 @@ async function withoutKubelet(
       withinMs: 60_000,
       holds: () => isReady({ client }, node.name),
     });
-    // kube-proxy ends when its Node is deleted, and is started again by whoever runs it.
+    // kube-proxy exits when its Node is deleted; in a real cluster it would be restarted.
     await node.kill("kube-proxy");
     await node.start("kube-proxy");
     await konductor.start();
   }
 }
 
-/** SIGKILL; without a kubelet nobody starts it again, or says so. */
+/** SIGKILL; without a kubelet nothing restarts the containers, or reports their end. */
 async function kill(environment: Environment, { namespace }: Stage, ...containers: string[]): Promise<void> {
   for (const container of containers)
     await environment.killContainer({ namespace, name: "old" }, container, "SIGKILL");
 }
 
-/** Resolves with what kills the main of `old`, also when there is no such pod any more. */
+/** Resolves with a function that kills the main of `old`, also when the pod's object is gone. */
 async function killerOfMain(
   { client, cluster }: Environment,
   { namespace }: Stage,
@@ -188,7 +188,7 @@ async function nextIsGranted(stage: Stage): Promise<number> {
   return status.hold?.acquiredMs ?? Number.NaN;
 }
 
-/** Resolves when the klease says that somebody must act; main runs on, and nobody else was granted it. */
+/** Resolves when the klease shows that an admin must act, while main runs on and no other pod has been granted. */
 async function isUnreachable(
   environment: Environment,
   stage: Stage,

@@ -1,4 +1,4 @@
-/** Mains that end by themselves, but not well. */
+/** Mains that end by themselves, with a failure. */
 import { expect } from "vitest";
 import { PODS } from "../../../src/kube/resources.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
@@ -15,7 +15,7 @@ const LATE_SECONDS = 6;
 
 export const mainEnds: readonly Scenario[] = [
   {
-    name: "a pod whose mains fail one after the other keeps its klease until the last one has",
+    name: "a pod whose mains fail one after the other keeps its klease until the last one has failed",
     row,
     async run(environment) {
       const stage = await setStage(environment, "failing", { ttl: "1m" });
@@ -48,7 +48,7 @@ export const mainEnds: readonly Scenario[] = [
     needsKubelet: "the process node limits no memory",
     async run(environment) {
       const stage = await setStage(environment, "hungry", { ttl: "1m" });
-      // Where nobody limits its memory it is refused more, and exits.
+      // Without a memory limit, the allocation is refused and main exits.
       const lines = [
         journalFunction(stage.journal.path),
         "j start",

@@ -1,4 +1,4 @@
-/** Pods that are granted the klease and cannot make use of it. */
+/** Pods that are granted the klease but cannot use it. */
 import { expect } from "vitest";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { toBootMs } from "../boot-time.ts";
@@ -11,7 +11,7 @@ import { BUSYBOX_IMAGE, type Workload } from "../workload.ts";
 
 const START_TIMEOUT_MS = 5_000;
 const TTL_MS = 15_000;
-/** One container may take so long to stop. */
+/** How long one container may take to stop. */
 const STOP_MS = 5_000;
 
 const OBSTACLES: readonly { what: string; details: Partial<Workload> }[] = [
@@ -27,7 +27,7 @@ const OBSTACLES: readonly { what: string; details: Partial<Workload> }[] = [
 
 export const neverStarts: readonly Scenario[] = OBSTACLES.map(
   ({ what, details }): Scenario => ({
-    name: `a pod ${what} loses its klease after start-timeout, and queues again behind the next one`,
+    name: `a pod ${what} loses its klease after start-timeout, and queues again behind the next pod`,
     row: "main never starts",
     needsKubelet: "the process node has no images, and no RestartAllContainers",
     async run(environment) {
@@ -41,7 +41,7 @@ export const neverStarts: readonly Scenario[] = OBSTACLES.map(
       expectWithin(environment, {
         what: `a pod ${what}: from its grant to the next main`,
         measuredMs: (next?.fromMs ?? Number.NaN) - toBootMs(unused.acquiredMs),
-        // Its keeper learns at its next renewal that it is over.
+        // Its keeper learns of the revocation at its next renewal.
         boundMs: START_TIMEOUT_MS + TTL_MS / 3 + STOP_MS + HANDED_ON_WITHIN_MS,
       });
 

@@ -14,7 +14,7 @@ import type { Workload } from "../workload.ts";
 
 const SHORT = { ttl: "15s" };
 const CONFIRM_WITHIN_MS = 10_000;
-/** A waiting gate pauses 5 s at most between two tries, each of which may take 3 s for either address. */
+/** A waiting gate pauses for at most 5 s between two tries, each of which may take 3 s for each of two addresses. */
 const RECONNECTED_WITHIN_MS = 11_000;
 const OUTAGE_MS = 20_000;
 
@@ -47,7 +47,7 @@ export const nodeFaults: readonly Scenario[] = [
     },
   },
   {
-    name: `a konductor that is away for ${OUTAGE_MS / 1000} s costs nobody a hold of 1m`,
+    name: `a konductor that is away for ${OUTAGE_MS / 1000} s costs no holder a hold of 1m`,
     row: "konductor, API server or etcd away",
     home: "process",
     locks: ["konductor"],
@@ -68,7 +68,7 @@ export const nodeFaults: readonly Scenario[] = [
   },
   ...(["kubelet", "containerd"] as const satisfies NodeProcessName[]).map(
     (name): Scenario => ({
-      name: `a ${name} that is killed and started again costs nobody a hold`,
+      name: `a ${name} that is killed and started again costs no holder its hold`,
       row: "main, keeper, kubelet or containerd restarted",
       needsKubelet: `the process node has no ${name}`,
       locks: ["node"],
@@ -92,7 +92,7 @@ export const nodeFaults: readonly Scenario[] = [
       await environment.cluster.node?.killSandbox(uid);
       const [, again] = await stage.runs("old", 2);
       const [first] = await stage.runs("old", 1);
-      // It was told to stop, and was not just killed.
+      // The first main was told to stop, and not just killed.
       expect(first?.ended).toBe(true);
       const later = await stage.holds("old");
       expect(later.token).toBeGreaterThan(hold.token);
@@ -104,7 +104,7 @@ export const nodeFaults: readonly Scenario[] = [
     },
   },
   {
-    name: "a gate killed with -9 while it waits: a pod that may restart keeps its place, one that may not is passed",
+    name: "a gate killed with -9 while it waits: a pod that may restart keeps its place, and a pod that must not is passed over",
     row: "gate killed, gate silent, pod deleted while it waits",
     async run(environment) {
       const stage = await setStage(environment, "waiting", SHORT);
@@ -149,20 +149,20 @@ export const nodeFaults: readonly Scenario[] = [
         await stage.apply("last", { runsForSeconds: 1 });
         await stage.waits("last");
         const next = { namespace: stage.namespace, name: "next" };
-        // A gate that stands still cannot confirm what it is granted.
+        // A paused gate cannot confirm its grant.
         await environment.killContainer(next, GATE_CONTAINER, "SIGSTOP");
         await stop(environment, stage, "old");
         await stage.lease("next to be granted the klease", ({ status }) => status.hold?.holder === "next");
         await environment.killContainer(next, GATE_CONTAINER, "SIGKILL");
         const { status } = await stage.atRest();
         expect(status.history.map(({ holder }) => holder)).toEqual(order);
-        // Where the killed one may not run again, two handovers lie between the runs.
+        // If the killed pod must not restart, two handovers lie between the runs.
         expect(await servedOneAfterTheOther(stage, 2 * HANDED_ON_WITHIN_MS)).toEqual(ran);
       },
     }),
   ),
   {
-    name: "a gate that does not answer its grant is passed over, and served when it asks again",
+    name: "a gate that does not answer its grant is passed over, and granted when it asks again",
     row: "gate killed, gate silent, pod deleted while it waits",
     async run(environment) {
       const stage = await setStage(environment, "frozen", SHORT);
@@ -183,7 +183,7 @@ export const nodeFaults: readonly Scenario[] = [
     },
   },
   {
-    name: "a pod that is deleted while it waits leaves the queue, and the one behind it is served",
+    name: "a pod that is deleted while it waits leaves the queue, and the pod behind it is granted",
     row: "gate killed, gate silent, pod deleted while it waits",
     async run(environment) {
       const stage = await setStage(environment, "left", SHORT);
@@ -214,7 +214,7 @@ function restarts({ client }: Environment, ref: PodName, container: string): Pro
   });
 }
 
-/** Pod `old` holds and runs until it is told to stop; `next` waits. */
+/** Pod `old` holds and runs until SIGTERM; `next` waits. */
 async function begin(stage: Stage, old: Partial<Workload> = {}, next: Partial<Workload> = {}): Promise<Hold> {
   await stage.apply("old", old);
   const hold = await stage.holds("old");
@@ -224,7 +224,7 @@ async function begin(stage: Stage, old: Partial<Workload> = {}, next: Partial<Wo
   return hold;
 }
 
-/** Checks that the hold is renewed from here on, by the same main; then lets the next one have its turn. */
+/** Checks that the same main keeps renewing the hold; then ends main, so that the next pod has its turn. */
 async function goesOn(
   environment: Environment,
   stage: Stage,
@@ -251,7 +251,7 @@ async function stop({ kubectl }: Environment, { namespace }: Stage, name: string
   await kubectl("-n", namespace, "delete", "pod", name, "--wait=false");
 }
 
-/** Checks that every main that ran began soon after the one before it had ended, and not earlier; resolves with their order. */
+/** Checks that each main began soon after the main before it had ended, and not earlier; resolves with the order of the pods. */
 async function servedOneAfterTheOther({ journal }: Stage, withinMs = HANDED_ON_WITHIN_MS): Promise<string[]> {
   const runs = await journal.runs();
   expect(overlaps(runs)).toEqual([]);

@@ -1,4 +1,4 @@
-/** What people and their tools do with labelled pods, by a real kubectl. */
+/** What people and their tools do with labelled pods, through a real kubectl. */
 import { expect } from "vitest";
 import { PODS } from "../../../src/kube/resources.ts";
 import { EXIT, LEASE_LABEL } from "../../../src/shared/names.ts";
@@ -9,7 +9,7 @@ import { BUSYBOX_IMAGE, pod } from "../workload.ts";
 
 export const operators: readonly Scenario[] = [
   {
-    name: "kubectl debug --copy-to: a copy without the label is told what to do, one that keeps it waits",
+    name: "kubectl debug --copy-to: a copy without the label is told what to do, and a copy with the label waits",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "copied", { ttl: "1m" });
@@ -67,7 +67,7 @@ export const operators: readonly Scenario[] = [
     },
   },
   {
-    name: "a container that runs on when main has ended keeps the hold, and the event HolderLingers names it",
+    name: "a container that runs on after main has ended keeps the hold, and the event HolderLingers names it",
     async run(environment) {
       const { client, kubectl } = environment;
       const stage = await setStage(environment, "lingers", { ttl: "1m" });

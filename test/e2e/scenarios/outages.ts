@@ -18,7 +18,7 @@ const SUCCEEDS_WITHIN_MS = 120_000;
 
 export const outages: readonly Scenario[] = [
   {
-    name: `an API server that is gone for ${API_SERVER_OUTAGE_MS / 1_000} s ends no hold of ${TTL}, and everybody gets a turn`,
+    name: `an API server that is gone for ${API_SERVER_OUTAGE_MS / 1_000} s ends no hold of ${TTL}, and every pod gets a turn`,
     row: "konductor, API server or etcd away",
     home: "process",
     locks: ["control plane"],
@@ -33,7 +33,7 @@ export const outages: readonly Scenario[] = [
     },
   },
   {
-    name: `an etcd that stands still for ${ETCD_PAUSE_MS / 1_000} s ends no hold of ${TTL}, and everybody gets a turn`,
+    name: `an etcd that is paused for ${ETCD_PAUSE_MS / 1_000} s ends no hold of ${TTL}, and every pod gets a turn`,
     row: "konductor, API server or etcd away",
     home: "process",
     locks: ["control plane"],
@@ -47,7 +47,7 @@ export const outages: readonly Scenario[] = [
     },
   },
   {
-    name: "while konductor is down a labelled pod is refused and made later, and an unlabelled one runs",
+    name: "while konductor is down a labelled pod is refused and created later, and an unlabelled one runs",
     locks: ["konductor"],
     timeoutMs: 240_000,
     async run(environment) {
@@ -67,7 +67,7 @@ export const outages: readonly Scenario[] = [
         );
         await expect(refused).rejects.toThrow(/: failed calling webhook "pods\.konductor\.io": [^\n]+$/);
         const later = job({ namespace, name: "later", lease: "later", journal, runsForSeconds: 1 });
-        // Without a label of its own a Job gets its template's, and is refused at once.
+        // A Job without labels of its own gets its template's, and would be refused at once.
         const labelled = { ...later, metadata: { ...later.metadata, labels: { app: "later" } } };
         await kubectl.withObject(labelled, "create");
         await waitFor({
@@ -89,9 +89,9 @@ export const outages: readonly Scenario[] = [
 ];
 
 /**
- * Two holders while `disturb` takes something away: the main of one ends meanwhile, the other's lives through it. Both keep their
- * holds to the end, whoever waits comes next, nothing of ours has crashed, and konductor works afterwards. They are pods without a Job:
- * its controller may wait for minutes before it asks the API server again.
+ * Runs two holders while `disturb` takes something away: the main of one ends during the disturbance, the other's main outlives it. Checks that both
+ * keep their holds to the end, that the waiters come next, that no gate or keeper has crashed, and that konductor works afterwards. The pods have no
+ * Job, because the Job controller may wait for minutes before it asks the API server again.
  */
 async function expectSurvival(
   environment: Environment,
@@ -121,7 +121,7 @@ async function expectSurvival(
 const succeeds = (stage: Stage, name: string) =>
   stage.pod(name, "to have succeeded", ({ phase }) => phase === "Succeeded", SUCCEEDS_WITHIN_MS);
 
-/** A pod that holds and one that waits behind it. */
+/** Creates a pod that holds, and one that waits behind it. */
 async function queueBehind(environment: Environment, name: string, holderSeconds: number): Promise<Stage> {
   const stage = await setStage(environment, name, { ttl: TTL });
   await stage.apply("holder", { runsForSeconds: holderSeconds });
@@ -131,7 +131,7 @@ async function queueBehind(environment: Environment, name: string, holderSeconds
   return stage;
 }
 
-/** Gates and keepers that were restarted, as `POD/CONTAINER`. */
+/** Restarted gates and keepers, as `POD/CONTAINER`. */
 async function restarts({ client }: Environment, { namespace }: Stage): Promise<string[]> {
   return (await client.list(PODS, { namespace })).items.map(record).flatMap(({ metadata, status }) =>
     list(record(status)["initContainerStatuses"])

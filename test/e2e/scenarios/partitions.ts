@@ -1,4 +1,4 @@
-/** Keepers that are cut off from konductor, where it is hard to stop main in time, or where nobody can but Kubernetes. */
+/** Keepers that are cut off from konductor, where main is hard to stop in time, or where only Kubernetes can stop it. */
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decision.ts";
@@ -13,11 +13,11 @@ import { type Stage, setStage } from "../stage.ts";
 import { mainScript, podTemplate, type Workload } from "../workload.ts";
 
 const needsKubelet = "the process node has no partitions, and no RestartAllContainers";
-/** From what is decided in the cluster to the signal. */
+/** From a decision in the cluster to the signal. */
 const TOLD_WITHIN_MS = 5_000;
 const NEXT_WITHIN_MS = 90_000;
 const PROBE_GRACE_SECONDS = 8;
-/** Before the keeper fences, the kubelet begins to kill main for another reason. */
+/** How long before the keeper fences the kubelet begins to kill main for another reason. */
 const SICK_BEFORE_FENCE_MS = 2_000;
 
 interface Case {
@@ -27,7 +27,7 @@ interface Case {
 
 export const partitions: readonly Scenario[] = [
   {
-    name: "a keeper that is cut off stops four mains in time, and one that is just being killed by its liveness probe",
+    name: "a keeper that is cut off stops four mains in time, and also a main that its liveness probe is just killing",
     row: "keeper cut off, and the pod can fence itself",
     needsKubelet,
     // Four kills of 2 s each leave little time to a kubelet that is short of CPU.
@@ -54,7 +54,7 @@ export const partitions: readonly Scenario[] = [
           expectWithin(environment, {
             what: `${what}: from the last renewal before the cut to the end of main`,
             measuredMs: endedMs - renewedMs,
-            // Before that nobody else may be granted the klease.
+            // No other pod is granted the klease before.
             boundMs: each.ttlMs + EXPIRY_ALLOWANCE_MS,
           });
           expect(nextMs).toBeGreaterThan(endedMs);
@@ -62,13 +62,13 @@ export const partitions: readonly Scenario[] = [
       } finally {
         await heal();
       }
-      // They have queued again, and run.
+      // Both pods have queued again, and run.
       for (const { stage } of [four, sick]) await stage.holds("old");
       await clearAway(environment, [four, sick]);
     },
   },
   {
-    name: "a pod whose keeper is cut off and cannot stop it is deleted when its time is over, and the next one runs when main has ended",
+    name: "a pod whose keeper is cut off and cannot stop it is deleted when its time is over, and the next pod runs when main has ended",
     row: "keeper cut off, and the pod cannot fence itself",
     needsKubelet,
     timeoutMs: 240_000,
@@ -92,7 +92,7 @@ export const partitions: readonly Scenario[] = [
           expectWithin(environment, {
             what: `${policy}: from main's SIGTERM to the next main`,
             measuredMs: nextMs - (told?.atMs ?? Number.NaN),
-            // Its keeper, which ends last, tries in vain to tell konductor of the end.
+            // The keeper, which ends last, tries in vain to report the end to konductor.
             boundMs: graceSeconds * 1_000 + HANDED_ON_WITHIN_MS,
           });
         }
@@ -104,7 +104,7 @@ export const partitions: readonly Scenario[] = [
   },
 ];
 
-/** Resolves with what takes the cuts back. */
+/** Resolves with a function that heals the cuts. */
 function cutOffHolders(environment: Environment, cases: readonly Case[]): Promise<Heal> {
   const holders = cases.map(({ stage: { namespace } }) => ({ namespace, name: "old" }));
   return cutOff(environment, holders);
@@ -119,7 +119,7 @@ async function holdWithFourMains(environment: Environment): Promise<Case> {
     onTerm: "ignore",
   } as const;
   const [main] = podTemplate(workload).spec.containers;
-  // Each writes under a name of its own.
+  // Each container writes under a name of its own.
   const containers = ["main", "second", "third", "fourth"].map((name) => ({
     ...main,
     name,
@@ -134,7 +134,7 @@ const sickPath = ({ journal }: Stage) => `${journal.path}.sick`;
 
 async function holdWithProbe(environment: Environment): Promise<Case> {
   const stage = await setStage(environment, "sick", { ttl: "30s" });
-  // Fails once for each time that it finds the file.
+  // Fails once each time the file appears.
   const exec = { command: ["sh", "-c", `! rm ${sickPath(stage)} 2>/dev/null`] };
   const livenessProbe = {
     exec,
@@ -159,13 +159,13 @@ async function holdWithoutFence(
   return { stage, ttlMs: 15_000, policy, graceSeconds };
 }
 
-/** By the clock of the journals. */
+/** The time of the last renewal, by the clock of the journals. */
 async function lastRenewalMs(stage: Stage): Promise<number> {
   const { status } = await stage.lease("old to hold", ({ status: { hold } }) => hold?.holder === "old");
   return toBootMs((status.hold?.expiresMs ?? Number.NaN) - (status.hold?.ttlMs ?? Number.NaN));
 }
 
-/** Resolves with when the last main before it had ended, once `next` runs. */
+/** Waits until `next` runs; resolves with when the last main before it ended. */
 async function nextRuns(stage: Stage): Promise<{ endedMs: number; nextMs: number }> {
   const [next] = await stage.runs("next", 1, NEXT_WITHIN_MS);
   const nextMs = next?.fromMs ?? Number.NaN;

@@ -13,7 +13,7 @@ const CROWD = 50;
 
 export const queue: readonly Scenario[] = [
   {
-    name: `kill -9 of the arbiter, then of every replica, in the middle of ${CROWD} queued pods: no overlap, nobody forgotten`,
+    name: `kill -9 of the arbiter, then of every replica, in the middle of ${CROWD} queued pods: no overlap, no pod forgotten`,
     row: "arbiter killed, two arbiters at once",
     home: "process",
     locks: ["konductor"],
@@ -42,7 +42,7 @@ export const queue: readonly Scenario[] = [
     },
   },
   {
-    name: "a label on a CronJob, on its jobTemplate or on a Job goes down to pods, and they queue",
+    name: "a label on a CronJob, on its jobTemplate or on a Job is copied to the pods, and they queue",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "report", { ttl: "1m" });
@@ -54,7 +54,7 @@ export const queue: readonly Scenario[] = [
         apiVersion: "batch/v1",
         kind: "CronJob",
         metadata: { namespace, name, ...on.metadata },
-        // Never by itself in the time of a test.
+        // This schedule never fires during a test.
         spec: { schedule: "0 0 1 1 *", suspend: true, jobTemplate: { ...on.jobTemplate, spec } },
       });
       const items = [
@@ -88,7 +88,7 @@ export const queue: readonly Scenario[] = [
         const journal = environment.journal(`${namespace}-${name}`);
         const workload = job({ namespace, name, lease: name, annotations, journal, runsForSeconds: 1 });
         const warning = `klease ${name} does not exist in namespace ${namespace}; it will be created with ttl ${ttl}`;
-        // The Job is created all the same; its template is what the user hears about.
+        // The Job is created nevertheless; the warning is about its template.
         await expect(kubectl.withObject(workload, "create", "--warnings-as-errors")).rejects.toThrow(warning);
         await client.get(JOBS, { namespace, name });
         expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
@@ -118,7 +118,7 @@ export const queue: readonly Scenario[] = [
     },
   },
   {
-    name: "a changed priority of the klease counts for those who wait already",
+    name: "a changed priority of the klease applies to pods that wait already",
     async run(environment) {
       const stage = await setStage(environment, "reranked", { ttl: "1m" });
       const { namespace } = stage;

@@ -16,7 +16,7 @@ import { readLease, readPods, readRequests } from "../observe.ts";
 import { setStage } from "../stage.ts";
 import { BUSYBOX_IMAGE, pod, type Workload } from "../workload.ts";
 
-/** The API server takes 3 MiB; this comes from somebody else. */
+/** More than the 3 MiB that the API server accepts: a direct caller can send it. */
 const TEN_MIB = 10 * 1024 * 1024;
 
 const NOT_A_PODS = `the token is not a pod's projected token for the audience ${TOKEN_AUDIENCE}`;
@@ -84,7 +84,7 @@ const NO_NODE: Scenario["uses"] = ["control plane", "konductor"];
 
 export const refusals: readonly Scenario[] = [
   {
-    name: "what a user gets wrong is refused by kubectl apply with one sentence, and nothing is stored",
+    name: "a user's mistake is refused in kubectl apply with one sentence, and nothing is stored",
     uses: NO_NODE,
     async run(environment) {
       const namespace = await environment.createNamespace();
@@ -104,7 +104,7 @@ export const refusals: readonly Scenario[] = [
     },
   },
   {
-    name: "whoever is not the holder's pod gets a clear error from the gate API, and nothing changes",
+    name: "a caller other than the holder's pod gets a clear error from the gate API, and nothing changes",
     async run(environment) {
       const stage = await setStage(environment, "guarded", { ttl: "5m" });
       const { namespace } = stage;
@@ -186,7 +186,7 @@ export const refusals: readonly Scenario[] = [
   },
 ];
 
-/** A token for the default account, bound to this pod, as a projected volume would hold it. */
+/** A token for the default account, bound to this pod, as in a projected volume. */
 async function podToken(
   { client, kubectl }: Environment,
   { namespace, name }: PodName,

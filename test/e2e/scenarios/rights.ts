@@ -32,14 +32,14 @@ export const rights: readonly Scenario[] = [
   },
 ];
 
-/** Whether it was refused, whoever asks, since its namespace is being deleted (NamespaceLifecycle admission). */
+/** Whether the call was refused because its namespace is being deleted, whoever the caller is (NamespaceLifecycle admission). */
 function isEndedNamespaces(message = ""): boolean {
   return /unable to create new content in namespace \S+ because it is being terminated/.test(message);
 }
 
 /**
- * Whether the 403 was the answer of an API server that had just been started and did not know its roles yet: its authorizer refused
- * what the same roles, which nobody changes in the suite, allow.
+ * Whether the 403 came from an API server that had just started and did not know its roles yet: the same roles, which nobody changes in the suite,
+ * allow the call now.
  */
 async function isStartingServers(client: KubeClient, event: Record<string, unknown>): Promise<boolean> {
   if (record(event["annotations"])["authorization.k8s.io/decision"] !== "forbid") return false;

@@ -1,4 +1,4 @@
-/** `gate: scheduling`: who waits uses no node. */
+/** `gate: scheduling`: a waiting pod uses no node. */
 import { expect } from "vitest";
 import { LEASE_REQUESTS, NODES } from "../../../src/kube/resources.ts";
 import { parseLeaseRequest } from "../../../src/lease/codec.ts";
@@ -21,7 +21,7 @@ async function nodeName({ client }: Environment): Promise<string> {
 
 export const scheduling: readonly Scenario[] = [
   {
-    name: "gate: scheduling: who waits has no node, and each runs in its turn",
+    name: "gate: scheduling: a waiting pod has no node, and each runs in its turn",
     async run(environment) {
       const stage = await setStage(environment, "unscheduled", { ttl: "1m" });
       const first = await stage.apply("first", { annotations: unscheduled });
@@ -48,7 +48,7 @@ export const scheduling: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: scheduling: a pod that somebody else's scheduling gate holds back asks only when that is gone",
+    name: "gate: scheduling: a pod with another scheduling gate asks only once that gate is gone",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "held-back", { ttl: "1m" });
@@ -84,7 +84,7 @@ export const scheduling: readonly Scenario[] = [
       );
       const token = status.hold?.token;
       const expiresMs = status.hold?.expiresMs ?? 0;
-      // Renewed for it three times: longer than any gate has to answer.
+      // The server renews for the pod three times: longer than any gate may take to answer.
       await stage.lease(
         "the server to have renewed",
         ({ status: { hold } }) => hold?.token === token && (hold?.expiresMs ?? 0) > expiresMs + 14_000,
@@ -103,7 +103,7 @@ export const scheduling: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: scheduling: after start-timeout the next is served, though the pod has found no node",
+    name: "gate: scheduling: after start-timeout the next pod is granted, though the first has found no node",
     row: "main never starts",
     async run(environment) {
       const stage = await setStage(environment, "nowhere", { ttl: "1m" });

@@ -1,6 +1,6 @@
 /**
- * The manifests and commands that users were promised for scripts that call koncli themselves, as a user would have to write them: a
- * Job needs a restartPolicy, its account needs konductor-user, and `kubectl get lease` is spelt `klease`.
+ * The manifests and commands that the project promised for scripts that call koncli themselves, as a user has to write them: a Job needs a
+ * restartPolicy, its account needs konductor-user, and `kubectl get lease` is spelt `klease`.
  */
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
@@ -83,7 +83,7 @@ export const scripts: readonly Scenario[] = [
     },
   },
   {
-    name: "scripts: of three pods of a Job that wait for one klease, one migrates at a time",
+    name: "scripts: three pods of a Job wait for one klease, and migrate one at a time",
     needsKubelet,
     async run(environment) {
       const leases = { "db-migration": { ttl: "15m", priority: 10 } };
@@ -148,7 +148,7 @@ export const scripts: readonly Scenario[] = [
     },
   },
   {
-    name: "scripts: a renewal loop ends when its klease is taken away by the promised patch",
+    name: "scripts: a renewal loop ends when the promised patch takes its klease away",
     needsKubelet,
     async run(environment) {
       const { kubectl } = environment;
@@ -210,7 +210,7 @@ export const scripts: readonly Scenario[] = [
     },
   },
   {
-    name: "scripts: every klease manifest and troubleshooting command does what was promised",
+    name: "scripts: every klease manifest and troubleshooting command does what the project promised",
     home: "kubelet",
     async run(environment) {
       const { kubectl } = environment;

@@ -1,4 +1,4 @@
-/** Jobs that end without having run: `if-held: skip`, and `max-waiting` for the runs of one CronJob. */
+/** Jobs that complete without running: `if-held: skip`, and `max-waiting` for the runs of one CronJob. */
 import { writeFile } from "node:fs/promises";
 import { expect } from "vitest";
 import { EVENTS, JOBS } from "../../../src/kube/resources.ts";
@@ -15,7 +15,7 @@ import { job, pod } from "../workload.ts";
 const CROWD = 20;
 const skips = { [ANNOTATION.ifHeld]: "skip" };
 
-/** Why each Job of the namespace is Complete, by its name; undefined while it is not. */
+/** Why each Job of the namespace is Complete, by the Job's name; undefined while a Job is not. */
 async function completions(
   { client }: Environment,
   namespace: string,
@@ -81,7 +81,7 @@ export const skipping: readonly Scenario[] = [
     },
   },
   {
-    name: "if-held: skip: all pods of an Indexed Job with a successPolicy run one after the other, beside them a second Job is skipped",
+    name: "if-held: skip: all pods of an Indexed Job with a successPolicy run one after the other; a second Job is skipped meanwhile",
     async run(environment) {
       const stage = await setStage(environment, "parts", { ttl: "1m" });
       const { namespace, journal } = stage;
@@ -114,14 +114,14 @@ export const skipping: readonly Scenario[] = [
       await writeFile(skipped, "");
       expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
       const runs = await journal.runs();
-      // On a kubelet the host name of an index's pod is the Job's name and the index alone.
+      // On a kubelet, the host name of an indexed pod consists only of the Job's name and the index.
       expect(runs.map(({ by }) => by.replace(/-\d(-.*)?$/, ""))).toEqual(["first", "first", "first"]);
       expect(overlaps(runs)).toEqual([]);
       expect((await completions(environment, namespace)).get("second")).toBe("LeaseHeld");
     },
   },
   {
-    name: "if-held: skip is refused for what is no Job, with a sentence",
+    name: "if-held: skip is refused with a sentence for everything but a Job",
     async run(environment) {
       const namespace = await environment.createNamespace();
       const journal = environment.journal(`${namespace}-none`);
@@ -137,7 +137,7 @@ export const skipping: readonly Scenario[] = [
     },
   },
   {
-    name: "max-waiting: of a CronJob with a hung run as many wait as may, and further ones are skipped with an event",
+    name: "max-waiting: while a run of a CronJob hangs, as many runs wait as allowed, and further runs are skipped with an event",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "hung", { ttl: "1m" });

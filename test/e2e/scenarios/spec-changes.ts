@@ -1,4 +1,4 @@
-/** What people do to a klease while a pod holds it: take it away by force, or change its spec. */
+/** What people do to a klease while a pod holds it: they take it away by force, or change its spec. */
 import { expect } from "vitest";
 import { LEASES } from "../../../src/kube/resources.ts";
 import { isTerminal } from "../../../src/lease/pod.ts";
@@ -17,7 +17,7 @@ function patchLease(environment: Environment, { namespace }: Stage, name: string
 
 export const specChanges: readonly Scenario[] = [
   {
-    name: "a forced release of a holder that runs: its pod is deleted, and the next one runs when main has ended",
+    name: "the forced release of a running holder deletes its pod, and the next pod runs when main has ended",
     row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const stage = await setStage(environment, "taken", { ttl: "5m" });
@@ -48,7 +48,7 @@ export const specChanges: readonly Scenario[] = [
     },
   },
   {
-    name: "a forced release of a holder that has vanished is believed at once, though its klease waits for proof",
+    name: "the forced release of a vanished holder takes effect at once, though its klease requires proof",
     row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const spec = { ttl: "5m", handoverPolicy: "AfterTermination" };
@@ -67,7 +67,7 @@ export const specChanges: readonly Scenario[] = [
     },
   },
   {
-    name: "a ttl that changes reaches the pod that holds: longer at its next renewal, shorter at the one after it",
+    name: "a changed ttl reaches the holder's pod: a longer one at the next renewal, a shorter one at the renewal after that",
     row: "Lease deleted or changed while held, forced release",
     timeoutMs: 180_000,
     async run(environment) {
@@ -87,7 +87,7 @@ export const specChanges: readonly Scenario[] = [
     },
   },
   {
-    name: "a klease that becomes not renewable ends the running hold, and main before the next one's",
+    name: "a klease that becomes not renewable ends the current hold, and its main ends before the next one begins",
     row: "Lease deleted or changed while held, forced release",
     async run(environment) {
       const stage = await setStage(environment, "frozen", { ttl: "15s" });

@@ -1,4 +1,4 @@
-/** Controllers that put a new pod in the old one's place, and pods that stand by. */
+/** Controllers that replace a pod with a new one, and pods that stand by. */
 import { expect } from "vitest";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Environment, Scenario } from "../environment.ts";
@@ -11,7 +11,7 @@ import { waitForQueue } from "../turns.ts";
 import { podTemplate } from "../workload.ts";
 
 const row = "successors: StatefulSet, DaemonSet, active/passive pair";
-/** A new pod has to be created, scheduled and set up first. */
+/** A new pod must first be created, scheduled and set up. */
 const REPLACED_WITHIN_MS = 20_000;
 const RESTARTED_WITHIN_MS = 5_000;
 
@@ -23,7 +23,7 @@ export const successors: readonly Scenario[] = [
     ] as const
   ).map(
     ({ kind, spec }): Scenario => ({
-      name: `the pod of a ${kind} that is deleted comes back, and gets a hold of its own with a higher token`,
+      name: `the deleted pod of a ${kind} is replaced, and the new pod gets a hold of its own with a higher token`,
       row,
       async run(environment) {
         const stage = await setStage(environment, "web", { ttl: "1m" });
@@ -45,7 +45,7 @@ export const successors: readonly Scenario[] = [
     }),
   ),
   {
-    name: "of a Deployment's two pods one is active and the other stands by: it takes over when the active one is deleted",
+    name: "one of a Deployment's two pods is active and the other stands by: the standby takes over when the active pod is deleted",
     row,
     async run(environment) {
       const stage = await setStage(environment, "web", { ttl: "1m" });
@@ -107,7 +107,7 @@ export const successors: readonly Scenario[] = [
   ),
 ];
 
-/** The name of the ReplicaSet, to which five characters are added. */
+/** The name of the ReplicaSet, without the five characters that a pod's name adds. */
 const versionOf = (podName: string) => podName.slice(0, podName.lastIndexOf("-"));
 
 async function deploy(

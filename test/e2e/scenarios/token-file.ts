@@ -1,4 +1,4 @@
-/** `token-file`: what main reads of its hold, and what that is good for. */
+/** `token-file`: what main reads of its hold, and how that protects a resource. */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -12,12 +12,12 @@ import { readPods } from "../observe.ts";
 import { type Stage, setStage } from "../stage.ts";
 import { BUSYBOX_IMAGE } from "../workload.ts";
 
-/** A path from the folder that containers start in, which is no mount on a node of local processes. */
+/** Relative to the folder in which containers start, because on a node of local processes nothing is mounted. */
 const DIR = "run/lease";
 /** Long enough for two renewals. */
 const READ_SECONDS = 25;
 
-/** Reads both files as fast as it can, and prints each pair that is new, or wrong. */
+/** Reads both files as fast as it can, and prints each pair that is new or wrong. */
 const READER = `
 token=$(cat ${DIR}/token)
 read -r now _ < /proc/uptime
@@ -48,7 +48,7 @@ const RESTRICTED = {
   seccompProfile: { type: "RuntimeDefault" },
 };
 
-/** A pod that the PodSecurity level `restricted` lets pass. */
+/** A pod that PodSecurity level `restricted` admits. */
 function reader(namespace: string, name: string, script: string) {
   const container = (containerName: string, line: string) => ({
     name: containerName,
@@ -80,7 +80,7 @@ async function logsOf({ kubectl }: Environment, { namespace }: Stage, pod: strin
 
 export const tokenFile: readonly Scenario[] = [
   {
-    name: "token-file: containers of any user read the token and an expiry that moves on with renewals, never half of one; the next token is higher",
+    name: "token-file: containers of any user read the token and an expiry that renewals extend, and never half a file; the next token is higher",
     timeoutMs: 180_000,
     async run(environment) {
       const { kubectl, node } = environment;
@@ -139,7 +139,7 @@ export const tokenFile: readonly Scenario[] = [
     },
   },
   {
-    name: "token-file: the database of examples/fenced-database refuses a holder that goes on after its hold",
+    name: "token-file: the database of examples/fenced-database refuses a holder that goes on after the end of its hold",
     timeoutMs: 180_000,
     async run(environment) {
       const { kubectl } = environment;
@@ -192,7 +192,7 @@ export const tokenFile: readonly Scenario[] = [
 
 type Fields = Record<string, unknown>;
 
-/** The example as it stands, but for where its files are: no storage class, no registry, and maybe no mounts. */
+/** The example as shipped, except for the places of its files: no storage class, no registry, and perhaps no mounts. */
 async function readExample(
   { node }: Environment,
   ledger: string,
@@ -205,7 +205,7 @@ async function readExample(
       `hostPath:\n            path: ${ledger}`,
     )
     .replaceAll(/(mountPath:|cd) \/ledger\b/g, `$1 ${ledger}`)
-    // Where nothing can be mounted, a path from the folder that containers start in leads there.
+    // Where nothing can be mounted, a relative path leads to the volume.
     .replaceAll(/\b(cat|sh) \/(run|database)\//g, node === "process" ? "$1 $2/" : "$&");
   const [database, , job] = parseAllDocuments(source).map((document) => record(document.toJS()));
   if (database?.["kind"] !== "ConfigMap" || job?.["kind"] !== "Job") {

@@ -15,7 +15,7 @@ export const turnTaking: readonly Scenario[] = [
       const { kubectl } = environment;
       const namespace = await environment.createNamespace();
       const journal = environment.journal(`${namespace}-nightly`);
-      // The first one has the klease until the other three are in the queue.
+      // The first Job holds the klease until the other three are in the queue.
       const queued = `${journal.path}.queued`;
       const first = job({ namespace, name: "first", lease: "nightly", journal, runsUntil: queued });
       await kubectl.withObject(first, "apply");

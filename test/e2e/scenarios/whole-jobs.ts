@@ -18,21 +18,21 @@ import { type Stage, setStage } from "../stage.ts";
 import { job, pod, type Workload } from "../workload.ts";
 
 const WHOLE = { [ANNOTATION.gate]: "job" };
-/** With OnFailure the Job controller counts a fence as it counts restarts. */
+/** With OnFailure, the Job controller counts a fence like a restart. */
 const COUNTS_FENCES = { parallelism: 2, completions: 2, backoffLimit: 6 };
-/** A Job has to be seen as over, and the next one to be resumed, and its pod made and scheduled. */
+/** konductor has to see that a Job is over, then the next Job is resumed, and its pod is created and scheduled. */
 const NEXT_JOB_WITHIN_MS = HANDED_ON_WITHIN_MS + 10_000;
 const TTL_MS = 15_000;
-/** One container, no probes. */
+/** The time to stop a pod with one container and no probes. */
 const STOP_MS = 5_000;
 
 interface JobStage extends Stage {
   create(name: string, details?: Partial<Workload>, spec?: Readonly<Record<string, unknown>>): Promise<void>;
   job(name: string): Promise<JobView>;
   suspend(name: string, value: boolean): Promise<unknown>;
-  /** Resolves with the hold of the Job when so many of its pods are on its list. */
+  /** Resolves with the Job's hold once it lists `pods` of the Job's pods. */
   heldBy(name: string, pods: number): Promise<Hold>;
-  /** The runs of the Job's pods, when there are at least so many. */
+  /** Resolves with the runs of the Job's pods once there are `count`. */
   runsOf(name: string, count: number): Promise<Run[]>;
 }
 
@@ -79,7 +79,7 @@ async function setJobStage(environment: Environment, name: string, ttl = "1m"): 
   };
 }
 
-/** That no pod of one Job ran beside one of the other. */
+/** Checks that no pod of one Job ran at the same time as a pod of the other. */
 function expectApart(first: readonly Run[], second: readonly Run[]): void {
   const spans = [first, second].map((runs) => ({
     by: "job",
@@ -90,7 +90,7 @@ function expectApart(first: readonly Run[], second: readonly Run[]): void {
   expect(overlaps(spans)).toEqual([]);
 }
 
-/** But for those that are on their way out: their kubelet may take its time. */
+/** The Job's pods, except those that are being deleted: their kubelet may take its time. */
 const podsOfJob = async (environment: Environment, { namespace }: Stage, name: string) =>
   (await readPods(environment, namespace)).filter(
     ({ job: owner, deletionMs }) => owner?.name === name && deletionMs === undefined,
@@ -98,7 +98,7 @@ const podsOfJob = async (environment: Environment, { namespace }: Stage, name: s
 
 export const wholeJobs: readonly Scenario[] = [
   {
-    name: "gate: job: all pods of a Job run side by side under one hold, and the next Job has no pod before that is over",
+    name: "gate: job: all pods of a Job run side by side under one hold, and the next Job has no pod before the hold is over",
     row: "a Job holds as a whole",
     async run(environment) {
       const stage = await setJobStage(environment, "batch");
@@ -129,7 +129,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: a Job that fails once goes on under its hold, and one that fails for good frees the klease",
+    name: "gate: job: a Job that fails once goes on under its hold, and a Job that fails for good frees the klease",
     async run(environment) {
       const stage = await setJobStage(environment, "flaky");
       await stage.create("old", { runsForSeconds: 1, exitCode: 1 }, { backoffLimit: 1 });
@@ -148,7 +148,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: a Job that is suspended while it holds hands on when its pods have ended, and suspend: false starts nobody out of turn",
+    name: "gate: job: a Job that is suspended while it holds hands over when its pods have ended, and suspend: false starts no Job out of turn",
     row: "a Job holds as a whole",
     async run(environment) {
       const stage = await setJobStage(environment, "paused");
@@ -164,7 +164,7 @@ export const wholeJobs: readonly Scenario[] = [
       await stage.heldBy("next", 1);
       const next = await stage.runsOf("next", 1);
       expectApart(await stage.runsOf("old", 2), next);
-      // Its user has suspended it: it does not wait.
+      // `next` does not wait, because its user has suspended it.
       const { status } = await stage.lease("nobody to wait", ({ status: { waiters } }) => waiters === 0);
       expect(status.history[0]).toMatchObject({ holder: "old", reason: "Suspended" });
       await stage.suspend("old", false);
@@ -223,7 +223,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: with if-held: skip a Job is Complete at once where the klease is held, and runs where it is free",
+    name: "gate: job: with if-held: skip a Job is Complete at once if the klease is held, and runs if it is free",
     async run(environment) {
       const { client } = environment;
       const stage = await setJobStage(environment, "skipped");
@@ -247,7 +247,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: of a CronJob with a hung run one run waits suspended, and further ones are skipped",
+    name: "gate: job: while a run of a CronJob hangs, one run waits suspended, and further runs are skipped",
     async run(environment) {
       const { client, kubectl } = environment;
       const stage = await setJobStage(environment, "piled");
@@ -283,7 +283,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: keepers that are all silent cost the Job its hold: it is suspended, its pods end, and it queues again behind the next",
+    name: "gate: job: a Job whose keepers are all silent loses its hold: it is suspended, its pods end, and it queues again behind the next Job",
     row: "a Job holds as a whole",
     timeoutMs: 180_000,
     async run(environment) {
@@ -342,7 +342,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: a Job that never gets to work loses its hold after start-timeout, and queues again behind the next one",
+    name: "gate: job: a Job that never gets to work loses its hold after start-timeout, and queues again behind the next Job",
     row: "a Job holds as a whole",
     needsKubelet: "the process node has no images",
     timeoutMs: 180_000,
@@ -360,7 +360,7 @@ export const wholeJobs: readonly Scenario[] = [
         "old to hold again",
         ({ status: { hold } }) => hold?.holder === "old",
       );
-      // The hold of old may have ended in this way before there was anybody else.
+      // The hold of old may have ended in this way before there was another waiter.
       expect(status.history.slice(0, 2).map(({ holder, reason }) => [holder, reason])).toEqual([
         ["next", "Terminated"],
         ["old", "NotStarted"],
@@ -371,11 +371,11 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: a klease that is deleted while a Job holds it is granted again only when that Job's pods have ended",
+    name: "gate: job: a klease that is deleted while a Job holds it is granted again only when the Job's pods have ended",
     timeoutMs: 180_000,
     async run(environment) {
       const stage = await setJobStage(environment, "gone", "15s");
-      // The klease is created again with the ttl of a request.
+      // The klease is recreated with the ttl of a request.
       const annotations = { ...WHOLE, [ANNOTATION.ttl]: "15s" };
       const old = { annotations, onTerm: { afterSeconds: 2 } };
       await stage.create("old", old, { parallelism: 2, completions: 2 });
@@ -396,7 +396,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: a Job whose klease is deleted, for which nobody else waits, gets another one and runs again",
+    name: "gate: job: a Job whose klease is deleted while nobody else waits gets a new klease and runs again",
     row: "a Job holds as a whole",
     timeoutMs: 180_000,
     async run(environment) {
@@ -413,7 +413,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job: neither a pod that names a Job as its owner nor an annotation on a running Job has konductor suspend that Job",
+    name: "gate: job: neither a pod that names a Job as its owner nor an annotation on a running Job makes konductor suspend that Job",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setJobStage(environment, "forged");
@@ -428,14 +428,14 @@ export const wholeJobs: readonly Scenario[] = [
       const forged = pod({ namespace, name: "forged", lease: "forged", annotations: WHOLE, journal });
       const metadata = { ...forged.metadata, ownerReferences: [owner] };
       await kubectl.withObject({ ...forged, metadata }, "create");
-      // The Job controller disowns a pod that its selector does not match: a gate that asks after that is told that it has no Job.
+      // The Job controller disowns a pod that its selector does not match. A gate that asks after that is told that it has no Job.
       const { gate } = await stage.pod(
         "forged",
         "to have asked by its gate",
         (seen) => seen.gate?.state === "running" || seen.gate?.exitCode === EXIT.refused,
       );
       if (gate?.state === "terminated") expect(gate.message).toContain("has no Job any more");
-      // The arbiter has looked at the klease, and at everybody who wants it.
+      // Now the arbiter has looked at the klease and at all of its requests.
       await stage.apply("next", { runsForSeconds: 1 });
       await stage.waits("next");
       await kubectl("-n", namespace, "delete", "job", "single", "--wait=false");
@@ -448,7 +448,7 @@ export const wholeJobs: readonly Scenario[] = [
     },
   },
   {
-    name: "gate: job is refused for what is no Job, and for a Job that loses the label by which it is known",
+    name: "gate: job is refused for everything but a Job, and a Job with it cannot change its label konductor.io/lease",
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setJobStage(environment, "none");
