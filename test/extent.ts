@@ -1,4 +1,4 @@
-/** How much of the tests is asked for: `make test` leaves out what only repeats, and every scenario runs on one node. */
+/** How many of the tests run: `make test` leaves out repetitions, and runs every scenario on one node only. */
 import { userInfo } from "node:os";
 
 type Env = Readonly<Record<string, string | undefined>>;

@@ -1,4 +1,4 @@
-/** What vitest's JSON report says of one project. */
+/** Reads vitest's JSON report of one project. */
 import { relative } from "node:path";
 import { integer, list, parseJson, record, text } from "../src/shared/json.ts";
 
@@ -6,13 +6,13 @@ export interface Counts {
   passed: number;
   failed: number;
   skipped: number;
-  /** A line for each failure, for the end of the output: often that is all that is kept of it. */
+  /** A line for each failure, for the end of the output: often only that is kept. */
   failures: readonly string[];
-  /** A line for each test that passed only when it was tried again. */
+  /** A line for each test that passed only on a retry. */
   retried: readonly string[];
 }
 
-/** `code`: vitest's exit code. What is no report counts as one without tests. */
+/** `code`: vitest's exit code. Anything but a report counts as a report without tests. */
 export function readCounts(report: string, { project, code }: { project: string; code: number }): Counts {
   const whole = record(parseJson(report));
   const count = (key: string) => integer(whole[key]) ?? 0;
@@ -28,7 +28,7 @@ export function readCounts(report: string, { project, code }: { project: string;
   };
 }
 
-/** Each failed test, and each file that failed without one, with the first line of what it said. */
+/** Each failed test, and each file that failed without a failed test, with the first line of its message. */
 function failuresIn(report: Record<string, unknown>): string[] {
   return filesOf(report).flatMap(({ path, file, tests }) => {
     const lines = tests.filter(({ status }) => status === "failed").map((test) => lineOf(path, test));

@@ -1,4 +1,4 @@
-/** The rights that deploy/ gives konductor, and those of them that it has used: what the whole suite never needs is too much. */
+/** The rights that deploy/ gives konductor, and the rights that konductor has used: a right that the whole suite never needs is too much. */
 import { createReadStream } from "node:fs";
 import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,12 +9,12 @@ import { SERVICE_ACCOUNT, SYSTEM_NAMESPACE } from "../src/shared/names.ts";
 
 const ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:${SERVICE_ACCOUNT}`;
 
-/** Set to the file in which the tests note what was used, a right in each line. */
+/** Names the file in which the tests record used rights, one per line. */
 export const RIGHTS_PATH = "KONDUCTOR_RIGHTS";
 
 const MANIFESTS = ["deploy/rbac.yaml", "deploy/ca-bundle-role.yaml"];
 
-/** `verb group/resource`, or `verb path`; of the core group without its name. */
+/** `verb group/resource`, or `verb path`; the core group has no name. */
 export function rightsIn(role: Record<string, unknown>): string[] {
   return list(role["rules"]).flatMap((entry) => {
     const rule = record(entry);
@@ -27,7 +27,7 @@ export function rightsIn(role: Record<string, unknown>): string[] {
   });
 }
 
-/** The right that the request of an audit event has needed. */
+/** The right that the request of an audit event required. */
 export function rightOf(event: Record<string, unknown>): string {
   const { apiGroup, resource, subresource } = record(event["objectRef"]);
   const path = text(event["requestURI"])?.replace(/\?.*/, "");
@@ -39,15 +39,15 @@ export function rightOf(event: Record<string, unknown>): string {
 /** Every request of konductor's own account in an API server's audit log. */
 export async function* ownRequests(auditLogPath: string): AsyncGenerator<Record<string, unknown>> {
   for await (const line of createInterface({ input: createReadStream(auditLogPath) })) {
-    // Most lines are others'; this one is cheap to rule out.
+    // Most lines belong to others; this check is cheap.
     if (!line.includes(ACCOUNT)) continue;
-    // The last line of a server that goes on writing may be torn.
+    // The last line may be incomplete while the server goes on writing.
     const event = record(parseJson(line));
     if (record(event["user"])["username"] === ACCOUNT) yield event;
   }
 }
 
-/** Notes what konductor has used of its rights on a cluster that is about to be stopped, if `env` says where. */
+/** Records which of its rights konductor has used on a cluster that is about to be stopped, if `env` names a file. */
 export async function noteRights(
   { auditLogPath }: { auditLogPath: string },
   env: Readonly<Record<string, string | undefined>>,
@@ -59,7 +59,7 @@ export async function noteRights(
   await appendFile(path, [...used, ""].join("\n"));
 }
 
-/** Those that `used` does not name, a line for each. */
+/** The rights that `used` does not name, one per line. */
 export async function unusedRights(root: string, used: string): Promise<string[]> {
   const lines = new Set(used.split("\n"));
   const texts = await Promise.all(MANIFESTS.map((path) => readFile(join(root, path), "utf8")));

@@ -1,6 +1,6 @@
 /**
- * The test command: everything on this machine, with a summary that says what ran where. As root each scenario runs once, on the node where
- * it has its home; with --all, on every node where it can run, and what is repeated many times runs in full.
+ * The test command: runs everything on this machine, and prints a summary of what ran where. As root, each scenario runs once, on its home node. With
+ * --all, each scenario runs on every node where it can, and repetitions run in full.
  * usage: node test/run.ts [--all] [stage...]   stages: lint types unit integration scenarios
  */
 import { spawn } from "node:child_process";
@@ -29,7 +29,7 @@ type Stage =
 type Env = Readonly<Record<string, string>>;
 
 interface Run {
-  /** For reports; removed after it. */
+  /** The folder for reports; removed after the run. */
   dir: string;
   /** Added to this process's environment. */
   env: Env;
@@ -37,14 +37,14 @@ interface Run {
 
 const isRoot = canRunKubelet();
 
-/** Groups run in turn, the stages of one side by side. */
+/** Groups run one after the other, the stages of a group side by side. */
 const GROUPS: readonly (readonly Stage[])[] = [
   [{ name: "lint", command: ["biome", "check", "--error-on-warnings", "."] }],
   [{ name: "types", command: ["tsc", "--noEmit"] }],
   [{ name: "unit", project: "unit" }],
-  // As root a kubelet that cannot be started is a failure; without root there can be none.
+  // As root, a kubelet that cannot be started is a failure; without root, there can be no kubelet.
   isRoot ? [{ name: "scenarios", project: "scenarios-kubelet", node: "kubelet" }] : [],
-  // These mostly wait, and still all of them at once would keep two cores so busy that pods starve.
+  // These mostly wait, but all of them at once would keep two cores so busy that pods starve.
   [
     { name: "integration", project: "integration" },
     { name: "integration", project: "integration-clusters" },
@@ -71,7 +71,7 @@ function run(command: readonly string[], prefix: string, env: Env = {}): Promise
   });
 }
 
-/** Stages write at the same time: every line says whose it is. */
+/** Stages write at the same time, so every line gets its stage's prefix. */
 function pass(stream: Readable, prefix: string): void {
   createInterface(stream).on("line", (line) => process.stdout.write(`${prefix}${line}\n`));
 }
@@ -133,7 +133,7 @@ async function main(args: readonly string[]): Promise<number> {
     done.push(...(await Promise.all(group.filter(isWanted).map((stage) => runStage(stage, whole)))));
   const total = (key: "passed" | "failed" | "skipped") =>
     done.reduce((sum, { counts }) => sum + counts[key], 0);
-  // A test that failed may not have come to what it needs.
+  // A failed test may have ended before it used a right.
   const isWhole = isRoot && wanted.length === 0 && total("failed") === 0;
   const unused = isWhole ? await unusedRights(process.cwd(), await readFile(rightsPath, "utf8")) : [];
   await rm(dir, { recursive: true, force: true });

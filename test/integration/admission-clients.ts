@@ -1,7 +1,6 @@
 /**
- * The stage of the tests about what people and programs may do with Leases and LeaseRequests: the manifests of `deploy/` and our
- * admission on a real API server, with users who have the built-in roles. konductor itself does not run: what it would write, the
- * tests write.
+ * The setup for tests of what people and programs may do with Leases and LeaseRequests: the manifests of `deploy/` and konductor's admission on a
+ * real API server, with users who have the built-in roles. konductor itself does not run: the tests write what it would write.
  */
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -26,13 +25,13 @@ export const NAMESPACE = "team";
 export const IN_NAMESPACE = `--namespace=${NAMESPACE}`;
 export const ACCOUNT = "system:serviceaccount:konductor-system:konductor";
 export const AS_KONDUCTOR = `--as=${ACCOUNT}`;
-/** What is said to somebody who lays hands on a request that is not theirs. */
+/** The advice to a user who changes a request that is not theirs. */
 export const OTHERS =
   "ask for the verb force on leaserequests.konductor.io, which ClusterRole konductor-admin has";
 
 export interface Stage {
   readonly kubectl: Kubectl;
-  /** kubectl with `object` in our namespace. */
+  /** kubectl with `object`, in the tests' namespace. */
   send(object: object, ...args: string[]): Promise<string>;
   /** A merge patch. */
   patch(what: string, change: object, ...args: string[]): Promise<string>;
@@ -41,7 +40,7 @@ export interface Stage {
     metadata: Record<string, unknown>;
     spec: Record<string, unknown>;
   }>;
-  /** With the same users as ours. */
+  /** Creates another namespace with the same users. */
   createNamespace(name: string): Promise<void>;
   stop(): Promise<void>;
 }
@@ -87,7 +86,7 @@ export async function startStage({ env }: Pick<SharedCluster, "env">): Promise<S
   }
 }
 
-/** alice and bob edit, ada is admin, vic views; pat has nothing but what the forced release is promised to need. */
+/** alice and bob have edit, ada admin, vic view; pat has only the right that a forced release requires. */
 async function createNamespace(kubectl: Kubectl, name: string): Promise<void> {
   const inIt = `--namespace=${name}`;
   await kubectl("create", "namespace", name);

@@ -1,4 +1,4 @@
-/** What people may do to a Lease's status and to konductor's word about it: release it by force, and nothing else. */
+/** What people may do to a Lease's status and to konductor's annotations on it: release the Lease by force, and nothing else. */
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { textMap } from "../../src/shared/json.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../../src/shared/names.ts";
@@ -39,11 +39,11 @@ test("is released by force with the right to patch Leases, under the user's name
   expect(await annotationOf("stuck")).toBe('{"token":7,"by":"pat","now":false}');
   await stage.patch("klease/stuck", { status: FREE, metadata: NOW }, "--as=ada");
   expect(await annotationOf("stuck")).toBe('{"token":7,"by":"ada","now":true}');
-  // konductor takes it from there.
+  // konductor does the rest.
   expect((await stage.read("klease/stuck")).object["status"]).toEqual(held);
 });
 
-test("is not released where nobody holds it, which is said", async () => {
+test("is not released if nobody holds it, with a warning", async () => {
   await createHeld("unheld");
   await endHold("unheld");
   const change = { status: FREE, metadata: NOW };
@@ -70,7 +70,7 @@ test("takes no other change of status", async () => {
   }
 });
 
-test("has nobody's word but konductor's that it is released by force", async () => {
+test("has its annotation of a forced release written by konductor alone", async () => {
   const forged = `${FORCE_RELEASE_ANNOTATION}={"token":7,"by":"bob","now":true}`;
   const refusal = `metadata.annotations[${FORCE_RELEASE_ANNOTATION}] is written by konductor alone`;
   const annotate = (change: string) =>
@@ -82,7 +82,7 @@ test("has nobody's word but konductor's that it is released by force", async () 
   await expect(annotate(`${FORCE_RELEASE_ANNOTATION}-`)).rejects.toThrow(refusal);
   await stage.send(objectOf("Lease", "new", { ttl: "1m" }, NOW), "create");
   expect(await annotationOf("new")).toBeUndefined();
-  // Once the hold is over it is nothing but a trace.
+  // Once the hold is over, the annotation may be removed: it has no effect any more.
   await endHold("taken");
   await annotate(`${FORCE_RELEASE_ANNOTATION}-`);
 });
@@ -90,7 +90,7 @@ test("has nobody's word but konductor's that it is released by force", async () 
 test.each([
   ["no version", null, "must be specified for an update"],
   ["another version", "1", "the object has been modified"],
-])("cannot be got at with %s", async (_what, resourceVersion, refusal) => {
+])("cannot be changed with %s", async (_what, resourceVersion, refusal) => {
   const name = `versions-${String(resourceVersion)}`;
   await createHeld(name);
   const metadata = { resourceVersion, ...NOW };
@@ -100,7 +100,7 @@ test.each([
   );
 });
 
-test("has nobody's word however its version is spelt", async () => {
+test("has no forged annotation, however the resourceVersion is spelt", async () => {
   await createHeld("spelt");
   const { metadata } = await stage.read("klease/spelt");
   const change = {
@@ -113,14 +113,14 @@ test("has nobody's word however its version is spelt", async () => {
   expect(await annotationOf("spelt")).toBeUndefined();
 });
 
-test("answers with a conflict to who has read an older version", async () => {
+test("answers a change of an older version with a conflict", async () => {
   await createHeld("stale");
   const { object } = await stage.read("klease/stale");
   await endHold("stale");
   await expect(stage.send(object, "replace", "--as=ada")).rejects.toThrow("the object has been modified");
 });
 
-test("is not held up by a status that its manifest has, which is ignored at creation and then refused", async () => {
+test("has the status in its manifest ignored at creation, and refused later", async () => {
   const status = { holder: "pod-xyz-123", phase: "Held", expires: "2024-01-15T10:40:00Z" };
   const manifest = objectOf("Lease", "db-migration", { ttl: "10m", priority: 1 });
   const apply = (object: object, ...args: string[]) => stage.send(object, "apply", "--as=ada", ...args);
@@ -132,7 +132,7 @@ test("is not held up by a status that its manifest has, which is ignored at crea
   ).rejects.toThrow("Warning: status of klease again was ignored");
 });
 
-test("has no other word than konductor's webhook would write, where that webhook was taken away", async () => {
+test("has only an annotation that konductor's webhook would write, even without that webhook", async () => {
   await createHeld("unguarded");
   const say = (word: object | null) => {
     const value = word && JSON.stringify(word);

@@ -1,4 +1,4 @@
-/** On a real API server: konductor's marks on new and changed objects, and containers that bear a mesh's name. */
+/** On a real API server: konductor's marks on new and changed objects, and containers with the name of a mesh's. */
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { record, textMap } from "../../src/shared/json.ts";
 import {
@@ -25,7 +25,7 @@ import { type AdmissionServer, CONTEXT, startAdmission } from "./admission-serve
 import { kubectlOf } from "./kubectl.ts";
 
 const NAMESPACE = "admission-marks";
-/** Several suites may share the API server. */
+/** A name of this file's own, because several files may share the API server. */
 const WEBHOOKS_NAME = "admission-marks-test";
 const AS_KONDUCTOR = [`--as=${CONTEXT.account}`, "--as-group=system:masters"];
 const WHOLE = { labels: LABELLED, annotations: { [ANNOTATION.gate]: "job" } };
@@ -85,7 +85,7 @@ describe("a Job that is created from an export", () => {
     ["create", ["create"]],
     ["apply", ["apply"]],
     ["apply-server-side", ["apply", "--server-side"]],
-  ])("waits anew where it ran: %s", async (name, args) => {
+  ])("waits anew if it ran: %s", async (name, args) => {
     const ran = suspended(`ran-${name}`, withForged, false);
     expect(annotationsOf(await send(ran, ...args, "--dry-run=server"))).toEqual({
       ...WHOLE.annotations,
@@ -100,13 +100,13 @@ describe("a Job that is created from an export", () => {
     ["create", ["create"]],
     ["apply", ["apply"]],
     ["apply-server-side", ["apply", "--server-side"]],
-  ])("stays suspended where it waited, and that is said: %s", async (name, args) => {
+  ])("stays suspended if it waited, with a warning: %s", async (name, args) => {
     const waited = suspended(`waited-${name}`, withForged, true);
     await expect(send(waited, ...args, "--dry-run=server", "--warnings-as-errors")).rejects.toThrow(
       "spec.suspend: true counts as yours: the Job waits for its klease once you set it to false",
     );
     expect(annotationsOf(await send(waited, ...args))).toEqual(WHOLE.annotations);
-    // Applied again, or resumed, it is as any other.
+    // After a further apply, or once resumed, the Job is like any other.
     if (args[0] === "apply") expect(annotationsOf(await send(waited, ...args))).toEqual(WHOLE.annotations);
     const resumed = await run(
       "patch",
@@ -119,7 +119,7 @@ describe("a Job that is created from an export", () => {
   });
 });
 
-test("a Job's marks are konductor's to change, and nobody else's", async () => {
+test("only konductor changes a Job's marks", async () => {
   const object = inNamespace(job("marked", WHOLE));
   await send(object, "apply");
   const marks = { ...WHOLE.annotations, [SUSPENDED_ANNOTATION]: "true", [RESUMED_ANNOTATION]: "42" };
@@ -132,12 +132,12 @@ test("a Job's marks are konductor's to change, and nobody else's", async () => {
   ]) {
     expect(annotationsOf(await run("annotate", "job/marked", ...change))).toEqual(marks);
   }
-  // A manifest that knows nothing of them.
+  // This manifest has no marks.
   expect(annotationsOf(await send(object, "apply", "--warnings-as-errors"))).toEqual(marks);
   expect(annotationsOf(await send(object, "apply", "--server-side", "--force-conflicts"))).toEqual(marks);
 });
 
-test("a CronJob's record is ours, when it is created and when it is changed", async () => {
+test("only konductor writes a CronJob's record, at creation and later", async () => {
   const put = JSON.stringify({ labels: LABELLED, annotations: {} });
   const forged = inNamespace(
     cronJob("forged", { annotations: { [PROPAGATED_ANNOTATION]: put } }, { labels: LABELLED }),
@@ -159,18 +159,18 @@ test("a CronJob's record is ours, when it is created and when it is changed", as
   expect(await labelled(`${LEASE_LABEL}-`)).toEqual({});
 });
 
-describe("a container that bears a mesh's name", () => {
+describe("a container with the name of a mesh's", () => {
   const proxy = container("istio-proxy", { restartPolicy: "Always" });
   const initContainers = [proxy, container("setup")];
   const order = (stored: Record<string, unknown>) => Object.keys(containersOf(stored)).slice(0, 3);
 
-  test("runs after the gate where it is the user's", async () => {
+  test("runs after the gate if it is the user's", async () => {
     const named = pod("named", undefined, { initContainers }, NAMESPACE);
     const stored = await send(named, "create", "--warnings-as-errors");
     expect(order(stored)).toEqual(["konductor-gate", "konductor-keeper", "istio-proxy"]);
   });
 
-  test("runs before it where the mesh's injector left it, and that is said", async () => {
+  test("runs before the gate if the mesh's injector added it, with a warning", async () => {
     const injected = { ...proxy, command: undefined, args: ["proxy", "sidecar", "--domain", "x"] };
     const annotations = { "sidecar.istio.io/status": '{"initContainers":["istio-proxy"]}' };
     const marks = { labels: LABELLED, annotations };

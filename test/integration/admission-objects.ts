@@ -1,8 +1,8 @@
-/** The objects that the admission tests send, and readers of what the API server stored. */
+/** The objects that the admission tests send, and functions that read what the API server stored. */
 import { list, record } from "../../src/shared/json.ts";
 import { LEASE_LABEL } from "../../src/shared/names.ts";
 
-/** PodSecurity `restricted`; a quota that demands requests and limits; and defaults by a LimitRange. */
+/** PodSecurity `restricted`; a quota that requires requests and limits; and a LimitRange with defaults. */
 export const NAMESPACES = {
   restricted: "admission-restricted",
   quota: "admission-quota",
@@ -76,7 +76,7 @@ export function limitRange() {
   return { apiVersion: "v1", kind: "LimitRange", metadata, spec: { limits } };
 }
 
-/** One that admits neither what konductor asks for by itself nor, for cpu, anything without a limit. */
+/** A LimitRange whose memory range excludes konductor's own values, and which requires a limit for cpu. */
 export function narrowRange() {
   const limits = [
     {

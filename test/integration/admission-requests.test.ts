@@ -1,4 +1,4 @@
-/** LeaseRequests of people and programs: what is stored of them, and who may change and delete them. */
+/** LeaseRequests of people and programs: what the API server stores of them, and who may change and delete them. */
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { text, textMap, timeMs } from "../../src/shared/json.ts";
 import { API_VERSION, LEASE_LABEL } from "../../src/shared/names.ts";
@@ -32,7 +32,7 @@ const create = (name: string, spec: object = {}, metadata: object = {}) =>
 const readRequest = (name: string) => stage.read(`klr/${name}`);
 
 describe("a LeaseRequest", () => {
-  test("is its sender's and made now, whatever was sent, and is found by its label", async () => {
+  test("gets its sender, the current time and its label, whatever was sent", async () => {
     const forged = { requestedAt: LONG_AGO, requestedBy: "bob", renewTime: FAR_AHEAD };
     const before = Date.now();
     await create("forged", forged, { labels: { [LEASE_LABEL]: "other" } });
@@ -50,14 +50,14 @@ describe("a LeaseRequest", () => {
     expect(textMap((await readRequest("forged")).metadata["labels"])).toEqual({ [LEASE_LABEL]: "report" });
   });
 
-  test("of one try is one by the server's clock too", async () => {
+  test("for a single try is a single try by the server's clock, too", async () => {
     await create("once", { requestedAt: FAR_AHEAD, waitUntil: FAR_AHEAD });
     const { spec } = await readRequest("once");
     expect(spec["waitUntil"]).toBe(spec["requestedAt"]);
     expect(timeMs(spec["requestedAt"])).toBeLessThanOrEqual(Date.now());
   });
 
-  test("may not claim to be a pod's", async () => {
+  test("must not claim to be a pod's", async () => {
     await expect(create("claim", { holderRef: POD })).rejects.toThrow(
       "spec.holderRef: konductor alone sets it, for pods that have proved who they are; leave it out",
     );
@@ -70,7 +70,7 @@ describe("a LeaseRequest", () => {
     const apply = () => stage.send(request(name), "apply", "--as=alice", "--warnings-as-errors", ...args);
     await apply();
     const { spec } = await readRequest(name);
-    // A server-side one stores what only stood in the schema, the status's default.
+    // The second server-side apply stores the schema's default of the status.
     await apply();
     const second = await readRequest(name);
     expect(second.spec).toEqual(spec);
@@ -78,7 +78,7 @@ describe("a LeaseRequest", () => {
     expect(await readRequest(name)).toEqual(second);
   });
 
-  test("is renewed at the server's time, later each time", async () => {
+  test("is renewed with the server's time, which increases each time", async () => {
     await create("renewed");
     const renew = async (renewTime: string | null) => {
       await stage.patch("klr/renewed", { spec: { renewTime } }, "--as=alice");
@@ -93,7 +93,7 @@ describe("a LeaseRequest", () => {
   });
 });
 
-describe("hands on a LeaseRequest", () => {
+describe("changes to a LeaseRequest", () => {
   async function expectRefused(name: string, whose: string): Promise<void> {
     const refusal = `LeaseRequest ${name} belongs to ${whose}; to change or delete it, ${OTHERS}`;
     const asBob = [`klr/${name}`, IN_NAMESPACE, "--as=bob"];
@@ -106,14 +106,14 @@ describe("hands on a LeaseRequest", () => {
   test.each([
     ["its requester", "alice"],
     ["an admin", "ada"],
-  ])("are allowed to %s, and not to others", async (_who, user) => {
+  ])("are allowed to %s, and refused to others", async (_who, user) => {
     await create(`for-${user}`);
     await expectRefused(`for-${user}`, "alice");
     await stage.patch(`klr/for-${user}`, { spec: { waitUntil: LONG_AGO } }, `--as=${user}`);
     await kubectl("delete", `klr/for-${user}`, IN_NAMESPACE, `--as=${user}`);
   });
 
-  test("are refused where it is a pod's, also after konductor has put it back", async () => {
+  test("are refused if it is a pod's, also after konductor has recreated it", async () => {
     const whole = request("of-pod", { holderRef: POD, requestedBy: ACCOUNT });
     for (const object of [whole, request("put-back", { holderRef: POD })]) {
       await stage.send(object, "create", AS_KONDUCTOR);
@@ -122,7 +122,7 @@ describe("hands on a LeaseRequest", () => {
     }
   });
 
-  test("are refused where it is one of a collection", async () => {
+  test("are refused if it is deleted as part of a collection", async () => {
     await kubectl(
       ...["create", "role", "sweep", IN_NAMESPACE],
       ...["--verb=deletecollection", "--resource=leaserequests.konductor.io"],
@@ -135,7 +135,7 @@ describe("hands on a LeaseRequest", () => {
   });
 });
 
-/** The garbage collector looks for new kinds every 30 s. */
+/** The garbage collector discovers new kinds every 30 s. */
 const COLLECTED_WITHIN_MS = 60_000;
 
 describe("Kubernetes' own controllers", () => {
@@ -153,7 +153,7 @@ describe("Kubernetes' own controllers", () => {
     );
   });
 
-  test("take a lost owner's name off a request", async () => {
+  test("remove a deleted owner from a request", async () => {
     await createOwned("orphan");
     await kubectl("delete", "configmap/orphan", IN_NAMESPACE, "--cascade=orphan");
     await waitFor({
@@ -163,7 +163,7 @@ describe("Kubernetes' own controllers", () => {
     });
   });
 
-  test("end a namespace with everybody's requests in it", async () => {
+  test("delete a namespace that has requests of users and of konductor", async () => {
     const inIt = "--namespace=doomed";
     await stage.createNamespace("doomed");
     await kubectl.withObject(request("a"), "create", inIt, "--as=alice");
@@ -205,7 +205,7 @@ describe("roles", () => {
   });
 });
 
-test("without our webhook the policy takes nobody's word", async () => {
+test("without our webhook the policy refuses every request with a user's claims", async () => {
   await kubectl("delete", `mutatingwebhookconfiguration/${WEBHOOKS_NAME}`);
   await waitFor({
     what: "the API server to call nobody",

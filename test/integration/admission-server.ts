@@ -1,4 +1,4 @@
-/** Our admission on loopback, and the project's own webhook configuration made to call it there. */
+/** konductor's admission on loopback, and the project's webhook configuration changed to call it there. */
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -20,12 +20,12 @@ const WEBHOOKS = join(import.meta.dirname, "../../webhook-config/mutating.yaml")
 export const WEBHOOKS_NAME = "admission-test";
 
 export interface AdmissionServer {
-  /** The MutatingWebhookConfiguration that calls it. */
+  /** The MutatingWebhookConfiguration that calls the server. */
   readonly configuration: object;
   stop(): Promise<void>;
 }
 
-/** A cluster that can fence and has the klease `nightly`. */
+/** A cluster whose pods can fence, with the klease `nightly`. */
 export const CONTEXT: AdmissionContext = {
   features: () => ({ canFence: () => true }),
   leases: { get: (_namespace, name) => (name === "nightly" ? { ttlMs: 600_000 } : undefined) },
@@ -51,7 +51,7 @@ export const CONTEXT: AdmissionContext = {
   logger: createLogger({ level: "silent" }),
 };
 
-/** With `namespaces` it is called for these only. */
+/** With `namespaces`, the webhook is called for these only. */
 export async function startAdmission(namespaces?: readonly string[]): Promise<AdmissionServer> {
   const authority = await createAuthority(Date.now());
   const names = { dnsNames: ["localhost"], ipAddresses: ["127.0.0.1"] };

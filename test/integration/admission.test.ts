@@ -76,16 +76,16 @@ async function read(resource: string, namespace = NAMESPACES.restricted): Promis
   return record(stored);
 }
 
-/** The containers, by name, that a dry run of creating `object` would have stored. */
+/** The containers, by name, that creating `object` would store, by a dry run. */
 async function dryRun(object: object): Promise<Record<string, unknown>> {
   return containersOf(await send(object, "create", "--dry-run=server"));
 }
 
-describe("beside a webhook that has images pulled from a mirror, and always, as the plugin AlwaysPullImages demands", () => {
+describe("beside a webhook that makes images be pulled from a mirror, and always, as the plugin AlwaysPullImages requires", () => {
   const MIRROR = "mirror.example.com/cache";
   const imagesOf = (stored: Record<string, unknown>) =>
     Object.values(containersOf(stored)).map((each) => text(record(each)["image"]));
-  /** Rewrites what is not rewritten yet. */
+  /** Patches the images that are not rewritten yet. */
   function toMirror(object: Record<string, unknown>) {
     const spec = record(object["spec"]);
     return ["initContainers", "containers"].flatMap((field) =>
@@ -101,12 +101,12 @@ describe("beside a webhook that has images pulled from a mirror, and always, as 
     );
   }
 
-  // Called before ours, it sees our containers only if it is called again.
+  // If called before ours, the webhook sees our containers only when it is called again.
   test.each([
     ["after ours", "zz-mirror", "Never"],
     ["after ours, and again", "zz-mirror", "IfNeeded"],
     ["before ours, and again", "aa-mirror", "IfNeeded"],
-  ] as const)("called %s, what it wrote is kept", async (_, name, reinvocationPolicy) => {
+  ] as const)("keeps what that webhook wrote when called %s", async (_, name, reinvocationPolicy) => {
     const label = `${name}-${reinvocationPolicy}`.toLowerCase();
     const stop = await startOtherWebhook(kubectl, {
       ...{ name, reinvocationPolicy, change: toMirror },
@@ -135,7 +135,7 @@ describe("beside a webhook that has images pulled from a mirror, and always, as 
 });
 
 describe("a labelled pod", () => {
-  test("has the user's containers exactly as without konductor, and ours before them", async () => {
+  test("has the user's containers exactly as without konductor, after konductor's own", async () => {
     const plain = containersOf(await send(pod("plain", {}), "create"));
     const stored = await send(pod("labelled"), "create");
     const { "konductor-gate": gate, "konductor-keeper": keeper, ...user } = containersOf(stored);
@@ -153,7 +153,7 @@ describe("a labelled pod", () => {
     });
   });
 
-  test("is left alone by a second pass over what the API server stores", async () => {
+  test("is unchanged by a second pass over what the API server stores", async () => {
     const object = await send(pod("stored"), "create");
     const request = {
       uid: "u",
@@ -185,16 +185,16 @@ describe("a labelled pod", () => {
     expect(record(stored["status"])["qosClass"]).toBe(qosClass);
   });
 
-  test("passes a LimitRange that admits neither what we ask for by ourselves nor less", async () => {
+  test("passes a LimitRange that admits neither konductor's own resources nor less", async () => {
     const stored = await send(pod("labelled", { labels: LABELLED }, {}, NAMESPACES.narrow), "create");
-    // Its defaults make the pod Guaranteed.
+    // The LimitRange's defaults make the pod Guaranteed.
     const most = { cpu: "100m", memory: `${100 * 2 ** 20}` };
     expect(containersOf(stored)["konductor-keeper"]).toMatchObject({
       resources: { requests: most, limits: most },
     });
   });
 
-  test("passes a LimitRange and keeps the class that it gives", async () => {
+  test("passes a LimitRange and keeps the QoS class that it results in", async () => {
     const plain = await send(pod("plain", {}, {}, NAMESPACES.range), "create");
     const stored = await send(pod("labelled", { labels: LABELLED }, {}, NAMESPACES.range), "create");
     expect(record(stored["status"])["qosClass"]).toBe(record(plain["status"])["qosClass"]);
@@ -203,7 +203,7 @@ describe("a labelled pod", () => {
 });
 
 describe("a label on an owner", () => {
-  test("goes down from a Job, whose pods are injected", async () => {
+  test("is copied from a Job to its pods, which are injected", async () => {
     const annotations = { [ANNOTATION.ttl]: "2m", "example.org/note": "mine" };
     const stored = await send(job("down", { labels: LABELLED, annotations }), "create");
     expect(textMap(templateOf(stored)["labels"])).toMatchObject(LABELLED);
@@ -232,7 +232,7 @@ describe("a label on an owner", () => {
     expect(textMap(templateOf(second)["labels"])).toMatchObject(LABELLED);
   });
 
-  test("comes too late for a Job that exists, which is said", async () => {
+  test("comes too late for an existing Job, with a warning", async () => {
     await send(job("late", {}), "create");
     const command = ["label", "job/late", `--namespace=${NAMESPACES.restricted}`, `${LEASE_LABEL}=nightly`];
     await expect(kubectl(...command, "--warnings-as-errors")).rejects.toThrow(
@@ -244,7 +244,7 @@ describe("a label on an owner", () => {
   test.each([
     ["client-side", []],
     ["server-side", ["--server-side"]],
-  ])("goes down from a CronJob, follows it, and is withdrawn: %s", async (name, args) => {
+  ])("is copied from a CronJob, and changed and removed with it: %s", async (name, args) => {
     const apply = (marks: Marks) => send(cronJob(`nightly-${name}`, marks), "apply", ...args);
     const first = await apply({ labels: LABELLED, annotations: { [ANNOTATION.ttl]: "2m" } });
     expect(templateOf(first)).toMatchObject({ labels: LABELLED, annotations: { [ANNOTATION.ttl]: "2m" } });
@@ -265,7 +265,7 @@ describe("a label on an owner", () => {
     expect(templateOf(moved)).toMatchObject({ labels: LABELLED });
   });
 
-  test("has no effect on a Deployment, which is said", async () => {
+  test("has no effect on a Deployment, with a warning", async () => {
     const spec = {
       replicas: 0,
       selector: { matchLabels: { app: "web" } },

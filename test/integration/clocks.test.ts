@@ -1,4 +1,4 @@
-/** Replicas whose machines' times of day disagree by two hours, and are wrong by one. */
+/** Replicas whose wall clocks differ by two hours, each wrong by one. */
 import { X509Certificate } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { ELECTION_LEASES, EVENTS, LEASE_REQUESTS, LEASES, SECRETS } from "../../src/kube/resources.ts";
@@ -19,10 +19,10 @@ import { koncli } from "./koncli.ts";
 
 const HOUR_MS = 3_600_000;
 const TTL_MS = 15_000;
-/** Beyond ttl and allowance: a hold that is counted by anybody's time of day has ended by then. */
+/** Beyond ttl and allowance: by then a hold that is judged by anybody's wall clock has ended. */
 const RENEWALS = 5;
 
-/** What is known of the API server's time, and what a busy machine adds. */
+/** The precision of what is known of the API server's time, and the delays of a busy machine. */
 const SLACK_MS = 1_000;
 const MAX_HOLD_MS = 25_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -30,7 +30,7 @@ const DAY_MS = 24 * HOUR_MS;
 const startedMs = Date.now();
 let environment: Environment;
 beforeAll(async () => {
-  // The first makes the certificates, most often.
+  // The first replica makes the certificates, most often.
   const clockOffsetsMs = [HOUR_MS, -HOUR_MS] as const;
   environment = await startProcessEnvironment({
     env: inject("cluster").env,
@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 afterAll(() => environment?.stop());
 
-/** By the journal, whose clock is right. */
+/** Checks the turns by the journal, whose clock is right. */
 async function takesTurns(stage: Stage): Promise<void> {
   await stage.runs("next", 1);
   await stage.atRest();
@@ -56,11 +56,11 @@ async function deletePod({ namespace }: Stage): Promise<void> {
 
 describe.concurrent("while the arbiter changes", () => {
   const turns = createSchedule({ width: 1 });
-  /** With both replicas paused there would be nobody to elect; with one of them, what is created may be refused. */
+  /** With both replicas paused, none could be elected; with one paused, a new object may be refused. */
   const inTurn = <T>(act: () => Promise<T>) => turns.run({ ground: "clocks", locks: [], uses: [] }, act);
   const overtake = () => inTurn(() => overtakeArbiter(environment));
 
-  test("a hold is renewed by whichever of them, outlives a change of the arbiter, and the next main starts when its own has ended", async () => {
+  test("a hold is renewed by either replica and outlives a change of the arbiter, and the next main starts when its own has ended", async () => {
     const stage = await setStage(environment, "clocks", { ttl: `${TTL_MS / 1_000}s` });
     const { token } = await inTurn(() => holdBefore(stage));
     const renewedBy = (count: number) =>
@@ -77,7 +77,7 @@ describe.concurrent("while the arbiter changes", () => {
     await takesTurns(stage);
   });
 
-  test("max-hold is as long by whichever of them, also where the arbiter changes meanwhile", async () => {
+  test("max-hold is as long by either replica, also if the arbiter changes meanwhile", async () => {
     const names = ["a", "b", "c"];
     const stages = await Promise.all(
       names.map(async (name) => {
@@ -87,7 +87,7 @@ describe.concurrent("while the arbiter changes", () => {
         return { stage, hold: await stage.holds("old") };
       }),
     );
-    // Each new arbiter gives whoever is silent the ttl once more, so that none may come but this one.
+    // Each new arbiter gives a silent holder the ttl once more, so no other change of the arbiter may happen meanwhile.
     await inTurn(async () => {
       await overtakeArbiter(environment);
       for (const { stage, hold } of stages) {
@@ -95,7 +95,7 @@ describe.concurrent("while the arbiter changes", () => {
         const { status } = await stage.lease("the hold to end", isOver, MAX_HOLD_MS + 3 * TTL_MS);
         const { acquiredMs = 0, endedMs = 0 } =
           status.history.find(({ token }) => token === hold.token) ?? {};
-        // It is refused at the first renewal after that, each third of the ttl, and ends when main has, or after its ttl.
+        // Renewals, due each third of the ttl, are refused from then on. The hold ends when main has ended, or after its ttl.
         expect(endedMs - acquiredMs).toBeGreaterThan(MAX_HOLD_MS - SLACK_MS);
         expect(endedMs - acquiredMs).toBeLessThan(MAX_HOLD_MS + TTL_MS / 3 + TTL_MS + 10_000);
         await deletePod(stage);
@@ -104,7 +104,7 @@ describe.concurrent("while the arbiter changes", () => {
   });
 });
 
-test("a silent holder keeps its klease for its ttl, by nobody's time of day", async () => {
+test("a silent holder keeps its klease for its ttl, whatever the wall clocks show", async () => {
   const stage = await setStage(environment, "silent", { ttl: `${TTL_MS / 1_000}s` });
   await holdBefore(stage);
   const { status } = await stage.lease("a renewal", ({ status: { hold } }) => (hold?.renewals ?? 0) > 0);
@@ -116,7 +116,7 @@ test("a silent holder keeps its klease for its ttl, by nobody's time of day", as
     ({ status: { hold } }) => hold?.expired === true || hold?.token !== status.hold?.token,
   );
   const silentMs = performance.now() - silentSinceMs;
-  // The last renewal was answered before, at most a third of the ttl.
+  // The last renewal was answered at most a third of the ttl before.
   expect(silentMs).toBeGreaterThan((TTL_MS * 2) / 3 - 1_000);
   expect(silentMs).toBeLessThan(TTL_MS + 10_000);
   await environment.killContainer(old, "konductor-keeper", "SIGCONT");
@@ -124,10 +124,10 @@ test("a silent holder keeps its klease for its ttl, by nobody's time of day", as
   await takesTurns(stage);
 });
 
-test("pods and clients wait for as long as they wish, and are served in the order in which they came", async () => {
+test("pods and clients wait for as long as they asked for, and are served in the order in which they came", async () => {
   const stage = await setStage(environment, "order", { ttl: "10m" });
   const { namespace } = stage;
-  /** koncli on a machine whose time of day is wrong by so much. */
+  /** koncli on a machine whose wall clock is wrong by `errorMs`. */
   const client = (errorMs: number, ...args: string[]) =>
     koncli(["--kubeconfig", environment.cluster.kubeconfigPath, "-n", namespace, "lease", ...args], {
       clock: { ...systemClock(), nowMs: () => Date.now() + errorMs },
@@ -158,7 +158,7 @@ test("pods and clients wait for as long as they wish, and are served in the orde
   expect(status.history.map(({ holder }) => holder).toReversed()).toEqual(["first", ...names]);
 });
 
-test("whatever they have written bears the right time", async () => {
+test("everything that the replicas have written has the right time", async () => {
   const { client } = environment;
   const written = [
     ...(await Promise.all([LEASES, LEASE_REQUESTS, EVENTS].map((each) => client.list(each)))).flatMap(

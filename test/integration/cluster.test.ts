@@ -43,12 +43,12 @@ async function recordPathOf(dir: string): Promise<string> {
   throw new Error(`no record names ${dir}`);
 }
 
-test("the control plane is the Kubernetes that we name", async () => {
+test("the control plane is the pinned version of Kubernetes", async () => {
   const version: unknown = JSON.parse(await kubectl(shared, "get", "--raw", "/version"));
   expect(version).toMatchObject({ gitVersion: KUBERNETES_VERSION });
 });
 
-test("the audit log says who was answered what", async () => {
+test("the audit log shows who got which answer", async () => {
   await expect(kubectl(shared, "get", "pod", "nowhere", "--as=nobody")).rejects.toThrow("Forbidden");
   // An audit event is written before its request is answered.
   const events = (await readFile(shared.auditLogPath, "utf8"))
@@ -78,13 +78,13 @@ describe("two clusters at once", () => {
     return [one, other];
   };
 
-  test("know nothing of each other", async () => {
+  test("do not see each other's objects", async () => {
     const [one, other] = pair();
     await kubectl(one, "create", "namespace", "only-here");
     await expect(kubectl(other, "get", "namespace", "only-here")).rejects.toThrow("NotFound");
   });
 
-  test("a killed API server is gone, and back with its data once it is started", async () => {
+  test("a killed API server is gone, and has its data again once it is restarted", async () => {
     const [{ controlPlane, ...cluster }] = pair();
     await kubectl(cluster, "create", "namespace", "kept");
     await controlPlane.kill("kube-apiserver");
@@ -94,7 +94,7 @@ describe("two clusters at once", () => {
     await kubectl(cluster, "get", "namespace", "kept");
   });
 
-  test("a paused etcd holds up writes until it is resumed", async () => {
+  test("a paused etcd blocks writes until it is resumed", async () => {
     const [{ controlPlane, ...cluster }] = pair();
     controlPlane.pause("etcd");
     await expect(kubectl(cluster, "create", "namespace", "late")).rejects.toThrow();
@@ -117,7 +117,7 @@ describe("two clusters at once", () => {
 });
 
 describe("a cluster whose owner is killed", () => {
-  /** Starts a cluster in a process of its own and returns its folder when it is ready. */
+  /** Starts a cluster in another process and returns its folder when the cluster is ready. */
   async function upElsewhere(): Promise<{ owner: ChildProcess; dir: string }> {
     const main = join(import.meta.dirname, "../cluster/main.ts");
     const owner = spawn(process.execPath, [main, "up", "--node=none"], {
@@ -150,7 +150,7 @@ describe("a cluster whose owner is killed", () => {
   });
 });
 
-test("a folder with something in it is refused and left alone", async () => {
+test("a folder that is not empty is refused and left unchanged", async () => {
   const dir = import.meta.dirname;
   await expect(startCluster({ node: "none", env: shared.env, log: quiet, dir })).rejects.toThrow("not empty");
   expect(existsSync(import.meta.filename)).toBe(true);

@@ -1,4 +1,4 @@
-/** What the API server in memory (test/sim) promises is what kube-apiserver does. */
+/** kube-apiserver behaves as the in-memory API server (test/sim) does. */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, inject } from "vitest";
@@ -28,7 +28,7 @@ beforeAll(async () => {
     },
   });
   namespace = await createNamespace(client);
-  // A pod whose node does not exist is garbage.
+  // The garbage collector deletes a pod whose node does not exist.
   await client.create(NODES, { metadata: { name: NODE }, spec: { unschedulable: true } });
 });
 

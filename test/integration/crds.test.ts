@@ -1,4 +1,4 @@
-/** What only a real API server tells about deploy/crds: whether it takes the schemas and rules, and what it answers users. */
+/** What only a real API server shows about deploy/crds: whether it accepts the schemas and rules, and what it answers users. */
 import { join } from "node:path";
 import { beforeAll, describe, expect, inject, test } from "vitest";
 import { formatLeaseStatus, parseLease } from "../../src/lease/codec.ts";
@@ -48,7 +48,7 @@ describe("Lease", () => {
     expect(lease).toMatchObject({ spec: { ttl: "10m", priority: 0, renewable: true } });
   });
 
-  test.each(["10m", "1h30m", "1.5h", "+5s", ".5s", "5.s", "5µs", "100ms"])("takes ttl %s", async (ttl) => {
+  test.each(["10m", "1h30m", "1.5h", "+5s", ".5s", "5.s", "5µs", "100ms"])("accepts ttl %s", async (ttl) => {
     await tryOut("Lease", "ttl", { ttl });
   });
 
@@ -73,7 +73,7 @@ describe("Lease", () => {
     await expect(tryOut("Lease", "bad", spec)).rejects.toThrow(message);
   });
 
-  test("takes no name that is longer than a label value", async () => {
+  test("refuses a name that is longer than a label value", async () => {
     await tryOut("Lease", "a".repeat(63), { ttl: "1m" });
     await expect(tryOut("Lease", "a".repeat(64), { ttl: "1m" })).rejects.toThrow("at most 63 characters");
   });
@@ -137,7 +137,7 @@ describe("Lease", () => {
     await expect(patchStatus("klease/whole", { history })).rejects.toThrow("must have at most 10 items");
   });
 
-  test("never takes its fencing token back", async () => {
+  test("never decreases or loses its fencing token", async () => {
     await create("Lease", "token", { ttl: "1m" });
     await patchStatus("klease/token", HELD);
     const lost = "status.fencingToken: Invalid value: must never decrease or be removed";
@@ -146,7 +146,7 @@ describe("Lease", () => {
     await expect(patchStatus("klease/token", null)).rejects.toThrow(lost);
   });
 
-  test("demands a higher fencing token of every new hold, and none of a renewal", async () => {
+  test("requires a higher fencing token for every new hold, but not for a renewal", async () => {
     await create("Lease", "grant", { ttl: "1m" });
     await patchStatus("klease/grant", HELD);
     await patchStatus("klease/grant", { expires: "2026-01-01T00:20:00Z", renewals: 1 });
@@ -223,7 +223,7 @@ describe("LeaseRequest", () => {
     await expect(tryOut("LeaseRequest", "bad", spec)).rejects.toThrow(message);
   });
 
-  test("keeps microseconds, and changes in renewTime and waitUntil only", async () => {
+  test("keeps microseconds, and can change in renewTime and waitUntil only", async () => {
     const created: unknown = JSON.parse(await create("LeaseRequest", "whole", REQUEST));
     expect(created).toMatchObject({ spec: REQUEST, status: { phase: "Pending" } });
     await patch("klr/whole", { spec: { renewTime: REQUEST.requestedAt, waitUntil: REQUEST.requestedAt } });
@@ -254,7 +254,7 @@ describe("LeaseRequest", () => {
     }
   });
 
-  test("is granted with a token", async () => {
+  test("must have a token to be granted", async () => {
     await create("LeaseRequest", "granted", REQUEST);
     await expect(patchStatus("klr/granted", { phase: "Granted" })).rejects.toThrow(
       "phase Granted requires fencingToken",

@@ -35,7 +35,7 @@ test("konductor's pods pass the namespace's PodSecurity level", async () => {
   });
 });
 
-test("kustomize tags the image, also the one that is injected, and that labelled pods may have", async () => {
+test("kustomize tags the image, also the image that is injected and that the policy allows in labelled pods", async () => {
   const container = "{.spec.template.spec.containers[0]";
   const output = `--output=jsonpath=${container}.image} ${container}.env[?(@.name=="KONDUCTOR_IMAGE")].value}`;
   const image = `konductor:${await packageVersion(join(DEPLOY, ".."))}`;
@@ -50,7 +50,7 @@ test("a second apply changes nothing, and leaves the CA bundle alone", async () 
   const change = JSON.stringify([{ op: "add", path, value: certificate }]);
   await kubectl("patch", CONFIGURATION, "--type=json", `--patch=${change}`);
   const answers = (await kubectl("apply", "-k", DEPLOY)).trim().split("\n");
-  // kubectl always sends a PodDisruptionBudget's selector: its patch strategy is `replace`.
+  // kubectl always sends a PodDisruptionBudget's selector, because its patch strategy is `replace`.
   expect(answers.filter((line) => !line.endsWith(" unchanged"))).toEqual([
     "poddisruptionbudget.policy/konductor configured",
   ]);
@@ -67,16 +67,16 @@ describe("while konductor is down", () => {
   });
   const labelled = { [LEASE_LABEL]: "report" };
 
-  test("unlabelled pods never notice", async () => {
+  test("unlabelled pods are unaffected", async () => {
     await kubectl.withObject(pod("free", {}), "create");
   });
   test("labelled pods are refused", async () => {
     await expect(kubectl.withObject(pod("taken", labelled), "create")).rejects.toThrow("pods.konductor.io");
   });
-  test("kube-system goes on", async () => {
+  test("kube-system works", async () => {
     await kubectl.withObject(pod("system", labelled, "kube-system"), "create");
   });
-  test("labelled Deployments, which only ever get a warning, are taken", async () => {
+  test("labelled Deployments, which only ever get a warning, are accepted", async () => {
     await kubectl.withObject(
       {
         apiVersion: "apps/v1",
@@ -96,7 +96,7 @@ describe("while konductor is down", () => {
   });
 });
 
-describe("while konductor is down, of our own objects", () => {
+describe("while konductor is down, among its own objects", () => {
   const objectOf = (kind: string, name: string, spec: object) => ({
     apiVersion: API_VERSION,
     kind,
@@ -109,12 +109,12 @@ describe("while konductor is down, of our own objects", () => {
     kubectl("patch", what, "--type=merge", `--patch=${JSON.stringify(change)}`, ...args);
   const AS_ACCOUNT = `--as=${ACCOUNT}`;
 
-  test("requests of clients are refused, and konductor's go through", async () => {
+  test("requests of clients are refused, and konductor's are accepted", async () => {
     await expect(kubectl.withObject(request("client"), "create")).rejects.toThrow("requests.konductor.io");
     const spec = { holderRef: { kind: "Pod", name: "a", uid: "u" }, requestedBy: ACCOUNT };
     await kubectl.withObject(request("pod", spec), "create", AS_ACCOUNT);
   });
-  test("a request can be released, not renewed, and the garbage collector goes on with it", async () => {
+  test("a request can be deleted but not renewed, and the garbage collector can change it", async () => {
     await kubectl.withObject(request("kept", { requestedBy: "alice" }), "create", AS_ACCOUNT);
     await kubectl("create", "rolebinding", "alice", "--clusterrole=edit", "--user=alice");
     const renewal = { spec: { renewTime: "2026-01-01T00:00:00.000000Z" } };
@@ -125,7 +125,7 @@ describe("while konductor is down, of our own objects", () => {
     await patch("klr/kept", { metadata: { finalizers: null } }, collector);
     await kubectl("delete", "klr/kept", "--as=alice");
   });
-  test("Leases can be made, changed and deleted, but not released by force", async () => {
+  test("Leases can be created, changed and deleted, but not released by force", async () => {
     const manifest = objectOf("Lease", "report", { ttl: "1m" });
     await kubectl.withObject(manifest, "apply");
     await patch("klease/report", { spec: { ttl: "2m" } });

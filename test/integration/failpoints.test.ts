@@ -1,6 +1,6 @@
 /**
- * konductor dies between two writes, at each place there is: a pod, a whole Job and another pod take turns, and the replica that makes a
- * write ends before it learns of the answer. Nobody runs beside another, nobody is forgotten, no token is used twice.
+ * konductor dies between two writes, at each place there is. A pod, a whole Job and another pod take turns, and the replica that makes a write is
+ * killed before it learns of the answer. No two mains run at once, no claimant is forgotten, no token is used twice.
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -17,9 +17,9 @@ import { isBrief } from "../extent.ts";
 
 const NEVER = 0;
 const TURNS = ["old", "whole", "next"];
-/** A step may be one that is not always there: a count of waiters, an answer that came late. */
+/** Some writes are not always there: an update of the number of waiters, a late answer. */
 const SPARE_STEPS = 2;
-/** Spread over all of them; `make test-all` plays each. */
+/** Spread over all writes; `make test-all` plays every write. */
 const FEW = 4;
 
 let environment: Environment;
@@ -48,13 +48,13 @@ async function countWrites(): Promise<number> {
   return (await readFile(join(dir, "writes"), "utf8")).split("\n").length - 1;
 }
 
-/** Plays the turns with the death of a replica at write `number`; resolves with how many writes there were. */
+/** Plays the turns with the death of a replica at write `number`; resolves with the number of writes. */
 async function play(number: number): Promise<number> {
   const stage = await setStage(environment, "steps", { ttl: "1m" });
   const { namespace, journal } = stage;
   await setFailpoint(number);
   const brief = { namespace, lease: "steps", journal, runsForSeconds: 0.5 };
-  // What is not admitted at this moment is applied again, as people do.
+  // An object that is refused at this moment is applied again, as people do.
   const apply = (object: object) =>
     waitFor({
       what: "what was applied to be admitted",
@@ -73,7 +73,7 @@ async function play(number: number): Promise<number> {
     what: `all to have run, with konductor's death at write ${number}`,
     withinMs: 90_000,
     async holds() {
-      // Whatever runs it starts it again.
+      // Restarted, as a kubelet would do.
       await environment.konductor.start();
       const runs = await journal.runs();
       if (!runs.some(({ by }) => by === "next")) await stage.apply("next", { runsForSeconds: 0.5 });

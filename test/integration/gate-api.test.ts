@@ -1,4 +1,4 @@
-/** The gate API on a real API server, by TLS, with real tokens of real pods and konductor's own rights; the test plays the arbiter. */
+/** The gate API on a real API server, by TLS, with real tokens of real pods and konductor's own rights; the test acts as the arbiter. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { endHold } from "../../src/lease/hold.ts";
 import type { PodView } from "../../src/lease/pod.ts";
@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-describe("who calls", () => {
+describe("authentication", () => {
   test.each<[string, number, string, (pod: PodView) => Promise<string>]>([
     [
       "a token for another audience",
@@ -56,7 +56,7 @@ describe("who calls", () => {
     }
   });
 
-  test("a pod whose annotations are wrong is told so", async () => {
+  test("a pod with wrong annotations is told so", async () => {
     const { bearer } = await world.newPod({ lease: "mine", annotations: { ttl: "5s" } });
     const { status, body } = await one.post(PATH.acquire, bearer, { lease: "mine" });
     expect([status, body["reason"]]).toEqual([400, "BadRequest"]);
@@ -65,7 +65,7 @@ describe("who calls", () => {
 });
 
 describe("renew", () => {
-  test("confirms, then counts", async () => {
+  test("first confirms the hold, then counts", async () => {
     const { lease, bearer, token } = await world.newHolder({}, { confirmed: false });
     const renewed = {
       token,
@@ -74,7 +74,7 @@ describe("renew", () => {
       urls: URLS,
       serverTime: expect.any(String),
     };
-    // Each by another keeper: one keeper's next renewal is not written within a second.
+    // Each renewal has a new keeper: another renewal by the same keeper is not written within a second.
     for (const [renewals, keeperSince] of [undefined, "0a1b/1000", "0a1b/2000"].entries()) {
       const sent = { lease, token, ttlMs: 30_000, keeperSince };
       const { status, body } = await one.post(PATH.renew, bearer, sent);
@@ -83,7 +83,7 @@ describe("renew", () => {
     expect((await world.lease(lease)).status.hold).toMatchObject({ confirmed: true, renewals: 2 });
   });
 
-  test("at two replicas at once is answered by both, and written for all of them at once", async () => {
+  test("at two replicas at once is answered by both, and several renewals are written at once", async () => {
     const { lease, bearer, token } = await world.newHolder();
     const before = (await world.lease(lease)).status.hold;
     const renewals = Array.from({ length: 6 }, (_, index) =>
@@ -95,7 +95,7 @@ describe("renew", () => {
     expect(after?.renewals).toBeLessThan(6);
   });
 
-  test("takes back that the hold is about to end", async () => {
+  test("withdraws the announcement that the hold ends", async () => {
     const { lease, bearer, token } = await world.newHolder();
     await one.post(PATH.announce, bearer, { lease, token });
     expect((await world.lease(lease)).status.hold?.releasing).toBe(true);
@@ -103,7 +103,7 @@ describe("renew", () => {
     expect((await world.lease(lease)).status.hold?.releasing).toBe(false);
   });
 
-  test("does not take it back for the keeper that was asked to stop, but for the next one", async () => {
+  test("by the keeper that was asked to stop keeps the announcement, and by the next keeper withdraws it", async () => {
     const { lease, bearer, token } = await world.newHolder();
     const keeper = async (path: string, keeperSince: string) => {
       expect((await one.post(path, bearer, { lease, token, ttlMs: TTL_MS, keeperSince })).status).toBe(200);
@@ -148,7 +148,7 @@ describe("announce", () => {
     expect((await world.lease(lease)).status.hold).toMatchObject({ token, releasing: true });
   });
 
-  test("of a hold that is over is nothing", async () => {
+  test("of a hold that is over does nothing", async () => {
     const { lease, bearer, token } = await world.newHolder();
     expect((await one.post(PATH.announce, bearer, { lease, token: token - 1 })).status).toBe(200);
     expect((await world.lease(lease)).status.hold).toMatchObject({ token, releasing: false });
@@ -157,7 +157,7 @@ describe("announce", () => {
 
 interface Ending {
   sincePreStopMs?: number;
-  /** How the pod is deleted before; undefined: not. */
+  /** The grace period of the pod's deletion before; undefined: not deleted. */
   deletedWithin?: number;
   main?: MainState;
   hold?: Partial<Hold>;
@@ -202,7 +202,7 @@ describe("release", () => {
     expect(lease.hold).toMatchObject({ releasing: true });
   });
 
-  test("of a hold that is over is true", async () => {
+  test("of a hold that is over succeeds", async () => {
     const { lease, bearer, token } = await world.newHolder();
     await world.change(lease, (status) => endHold({ status }, "Terminated", Date.now()));
     const { body } = await one.post(PATH.release, bearer, { lease, token, sincePreStopMs: 100 });
@@ -222,7 +222,7 @@ describe("release", () => {
   });
 });
 
-test("a replica that begins to drain tells its callers at once to come by another connection", async () => {
+test("a replica that begins to drain tells its callers at once to reconnect", async () => {
   const leaving = await world.startReplica();
   const { lease, bearer, token } = await world.newHolder();
   const renew = () => leaving.post(PATH.renew, bearer, { lease, token, ttlMs: TTL_MS });
@@ -233,7 +233,7 @@ test("a replica that begins to drain tells its callers at once to come by anothe
   await drained;
 });
 
-test("a replica that drains sends its gates away and goes on answering keepers", async () => {
+test("a replica that drains makes its gates reconnect and goes on answering keepers", async () => {
   const leaving = await world.startReplica();
   const { lease, bearer: keeper, token } = await world.newHolder();
   const { bearer } = await world.newPod({ lease });

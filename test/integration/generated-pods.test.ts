@@ -1,4 +1,4 @@
-/** Whatever pod an API server takes under `restricted`, it takes as konductor has changed it, too. The pods are generated. */
+/** Every pod that an API server accepts under `restricted` is accepted with konductor's changes, too. The pods are generated. */
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { NAMESPACES } from "../../src/kube/resources.ts";
@@ -21,7 +21,7 @@ afterAll(async () => {
   await checker.close();
 });
 
-/** Why the API server would not take it; undefined: it would. */
+/** Why the API server would refuse the pod; undefined: it would accept it. */
 async function refusal(pod: object): Promise<string | undefined> {
   try {
     await client.raw("POST", `/api/v1/namespaces/${NAMESPACE}/pods?dryRun=All`, pod);
@@ -44,7 +44,7 @@ beforeAll(async () => {
   });
 });
 
-test("a pod that is taken without the label is taken with gate and keeper", async () => {
+test("a pod that is accepted without the label is accepted with gate and keeper", async () => {
   let accepted = 0;
   for (const pod of fc.sample(pods, { numRuns: TRIED, seed: 1 })) {
     const metadata = { ...pod.metadata, labels: { ...pod.metadata.labels, [LEASE_LABEL]: "nightly" } };

@@ -1,4 +1,4 @@
-/** One control plane for all integration tests, with konductor's objects but not konductor; `inject("cluster")` gives it to them. */
+/** One control plane for all integration tests, with konductor's objects but without konductor. `inject("cluster")` returns it. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -38,7 +38,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   });
   const { kubeconfigPath, apiServerUrl, auditLogPath, kubectlPath } = cluster;
   const kubectl = kubectlOf(cluster);
-  // Files that run side by side apply them, too: two that create the same object at once would refuse each other.
+  // Test files that run side by side apply these objects, too: two that create the same object at once would conflict.
   for (const path of ["namespace.yaml", "crds", "rbac.yaml", "user-roles.yaml"])
     await kubectl("apply", "-f", join(DEPLOY, path));
   await kubectl("wait", "--for=condition=Established", "-f", join(DEPLOY, "crds"));

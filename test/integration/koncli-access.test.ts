@@ -1,4 +1,4 @@
-/** By which credentials koncli reaches a cluster, what it says where it may not or cannot, and what it refuses before it asks. */
+/** With which credentials koncli reaches a cluster, what it says if it is refused or fails, and what it refuses before it sends anything. */
 import { chmod, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -60,7 +60,7 @@ afterAll(async () => {
 const LIST = ["-n", NAMESPACE, "lease", "list", "-o", "name"];
 const REPORT = { code: 0, out: "lease.konductor.io/report\n", err: "" };
 
-test("koncli tells its version, and the API server's, as kubectl does", async () => {
+test("koncli prints its version and the API server's, as kubectl does", async () => {
   const at = ["--kubeconfig", cluster.kubeconfigPath];
   const said = await kubectl("version");
   const [server] = said.match(/^Server Version: .*$/m) ?? [];
@@ -73,7 +73,7 @@ test("koncli tells its version, and the API server's, as kubectl does", async ()
   );
 });
 
-describe("a template prints what kubectl prints of it", () => {
+describe("a template prints the same as in kubectl", () => {
   const at = ["--kubeconfig", cluster.kubeconfigPath, "-n", TEMPLATES];
   test.each([
     "{.metadata.name}",
@@ -139,7 +139,7 @@ describe("koncli reaches the cluster", () => {
   test("by a token", async () => {
     expect(await koncli(["--kubeconfig", await kubeconfig("token", { token }), ...LIST])).toEqual(REPORT);
   });
-  test("by a plugin that a kubeconfig names", async () => {
+  test("by a credential plugin in the kubeconfig", async () => {
     const credential = {
       apiVersion: "client.authentication.k8s.io/v1",
       kind: "ExecCredential",
@@ -174,7 +174,7 @@ describe("koncli says what to do", () => {
     expect(err.trimEnd().split("\n")).toHaveLength(1);
   };
 
-  test("where rights are missing", async () => {
+  test("if rights are missing", async () => {
     const path = await kubeconfig("viewer", { token });
     const create = ["--kubeconfig", path, "-n", NAMESPACE, "lease", "create", "other", "--ttl", "1m"];
     await fails(
@@ -198,11 +198,11 @@ describe("koncli says what to do", () => {
       "konductor-admin",
     );
   });
-  test("where the token is no good", async () => {
+  test("if the token is invalid", async () => {
     const path = await kubeconfig("bad", { token: "no-good" });
     await fails(["--kubeconfig", path, ...LIST], /^error: .*HTTP 401.*token may have expired/);
   });
-  test("where the server cannot be reached, or is not the one that was meant", async () => {
+  test("if the server cannot be reached, or is a different server", async () => {
     const away = await kubeconfig("away", { token }, { server: "https://127.0.0.1:1" });
     await fails(
       ["--kubeconfig", away, ...LIST],
@@ -214,13 +214,13 @@ describe("koncli says what to do", () => {
       /^error: .*API server/,
     );
   });
-  test("where konductor is not installed", async () => {
-    // What an API server says of a resource that it does not know, it says of a path that it does not know.
+  test("if konductor is not installed", async () => {
+    // An API server gives the same answer for a resource that it does not know as for a path that it does not know.
     const change = { server: `${cluster.apiServerUrl}/elsewhere` };
     const elsewhere = await writeKubeconfig(kubectl, join(dir, "elsewhere"), { change });
     await fails(["--kubeconfig", elsewhere, ...LIST], /^error: konductor is not installed in this cluster/);
   });
-  test("where there is no kubeconfig, or none that can be read", async () => {
+  test("if there is no kubeconfig, or no such context in it", async () => {
     await fails(
       ["--kubeconfig", join(dir, "nowhere"), ...LIST],
       /^error: the kubeconfig .*nowhere cannot be read/,
@@ -230,7 +230,7 @@ describe("koncli says what to do", () => {
       /there is no context "other"/,
     );
   });
-  test("where a plugin fails", async () => {
+  test("if a plugin fails", async () => {
     const exec = {
       apiVersion: "client.authentication.k8s.io/v1",
       command: "false",

@@ -104,7 +104,7 @@ const cells = (table: string) =>
     .split("\n")
     .map((line) => line.split(/ {3,}/));
 
-test("status says whether the holder's pod still runs, and who is next", async () => {
+test("status shows whether the holder's pod still runs, and who is next", async () => {
   expect(await out("status", "report")).toMatch(/\nHolder: +web-1 \(pod Pending\)\n/);
   expect(await out("status", "report")).toMatch(/\nWaiting: +3: ci-3, ci-2, ci-1\n/);
   expect(await out("status", "report", "-o", "wide")).toMatch(
@@ -136,7 +136,7 @@ test("status says whether the holder's pod still runs, and who is next", async (
   expect(await out("status", "free")).toMatch(/\nHolder: +nightly \(Job; pods: a, b, c, and 1 more\)\n/);
 });
 
-test("who may see kleases, but no pods, sees the status, and is told why the pod is not in it", async () => {
+test("a user who may see kleases, but no pods, sees the status, and is told why the pod is not in it", async () => {
   await kubectl("-n", NAMESPACE, "create", "serviceaccount", "viewer");
   const binding = ["create", "rolebinding", "viewer", "--clusterrole=konductor-view"];
   await kubectl("-n", NAMESPACE, ...binding, `--serviceaccount=${NAMESPACE}:viewer`);
@@ -146,14 +146,14 @@ test("who may see kleases, but no pods, sees the status, and is told why the pod
   const shown = await runKoncli(viewer);
   expect(shown.code).toBe(0);
   expect(shown.out).toMatch(/\nHolder: +web-1 \(pod not shown: you may not get pods\)\n/);
-  // What -v logs: every call, by its path and status, on a line of its own.
+  // Option -v logs every call on a line of its own, with its path and status.
   const calls = shown.err.trimEnd().split("\n");
   expect(calls).toHaveLength(3);
   for (const call of calls) expect(call).toMatch(/^\d{4}-\S+Z GET \/api\S+: HTTP (200|403)$/);
   expect(shown.err).not.toContain(token);
 });
 
-test("ages are told by the server's clock, whatever the machine's says", async () => {
+test("ages follow the server's clock, whatever the machine's clock shows", async () => {
   for (const hours of [-1, 1]) {
     const clock = { ...systemClock(), nowMs: () => Date.now() + hours * 3_600_000 };
     const args = ["--kubeconfig", cluster.kubeconfigPath, "-n", NAMESPACE, "lease"];
@@ -165,7 +165,7 @@ test("ages are told by the server's clock, whatever the machine's says", async (
   }
 });
 
-test("queue lists who waits for this klease, in the order in which they are served", async () => {
+test("queue lists the waiters of this klease, in the order in which they are served", async () => {
   const [headings, ...rows] = cells(await out("queue", "report"));
   expect(headings).toEqual(["POSITION", "HOLDER", "KIND", "PRIORITY", "WAITING FOR", "REQUESTED BY"]);
   expect(rows.map((row) => row.slice(0, 4))).toEqual([
@@ -209,7 +209,7 @@ test("history lists the holds that are over, each on one line", async () => {
   expect(await out("history", "free")).toBe("No hold of klease free is over yet.\n");
 });
 
-test("list takes a selector, and refuses one that cannot be read", async () => {
+test("list accepts a selector, and refuses an invalid one", async () => {
   await kubectl("-n", NAMESPACE, "label", "klease", "report", "team=a");
   expect(await out("list", "-l", "team=a", "-o", "name")).toBe("lease.konductor.io/report\n");
   expect(await koncli("list", "-l", "team=(")).toMatchObject({
@@ -219,7 +219,7 @@ test("list takes a selector, and refuses one that cannot be read", async () => {
   });
 });
 
-test("create makes what it was told to, and delete says whom it takes it from", async () => {
+test("create creates the klease as asked, and delete names the holder that loses it", async () => {
   const flags = [
     "--ttl",
     "90s",

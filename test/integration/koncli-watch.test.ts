@@ -1,4 +1,4 @@
-/** koncli follows kleases as they change: by one list and one watch, and on after the connection broke. */
+/** koncli follows kleases as they change: by one list and one watch, and continues after the connection broke. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -78,7 +78,7 @@ function watch(kubeconfig: string, ...args: string[]) {
   };
 }
 
-test("one line tells of each change, also of those while the connection was broken, and each once", async () => {
+test("prints one line for each change, also for changes while the connection was broken, and each only once", async () => {
   const proxy = await startTcpProxy(cluster.apiServerUrl);
   const kubeconfig = await writeKubeconfig(kubectl, join(dir, "proxy"), { change: { server: proxy.url } });
   await newLease("other");
@@ -126,14 +126,14 @@ test("one line tells of each change, also of those while the connection was brok
     "report, Available, -, -, deleted",
   ]);
   for (const line of watching.lines()) expect(line).toMatch(/^\d{4}-\d\d-\d\dT\S+Z {2}report {2}/);
-  // It looks once whether there is such a klease, lists once and watches twice: nothing is polled.
+  // koncli checks once whether the klease exists, lists once and watches twice: nothing is polled.
   const calls = watching.written.err.split("\n").filter((line) => line.includes(": HTTP 200"));
   expect(calls.filter((call) => call.includes("watch=true"))).toHaveLength(2);
   expect(calls).toHaveLength(4);
   await proxy.close();
 });
 
-test("other formats print the objects: one a line, or a document each", async () => {
+test("other formats print the objects: one per line, or one per document", async () => {
   await newLease("shown");
   const all = {
     json: watch(cluster.kubeconfigPath, "shown", "-o", "json"),
@@ -155,7 +155,7 @@ test("other formats print the objects: one a line, or a document each", async ()
   expect(parseAllDocuments(all.yaml.written.out).map((document) => document.toJS())).toMatchObject(shown);
 });
 
-test("a klease that does not exist is said so at once", async () => {
+test("a klease that does not exist is reported at once", async () => {
   const args = ["--kubeconfig", cluster.kubeconfigPath, "-n", NAMESPACE, "lease", "watch", "nothing"];
   expect(await koncli(args)).toMatchObject({ code: 2, err: expect.stringContaining('no klease "nothing"') });
 });

@@ -57,7 +57,7 @@ test("list shows every klease of the namespace", async () => {
   expect((await koncli("lease", "list", "--all-namespaces")).out).toMatch(/\nkoncli +free /);
 });
 
-test("status shows one klease, also as kubectl would", async () => {
+test("status shows one klease, also in kubectl's formats", async () => {
   const { code, out } = await koncli("lease", "status", "taken");
   expect(code).toBe(0);
   expect(out).toMatch(/\nPhase: +Held\n/);
@@ -66,7 +66,7 @@ test("status shows one klease, also as kubectl would", async () => {
   expect((await koncli("lease", "status", "taken", "-o", "yaml")).out).toContain("holder: ci-7");
 });
 
-test("a request that somebody applied by hand, without a label, waits like any other", async () => {
+test("a request that was applied by hand, without a label, waits like any other", async () => {
   const request = {
     apiVersion: "konductor.io/v1",
     kind: "LeaseRequest",
@@ -77,7 +77,7 @@ test("a request that somebody applied by hand, without a label, waits like any o
   expect((await koncli("lease", "status", "taken")).out).toMatch(/\nWaiting: +1: alice\n/);
 });
 
-test("trouble is one sentence on stderr, and exit code 2", async () => {
+test("an error is one sentence on stderr, and exit code 2", async () => {
   expect(await koncli("lease", "status", "nothing")).toMatchObject({
     code: 2,
     out: "",
@@ -106,7 +106,7 @@ test("a shell completes commands, flags, their values, and kleases", async () =>
   expect(await complete("lease", "list", "--all")).toEqual(["--all-namespaces"]);
   expect(await complete("lease", "list", "-o", "")).toEqual(["json", "name", "text", "wide", "yaml"]);
   expect(await complete("lease", "list", "--output=j")).toEqual(["--output=json"]);
-  // As bash says the same.
+  // bash passes `=` as a word of its own.
   expect(await complete("lease", "list", "--output", "=")).toHaveLength(5);
   expect(await complete("lease", "list", "--output", "=", "j")).toEqual(["json"]);
   expect(await complete("lease", "exec", "taken", "--", "ls", "--")).toEqual([]);

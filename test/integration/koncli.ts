@@ -13,7 +13,7 @@ export interface Outcome {
   err: string;
 }
 
-/** Runs koncli with `args`; `io` changes the world around it. */
+/** Runs koncli with `args`; `io` replaces parts of its environment. */
 export async function koncli(args: readonly string[], io: Partial<CliIo> = {}): Promise<Outcome> {
   const out: string[] = [];
   const err: string[] = [];
@@ -34,7 +34,7 @@ export async function koncli(args: readonly string[], io: Partial<CliIo> = {}): 
   return { code, out: out.join(""), err: err.join("") };
 }
 
-/** Writes a kubeconfig for kubectl's cluster to `path`, which it returns: for `user`, and with `change` made to the cluster. */
+/** Writes a kubeconfig for kubectl's cluster to `path` and returns the path: for `user`, and with `change` made to the cluster. */
 export async function writeKubeconfig(
   kubectl: Kubectl,
   path: string,

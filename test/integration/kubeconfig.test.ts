@@ -1,4 +1,4 @@
-/** Which cluster koncli asks, and as whom: the same as kubectl, whatever the kubeconfig, the environment and the flags say. */
+/** Which cluster koncli calls, and as whom: the same as kubectl for every kubeconfig, environment and set of flags. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -25,7 +25,7 @@ afterAll(() => rm(dir, { recursive: true, force: true }));
 
 type Env = Readonly<Record<string, string>>;
 
-/** kubectl with nothing in its environment but `env`; resolves with its stdout, rejects with its stderr. */
+/** kubectl with only `env` as its environment; resolves with its stdout, rejects with its stderr. */
 async function kubectlIn(env: Env, ...args: string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(cluster.kubectlPath, args, { env: { HOME: dir, ...env } });
   return stdout;
@@ -66,7 +66,7 @@ const FILES: Readonly<Record<string, object | string>> = {
   comments: "# nothing yet\n---\n",
 };
 
-/** What of a kubeconfig says which cluster is asked, and as whom. */
+/** The parts of a kubeconfig that decide which cluster is called, and as whom. */
 function meaning(config: {
   current: unknown;
   clusters: readonly Record<string, unknown>[];
@@ -104,7 +104,7 @@ function ours(env: Env) {
 
 async function kubectls(env: Env) {
   const config = record(JSON.parse(await kubectlIn(env, "config", "view", "--raw", "-o", "json")));
-  // As they are written: relative to their file.
+  // As written: relative to the file.
   const inDir = (path: unknown) => (typeof path === "string" ? join(dir, path) : undefined);
   const named = (plural: string, kind: string) =>
     list(config[plural]).map((each) => ({ name: record(each)["name"], ...record(record(each)[kind]) }));
@@ -124,7 +124,7 @@ async function kubectls(env: Env) {
   });
 }
 
-describe("of several files the first one counts, as for kubectl", () => {
+describe("the first of several files takes precedence, as in kubectl", () => {
   beforeAll(async () => {
     for (const [name, content] of Object.entries(FILES))
       await writeFile(
@@ -155,13 +155,13 @@ describe("of several files the first one counts, as for kubectl", () => {
     expect(ours(env)).toEqual(await kubectls(env));
   });
 
-  test("where there is none, it is said what to name", () => {
+  test("an error names the missing file, or how to name one", () => {
     const env = { HOME: join(dir, "nobody"), KUBECONFIG: join(dir, "missing") };
     expect(() => loadKubeConfig(undefined, env)).toThrow("no kubeconfig was found");
     expect(() => loadKubeConfig(join(dir, "missing"), {})).toThrow("missing cannot be read");
   });
 
-  test("a klease is asked for in the cluster of the first file", async () => {
+  test("koncli calls the cluster of the first file", async () => {
     const away = await writeKubeconfig(kubectl, join(dir, "away"), {
       change: { server: "https://127.0.0.1:1" },
     });
@@ -174,7 +174,7 @@ describe("of several files the first one counts, as for kubectl", () => {
   });
 });
 
-/** As whom calls are made, by our client and by kubectl. */
+/** The user that our client is, by the API server's answer. */
 async function whoWeAre(flags: ClusterFlags, env: Env = {}) {
   const { client } = connect(flags, { userAgent: "kubeconfig-test", env });
   onTestFinished(() => client.close());
@@ -186,7 +186,7 @@ async function whoKubectlIs(kubeconfig: string, ...args: string[]) {
   return record(record(JSON.parse(answer))["status"])["userInfo"];
 }
 
-describe("calls are made as who is named", () => {
+describe("calls are made as the named user", () => {
   const withUser = async (name: string, more: object) => {
     const raw = record(JSON.parse(await kubectl("config", "view", "--raw", "--flatten", "-o", "json")));
     const user = { ...record(record(list(raw["users"])[0])["user"]), ...more };
@@ -222,7 +222,7 @@ describe("calls are made as who is named", () => {
     expect(text(record(own)["username"])).toBe("ada");
   });
 
-  test("by the token in a file, which counts for more than one beside it", async () => {
+  test("by the token in a file, which takes precedence over a token in the kubeconfig", async () => {
     await kubectl("create", "serviceaccount", "by-file", "--namespace=default");
     onTestFinished(() =>
       kubectl("delete", "serviceaccount", "by-file", "--namespace=default").then(() => {}),
@@ -236,7 +236,7 @@ describe("calls are made as who is named", () => {
     expect(record(own)["username"]).toBe("system:serviceaccount:default:by-file");
   });
 
-  describe("by a credential plugin, as clouds have it", () => {
+  describe("by a credential plugin, as clouds use", () => {
     const LOGIN = "open https://login.konductor.test and enter ABCD";
     let kubeconfig: string;
     beforeAll(async () => {
@@ -270,7 +270,7 @@ describe("calls are made as who is named", () => {
     });
     afterAll(() => kubectl("delete", "serviceaccount", "by-plugin", "--namespace=default"));
 
-    test("which is told the same as by kubectl, and whose time is not the API server's", async () => {
+    test("which gets the same input as from kubectl, and whose run does not count towards the request timeout", async () => {
       const own = await whoWeAre({ kubeconfig, requestTimeoutMs: 2_000 });
       expect(record(own)["username"]).toBe("system:serviceaccount:default:by-plugin");
       expect(own).toEqual(await whoKubectlIs(kubeconfig));
@@ -289,14 +289,14 @@ describe("calls are made as who is named", () => {
       expect(info(ours)).toMatchObject({ apiVersion: info(kubectls)["apiVersion"], kind: "ExecCredential" });
     });
 
-    test("whose words reach the user, while it waits for a login", async () => {
+    test("whose messages reach the user while it waits for a login", async () => {
       const program = join(import.meta.dirname, "../../src/bin/koncli.ts");
       const args = [program, "--kubeconfig", kubeconfig, "-n", "default", "lease", "list"];
       const { code, stderr } = await promisify(execFile)(process.execPath, args, { env: {} }).then(
         ({ stderr }) => ({ code: 0, stderr }),
         (error: { code: number; stderr: string }) => error,
       );
-      // The account may do nothing, which the API server says.
+      // The account has no rights, so the API server refuses the call.
       expect([code, stderr]).toEqual([2, expect.stringMatching(/^open https:.* ABCD\nerror: .*forbidden/i)]);
     });
 
@@ -317,7 +317,7 @@ describe("calls are made as who is named", () => {
         { command: "true", interactiveMode: "Always" },
         "wants to ask somebody (interactiveMode: Always), and there is no terminal",
       ],
-    ])("that %s is named", async (what, exec, sentence) => {
+    ])("that %s is named in the error", async (what, exec, sentence) => {
       const user = { exec: { apiVersion: "client.authentication.k8s.io/v1", ...exec } };
       const path = await writeKubeconfig(kubectl, join(dir, what.replaceAll(" ", "-")), { user });
       const { code, err } = await koncli(["--kubeconfig", path, "lease", "list"]);
@@ -325,14 +325,14 @@ describe("calls are made as who is named", () => {
     });
   });
 
-  test("groups of nobody are refused before anything is sent", async () => {
+  test("groups without a user are refused before anything is sent", async () => {
     const flags = ["--kubeconfig", cluster.kubeconfigPath, "--as-group", "devs"];
     const { code, err } = await koncli([...flags, "lease", "list"]);
     expect([code, err]).toEqual([2, expect.stringContaining("name one with --as")]);
   });
 });
 
-test("a proxy that is none is named, and not taken for bad credentials", async () => {
+test("an unusable proxy is named in the error, and not taken for bad credentials", async () => {
   const change = { server: "https://api.konductor.test:6443" };
   const path = await writeKubeconfig(kubectl, join(dir, "bad-proxy"), { change });
   const env = { KUBECONFIG: path, HTTPS_PROXY: "ftp://user:secret@proxy:2121" };
@@ -344,8 +344,8 @@ test("a proxy that is none is named, and not taken for bad credentials", async (
   expect(err).not.toContain("secret");
 });
 
-describe("a proxy of the environment is used as kubectl uses it", () => {
-  /** One that leads to the API server, whatever is asked of it. */
+describe("a proxy of the environment is used as in kubectl", () => {
+  /** A proxy that always connects to the API server, whatever address is asked for. */
   async function startProxy() {
     const asked: string[] = [];
     const { hostname, port } = new URL(cluster.apiServerUrl);

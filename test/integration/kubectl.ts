@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { run } from "../cluster/command.ts";
 
-/** What kubectl needs of a cluster. */
+/** The fields of a cluster that kubectl needs. */
 export interface KubectlTarget {
   readonly kubectlPath: string;
   readonly kubeconfigPath: string;
@@ -12,7 +12,7 @@ export interface KubectlTarget {
 export interface Kubectl {
   /** Runs kubectl and returns its stdout; rejects with its stderr. */
   (...args: string[]): Promise<string>;
-  /** The same with `object` as its `--filename`. */
+  /** Runs kubectl with `object` as its `--filename`. */
   withObject(object: unknown, ...args: string[]): Promise<string>;
 }
 

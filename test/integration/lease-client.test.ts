@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => fixture?.stop());
 
-// Each has kleases of its own, and most of them wait.
+// Each suite has kleases of its own, and most of them wait.
 describe.concurrent("with konductor", () => {
   acquireTests(() => fixture);
   renewAndReleaseTests(() => fixture);

@@ -1,4 +1,4 @@
-/** An active/passive pair on two nodes, of which the active one's loses its power: how long it takes until the standby is active. */
+/** An active/passive pair on two nodes. The active pod's node loses its power: how long it takes until the standby is active. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { EXPIRY_ALLOWANCE_MS, TERMINATION_ALLOWANCE_MS } from "../../src/lease/decision.ts";
@@ -17,11 +17,11 @@ import { podTemplate } from "../e2e/workload.ts";
 
 const TTL_MS = 15_000;
 const GRACE_SECONDS = 2;
-/** A holder that cannot fence itself is given its grace period after it was told to end. */
+/** A holder that cannot fence itself has its grace period after its deletion. */
 const EXPIRED_WITHIN_MS = TTL_MS + EXPIRY_ALLOWANCE_MS + GRACE_SECONDS * 1_000 + TERMINATION_ALLOWANCE_MS;
 /** The pod garbage collector looks every 20 s. */
 const COLLECTED_WITHIN_MS = 20_000;
-/** The environment's own. */
+/** The environment's node. */
 const OTHER_NODE = "process-node";
 const LOST_NODE = "lost-node";
 const OUT_OF_SERVICE = "node.kubernetes.io/out-of-service=nodeshutdown:NoExecute";
@@ -52,7 +52,7 @@ afterAll(async () => {
 
 interface Pair {
   stage: Stage;
-  /** Of the active pod, whose node is to be lost; the other pod stands by on the environment's. */
+  /** The hold of the active pod, whose node will be lost; the other pod stands by on the environment's node. */
   hold: Hold;
 }
 
@@ -79,7 +79,7 @@ async function standBy({ stage }: Pair): Promise<void> {
   await waitForQueue(environment, stage, 1);
 }
 
-/** One replica of a pod that wants its node for itself. */
+/** A Deployment of one pod that wants its node for itself. */
 function deployment({ namespace, journal }: Stage): object {
   const labels = { app: "web" };
   const { metadata, spec } = podTemplate({
@@ -104,7 +104,7 @@ function deployment({ namespace, journal }: Stage): object {
   };
 }
 
-/** When main of the standby began. */
+/** Resolves with when main of the standby began. */
 async function failedOver({ stage, hold }: Pair): Promise<number> {
   const next = await activeHold(stage, hold);
   expect(next.token).toBeGreaterThan(hold.token);
@@ -113,7 +113,7 @@ async function failedOver({ stage, hold }: Pair): Promise<number> {
   return run?.fromMs ?? Number.NaN;
 }
 
-test("the standby takes over when the lost node's pod has been silent for its ttl, or, AfterTermination, once that node is tainted out-of-service", {
+test("the standby takes over when the lost node's pod has been silent for its ttl, or, AfterTermination, once the node is tainted out-of-service", {
   timeout: 300_000,
 }, async () => {
   const pairs = await deployPairs(["AfterExpiry", "AfterTermination"]);
@@ -139,7 +139,7 @@ test("the standby takes over when the lost node's pod has been silent for its tt
     measuredMs: tookOverMs - lostMs,
     boundMs: EXPIRED_WITHIN_MS + HANDED_ON_WITHIN_MS,
   });
-  // By then the control plane counts the node as gone, too: only then its pods are collected.
+  // By then the control plane counts the node as lost, too: only then its pods are collected.
   await environment.kubectl("wait", `node/${LOST_NODE}`, "--for=condition=Ready=Unknown", "--timeout=120s");
   await environment.kubectl("taint", "node", LOST_NODE, OUT_OF_SERVICE);
   const taintedMs = bootMs();

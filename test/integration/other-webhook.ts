@@ -7,15 +7,15 @@ import { createAuthority, issueServingCertificate } from "../../src/tls/authorit
 import type { Kubectl } from "./kubectl.ts";
 
 export interface OtherWebhook {
-  /** Its place among the others follows from it: webhooks are called in the order of their configurations' names. */
+  /** Webhooks are called in the order of their configurations' names. */
   name: string;
-  /** Pods with these labels are shown to it when they are created. */
+  /** The webhook is called for the creation of pods with these labels. */
   matchLabels: Readonly<Record<string, string>>;
   reinvocationPolicy?: "Never" | "IfNeeded";
   change(pod: Record<string, unknown>): readonly Operation[];
 }
 
-/** Is there once its configuration is; resolves with what takes it away. */
+/** Resolves once the configuration exists, with a function that removes the webhook. */
 export async function startOtherWebhook(
   kubectl: Kubectl,
   { name, matchLabels, reinvocationPolicy = "Never", change }: OtherWebhook,

@@ -1,4 +1,4 @@
-/** The process node against a real API server: what others get at, from logs to signals. */
+/** The process node against a real API server: what others can reach, from logs to signals. */
 import { spawn } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -18,7 +18,7 @@ import {
 const fixture = useProcessNode("process-node-access");
 const { createPod, events, said, expectPod, pidOf, kubectl } = fixture;
 
-test("as in a PID namespace, a first process without a handler does not notice TERM", async () => {
+test("a first process without a handler ignores TERM, as in a PID namespace", async () => {
   await createPod("deaf", { containers: [shell("main", "while :; do say tick; sleep 0.05; done")] });
   await said("deaf", "tick");
   const pid = pidOf("deaf", "main");
@@ -32,7 +32,7 @@ test("as in a PID namespace, a first process without a handler does not notice T
   expect(isRunning(pid)).toBe(false);
 });
 
-test("a sidecar killed with -9 is started again alone; a paused one stands still", async () => {
+test("a sidecar killed with -9 is restarted alone; a paused sidecar stands still", async () => {
   const pod = { namespace, name: "killed" };
   await createPod("killed", {
     initContainers: [shell("side", "while :; do say tick; sleep 0.05; done", { restartPolicy: "Always" })],
@@ -71,7 +71,7 @@ test("kubectl logs: whole, the last lines, with times, and followed to the end",
   expect(await followed).toBe("one\ntwo\nthree\n");
 });
 
-test("a projected token names its pod to a TokenReview", async () => {
+test("a TokenReview of a projected token names the pod", async () => {
   await createPod("known", {
     containers: [
       shell("main", `cat "$KONDUCTOR_TOKEN_PATH"; say told`, {
@@ -148,7 +148,7 @@ test("a node whose process is killed leaves nothing running", async () => {
     { stdio: "ignore" },
   );
   try {
-    // The second process leaves its session. Kubernetes turns each pair of dollar signs into one.
+    // The second process leaves its session. Kubernetes turns `$$` into `$`.
     const escaped = `setsid sh -c 'echo "$$$$" >> "$EVENTS"; exec sleep 100' &`;
     const main = shell("main", `${escaped} say "$$$$"; sleep 100`);
     await createPod("orphaned", { nodeName: "doomed", containers: [main] });

@@ -1,4 +1,4 @@
-/** A process node in the cluster that the integration tests share, and pods that tell what happens to them. */
+/** A process node in the cluster that the integration tests share, and pods that record what happens to them. */
 import { readFileSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,22 +24,22 @@ export interface PodParts {
 export interface NodeFixture {
   readonly node: ProcessNode;
   readonly kube: KubeClient;
-  /** For the files of the test; removed after it. */
+  /** For the test's files; removed afterwards. */
   readonly dir: string;
   kubectl(...args: string[]): Promise<string>;
-  /** A pod's spec, bound to the node; every container learns where to write its events. */
+  /** A pod's spec, bound to the node; every container knows where to write its events. */
   podSpec(name: string, parts: PodParts): object;
   createPod(name: string, parts: PodParts): Promise<void>;
-  /** The words that the pod's containers said, in their order. */
+  /** The words that the pod's containers wrote, in order. */
   events(name: string): Promise<string[]>;
-  /** Waits until a container of the pod has said the word. */
+  /** Waits until a container of the pod has written the word. */
   said(name: string, word: string): Promise<void>;
-  /** Waits until the pod looks like `expected`, a part of it, and fails with the difference when it never does. */
+  /** Waits until the pod matches `expected`, a part of it; fails with the difference if it never does. */
   expectPod(name: string, expected: object): Promise<void>;
   pidOf(pod: string, container: string): number;
 }
 
-/** Starts the node before the tests of a file and ends it after them. Its parts are there within tests only. */
+/** Starts the node before the tests of a file and ends it after them. The fixture's parts exist only within tests. */
 export function useProcessNode(name: string): NodeFixture {
   const { kubeconfigPath, kubectlPath } = inject("cluster");
   let started: { node: ProcessNode; kube: KubeClient; dir: string } | undefined;
@@ -53,7 +53,7 @@ export function useProcessNode(name: string): NodeFixture {
     const kubeConfig = new KubeConfig();
     kubeConfig.loadFromFile(kubeconfigPath);
     const kube = createKubeClient({ kubeConfig, userAgent: "process-node-test" });
-    // Other tests share the cluster: the scheduler must not find this node. Our pods name it.
+    // Other tests share the cluster: the scheduler must not find this node. Pods of this fixture name the node.
     await kube.create(NODES, { metadata: { name }, spec: { unschedulable: true } });
     const node = await startProcessNode({
       kubeconfigPath,
@@ -139,7 +139,7 @@ export async function waitUntil(what: string, holds: () => Promise<boolean>): Pr
   await waitFor({ what, withinMs: 20_000, everyMs: 50, holds });
 }
 
-/** A container's status, as far as `rest` says. */
+/** A container's status; `rest` has the fields that matter. */
 export function status(name: string, rest: object): unknown {
   return expect.objectContaining({ name, ...rest });
 }
@@ -148,7 +148,7 @@ export function terminated(exitCode: number, reason: string): object {
   return { state: { terminated: expect.objectContaining({ exitCode, reason }) } };
 }
 
-/** A process that has ended and that nobody has asked about counts as gone. */
+/** A process that has ended but was not reaped counts as gone. */
 export function isRunning(pid: number): boolean {
   try {
     return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));

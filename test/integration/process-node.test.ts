@@ -1,4 +1,4 @@
-/** The process node against a real API server: the course of a pod. What the kubelet does is written in the node's sources. */
+/** The process node against a real API server: the lifecycle of a pod. The node's sources describe what the kubelet does. */
 import { expect, test } from "vitest";
 import { JOBS, PODS } from "../../src/kube/resources.ts";
 import { waitFor } from "../cluster/wait.ts";
@@ -96,7 +96,7 @@ test("OnFailure restarts main in place until it succeeds", async () => {
   expect(await kubectl("logs", "retried")).toBe("run 2\n");
 });
 
-test("a main that keeps failing is started again at once, then after 10 s", async () => {
+test("a main that keeps failing is restarted at once, then after 10 s", async () => {
   const { resourceVersion } = await fixture.kube.list(PODS, { namespace });
   await createPod("crashing", {
     restartPolicy: "Always",
@@ -139,7 +139,7 @@ test("a failed init container ends a pod with restartPolicy Never before main", 
   expect(await events("refused")).toEqual([]);
 });
 
-test("a program that is not there is a failed start", async () => {
+test("a missing program is a failed start", async () => {
   await createPod("missing", { containers: [{ name: "main", image: "none", command: ["no-such-program"] }] });
   await expectPod("missing", {
     status: { phase: "Failed", containerStatuses: [status("main", terminated(128, "StartError"))] },
@@ -174,7 +174,7 @@ test("deletion: preStop at once, a main that ignores TERM killed after its grace
   expect(seen).toContain("main-term");
 });
 
-/** All versions of a pod until one comes at which `enough` holds; the last one is that in which it vanished, if it did. */
+/** All versions of a pod until `enough` holds for one of them; if the pod vanished, the last version is the one in which it did. */
 async function versionsUntil(
   name: string,
   resourceVersion: string,

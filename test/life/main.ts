@@ -1,5 +1,5 @@
 /**
- * Every way in which a hold ends or lasts, on a kubelet: runs the scenarios of those rows, and prints what each was allowed and took.
+ * Every way in which a hold ends or lasts, on a kubelet: runs the scenarios of those rows, and prints each bound and the measured time.
  * usage: node test/life/main.ts
  */
 import { spawn } from "node:child_process";

@@ -4,7 +4,7 @@ import type { Scenario } from "../e2e/environment.ts";
 import type { Figure } from "../e2e/figures.ts";
 import { ROWS } from "../e2e/rows.ts";
 
-/** How each test of a vitest run went, by its title: `passed`, `failed`, `skipped`. */
+/** The result of each test of a vitest run, by title: `passed`, `failed`, `skipped`. */
 export function parseVerdicts(report: unknown): Map<string, string> {
   const tests = list(record(report)["testResults"]).flatMap((file) => list(record(file)["assertionResults"]));
   return new Map(
@@ -17,7 +17,7 @@ export interface LifeTable {
   ok: boolean;
 }
 
-/** One line for each figure, or for each scenario that measured none, in the order of {@link ROWS}. */
+/** One line for each figure, or for each scenario without figures, in the order of {@link ROWS}. */
 export function lifeTable(
   scenarios: readonly Pick<Scenario, "name" | "row">[],
   figures: readonly Figure[],
@@ -50,7 +50,7 @@ export function lifeTable(
   };
 }
 
-/** A scenario that is tried again measures again. */
+/** A retried scenario measures again: the last figure counts. */
 function lastOfEach(figures: readonly Figure[]): Figure[] {
   return [...new Map(figures.map((figure) => [figure.what, figure])).values()];
 }

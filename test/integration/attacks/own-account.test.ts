@@ -1,6 +1,6 @@
 /**
- * The attacker has konductor's own token. RBAC: deploy/rbac.yaml, that is patch and delete on pods, patch on Jobs and their status, update of
- * one webhook configuration, and creation of Secrets and coordination Leases in konductor's namespace.
+ * The attacker has konductor's own token. RBAC: deploy/rbac.yaml. It allows patch and delete on pods, patch on Jobs and their status, update of one
+ * webhook configuration, and creation of Secrets and coordination Leases in konductor's namespace.
  */
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -46,7 +46,7 @@ beforeAll(async () => {
   kubectl = kubectlOf(cluster);
   for (const path of MANIFESTS) await kubectl("apply", `--filename=${join(ROOT, path)}`);
   await kubectl("create", "namespace", "team");
-  // kubectl reads what it patches.
+  // kubectl reads an object before it patches it.
   await kubectl("create", "clusterrole", "look", "--verb=get", "--resource=jobs/status");
   await kubectl("create", "clusterrolebinding", "look", "--clusterrole=look", `--user=${ACCOUNT}`);
   await waitFor({
@@ -108,7 +108,7 @@ describe("a pod", () => {
   const UNCHANGED = "konductor changes nothing of a pod but its scheduling gates";
   const REFUSED = "konductor touches no pod but those that it has let wait";
 
-  test("that nobody labelled is left alone", async () => {
+  test("without the label is left alone", async () => {
     await createPod("free");
     await expect(asKonductor("delete", "pod/free")).rejects.toThrow(REFUSED);
     const image = { spec: { containers: [{ name: "main", image: "evil" }] } };
@@ -116,12 +116,12 @@ describe("a pod", () => {
     await expect(patch("pod/free", { metadata: { labels: LABELLED } })).rejects.toThrow(REFUSED);
   });
 
-  test("of the cluster itself is left alone, whatever it bears", async () => {
+  test("in kube-system is left alone, whatever its labels and containers", async () => {
     await createPod("system", { labels: LABELLED, spec: gate, namespace: "kube-system" });
     await expect(asKonductor("delete", "pod/system", "kube-system")).rejects.toThrow(REFUSED);
   });
 
-  test("that waits is let go, and nothing else of it changes", async () => {
+  test("that waits loses its scheduling gate, and nothing else of it changes", async () => {
     await createPod("waits", { labels: LABELLED, spec: gated });
     for (const change of [
       { spec: { containers: [{ name: "main", image: "evil" }] } },
@@ -141,7 +141,7 @@ describe("a pod", () => {
     await asKonductor("delete", "pod/waits");
   });
 
-  test("whose label was taken off is deleted as a holder", async () => {
+  test("whose label was removed is deleted as a holder", async () => {
     await createPod("holder", { spec: gate });
     await asKonductor("delete", "pod/holder");
   });
@@ -155,7 +155,7 @@ describe("a Job", () => {
   });
   const complete = { status: { conditions: [condition("SuccessCriteriaMet")] } };
 
-  test("that nobody labelled, or only a label of its own, is left alone", async () => {
+  test("without the label, or with the label only on the Job itself, is left alone", async () => {
     await createJob("free", {});
     await kubectl("label", "job/free", "--namespace=team", `${LEASE_LABEL}=nightly`);
     for (const [change, ...args] of [
@@ -252,7 +252,7 @@ describe("the webhook configuration", () => {
   });
 });
 
-test("no other name is written where RBAC cannot name one", async () => {
+test("no other name is written where RBAC cannot restrict names", async () => {
   const create = (...what: string[]) =>
     kubectl("create", ...what, "--namespace=konductor-system", AS_KONDUCTOR);
   await expect(create("secret", "generic", "default-token")).rejects.toThrow(
@@ -270,7 +270,7 @@ test("no other name is written where RBAC cannot name one", async () => {
   await createLease("konductor-arbiter");
 });
 
-test("an event that repeats is counted by it", async () => {
+test("the account may count a repeated event", async () => {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(await accountKubeconfig(kubectl, cluster.dir));
   const events = createEventRecorder({
@@ -294,7 +294,7 @@ test("an event that repeats is counted by it", async () => {
   expect(counts).toBe("2");
 });
 
-test("where somebody else writes the CA bundle, konductor needs no right to its webhook configuration", async () => {
+test("konductor needs no right to its webhook configuration if somebody else writes the CA bundle", async () => {
   await kubectl("delete", "--filename", join(ROOT, "deploy/ca-bundle-role.yaml"));
   await kubectl("apply", "--filename", WEBHOOKS);
   const configuration = () => kubectl("get", "mutatingwebhookconfiguration/konductor", "--output=json");
@@ -308,7 +308,7 @@ test("where somebody else writes the CA bundle, konductor needs no right to its 
       gateUrl: "https://127.0.0.1:1",
     },
   );
-  // The second time its certificate has to be issued anew.
+  // The second time, the certificate has to be issued anew.
   for (const further of [[], ["--tls-address=127.0.0.1"]]) {
     const replica = createReplica({
       identity: "replica-1",

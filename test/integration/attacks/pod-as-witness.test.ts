@@ -1,6 +1,6 @@
 /**
- * The attacker may create pods in one namespace (RBAC: create on pods, and nothing else), and names somebody's Job, which nobody has labelled,
- * as the owner of hers.
+ * The attacker may create pods in one namespace (RBAC: create on pods, and nothing else). She names somebody else's unlabelled Job as the owner of
+ * her pods.
  */
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { JOBS, LEASE_REQUESTS, LEASES } from "../../../src/kube/resources.ts";
@@ -27,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => environment?.stop());
 
-/** As mallory. */
+/** Creates a pod as mallory. */
 function createPod(name: string, annotations = {}, ownerReferences: object[] = []): Promise<string> {
   const metadata = { name, namespace, labels: { [LEASE_LABEL]: LEASE }, annotations, ownerReferences };
   const spec = { restartPolicy: "Never", terminationGracePeriodSeconds: 2, containers: [SLEEPS] };
@@ -54,7 +54,7 @@ const isHeldBy = (holder: string) =>
       holder,
   });
 
-test("a pod is no witness against a Job that it names as its owner", async () => {
+test("a pod that names a Job as its owner is no evidence about that Job", async () => {
   await createPod("holder");
   await isHeldBy("holder");
   const witnesses = {
@@ -66,7 +66,7 @@ test("a pod is no witness against a Job that it names as its owner", async () =>
     const victim = await createVictim(`victim-of-${name}`);
     await createPod(name, annotations, [victim]);
   }
-  // Behind them, and served in the end: konductor has looked at all of them by then.
+  // This pod is behind the others and is served in the end: by then konductor has looked at all of them.
   await createPod("last");
   await waitFor({
     what: "the witnesses and the last one to have asked",

@@ -1,4 +1,4 @@
-/** The attacker may edit in one namespace, or is its admin (ClusterRoles edit, admin), and wants konductor to run out of memory by what it has to read. */
+/** The attacker has edit or admin in one namespace (ClusterRoles edit, admin), and wants konductor to run out of memory by what it has to read. */
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { LEASE_LABEL } from "../../../src/shared/names.ts";
 import { IN_NAMESPACE, objectOf, request, type Stage, startStage } from "../admission-clients.ts";
@@ -36,7 +36,7 @@ test.each([
   }
 });
 
-test("what kubectl and GitOps tools write is taken", async () => {
+test("what kubectl and GitOps tools write is accepted", async () => {
   const metadata = { annotations: { "argocd.argoproj.io/tracking-id": "x".repeat(500) } };
   await stage.send(objectOf("Lease", "applied", { ttl: "1m" }, metadata), "apply", "--as=alice");
   await stage.send(request("applied", { holder: "h".repeat(100) }, metadata), "apply", "--as=alice");

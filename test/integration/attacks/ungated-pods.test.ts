@@ -1,6 +1,6 @@
 /**
  * The attacker may create pods in one namespace (ClusterRole edit), or a cluster admin has made a mistake: konductor's webhook is missing, or another
- * one comes after it. A labelled pod that would run without its Lease is refused by the API server alone.
+ * webhook runs after it. The API server alone refuses a labelled pod that would run without its Lease.
  */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
@@ -28,11 +28,11 @@ const podOf = (initContainers: Container[], lease = "nightly") => ({
   metadata: { generateName: "pod-", labels: { [LEASE_LABEL]: lease } },
   spec: { initContainers, containers: [{ name: "main", image: "none" }], volumes: volumes() },
 });
-/** What is mounted has to be there. */
+/** The volumes that the injected containers mount. */
 const volumes = () => ["konductor-token", "konductor-state"].map((name) => ({ name, emptyDir: {} }));
 const create = (pod: object, ...args: string[]) => stage.send(pod, "create", "--as=alice", ...args);
 
-/** `containers` with something else in the one of that name. */
+/** `containers` with `change` applied to the container of that name. */
 const having =
   (name: string, change: object): Change =>
   (containers) =>
@@ -63,7 +63,7 @@ beforeAll(async () => {
   const asked = { ...pod, spec: { ...spec, volumes: [] } };
   const stored = parseJson(await create(asked, "--dry-run=server", "--output=json"));
   injected = list(record(record(stored)["spec"])["initContainers"]).map((container) => {
-    // What the API server's own admission adds to a container comes back by itself.
+    // What the API server's own admission adds to a container is added again by itself.
     const { volumeMounts, ...rest } = record(container);
     const mounts = list(volumeMounts).filter(
       (mount) => !text(record(mount)["name"])?.startsWith("kube-api-access"),
@@ -117,7 +117,7 @@ test.each<[string, Change]>([
   await expect(create(podOf(change(injected)))).rejects.toThrow(UNGATED);
 });
 
-test.each(GATE_PROGRAMS)("a pod whose gate is started by %s is let pass", async (...command) => {
+test.each(GATE_PROGRAMS)("a pod whose gate is started by %s is admitted", async (...command) => {
   await create(podOf(inBoth({ command })(injected)));
 });
 
@@ -135,13 +135,13 @@ test.each([GATE_CONTAINER, KEEPER_CONTAINER])(
   },
 );
 
-test("a pod with something before its gate is refused, and with a mesh's it is let pass", async () => {
+test("a pod with a container before its gate is refused, unless it is a mesh's", async () => {
   const first = (name: string) => podOf(before({ name, image: "none" })(injected));
   await expect(create(first("early"))).rejects.toThrow("would run without the Lease");
   await create(first("istio-init"));
 });
 
-test("a gate of another image is refused, but for a mirror that the cluster admin knows", async () => {
+test("a gate with another image is refused, unless the image comes from a mirror that the cluster admin allows", async () => {
   const mirrored = podOf(inBoth({ image: `mirror.example.com/apps/${image}` })(injected));
   await expect(create(mirrored)).rejects.toThrow("under mirrors in webhook-config/pods.yaml");
   const [name] = image.split(":");
@@ -149,7 +149,7 @@ test("a gate of another image is refused, but for a mirror that the cluster admi
     await expect(create(podOf(having(KEEPER_CONTAINER, { image: other })(injected)))).rejects.toThrow(
       `"${name}"`,
     );
-  // An update of konductor goes on beside the version before, and webhooks pin digests.
+  // During an update two versions of konductor run side by side, and other webhooks pin digests.
   for (const version of [`${name}:0.0.9`, `${image}@sha256:${"0".repeat(64)}`])
     await create(podOf(inBoth({ image: version })(injected)));
   await allow({ mirrors: "other.example.com/x mirror.example.com/apps/konductor" });
@@ -161,7 +161,7 @@ test("a gate of another image is refused, but for a mirror that the cluster admi
   });
 });
 
-test("a label that another webhook adds after konductor's is not let pass", async () => {
+test("a pod is refused if another webhook adds the label after konductor's", async () => {
   const path = `/metadata/labels/${LEASE_LABEL.replace("/", "~1")}`;
   const stop = await startOtherWebhook(stage.kubectl, {
     name: "zz-labels",
@@ -181,7 +181,7 @@ test("a label that another webhook adds after konductor's is not let pass", asyn
   });
 });
 
-describe("a pod that is there", () => {
+describe("an existing pod", () => {
   const change = (patch: object) => stage.patch("pod/there", patch, "--type=strategic", "--as=ada");
   beforeAll(async () => {
     const pod = podOf(injected);
@@ -221,7 +221,7 @@ describe("a pod that is there", () => {
     await expect(change(patch)).rejects.toThrow(message);
   });
 
-  test("keeps its label also where somebody may write its status", async () => {
+  test("keeps its label also against a user who may write its status", async () => {
     const patch = `--patch=${JSON.stringify({ metadata: { labels: { [LEASE_LABEL]: null } } })}`;
     const change = stage.kubectl(
       "patch",
@@ -234,14 +234,14 @@ describe("a pod that is there", () => {
     await expect(change).rejects.toThrow("metadata.labels[konductor.io/lease]");
   });
 
-  test("gets no label later", async () => {
+  test("cannot get the label later", async () => {
     const labels = { metadata: { labels: { [LEASE_LABEL]: "nightly" } } };
     await expect(stage.patch("pod/free", labels, "--as=ada")).rejects.toThrow(
       "delete the pod and create it again",
     );
   });
 
-  test("is its owner's otherwise", async () => {
+  test("can be changed otherwise", async () => {
     await change({ metadata: { labels: { app: "web" }, annotations: { "example.com/note": "x" } } });
     await change({ spec: { containers: [{ name: "main", image: "other" }] } });
     await change({ metadata: { finalizers: ["example.com/mine"] } });
@@ -250,6 +250,6 @@ describe("a pod that is there", () => {
   });
 });
 
-test("system namespaces go on without konductor", async () => {
+test("system namespaces work without konductor", async () => {
   await stage.kubectl.withObject(podOf([]), "create", "--namespace=kube-system");
 });

@@ -1,4 +1,4 @@
-/** Acquire on a real API server, by TLS, with real tokens of real pods and konductor's own rights; the test plays the arbiter. */
+/** Acquire on a real API server, by TLS, with real tokens of real pods and konductor's own rights; the test acts as the arbiter. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { LEASE_REQUESTS } from "../../../src/kube/resources.ts";
 import { endHold } from "../../../src/lease/hold.ts";
@@ -55,7 +55,7 @@ test("creates the Lease, queues, and is granted as soon as the arbiter says so",
   expect(await lines.next()).toBeUndefined();
 });
 
-test("tells who waits who holds, and when that changes", async () => {
+test("tells a waiter who holds, and each change of the holder", async () => {
   const { lease, pod: holder } = await world.newHolder();
   const [first, second] = [await world.newPod({ lease }), await world.newPod({ lease })];
   const streams = [
@@ -97,7 +97,7 @@ test("keeps a place in the queue across replicas", async () => {
   expect(await after.next()).toMatchObject({ state: "granted", token });
 });
 
-test("of a pod that waits already ends the connection before it", async () => {
+test("by a pod that waits already ends the pod's earlier connection", async () => {
   const { lease } = await world.newHolder();
   const { pod, bearer } = await world.newPod({ lease });
   const before = await one.acquire(bearer, { lease });
@@ -109,7 +109,7 @@ test("of a pod that waits already ends the connection before it", async () => {
   expect(await after.next()).toMatchObject({ state: "granted", token });
 });
 
-test("finds a grant that nobody answered yet", async () => {
+test("finds a grant that is not confirmed yet", async () => {
   const { lease, bearer, token } = await world.newHolder({}, { confirmed: false });
   for (const replica of [one, other, one]) {
     await replica.sees(`${world.namespace}/${lease}`, (seen) => seen?.status.hold?.token === token);
@@ -119,7 +119,7 @@ test("finds a grant that nobody answered yet", async () => {
   }
 });
 
-test("of a gate that runs again begins a new hold without a gap", async () => {
+test("by a gate that runs again begins a new hold without a gap", async () => {
   const { lease, bearer, token } = await world.newHolder();
   await one.sees(`${world.namespace}/${lease}`, (seen) => seen?.status.hold?.token === token);
   const lines = await one.acquire(bearer, { lease, gateRun: LATER_RUN });
@@ -130,7 +130,7 @@ test("of a gate that runs again begins a new hold without a gap", async () => {
 });
 
 test.each([FIRST_RUN, "0a1b/999", undefined])(
-  "that comes late, from run %s of a gate that has let main through, replaces nothing",
+  "that arrives late, from run %s of a gate that has let main through, replaces nothing",
   async (gateRun) => {
     const { lease, bearer, token } = await world.newHolder();
     await one.sees(`${world.namespace}/${lease}`, (seen) => seen?.status.hold?.token === token);
@@ -143,7 +143,7 @@ test.each([FIRST_RUN, "0a1b/999", undefined])(
 test.each<[string, Partial<Hold>]>([
   ["revoked", { confirmed: true, gateRun: FIRST_RUN, revoked: "Forced" }],
   ["expired", { confirmed: true, gateRun: FIRST_RUN, expired: true }],
-])("of a gate that runs again ends a hold that was %s, and queues", async (_what, hold) => {
+])("by a gate that runs again ends a hold that was %s, and queues", async (_what, hold) => {
   const { lease, pod, bearer, token } = await world.newHolder({}, hold);
   await one.sees(`${world.namespace}/${lease}`, (seen) => seen?.status.hold?.token === token);
   const lines = await one.acquire(bearer, { lease, gateRun: LATER_RUN });
@@ -164,7 +164,7 @@ test("with a lost token ends that hold and queues anew", async () => {
   expect(await world.request(pod)).toMatchObject({ status: { phase: "Pending" } });
 });
 
-test("with a lost token is denied to a pod that may not run again", async () => {
+test("with a lost token is denied to a pod that must not restart", async () => {
   const { lease, pod, bearer, token } = await world.newHolder({ restartPolicy: "Never" });
   const lines = await one.acquire(bearer, { lease, lostToken: token });
   expect(await lines.next()).toMatchObject({ state: "denied", reason: "HoldLost" });
@@ -173,7 +173,7 @@ test("with a lost token is denied to a pod that may not run again", async () => 
   expect(await world.request(pod)).toBeUndefined();
 });
 
-test("with somebody else's token ends nothing", async () => {
+test("with another pod's token ends nothing", async () => {
   const { lease, token } = await world.newHolder();
   const { bearer } = await world.newPod({ lease });
   const lines = await one.acquire(bearer, { lease, lostToken: token });
@@ -182,7 +182,7 @@ test("with somebody else's token ends nothing", async () => {
   expect((await world.lease(lease)).status.hold).toMatchObject({ token });
 });
 
-test("is in the running again after a grant that was not answered", async () => {
+test("queues again after a grant that was not confirmed", async () => {
   const { lease } = await world.newHolder();
   const { pod, bearer } = await world.newPod({ lease });
   const lines = await one.acquire(bearer, { lease });
@@ -209,7 +209,7 @@ test("is denied when somebody deletes the request", async () => {
   expect(await lines.next()).toBeUndefined();
 });
 
-test("starts anew when its request was spent", async () => {
+test("starts anew when its request has had its hold", async () => {
   const { lease } = await world.newHolder();
   const { pod, bearer } = await world.newPod({ lease });
   const lines = await one.acquire(bearer, { lease });
@@ -225,7 +225,7 @@ test("starts anew when its request was spent", async () => {
   expect((await world.request(pod))?.uid).not.toBe(request.uid);
 });
 
-test("waits with an event for a Lease that konductor may not create", async () => {
+test("waits, and records an event, for a Lease that konductor must not create", async () => {
   const strict = await world.startReplica({ createMissingLeases: false });
   const lease = world.fresh("lease");
   const { pod, bearer } = await world.newPod({ lease });

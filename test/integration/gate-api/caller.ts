@@ -11,24 +11,24 @@ export interface Answer {
   body: Record<string, unknown>;
 }
 
-/** The answer to an acquire. */
+/** The stream that answers an acquire. */
 export interface Lines {
   status: number;
   /** The next line; undefined at the end of the stream. */
   next(): Promise<Record<string, unknown> | undefined>;
   /** Resolves once the server has closed the connection. */
   readonly closed: Promise<void>;
-  /** Breaks the connection off. */
+  /** Closes the connection from the caller's side. */
   hangUp(): void;
 }
 
-/** What gate and keeper do, on the wire. */
+/** The requests of gate and keeper on the wire. */
 export interface Caller {
   post(path: string, token: string, body: object): Promise<Answer>;
   acquire(token: string, body: object): Promise<Lines>;
 }
 
-/** Calls the server at `url` by TLS, with connections that are kept alive. */
+/** Calls the server at `url` by TLS, with keep-alive connections. */
 export function createCaller(url: string, ca: string): Caller {
   const agent = new Agent({ keepAlive: true });
 

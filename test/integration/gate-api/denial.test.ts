@@ -1,4 +1,4 @@
-/** Pods that do not wait, or not for ever: what they ask for, and how they are told. The test plays the arbiter, which denies. */
+/** Pods that do not wait, or only for a limited time: what they ask for, and how they are told. The test acts as the arbiter, which denies. */
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
@@ -54,7 +54,7 @@ test.each([
   expect(await lines.next()).toBeUndefined();
 });
 
-test("the run of the gate that was denied hears it again, a later one asks anew", async () => {
+test("the run of a gate that was denied gets the same answer again, and a later run asks anew", async () => {
   const { lease } = await world.newHolder();
   const { pod, bearer } = await world.newPod({ lease, annotations: FIVE_MINUTES });
   const lines = await one.acquire(bearer, { lease, gateRun: FIRST_RUN });
@@ -78,7 +78,7 @@ test("the run of the gate that was denied hears it again, a later one asks anew"
   expect(spec.waitUntilMs).toBe(spec.requestedAtMs + 300_000);
 });
 
-test("one that was passed over keeps its place and its time", async () => {
+test("a pod that was passed over keeps its place and its deadline", async () => {
   const { lease } = await world.newHolder();
   const { pod, bearer } = await world.newPod({ lease, annotations: FIVE_MINUTES });
   const lines = await one.acquire(bearer, { lease, gateRun: FIRST_RUN });
@@ -92,7 +92,7 @@ test("one that was passed over keeps its place and its time", async () => {
   expect(await requestOf(pod)).toMatchObject({ spec, status: { phase: "Pending" } });
 });
 
-test("one that was granted before an old arbiter denied it is let in", async () => {
+test("a pod that was granted before an old arbiter denied it is let in", async () => {
   const lease = world.fresh("lease");
   await world.createLease(lease);
   const { pod, bearer } = await world.newPod({ lease, annotations: ONCE });
@@ -106,7 +106,7 @@ test("one that was granted before an old arbiter denied it is let in", async () 
   expect(told).toMatchObject({ state: "granted", token });
 });
 
-test("one that does not wait is told at once of a Lease that konductor may not create", async () => {
+test("a pod that does not wait is told at once that konductor must not create its Lease", async () => {
   const strict = await world.startReplica({ createMissingLeases: false });
   const lease = world.fresh("lease");
   const { pod, bearer } = await world.newPod({ lease, annotations: ONCE });

@@ -17,15 +17,15 @@ import { issueServingCertificate, type KeyPair } from "../../../src/tls/authorit
 import { waitFor } from "../../cluster/wait.ts";
 import { type Caller, createCaller } from "./caller.ts";
 
-/** What every replica tells gates and keepers of where konductor is. */
+/** The URLs of konductor that every replica tells gates and keepers. */
 export const URLS = ["https://10.96.0.7:443"];
 
-/** One konductor that serves the gate API, without an arbiter: that is played by the tests. */
+/** A konductor that serves the gate API, without an arbiter: the tests act as the arbiter. */
 export interface Replica extends Caller {
   server: Server;
-  /** Events that it recorded, as "reason: message". */
+  /** Events that the replica recorded, as "reason: message". */
   recorded: string[];
-  /** Waits until its cache shows the klease (`namespace/name`) as `holds` wants it. */
+  /** Waits until the replica's cache shows the klease (`namespace/name`) as `holds` requires. */
   sees(key: string, holds: (lease: Lease | undefined) => boolean): Promise<void>;
   stop(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** A keeper whose pod is gone, by the real token of a pod that was deleted by force: it ends its own hold, and does nothing else. */
+/** A keeper with the real token of a pod that was deleted by force: the keeper can end its own hold, and do nothing else. */
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { podRefOf } from "../../../src/lease/grant.ts";
@@ -9,7 +9,7 @@ import type { Replica } from "./replica.ts";
 import { createWorld, FIRST_RUN, type World } from "./world.ts";
 
 const TTL_MS = 600_000;
-/** Of the clocks of this process and the API server, and of what a status keeps. */
+/** The tolerance between the clocks of this process and the API server, and the precision of a status. */
 const SECOND_MS = 1_000;
 
 let world: World;
@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => world?.close());
 
-/** Deleted by force while its main runs; the API server refuses its token by now. */
+/** A holder that was deleted by force while its main runs; the API server refuses its token by now. */
 async function vanishedHolder() {
   const holder = await world.newHolder({}, { confirmed: true, gateRun: FIRST_RUN });
   await world.showPassed(holder.pod, holder.token);
@@ -33,11 +33,11 @@ async function vanishedHolder() {
 
 const holdOf = async (lease: string) => (await world.lease(lease)).status.hold;
 
-describe("its word", () => {
+describe("its announcement", () => {
   test.each<[string, string, object]>([
     ["before it is stopped", PATH.announce, {}],
     ["when it is stopped", PATH.release, { sincePreStopMs: 6_000 }],
-  ])("%s begins what is counted until the next one's grant, and frees nothing", async (_when, path, more) => {
+  ])("%s starts the wait until the next grant, and frees nothing", async (_when, path, more) => {
     const { lease, bearer, token } = await vanishedHolder();
     const beforeMs = Date.now();
     const { status, body } = await one.post(path, bearer, { lease, token, ...more });
@@ -57,7 +57,7 @@ describe("its word", () => {
     expect((await world.lease(lease)).resourceVersion).toBe(resourceVersion);
   });
 
-  test("is about its own share of a Job's hold", async () => {
+  test("affects only its own pod in a Job's hold", async () => {
     const { lease, pod, bearer, token } = await vanishedHolder();
     const ofJob = { kind: "Job", name: "batch", uid: "job" } as const;
     const others = { ...podRefOf(pod), uid: "another", releasing: false };
@@ -75,7 +75,7 @@ describe("its word", () => {
     ]);
   });
 
-  test("says nothing of an earlier hold, nor of another pod's", async () => {
+  test("affects neither an earlier hold nor another pod's", async () => {
     const gone = await vanishedHolder();
     const running = await world.newHolder();
     const attempts = [
@@ -91,7 +91,7 @@ describe("its word", () => {
   });
 });
 
-test("its token opens nothing else", async () => {
+test("its token allows nothing else", async () => {
   const { lease, bearer, token } = await vanishedHolder();
   for (const path of [PATH.acquire, PATH.renew]) {
     const answer = await one.post(path, bearer, { lease, token, ttlMs: TTL_MS });
@@ -100,8 +100,8 @@ test("its token opens nothing else", async () => {
   expect(await holdOf(lease)).toMatchObject({ token, renewals: 0, releasing: false });
 });
 
-describe("refused is the word by", () => {
-  /** Signed by a key of nobody, with the claims of the pod's own token, or others. */
+describe("an announcement is refused if its token is signed by", () => {
+  /** A token with the claims of the pod's own, or others, signed by a new key. */
   async function forged(bearer: string, change: object, kid: (real: string) => string): Promise<string> {
     const [header = "", payload = ""] = bearer.split(".");
     const read = (part: string) => record(JSON.parse(Buffer.from(part, "base64url").toString()));
@@ -136,7 +136,7 @@ describe("refused is the word by", () => {
     expect(await holdOf(lease)).toMatchObject({ token, releasing: false });
   });
 
-  test("a token for another audience", async () => {
+  test("the right key, for another audience", async () => {
     const { lease, pod, token } = await world.newHolder();
     const bearers = await Promise.all([
       world.tokenOf(pod, "https://kubernetes.default.svc"),

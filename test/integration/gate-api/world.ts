@@ -1,4 +1,4 @@
-/** The cluster as the tests of the gate API see it: pods without a kubelet, and an arbiter that does as it is told. */
+/** The cluster as the tests of the gate API see it: pods without a kubelet, and an arbiter that the tests control. */
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import { inject } from "vitest";
@@ -32,7 +32,7 @@ const CONTAINER = { image: "none" };
 export interface PodOptions {
   /** undefined: no label. */
   lease?: string | undefined;
-  /** Named without their prefix. */
+  /** Keys without the prefix. */
   annotations?: Readonly<Record<string, string>>;
   restartPolicy?: "Never" | "OnFailure";
 }
@@ -48,14 +48,14 @@ export interface World {
   admin: KubeClient;
   startReplica(options?: Pick<ReplicaOptions, "createMissingLeases">): Promise<Replica>;
   createPod(name: string, options: PodOptions): Promise<PodView>;
-  /** Writes what the kubelet would: the gate let main through under `token`, and how main stands. */
+  /** Writes the kubelet's part: the gate let main through under `token`, and the state of main. */
   showPassed(pod: PodView, token: number, main?: MainState): Promise<void>;
-  /** Resolves when the API server accepts the token no more: it learns of a deletion by a watch of its own. */
+  /** Resolves when the API server rejects the token: it learns of a deletion by a watch of its own. */
   tokenEnds(token: string): Promise<void>;
   deletePod(pod: PodView, graceSeconds?: number): Promise<void>;
-  /** A projected token as the pod has it mounted. */
+  /** A projected token, as mounted in the pod. */
   tokenOf(pod: PodView, audience?: string): Promise<string>;
-  /** A token of the account alone. */
+  /** A token of the account, bound to no pod. */
   accountToken(): Promise<string>;
   /** A new pod and its token. */
   newPod(options: PodOptions): Promise<{ pod: PodView; bearer: string }>;
@@ -64,7 +64,7 @@ export interface World {
     options?: PodOptions,
     hold?: Partial<Hold>,
   ): Promise<{ lease: string; pod: PodView; bearer: string; token: number }>;
-  /** A name that nothing has yet. */
+  /** A name that no object has yet. */
   fresh(prefix: string): string;
   createLease(name: string): Promise<Lease>;
   lease(name: string): Promise<Lease>;
@@ -73,12 +73,12 @@ export interface World {
   request(pod: PodView): Promise<LeaseRequest | undefined>;
   /** Writes a status computed from the live one. */
   change(lease: string, to: (status: LeaseStatus) => LeaseStatus): Promise<Lease>;
-  /** Grants as the arbiter does, to a pod with or without a request; returns the token. */
+  /** Grants as the arbiter does, whether or not the pod has a request; returns the token. */
   grant(pod: PodView, hold?: Partial<Hold>): Promise<number>;
   close(): Promise<void>;
 }
 
-/** `name` becomes that of a namespace and of a node: one for each test file. */
+/** `name` names the namespace and the node: one for each test file. */
 export async function createWorld(name: string): Promise<World> {
   const [namespace, nodeName] = [name, name];
   const target = inject("cluster");
@@ -97,7 +97,7 @@ export async function createWorld(name: string): Promise<World> {
   const adminConfig = new KubeConfig();
   adminConfig.loadFromFile(target.kubeconfigPath);
   const admin = createKubeClient({ kubeConfig: adminConfig, userAgent: "gate-api-test" });
-  // A pod whose node does not exist is garbage.
+  // The garbage collector deletes a pod whose node does not exist.
   await admin.create(NODES, { metadata: { name: nodeName }, spec: { unschedulable: true } });
 
   const token = (await kubectl("create", "token", SERVICE_ACCOUNT, `--namespace=${SYSTEM_NAMESPACE}`)).trim();
@@ -186,7 +186,7 @@ export async function createWorld(name: string): Promise<World> {
     tokenEnds: (bearer) =>
       waitFor({
         what: "the API server to refuse the token",
-        // It remembers for 10 s which tokens it has accepted (TokenSuccessCacheTTL).
+        // The API server caches accepted tokens for 10 s (TokenSuccessCacheTTL).
         withinMs: 15_000,
         async holds() {
           const review = { spec: { token: bearer, audiences: [TOKEN_AUDIENCE] } };

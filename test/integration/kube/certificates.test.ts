@@ -26,7 +26,7 @@ interface Replica {
   lives?: Lives;
 }
 
-/** A replica that goes on: what it has served before it remembers. */
+/** A running replica, which remembers what it has served. */
 function replicaOf(
   secretName: string,
   { dnsNames = ["konductor.svc"], clock = systemClock(), lives = A_YEAR }: Replica = {},
@@ -43,7 +43,7 @@ function replicaOf(
   });
 }
 
-/** One that has just started. */
+/** Gets the certificates of a replica that has just started. */
 const ensure = (secretName: string, replica: Replica = {}) => replicaOf(secretName, replica)();
 
 async function stored(name: string) {
@@ -53,7 +53,7 @@ async function stored(name: string) {
   return { metadata: record(secret["metadata"]), ca: pem("ca.crt"), leaf: pem("tls.crt"), data };
 }
 
-test("replicas that start together serve certificates of one authority", async () => {
+test("replicas that start together serve certificates of one CA", async () => {
   const all = await Promise.all([ensure("together"), ensure("together"), ensure("together")]);
   const { ca, leaf } = await stored("together");
   for (const { caBundlePem, certPem } of all) expect([caBundlePem, certPem]).toEqual([ca, leaf]);
@@ -70,7 +70,7 @@ test("a Secret that kustomize applied empty is filled, by one of the replicas, a
   expect(metadata["labels"]).toEqual({ app: "konductor" });
 });
 
-test("a leaf is kept while it is fit, and issued anew from the same authority after two thirds of its life", async () => {
+test("a leaf is kept while it is valid, and issued anew by the same CA after two thirds of its life", async () => {
   const first = await ensure("ageing");
   expect((await ensure("ageing", { clock: inDays(13) })).certPem).toBe(first.certPem);
   const second = await ensure("ageing", { clock: inDays(15) });
@@ -101,7 +101,7 @@ test.each([
   expect((await stored(name)).data).toEqual(data);
 });
 
-test("the next authority is trusted for two months before it signs, and the one before it until its life is over", async () => {
+test("the next CA is trusted for two months before it signs, and the previous CA until it expires", async () => {
   let day = 0;
   const clock = { ...systemClock(), nowMs: () => Date.now() + day * DAY_MS };
   const replica = replicaOf("rotated", { clock });
@@ -121,14 +121,14 @@ test("the next authority is trusted for two months before it signs, and the one 
   expect(published).toEqual([old, expect.any(String)]);
   const next = published[1];
   expect(await seen(304)).toEqual({ bundle: [old, next], signer: old });
-  // Another replica that starts meanwhile goes by the Secret.
+  // Another replica that starts meanwhile uses the Secret.
   expect((await ensure("rotated", { clock })).caBundlePem).toBe((await replica()).caBundlePem);
   expect(await seen(307)).toEqual({ bundle: [next, old], signer: next });
   expect(await seen(364)).toEqual({ bundle: [next, old], signer: next });
   expect(await seen(366)).toEqual({ bundle: [next], signer: next });
 });
 
-test("an authority of 0.1.0, which says ten years, is replaced in the same way after a year", async () => {
+test("a CA of 0.1.0, whose certificate lasts ten years, is replaced in the same way after a year", async () => {
   const authority = await createAuthority(Date.now(), 3_650 * DAY_MS);
   const base64 = (pem: string) => Buffer.from(pem).toString("base64");
   const data = { "ca.crt": base64(authority.certPem), "ca.key": base64(authority.keyPem) };
@@ -142,7 +142,7 @@ test("an authority of 0.1.0, which says ten years, is replaced in the same way a
   expect(await bundleIn(380)).not.toContain(old);
 });
 
-test("one that is older than a year when konductor is updated goes on signing until the next is known", async () => {
+test("a CA that is older than a year when konductor is updated goes on signing until the next CA is known", async () => {
   const authority = await createAuthority(Date.now() - 420 * DAY_MS, 3_650 * DAY_MS);
   const base64 = (pem: string) => Buffer.from(pem).toString("base64");
   const data = { "ca.crt": base64(authority.certPem), "ca.key": base64(authority.keyPem) };
@@ -152,19 +152,19 @@ test("one that is older than a year when konductor is updated goes on signing un
   expect(new X509Certificate(certPem).checkIssued(new X509Certificate(authority.certPem))).toBe(true);
 });
 
-test("an authority whose life is over is not used when a replica starts", async () => {
+test("an expired CA is not used when a replica starts", async () => {
   const { caBundlePem } = await ensure("over");
   const later = await ensure("over", { clock: inDays(366) });
   expect(later.caBundlePem).not.toContain(certificatesIn(caBundlePem)[0]);
   expect(certificatesIn(later.caBundlePem)).toHaveLength(1);
 });
 
-describe("a running replica puts its authority back", () => {
+describe("a running replica restores its CA", () => {
   test.each<[string, (name: string) => Promise<unknown>]>([
     ["deleted", (name) => client.delete(SECRETS, { namespace, name })],
     ["damaged", (name) => change(name, { "ca.crt": "aGVsbG8=", "ca.key": "aGVsbG8=" })],
     ["emptied", (name) => change(name, undefined)],
-  ])("where the Secret was %s", async (name, harm) => {
+  ])("after the Secret was %s", async (name, harm) => {
     const replica = replicaOf(name);
     const { caBundlePem } = await replica();
     await harm(name);
@@ -174,7 +174,7 @@ describe("a running replica puts its authority back", () => {
     expect(await ensure(name)).toEqual(await replica());
   });
 
-  test("where somebody put another in its place, which is trusted from then on and signs later", async () => {
+  test("after somebody replaced it with another CA, which is trusted from then on and signs later", async () => {
     const replica = replicaOf("foreign");
     const [own = ""] = certificatesIn((await replica()).caBundlePem);
     await ensure("stranger");
@@ -197,7 +197,7 @@ describe("a running replica puts its authority back", () => {
   }
 });
 
-test("a certificate that is no authority's is not adopted, and what was served is put back", async () => {
+test("a certificate that is no CA is not adopted, and the served CA is restored", async () => {
   const replica = replicaOf("no-authority");
   const { caBundlePem, certPem, keyPem } = await replica();
   const base64 = (pem: string) => Buffer.from(pem).toString("base64");
@@ -207,7 +207,7 @@ test("a certificate that is no authority's is not adopted, and what was served i
   expect((await replica()).caBundlePem).toBe(caBundlePem);
 });
 
-test("the same authority with other line ends is no stranger", async () => {
+test("the same CA with other line ends counts as the same", async () => {
   const replica = replicaOf("line-ends");
   const { caBundlePem } = await replica();
   const secret = record(await client.get(SECRETS, { namespace, name: "line-ends" }));
@@ -221,7 +221,7 @@ test("the same authority with other line ends is no stranger", async () => {
   expect(certificatesIn((await replica()).caBundlePem)).toHaveLength(certificatesIn(caBundlePem).length);
 });
 
-test("the CA bundle comes into every webhook, once, also when somebody writes in between", async () => {
+test("the CA bundle is written to every webhook, once, also if somebody else writes in between", async () => {
   const name = namespace;
   const webhook = (index: number) => ({
     name: `w${index}.konductor.test`,

@@ -60,7 +60,7 @@ test("create, get, replace, patch, list and delete", async () => {
   await expect(client.get(CONFIG_MAPS, metadata)).rejects.toMatchObject({ code: "NotFound" });
 });
 
-test("a merge patch with the uid of an object that was created again is a Conflict", async () => {
+test("a merge patch with the uid of an object that was recreated is a Conflict", async () => {
   for (const resource of [CONFIG_MAPS, await createWidgets(client)]) {
     const metadata = { namespace, name: "again" };
     const { uid } = await client.create(resource, { metadata }, parseThing);
@@ -104,7 +104,7 @@ test("refusals have a code, and a message that names verb and object", async () 
   await expect(stranger.list(NODES)).rejects.toMatchObject({ code: "Unauthenticated" });
 });
 
-test("an exec plugin of the kubeconfig says who we are, and is not run for every call", async () => {
+test("an exec plugin of the kubeconfig supplies the credentials, and is not run for every call", async () => {
   const path = `/api/v1/namespaces/${namespace}/serviceaccounts/default/token`;
   const token = text(record(record(await client.raw("POST", path, { spec: {} }))["status"])["token"]);
   const dir = await mkdtemp(join(tmpdir(), "konductor-exec-"));
@@ -130,7 +130,7 @@ test("an exec plugin of the kubeconfig says who we are, and is not run for every
   }
 });
 
-test("the server's clock comes with every answer, refusals included", async () => {
+test("every answer has the server's time, refusals included", async () => {
   const dates: (number | undefined)[] = [];
   const onResponse = ({ serverDateMs }: { serverDateMs: number | undefined }) => dates.push(serverDateMs);
   await client.raw("GET", "/version", undefined, { onResponse });
@@ -154,7 +154,7 @@ test("a server that does not answer is Unreachable in time; an aborted call reje
   deaf.close();
 });
 
-test("an object without a name or its namespace is never addressed", async () => {
+test("an object without a name or its namespace is never sent to the server", async () => {
   await expect(client.delete(PODS, { namespace, name: "" })).rejects.toMatchObject({ code: "BadRequest" });
   await expect(client.get(PODS, { name: "x" })).rejects.toMatchObject({ code: "BadRequest" });
 });

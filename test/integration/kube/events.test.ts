@@ -47,7 +47,7 @@ test("identical events become one with a count, and kubectl describe shows it", 
   );
 });
 
-test("an object that has too much to say is cut short", async () => {
+test("an object with too many events has only the first ones recorded", async () => {
   const object = await createObject("talkative");
   const events = recorder(client);
   for (let number = 0; number < 40; number++) {
@@ -57,7 +57,7 @@ test("an object that has too much to say is cut short", async () => {
   expect(await eventsOf("talkative")).toHaveLength(25);
 });
 
-test("an API server that is away fails nobody", async () => {
+test("an API server that is away makes no caller fail", async () => {
   const object = await createObject("alone");
   const events = recorder(connect("https://127.0.0.1:9"));
   expect(() => events.record({ object, type: "Normal", reason: "Said", message: "hello?" })).not.toThrow();

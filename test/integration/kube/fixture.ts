@@ -26,7 +26,7 @@ const CUSTOM_RESOURCE_DEFINITIONS: Resource = {
 
 export const silent = createLogger({ level: "silent" });
 
-/** A client of the shared cluster; by `server` through another address, such as a proxy's. */
+/** A client of the shared cluster. `server` is another address of the API server, such as a proxy's. */
 export function connect(server?: string): KubeClient {
   const kubeConfig = new KubeConfig();
   kubeConfig.loadFromFile(inject("cluster").kubeconfigPath);
@@ -36,7 +36,7 @@ export function connect(server?: string): KubeClient {
   return createKubeClient({ kubeConfig, userAgent: "konductor-test" });
 }
 
-/** A namespace of the test's own. It is left to the cluster's end. */
+/** Creates a namespace for one test; the end of the cluster removes it. */
 export async function createNamespace(client: KubeClient): Promise<string> {
   const name = `kube-test-${randomBytes(4).toString("hex")}`;
   await client.create(NAMESPACES, { metadata: { name } });
@@ -63,7 +63,7 @@ export function parseThing(value: unknown): Thing {
   };
 }
 
-/** A resource that is new: the API server knows nothing of it from before, so that early versions are too old for it. */
+/** Creates a new kind of resource: the API server has no history of it, so that early versions are too old. */
 export async function createWidgets(client: KubeClient): Promise<Resource> {
   const group = `${randomBytes(4).toString("hex")}.konductor.test`;
   const widgets = { group, version: "v1", plural: "widgets", kind: "Widget", namespaced: true };

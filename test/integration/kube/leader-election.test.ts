@@ -19,7 +19,7 @@ interface Term {
   toMs: number;
 }
 
-/** Candidates for one Lease, and the terms that they had. */
+/** Candidates for one Lease, and their terms. */
 async function startElection() {
   const namespace = await createNamespace(client);
   const terms: Term[] = [];
@@ -61,7 +61,7 @@ function expectNoOverlap(terms: readonly Term[]): void {
   }
 }
 
-test("of several candidates one leads; its release hands the lead over well before it would expire", async () => {
+test("of several candidates one leads; its release hands over the lead well before the Lease would expire", async () => {
   const { terms, stand, lease } = await startElection();
   const candidates = ["a", "b", "c"].map((identity) => ({ identity, ...stand(identity, client) }));
   await until("a leader", () => terms.length === 1);
@@ -104,7 +104,7 @@ test("a leader that is cut off stops within its deadline, before another takes t
   await proxy.close();
 });
 
-test("a leader whose Lease is taken by another hand stops at its next renewal", async () => {
+test("a leader whose Lease somebody else takes stops at its next renewal", async () => {
   const { namespace, terms, stand } = await startElection();
   const candidate = stand("deposed", client);
   await until("a leader", () => terms.length === 1);

@@ -26,7 +26,7 @@ afterEach(() => {
   stop = new AbortController();
 });
 
-/** A reflector of the objects that carry a label of their own. */
+/** A reflector of the objects that have a label of this test's own. */
 function follow(through: KubeClient, parse: (value: unknown) => Thing = parseThing) {
   const set = randomBytes(4).toString("hex");
   let lists = 0;
@@ -71,7 +71,7 @@ function follow(through: KubeClient, parse: (value: unknown) => Thing = parseThi
   };
 }
 
-/** A client whose watches say nothing until `open` is called, and then everything that happened meanwhile. */
+/** A client whose watches deliver nothing until `open` is called, and then everything that happened meanwhile. */
 function withheldWatch(real: KubeClient) {
   const gate = Promise.withResolvers<void>();
   const watch = async function* (...call: Parameters<KubeClient["watch"]>): AsyncGenerator<WatchEvent> {
@@ -130,7 +130,7 @@ test("the server ends an idle watch by itself, before it counts as silent", asyn
   expect([ends, lists()]).toEqual([["the server", "the server"], 1]);
 });
 
-test("a version that is too old for the server leads to a new list, which finds deletions", async () => {
+test("a version that is too old for the server causes a new list, which finds deletions", async () => {
   const widgets = await createWidgets(client);
   const widget = (name: string) => ({ metadata: { namespace, name } });
   const hold = new AbortController();
@@ -142,7 +142,7 @@ test("a version that is too old for the server leads to a new list, which finds 
       lists++;
       return client.list(...call);
     },
-    // The first watch is deaf until it breaks; the second asks for a version from before the resource existed.
+    // The first watch delivers nothing until it breaks; the second asks for a version from before the resource existed.
     async *watch(resource, options, signal) {
       versions.push(options.resourceVersion);
       if (versions.length === 1) {
@@ -177,7 +177,7 @@ test("a version that is too old for the server leads to a new list, which finds 
   expect(reflector.store.list().map(({ name }) => name)).toEqual(["stays", "comes"]);
 });
 
-test("relist() shows every write answered before, though the watch is deaf", async () => {
+test("relist() shows every write answered before, though the watch delivers nothing", async () => {
   const { client: deaf } = withheldWatch(client);
   const { reflector, create, paint, remove, start, told, lists } = follow(deaf);
   const one = await create("one");
@@ -192,7 +192,7 @@ test("relist() shows every write answered before, though the watch is deaf", asy
   expect(lists()).toBe(2);
 });
 
-test("an applied answer is told of at once, and late events neither undo nor repeat it", async () => {
+test("an applied answer is announced at once, and late events neither undo nor repeat it", async () => {
   const withheld = withheldWatch(client);
   const { reflector, create, paint, remove, start, told } = follow(withheld.client);
   const one = await create("one");
@@ -212,7 +212,7 @@ test("an applied answer is told of at once, and late events neither undo nor rep
   expect(reflector.store.list().map(({ name }) => name)).toEqual([marker.name]);
 });
 
-test("an object that cannot be read is skipped; a listener that throws stops nobody", async () => {
+test("an object that cannot be parsed is skipped; a listener that throws stops no other", async () => {
   const { reflector, create, paint, start, names } = follow(client, (value) => {
     const thing = parseThing(value);
     if (thing.color === "black") throw new Error("too dark");
@@ -233,7 +233,7 @@ test("an object that cannot be read is skipped; a listener that throws stops nob
   expect(names().sort()).toEqual([bad.name, one.name].sort());
 });
 
-test("a stopped reflector lets nobody wait for ever", async () => {
+test("a stopped reflector ends every wait for it", async () => {
   const { reflector, start } = follow(client);
   await start();
   stop.abort(new Error("the end"));

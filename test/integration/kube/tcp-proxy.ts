@@ -1,14 +1,14 @@
 import { connect, createServer, type Socket } from "node:net";
 
-/** Stands between a client and a server, and can be cut. */
+/** A proxy between a client and a server that can be cut. */
 export interface TcpProxy {
   /** `https://127.0.0.1:port` */
   readonly url: string;
-  /** Connections that are open now. */
+  /** The number of open connections. */
   readonly connections: number;
   /** Breaks every connection and refuses new ones. */
   cut(): void;
-  /** Lets connections through again. */
+  /** Accepts connections again. */
   mend(): void;
   close(): Promise<void>;
 }

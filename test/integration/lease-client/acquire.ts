@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 
 export function acquireTests(fixture: () => Fixture): void {
   describe("acquire", () => {
-    test("one try is granted if the klease is free, and refused by one GET if it is held", async () => {
+    test("a single try is granted if the klease is free, and refused after one GET if it is held", async () => {
       const { koncli, newLease, lease, requests } = fixture();
       const name = await newLease();
       const first = await koncli("lease", "acquire", name, "--holder", "one");
@@ -27,7 +27,7 @@ export function acquireTests(fixture: () => Fixture): void {
       expect((await requests(name)).map(({ spec }) => spec.holder)).toEqual(["one"]);
     });
 
-    test("a waiting one is granted when the klease is released, under a higher token", async () => {
+    test("a waiting client is granted when the klease is released, under a higher token", async () => {
       const { koncli, newLease, lease, start } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -42,7 +42,7 @@ export function acquireTests(fixture: () => Fixture): void {
       expect(status.fencingToken).toBeGreaterThan(before);
     });
 
-    test("one that waited in vain says who holds, and leaves nothing behind", async () => {
+    test("a client that waited in vain says who holds, and leaves nothing behind", async () => {
       const { koncli, newLease, requests } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -56,7 +56,7 @@ export function acquireTests(fixture: () => Fixture): void {
       expect((await requests(name)).map(({ spec }) => spec.holder)).toEqual(["one"]);
     });
 
-    test("one without a name of its own may be another process of its host", async () => {
+    test("a client without a name of its own may be another process of its host", async () => {
       const { koncli, newLease } = fixture();
       const nameless = await newLease();
       expect(await koncli("lease", "acquire", nameless)).toMatchObject({ code: 0 });
@@ -67,7 +67,7 @@ export function acquireTests(fixture: () => Fixture): void {
       );
     });
 
-    test("SIGTERM and SIGINT withdraw one that waits", async () => {
+    test("SIGTERM and SIGINT withdraw a waiting client's request", async () => {
       const { koncli, newLease, requests, start } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -81,7 +81,7 @@ export function acquireTests(fixture: () => Fixture): void {
       }
     });
 
-    test("one whose request is deleted by an admin is told so", async () => {
+    test("a client whose request an admin deletes is told so", async () => {
       const { environment, koncli, newLease, requests, start } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -94,7 +94,7 @@ export function acquireTests(fixture: () => Fixture): void {
       expect(waiter.err).toContain("somebody has deleted its LeaseRequest");
     });
 
-    test("what is left of an earlier hold or try is replaced", async () => {
+    test("the request of an earlier hold or try is replaced", async () => {
       const { koncli, newLease, requests, until } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one", "--ttl", "1s");
@@ -108,7 +108,7 @@ export function acquireTests(fixture: () => Fixture): void {
       await until(name, "to be held again", ({ status }) => status.hold?.confirmed === true);
     });
 
-    test("--create makes a klease that is missing, and without it that is trouble", async () => {
+    test("--create creates a missing klease, and without it a missing klease is an error", async () => {
       const { koncli, lease, newLease } = fixture();
       const name = `${await newLease()}-new`;
       const missing = await koncli("lease", "acquire", name, "--holder", "one");
@@ -150,12 +150,12 @@ export function acquireTests(fixture: () => Fixture): void {
       }
     });
 
-    test("a wait without end is extended again and again", async () => {
+    test("a wait without a timeout is extended again and again", async () => {
       const { client, koncli, newLease, requests } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
       const system = systemClock();
-      // Five minutes are over in half a second.
+      // A sleep of five minutes takes half a second.
       const clock: Clock = {
         ...system,
         sleep: (ms, signal) => system.sleep(ms === 300_000 ? 500 : ms, signal),

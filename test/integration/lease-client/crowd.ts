@@ -1,4 +1,4 @@
-/** Many who want one klease at once, each a process of its own. */
+/** Many processes that want one klease at once. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, inject, test } from "vitest";
 import { follow } from "../../../src/client/follow.ts";
@@ -14,12 +14,12 @@ import type { Fixture } from "./fixture.ts";
 
 const isFew = isBrief(inject("cluster").env);
 const CROWD = isFew ? 4 : 100;
-/** So many start at a time: a machine with few cores is busy with that alone. */
+/** How many start at a time: a machine with few cores is busy with that alone. */
 const STARTING = 4;
 const TIMEOUT_MS = 900_000;
 /**
- * GET, create, list and watch of the klease, watch of the request, confirmation; then GET, delete and watch of the release. The rest is
- * for what a busy server refuses or breaks.
+ * GET, create, list and watch of the klease, watch of the request, confirmation; then GET, delete and watch of the release. The rest is for calls
+ * that a busy server refuses or breaks off.
  */
 const CALLS_PER_WAITER = 15;
 const USER = "waiter-";
@@ -108,7 +108,7 @@ export function crowdTests(fixture: () => Fixture): void {
     );
 
     test(
-      `${WAITERS} requests are served by priority, then by age; who comes later overtakes by a higher priority only`,
+      `${WAITERS} requests are served by priority, then by age; a later request overtakes only by a higher priority`,
       async () => {
         const { environment, namespace, newLease, lease } = fixture();
         const { client } = environment;
@@ -191,7 +191,7 @@ export function crowdTests(fixture: () => Fixture): void {
   });
 }
 
-/** Sorts as they have to be served. */
+/** Sorts in the order in which requests must be served. */
 function rank({ priority, requestedAt, holder }: Record<string, unknown>): string {
   return `${PRIORITIES - Number(priority)} ${requestedAt} ${holder}`;
 }

@@ -7,7 +7,7 @@ import type { Fixture } from "./fixture.ts";
 export function cutOffTests(fixture: () => Fixture): void {
   describe("a client that is cut off from the API server", () => {
     const proxies: TcpProxy[] = [];
-    /** A way to the API server that can be cut without anybody else noticing. */
+    /** A proxy to the API server for one client, which can be cut without effect on other clients. */
     async function openWay(): Promise<{ proxy: TcpProxy; kubeconfig: string }> {
       const proxy = await startTcpProxy(fixture().environment.cluster.apiServerUrl);
       proxies.push(proxy);
@@ -15,7 +15,7 @@ export function cutOffTests(fixture: () => Fixture): void {
     }
     afterAll(() => Promise.all(proxies.map((proxy) => proxy.close())));
 
-    test("while it waits, is granted what was released meanwhile", async () => {
+    test("while it waits, is granted a klease that was released meanwhile", async () => {
       const { namespace, koncli, newLease, requests, until } = fixture();
       const { proxy, kubeconfig } = await openWay();
       const lease = await newLease();
@@ -62,7 +62,7 @@ export function cutOffTests(fixture: () => Fixture): void {
       expect(troubles[0]).toMatch(/could not be renewed and is tried again/);
     });
 
-    test("is told to stop before anybody else can be granted", async () => {
+    test("is told to stop before any other client can be granted", async () => {
       const { namespace, newLease, koncli, lease: read } = fixture();
       const { proxy, kubeconfig } = await openWay();
       const lease = await newLease();

@@ -15,7 +15,7 @@ export function execTests(fixture: () => Fixture): void {
     });
     afterAll(() => rm(dir, { recursive: true }));
 
-    /** A file to which a command writes what it has to say. */
+    /** The path of a new file, to which a command writes its output. */
     const newFile = () => join(dir, `file-${++files}`);
     const read = (path: string) => readFile(path, "utf8").catch(() => "");
     const written = (path: string, text: string) =>
@@ -47,7 +47,7 @@ export function execTests(fixture: () => Fixture): void {
       expect(tokens[1]).toBeGreaterThan(tokens[0] ?? 0);
     });
 
-    test("a command that asks for the klease under which it runs is told so, and does not wait for itself", async () => {
+    test("a command that asks for its own klease is told so, and does not wait for itself", async () => {
       const { newLease, start, koncliCommand } = fixture();
       const [outer, inner] = [await newLease(), await newLease()];
       const nested = (command: readonly string[]) => [
@@ -72,7 +72,7 @@ export function execTests(fixture: () => Fixture): void {
       expect([await other.ended, other.err]).toEqual([0, ""]);
     });
 
-    test("ends as a shell does for a command that a signal ended, or that cannot be run", async () => {
+    test("exits as a shell does for a command that a signal ended, or that cannot be run", async () => {
       const { newLease, start } = fixture();
       const name = await newLease();
       expect(await start("lease", "exec", name, "--", "sh", "-c", "kill -9 $$").ended).toBe(137);
@@ -82,7 +82,7 @@ export function execTests(fixture: () => Fixture): void {
       expect(await start("lease", "exec", name, "--", dir).ended).toBe(126);
     });
 
-    test("hands signals to the command, and goes on holding until that has ended", async () => {
+    test("passes signals on to the command, and holds until the command has ended", async () => {
       const { newLease, lease, start } = fixture();
       const name = await newLease();
       const path = newFile();
@@ -102,7 +102,7 @@ export function execTests(fixture: () => Fixture): void {
       expect((await lease(name)).status.hold).toBeUndefined();
     });
 
-    test("holds until what the command has started has worked off the signal that ended it", async () => {
+    test("holds until the command's child processes have ended, too", async () => {
       const { newLease, start } = fixture();
       const name = await newLease();
       const [path, go, seen] = [newFile(), newFile(), newFile()];
@@ -128,7 +128,7 @@ export function execTests(fixture: () => Fixture): void {
       expect(await run.ended).toBe(143);
     });
 
-    test("runs nothing where the klease is held, or the command or the grace period is wrong", async () => {
+    test("runs nothing if the klease is held, or if the command or the grace period is wrong", async () => {
       const { koncli, newLease, requests } = fixture();
       const name = await newLease();
       const path = newFile();
@@ -148,7 +148,7 @@ export function execTests(fixture: () => Fixture): void {
         code: 1,
         err: expect.stringMatching(/is held by one since/),
       });
-      // Its own name does not help: two would run at once.
+      // Even under its own name exec must not run: two commands would run at once.
       expect(await koncli("lease", "exec", name, "--holder", "one", ...touch)).toMatchObject({ code: 1 });
       expect(await read(path)).toBe("");
     });
@@ -171,19 +171,19 @@ export function execTests(fixture: () => Fixture): void {
       const { status } = await until(
         name,
         "to be renewed",
-        // Beyond the ttl of the grant.
+        // Longer than the ttl of the grant.
         (lease) => (lease.status.hold?.renewals ?? 0) >= 3,
         90_000,
       );
       expect(status.history).toEqual([]);
-      // Without a name of its own, another one on this host waits like anybody.
+      // Without a name of its own, another exec on this host waits like any client.
       expect(await start("lease", "exec", name, "--wait", "--timeout", "1s", "--", "true").ended).toBe(1);
       await writeFile(path, "");
       expect(await run.ended).toBe(0);
       expect(run.err).toBe("");
     });
 
-    test("stops the command, and all that it has started, when an admin takes the klease", async () => {
+    test("stops the command and its child processes when an admin takes the klease", async () => {
       const { koncliAs, newLease, start } = fixture();
       const name = await newLease();
       const [path, child] = [newFile(), newFile()];
@@ -208,7 +208,7 @@ export function execTests(fixture: () => Fixture): void {
       expect(await lastBeatMs(child)).toBe(endedMs);
     });
 
-    test("does not renew what is not renewable, and stops in time", async () => {
+    test("does not renew a klease that is not renewable, and stops in time", async () => {
       const { newLease, start, lease } = fixture();
       const name = await newLease({ ttl: "6s", renewable: false });
       const path = newFile();

@@ -1,4 +1,4 @@
-/** A cluster with konductor in it, two replicas of it, and clients of every kind. */
+/** A cluster with two replicas of konductor, and clients of every kind. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -20,26 +20,26 @@ import type { Environment } from "../../e2e/environment.ts";
 import { startProcessEnvironment } from "../../e2e/process-environment.ts";
 import { koncli, type Outcome } from "../koncli.ts";
 
-/** A koncli that runs as a process of its own, or a script that calls it. */
+/** koncli as a process of its own, or a script that calls it. */
 export interface KoncliProcess {
   readonly child: ChildProcess;
-  /** What it has written so far. */
+  /** The output so far. */
   readonly out: string;
   readonly err: string;
-  /** Resolves with its exit code, or the signal that ended it. */
+  /** Resolves with the exit code, or the signal that ended the process. */
   readonly ended: Promise<number | string>;
 }
 
 export interface Fixture {
   readonly environment: Environment;
   readonly namespace: string;
-  /** Users of the cluster by their kubeconfigs; `admin` may do everything, the others what the ClusterRole konductor-user allows. */
+  /** The users' kubeconfigs; `admin` may do everything, the others what the ClusterRole konductor-user allows. */
   readonly kubeconfigs: Readonly<Record<"admin" | "alice" | "bob", string>>;
-  /** A new klease and its name. */
+  /** Creates a klease and resolves with its name. */
   newLease(spec?: Readonly<Record<string, unknown>>): Promise<string>;
   lease(name: string): Promise<Lease>;
   requests(lease: string): Promise<LeaseRequest[]>;
-  /** Resolves with the klease when it is as `wanted`. */
+  /** Resolves with the klease once it satisfies `wanted`. */
   until(name: string, what: string, wanted: (lease: Lease) => boolean, withinMs?: number): Promise<Lease>;
   /** koncli in this process, as alice. */
   koncli(...args: string[]): Promise<Outcome>;
@@ -47,13 +47,13 @@ export interface Fixture {
   /** koncli as a process of its own, as alice. */
   start(...args: string[]): KoncliProcess;
   startAs(kubeconfigPath: string, ...args: string[]): KoncliProcess;
-  /** The command line of koncli, as Alice: its own arguments follow. */
+  /** The command line of koncli, as alice, to which arguments are appended. */
   readonly koncliCommand: readonly string[];
-  /** A shell script in which `koncli` is alice's. */
+  /** Runs a shell script in which `koncli` runs as alice. */
   startScript(script: string, env: Readonly<Record<string, string>>): KoncliProcess;
-  /** A kubeconfig for a user; by `server` through another address, such as a proxy's. */
+  /** A kubeconfig for a user. `server` is another address of the API server, such as a proxy's. */
   kubeconfigOf(user: string, server?: string): Promise<string>;
-  /** A client of alice's. */
+  /** A client that acts as alice. */
   client(clock?: Clock): LeaseClient;
   stop(): Promise<void>;
 }
@@ -80,7 +80,7 @@ export async function startFixture(name: string): Promise<Fixture> {
 
   function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): KoncliProcess {
     const started = startProcess(command, args, env);
-    // What it has started may have its output open still: that is for the test to end.
+    // Processes that the script started may still have its output open: the test has to end them.
     ended.push(async () => started.child.kill("SIGKILL"));
     return started;
   }
@@ -170,7 +170,7 @@ function startProcess(command: string, args: readonly string[], env: NodeJS.Proc
   };
 }
 
-/** A kubeconfig by which `user` speaks, as the admin may. */
+/** A kubeconfig with which the admin impersonates `user`. */
 async function impersonate(
   kubeconfigPath: string,
   user: string,
@@ -189,7 +189,7 @@ async function impersonate(
   return path;
 }
 
-/** Resolves when `waiter` has said that it waits, and its request is there. */
+/** Resolves when `waiter` has said that it waits, and its request exists. */
 export async function waits(
   { requests }: Fixture,
   waiter: KoncliProcess,

@@ -4,7 +4,7 @@ import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../../src/lease/decis
 import { waitFor } from "../../cluster/wait.ts";
 import { type Fixture, waits } from "./fixture.ts";
 
-/** Processes start meanwhile. */
+/** An allowance for the start of processes meanwhile. */
 const SLOW_MACHINE_MS = 5_000;
 
 export function killedTests(fixture: () => Fixture): void {
@@ -21,7 +21,7 @@ export function killedTests(fixture: () => Fixture): void {
         everyMs: 10,
         holds: async () => /^\d+\n$/.test(holder.out),
       });
-      // At once: when the machine stands still for a second, koncli stops the command in time, as it should.
+      // No delay here: if the machine stands still for a second, koncli rightly stops the command in time.
       const exit = once(holder.child, "exit");
       holder.child.kill("SIGKILL");
       expect(await exit).toEqual([null, "SIGKILL"]);
@@ -29,7 +29,7 @@ export function killedTests(fixture: () => Fixture): void {
       const { hold } = (await fixture().lease(name)).status;
       const waiter = start("lease", "acquire", name, "--holder", "two", "--wait", "--timeout", "60s");
       expect(await waiter.ended).toBe(0);
-      // As the docs say, nobody has stopped the command.
+      // As the docs say, nothing has stopped the command.
       process.kill(Number(holder.out), "SIGKILL");
       const { status } = await fixture().lease(name);
       const past = status.history.find(({ token }) => token === hold?.token);
@@ -38,7 +38,7 @@ export function killedTests(fixture: () => Fixture): void {
       expect(status.hold?.acquiredMs).toBeLessThan(killedMs + 4_000 + EXPIRY_ALLOWANCE_MS + SLOW_MACHINE_MS);
     });
 
-    test("while it waits: it blocks nobody for more than 10 s", async () => {
+    test("while it waits: it blocks no other client for more than 10 s", async () => {
       const { koncli, newLease, start, lease } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");

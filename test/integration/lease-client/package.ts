@@ -34,7 +34,7 @@ export function packageTests(fixture: () => Fixture): void {
   describe("the package", () => {
     let dir: string;
 
-    /** A project that has nothing but the package, as npm would unpack it, and the types of Node. */
+    /** A project that has only the package, as npm would unpack it, and the types of Node. */
     beforeAll(async () => {
       dir = await mkdtemp(join(tmpdir(), "konductor-package-"));
       const target = join(dir, "node_modules/konductor");
@@ -66,15 +66,15 @@ export function packageTests(fixture: () => Fixture): void {
       return stdout.trim().split("\n");
     }
 
-    test("has types that a program compiles with, and that find its mistakes", async () => {
-      // An error that is expected and not there is one.
+    test("has types with which a program compiles, and which find its mistakes", async () => {
+      // A missing error that was expected is an error, too.
       const wrong =
         'import { withLease } from "konductor";\n// @ts-expect-error\nawait withLease({ lease: 7 }, async () => {});';
       await writeFile(join(dir, "wrong.ts"), wrong);
       await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc")], { cwd: dir });
     }, 300_000);
 
-    test("runs work under a klease, and says why not", async () => {
+    test("runs work under a klease, or says why it cannot", async () => {
       const { newLease, lease, requests, koncli, koncliAs, until } = fixture();
       const name = await newLease();
       const said = await runProgram(name);

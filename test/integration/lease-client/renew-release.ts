@@ -4,7 +4,7 @@ import type { Fixture } from "./fixture.ts";
 
 export function renewAndReleaseTests(fixture: () => Fixture): void {
   describe("renew", () => {
-    test("prolongs the hold, under the same token", async () => {
+    test("extends the hold, under the same token", async () => {
       const { koncli, newLease, lease } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -18,7 +18,7 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
       expect(after?.expiresMs).toBeGreaterThan(before?.expiresMs ?? 0);
     });
 
-    test("is refused to who does not hold it, with who does", async () => {
+    test("is refused to a client that does not hold the klease, and names the holder", async () => {
       const { koncli, koncliAs, newLease, lease } = fixture();
       const name = await newLease();
       expect(await koncli("lease", "renew", name, "--holder", "one")).toMatchObject({
@@ -38,7 +38,7 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
       expect((await lease(name)).status.hold).toEqual(hold);
     });
 
-    test("is refused after the hold is over, and where the klease is not renewable", async () => {
+    test("is refused after the hold is over, and if the klease is not renewable", async () => {
       const { koncli, newLease, until, environment, namespace } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one", "--ttl", "1s");
@@ -52,7 +52,7 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
         err: expect.stringMatching(/cannot be renewed \(spec.renewable is false\)/),
       };
       expect(await koncli("lease", "renew", once, "--holder", "one")).toMatchObject(refused);
-      // One that is changed at the very moment is refused by the arbiter.
+      // If the klease became not renewable at this very moment, the arbiter would refuse the renewal.
       const spec = { renewable: true };
       await environment.client.patch(LEASES, { namespace, name: once }, { spec }, { type: "merge" });
       expect(await koncli("lease", "renew", once, "--holder", "one")).toMatchObject({ code: 0 });
@@ -61,7 +61,7 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
   });
 
   describe("release", () => {
-    test("frees the klease, and is the holder's alone", async () => {
+    test("frees the klease, and is allowed to the holder alone", async () => {
       const { koncli, koncliAs, newLease, lease, requests } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -87,7 +87,7 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
       expect(await koncli("lease", "release", name, "--holder", "one")).toMatchObject({ code: 1 });
     });
 
-    test("by force takes it from anybody, says who did it, and wants the right to", async () => {
+    test("by force takes the klease from any holder, records who did it, and requires the right", async () => {
       const { koncli, koncliAs, newLease, lease } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -108,7 +108,7 @@ export function renewAndReleaseTests(fixture: () => Fixture): void {
       });
     });
 
-    test("after the klease was deleted ends what the next one of its name waits for", async () => {
+    test("after the klease was deleted ends the old hold, so that a new klease of the same name can be granted", async () => {
       const { koncli, newLease, environment, namespace, until } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");

@@ -9,7 +9,7 @@ import { type Fixture, waits } from "./fixture.ts";
 
 const DOCS = join(import.meta.dirname, "../../../docs/koncli.md");
 
-/** The script of the docs that keeps a klease itself. */
+/** The docs' script in which the shell keeps the klease itself. */
 async function recipe(lease: string): Promise<string> {
   const [, script] = /keeps the Lease itself:\n\n```sh\n(.*?)```/s.exec(await readFile(DOCS, "utf8")) ?? [];
   if (script === undefined) throw new Error("docs/koncli.md has no such script");
@@ -30,7 +30,7 @@ export function sameNameTests(fixture: () => Fixture): void {
         podUid,
       });
 
-    test("that runs the script of the docs does not run beside the first, nor end its hold", async () => {
+    test("that runs the docs' script neither runs beside the first nor ends its hold", async () => {
       const { newLease, lease, startScript, until } = fixture();
       const name = await newLease();
       const [log, go] = [join(dir, "log"), join(dir, "go")];
@@ -64,7 +64,7 @@ export function sameNameTests(fixture: () => Fixture): void {
       expect(status.history).toMatchObject([{ reason: "Released", token: hold?.token }]);
     });
 
-    test("goes on with the hold where it says so, and renews and releases without a word", async () => {
+    test("takes over the hold only with --take-over, but renews and releases without it", async () => {
       const { koncli, koncliAs, newLease, lease } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "me", "--wait");
@@ -76,7 +76,7 @@ export function sameNameTests(fixture: () => Fixture): void {
       const again = await koncli("lease", "acquire", name, "--holder", "me", "--take-over");
       expect(again).toMatchObject({ code: 0, out: expect.stringContaining(`token ${hold?.token},`) });
       expect((await lease(name)).status.hold).toEqual(hold);
-      // Another user's it never is.
+      // A hold of another user can never be taken over.
       const other = await koncliAs(
         "bob",
         "lease",
@@ -94,13 +94,13 @@ export function sameNameTests(fixture: () => Fixture): void {
       expect(other.err).not.toContain("--take-over");
       expect(await koncli("lease", "renew", name, "--holder", "me")).toMatchObject({ code: 0 });
       expect(await koncli("lease", "release", name, "--holder", "me")).toMatchObject({ code: 0 });
-      // What is not there is acquired anew.
+      // Without a hold to take over, the klease is acquired anew.
       expect(await koncli("lease", "acquire", name, "--holder", "me", "--take-over")).toMatchObject({
         code: 0,
       });
     });
 
-    test("waits in the place of the first where it says so", async () => {
+    test("waits in the first one's place with --take-over", async () => {
       const { koncli, newLease, requests, start } = fixture();
       const name = await newLease();
       await koncli("lease", "acquire", name, "--holder", "one");
@@ -115,13 +115,13 @@ export function sameNameTests(fixture: () => Fixture): void {
         /is waited for under the name two by another process of this user already since \S+Z; give/,
       );
       expect((await koncli(...wait, "--take-over")).err).toContain("gave up waiting");
-      // The first one waits on for longer.
+      // The first process waits on, for longer.
       expect(await uidOfTwo()).toBe(uid);
       await koncli("lease", "release", name, "--holder", "one");
       expect(await first.ended).toBe(0);
     });
 
-    test("is the same one in the same pod, and in another pod it is not", async () => {
+    test("counts as the same holder in the same pod, but not in another pod", async () => {
       const { koncli, newLease, lease } = fixture();
       const name = await newLease();
       const acquire = ["lease", "acquire", name, "--holder", "web-0", "--wait"];
@@ -129,14 +129,14 @@ export function sameNameTests(fixture: () => Fixture): void {
       const { hold } = (await lease(name)).status;
       const again = await inPod("pod-1", ...acquire);
       expect(again).toMatchObject({ code: 0, out: expect.stringContaining(`token ${hold?.token},`) });
-      // As of a StatefulSet, whose pods bear one name after the other.
+      // Like a StatefulSet's pods, which have the same name one after the other.
       expect(await inPod("pod-2", ...acquire)).toMatchObject({ code: 1 });
       expect(await koncli(...acquire)).toMatchObject({ code: 1 });
       expect((await lease(name)).status.hold).toEqual(hold);
       expect(await inPod("pod-1", "lease", "release", name, "--holder", "web-0")).toMatchObject({ code: 0 });
     });
 
-    test("of a command under exec is refused also in the same pod: two would run", async () => {
+    test("under exec is refused also in the same pod, because two commands would run", async () => {
       const { newLease } = fixture();
       const name = await newLease();
       expect(await inPod("pod-1", "lease", "acquire", name, "--holder", "web-0")).toMatchObject({ code: 0 });

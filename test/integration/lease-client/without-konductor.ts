@@ -1,4 +1,4 @@
-/** One outage of konductor, longer than a ttl, and what each command makes of it. */
+/** One outage of konductor, longer than a ttl, and how each command reacts. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -23,7 +23,7 @@ export function withoutKonductorTests(fixture: () => Fixture): void {
       for (const name of [kleases.renewed, kleases.released])
         expect(await koncli("lease", "acquire", name, "--holder", "one")).toMatchObject({ code: 0 });
       kleases.worked = await newLease({ ttl: "15s" });
-      // SIGTERM does not impress it.
+      // The command ignores SIGTERM.
       const command = ["bash", "-c", `trap '' TERM; ${beat(beats())}`];
       work = start("lease", "exec", kleases.worked, "--grace", "1s", "--", ...command);
       await until(kleases.worked, "to be renewed", ({ status }) => (status.hold?.renewals ?? 0) >= 1);
@@ -40,11 +40,11 @@ export function withoutKonductorTests(fixture: () => Fixture): void {
       expect(work.err).toMatch(
         /error: klease .* is lost: it could not be renewed for \d+s, and its ttl of 15s/,
       );
-      // Nobody can be granted before its expiry, which counts from when konductor saw the last renewal.
+      // No other client can be granted before `expiresMs`, which counts from when konductor saw the last renewal.
       expect(await lastBeatMs(beats())).toBeLessThan(hold?.expiresMs ?? 0);
     });
 
-    test.concurrent("renew and acquire are trouble, and change nothing", async () => {
+    test.concurrent("renew and acquire fail, and change nothing", async () => {
       const { koncli } = fixture();
       const hold = await holdOf(kleases.renewed);
       const unanswered = await koncli("lease", "renew", kleases.renewed, "--holder", "one");
@@ -57,14 +57,14 @@ export function withoutKonductorTests(fixture: () => Fixture): void {
       expect(await holdOf(kleases.renewed)).toEqual(hold);
     });
 
-    test.concurrent("release is done when it is back, which is said", async () => {
+    test.concurrent("release takes effect when konductor is back, with a warning", async () => {
       expect(await fixture().koncli("lease", "release", kleases.released, "--holder", "one")).toMatchObject({
         code: 0,
         err: `warning: konductor does not answer; klease ${kleases.released} is free when it does\n`,
       });
     });
 
-    test("what was released or lost meanwhile is free when it is back", async () => {
+    test("a klease that was released or lost meanwhile is free when konductor is back", async () => {
       const { environment, until } = fixture();
       await environment.konductor.start();
       for (const name of [kleases.released, kleases.worked])
