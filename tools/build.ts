@@ -11,7 +11,7 @@ import { slimPackages } from "./slim-packages.ts";
 /** A program: its entry is `src/bin/NAME.ts`, its bundle `dist/NAME.js`. */
 interface Program {
   readonly name: string;
-  /** It starts inside every labelled pod, where each package costs milliseconds and memory. */
+  /** Starts inside every labelled pod, where each package costs milliseconds and memory. */
   readonly withoutPackages?: boolean;
   /** People and scripts wait for its start: see {@link slimPackages}. */
   readonly isSlim?: boolean;
@@ -26,13 +26,13 @@ export const PROGRAMS: readonly Program[] = [
 export interface BuildOptions {
   /** The project's root; it holds `src/` and `package.json`. */
   readonly root: string;
-  /** Where the bundles go. */
+  /** The folder for the bundles. */
   readonly outDir: string;
   /** Default: all. */
   readonly programs?: readonly Program[];
 }
 
-/** Writes the bundles and returns their paths. Rejects if an entry is missing or a bundle imports what it may not. */
+/** Writes the bundles and returns their paths. Rejects if an entry is missing or a bundle imports a forbidden module. */
 export async function buildPrograms({ root, outDir, programs = PROGRAMS }: BuildOptions): Promise<string[]> {
   const missing = programs
     .map((program) => join("src/bin", `${program.name}.ts`))
@@ -43,8 +43,8 @@ export async function buildPrograms({ root, outDir, programs = PROGRAMS }: Build
 }
 
 /**
- * Writes what `import … from "konductor"` finds, `index.js` and its types, and returns their paths. Packages are bundled here too: the
- * file works wherever it is copied to, and whatever versions the importing program has.
+ * Writes the package that `import … from "konductor"` resolves to, `index.js` and its types, and returns their paths. Its dependencies are bundled,
+ * too: the file works wherever it is copied to, whatever versions the importing program has.
  */
 export async function buildLibrary({ root, outDir }: Omit<BuildOptions, "programs">): Promise<string[]> {
   const outfile = join(outDir, "index.js");
@@ -97,7 +97,7 @@ function bundleOptions(root: string, version: string) {
     platform: "node",
     target: "node22.19",
     define: { __KONDUCTOR_VERSION__: JSON.stringify(version) },
-    // Names and lines stay: a stack trace has to say something.
+    // Names and lines are kept, so that stack traces are readable.
     minifySyntax: true,
     minifyWhitespace: true,
     lineLimit: 120,
@@ -108,20 +108,20 @@ function bundleOptions(root: string, version: string) {
 }
 
 const SHEBANG = "#!/usr/bin/env node";
-/** Packages in CommonJS call `require` for Node's own modules; an ES module has none. */
+/** CommonJS packages call `require` for Node's own modules; an ES module has no `require`. */
 const REQUIRE = `import { createRequire as createRequireForPackages } from "node:module"; const require = createRequireForPackages(import.meta.url);`;
 
 /**
- * A script that runs as a CommonJS and as an ES module, whatever package.json stands beside it. It starts faster and takes 4 MiB less than
- * an ES module, whose import of node:http loads all that node:http exports, Node's own undici included. It loads Node's modules when they
+ * Makes a bundle run as CommonJS and as an ES module, whatever package.json is beside it. The bundle starts faster and takes 4 MiB less than an ES
+ * module, in which an import of node:http loads everything that node:http exports, including Node's own undici. Node's modules are loaded when they
  * are needed, after the signal handlers are in place.
  */
 const BUILTINS = "var require = process.getBuiltinModule;";
 
-/** What packages try to load and do without: `debug` and `ws`, both below @kubernetes/client-node. */
+/** Optional modules of packages: of `debug` and `ws`, both dependencies of @kubernetes/client-node. */
 const OPTIONAL = new Set(["supports-color", "bufferutil", "utf-8-validate"]);
 
-/** Throws if the bundle needs a file beside itself, or holds a package that its program does without. */
+/** Throws if the bundle imports another file, or contains a package although its program must have none. */
 function checkImports(program: Program, metafile: Metafile): void {
   const outside = Object.values(metafile.outputs).flatMap((output) =>
     output.imports.map((each) => each.path),

@@ -1,21 +1,21 @@
-/** The package's type declarations: those that a program can reach from the entry. */
+/** The package's type declarations: those that are reachable from the entry. */
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 
-/** The flags of tsconfig.json that matter to a declaration; tsc ignores that file when it is given a file to compile. */
+/** The flags of tsconfig.json that affect declarations; tsc ignores tsconfig.json when it is given a file to compile. */
 const FLAGS =
   "--ignoreConfig --target es2024 --lib esnext --types node --module nodenext --strict --exactOptionalPropertyTypes " +
   "--allowImportingTsExtensions --skipLibCheck --declaration --emitDeclarationOnly";
 
-/** How declarations name each other. The compiler leaves `.ts` there, which only programs with a special setting may import. */
+/** Imports in declarations. The compiler leaves `.ts` in them, which only programs with a special setting may import. */
 const SPECIFIER = /(^(?:import|export) .*\bfrom |\bimport\()"([^"]+?)(?:\.ts)?"/gm;
 
 /**
- * Writes the declarations of `src/ENTRY.ts`, and of the files that these import, below `outDir`; returns their paths. Rejects where the
- * compiler refuses, and where they import a package, whose types a program would then need.
+ * Writes the declarations of `src/ENTRY.ts`, and of the files that it imports, below `outDir`; returns their paths. Rejects if the compiler fails, or
+ * if a declaration imports a package, because a program would then need the package's types.
  */
 export async function writeDeclarations(root: string, outDir: string, entry: string): Promise<string[]> {
   const dir = await mkdtemp(join(tmpdir(), "konductor-types-"));

@@ -1,4 +1,4 @@
-/** Follows everything in the demo's namespace live and tells what happens; keeps what the workloads wrote. */
+/** Follows everything in the demo's namespace live and prints what happens; collects what the workloads wrote. */
 
 import { createReflector } from "../../src/kube/reflector.ts";
 import { JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
@@ -23,7 +23,7 @@ export interface Audience {
   runs(): DemoRun[];
   /** Whether every Job and pod has ended, every klease is free and every log was read. */
   isQuiet(): boolean;
-  /** Resolves as soon as `holds`. Rejects when that takes longer than `withinMs` or the demo is ended. */
+  /** Resolves as soon as `holds` returns true. Rejects after `withinMs`, or if the demo is ended. */
   until(what: string, withinMs: number, holds: () => boolean): Promise<void>;
 }
 
@@ -38,7 +38,7 @@ export interface AudienceOptions {
 
 const ORIGIN = { schedule: "started by the schedule", hand: "started by hand", file: "created" } as const;
 
-/** Resolves when it sees all there is. It follows until `signal` aborts. */
+/** Resolves when every existing object is listed. Follows changes until `signal` aborts. */
 export async function startAudience(options: AudienceOptions, signal: AbortSignal): Promise<Audience> {
   const { place, namespace, exercises, tell, clock, logger } = options;
   const common = { client: place.client, namespace, clock, logger };

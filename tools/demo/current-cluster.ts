@@ -1,7 +1,4 @@
-/**
- * The demo in a cluster that somebody uses. It asks before it touches anything, keeps to a namespace of its own, and installs
- * konductor only where it is not.
- */
+/** The demo in the user's own cluster. Asks before it changes anything, uses a namespace of its own, and installs konductor only if it is missing. */
 import { join } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
 import type { KubeClient, ObjectRef } from "../../src/kube/api.ts";
@@ -17,11 +14,11 @@ export interface CurrentClusterOptions {
   /** konductor's version, the tag of its image. */
   version: string;
   write(text: string): unknown;
-  /** Asks a question that is answered by yes or no. */
+  /** Asks a yes-or-no question. */
   confirm(question: string): Promise<boolean>;
 }
 
-/** Resolves when the user has agreed and konductor is there; undefined where the user has not agreed. */
+/** Resolves when the user has agreed and konductor is installed; undefined if the user has not agreed. */
 export async function enterCurrentCluster(options: CurrentClusterOptions): Promise<Place | undefined> {
   const { root, version, write, confirm } = options;
   const kubeConfig = new KubeConfig();

@@ -1,4 +1,4 @@
-/** The demo itself: applies the examples, starts runs that get in each other's way, and judges what they wrote. */
+/** The demo itself: applies the examples, starts runs that compete for a klease, and judges what they wrote. */
 import { collectionPath } from "../../src/kube/paths.ts";
 import { CRON_JOBS, JOBS } from "../../src/kube/resources.ts";
 import { systemClock } from "../../src/shared/clock.ts";
@@ -19,14 +19,14 @@ export interface DemoOptions {
 }
 
 const MINUTE_MS = 60_000;
-/** The demo waits for the schedule to start a run, too, if that is due within this time. */
+/** If the schedule starts a run within this time, the demo waits for that run, too. */
 const PATIENCE_MS = 45_000;
-/** How late the schedule may be. */
+/** The delay that the schedule may have. */
 const SCHEDULE_SLACK_MS = 15_000;
 const STARTS_WITHIN_MS = 30_000;
 const ENDS_WITHIN_MS = 180_000;
 
-/** Runs the examples and resolves with whether no two runs of one klease overlapped. Rejects where it cannot say, or `signal` aborts. */
+/** Runs the examples and resolves with whether no two runs of one klease overlapped. Rejects if the demo cannot tell, or if `signal` aborts. */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
   const { place, exercises, guard, out, colours } = options;
   const clock = systemClock();
@@ -55,7 +55,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
   }
 }
 
-/** konductor's pods may be ready a second before every node's proxy sends its Service's connections to them. */
+/** konductor's pods may be Ready a second before every node's proxy routes its Service's connections to them. */
 async function waitForAdmission({ place, exercises }: DemoOptions, signal: AbortSignal): Promise<void> {
   await waitFor({
     what: "the API server to reach konductor's webhook",
@@ -79,7 +79,7 @@ interface Act {
   nowMs(): number;
 }
 
-/** Applies one exercise. Runs of a CronJob are also started by hand: one at once, another while that one runs. */
+/** Applies one exercise. Runs of a CronJob are also started by hand: one at once, and another during the first. */
 async function perform({ exercise, place, audience, tell, nowMs }: Act): Promise<void> {
   const { name, kind, object } = exercise;
   if (kind === "Job") {

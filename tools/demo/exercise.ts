@@ -9,7 +9,7 @@ export interface Exercise {
   /** The CronJob's or Job's name. */
   name: string;
   kind: "CronJob" | "Job";
-  /** The value of its label, also where the label was taken off. */
+  /** The value of the label, also if the label was taken off. */
   lease: string;
   file: string;
   object: Record<string, unknown>;
@@ -17,15 +17,13 @@ export interface Exercise {
 
 export interface ExerciseOptions {
   namespace: string;
-  /** Without it the label is taken off. */
+  /** false: the label is taken off. */
   guard: boolean;
-  /** Stands in for the examples' image where no registry can be reached. */
+  /** Replaces the examples' image if no registry can be reached. */
   image?: string | undefined;
 }
 
-/**
- * Every example that is a file of `dir` itself; what needs more than a cluster is in a folder. Throws at a file that the demo cannot run.
- */
+/** Reads every example directly in `dir`; examples that need more than a cluster are in folders. Throws on a file that the demo cannot run. */
 export async function readExercises(dir: string, options: ExerciseOptions): Promise<Exercise[]> {
   const files = (await readdir(dir)).filter((file) => file.endsWith(".yaml")).sort();
   return Promise.all(

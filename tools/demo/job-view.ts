@@ -3,7 +3,7 @@ import { type PodView, parsePod } from "../../src/lease/pod.ts";
 import { list, record, text, textMap } from "../../src/shared/json.ts";
 
 export interface JobView extends StoredObject {
-  /** Who started it. */
+  /** What created the Job. */
   origin: "schedule" | "hand" | "file";
   ended?: "Complete" | "Failed";
 }
@@ -41,7 +41,7 @@ export function parseJobPod(object: unknown): JobPod {
   return { ...parsePod(object), job: labels[JOB_NAME_LABEL] ?? "" };
 }
 
-/** Whether it has a log to read. */
+/** Whether the pod has a log to read. */
 export function hasStarted({ main }: Pick<JobPod, "main">): boolean {
   return main.some(({ kind, startedMs }) => kind === "app" && startedMs !== undefined);
 }

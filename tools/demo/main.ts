@@ -1,7 +1,7 @@
 /**
  * `make demo` (`npm run demo`): the examples on a real cluster, with a timeline.
- * CLUSTER=kubelet|process|current chooses the cluster, GUARD=off takes the label off the examples, RECORD=FILE writes what is shown as an SVG.
- * Exit codes: 0 no two runs of one klease overlapped, 1 they did or the demo cannot say, 130 ended by a signal.
+ * CLUSTER=kubelet|process|current chooses the cluster, GUARD=off takes the label off the examples, RECORD=FILE writes the output as an SVG.
+ * Exit codes: 0 no two runs of one klease overlapped, 1 they did or the demo cannot tell, 130 ended by a signal.
  */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -19,7 +19,7 @@ import { toSvg } from "./recording.ts";
 
 const root = join(import.meta.dirname, "../..");
 const { stdin, stdout, stderr } = process;
-/** Long enough for a cluster that is being started to notice the signal, or to be up and be stopped in order. */
+/** Long enough for a starting cluster to notice the signal, or to finish its start and then stop in order. */
 const START_ENDS_WITHIN_MS = 20_000;
 
 async function enter(cluster: ClusterChoice, signal: AbortSignal): Promise<Place | undefined> {
@@ -35,7 +35,7 @@ async function enter(cluster: ClusterChoice, signal: AbortSignal): Promise<Place
   });
 }
 
-/** Ctrl-C means no, and also does what it does elsewhere. */
+/** Ctrl-C answers no, and also interrupts the demo. */
 async function confirm(question: string, signal: AbortSignal): Promise<boolean> {
   const reader = createInterface({ input: stdin, output: stdout });
   reader.once("SIGINT", () => process.kill(process.pid, "SIGINT"));
@@ -57,7 +57,7 @@ async function main(signal: AbortSignal): Promise<number> {
   const interrupted = new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
   const entering = enter(cluster, signal);
   await Promise.race([entering, interrupted]);
-  // A half-started cluster cannot be stopped in order; its reaper ends what is left.
+  // A cluster cannot be stopped in order during its start; its reaper ends what is left.
   if (signal.aborted)
     await Promise.race([entering, sleep(START_ENDS_WITHIN_MS).then(() => process.exit(INTERRUPTED))]);
   const place = await entering;

@@ -3,11 +3,11 @@ import { defined } from "../../src/shared/json.ts";
 export type ClusterChoice = "kubelet" | "process" | "current";
 
 export interface DemoOptions {
-  /** `kubelet` and `process`: a cluster of our own, with that node. `current`: the user's. */
+  /** `kubelet` and `process`: a new cluster with that node. `current`: the user's. */
   cluster: ClusterChoice;
   /** Whether the examples keep their label. */
   guard: boolean;
-  /** A file for a picture of what is shown. */
+  /** The path of an SVG file for the output. */
   record?: string;
 }
 

@@ -1,16 +1,16 @@
-/** Tells from kleases and their requests who waits, in which place, who acquires and who releases. */
+/** Prints from kleases and their requests who waits, in which place, who acquires and who releases. */
 import { waitingInOrder } from "../../src/lease/order.ts";
 import type { Lease, LeaseRequest, PastHold } from "../../src/lease/types.ts";
 import { formatSeconds, type Tell } from "./timeline.ts";
 
 export interface QueueStory {
-  /** Must be called whenever the klease or one of `requests`, which are all of its requests, may have changed. */
+  /** Call whenever the klease, or one of its requests, may have changed. `requests`: all requests of the klease. */
   update(lease: Lease, requests: readonly LeaseRequest[]): void;
   /** How long a holder had waited when it acquired. */
   waitedMs(holder: string): number | undefined;
 }
 
-/** `exerciseName` says which exercise uses a klease. Each change is told once, also when several arrive as one. */
+/** `exerciseName` returns the exercise that uses a klease. Each change is printed once, also if several arrive together. */
 export function createQueueStory({
   exerciseName,
   tell,
@@ -47,7 +47,7 @@ export function createQueueStory({
 
   function tellPlaces({ name, spec, status }: Lease, requests: readonly LeaseRequest[]): void {
     const { hold, lastRequest } = status;
-    if (!hold) return; // whoever is first acquires in a moment
+    if (!hold) return; // the first in the queue acquires in a moment
     const isServed = (request: LeaseRequest) =>
       request.uid === lastRequest || request.spec.ref?.uid === hold.ref.uid;
     const waiting = waitingInOrder({ spec }, requests).filter((request) => !isServed(request));
@@ -63,7 +63,7 @@ export function createQueueStory({
   return {
     update(lease, requests) {
       for (const { spec } of requests) requestedAtMs.set(spec.holder, spec.requestedAtMs);
-      // The latest hold comes first.
+      // The history begins with the latest hold.
       for (const past of lease.status.history.toReversed()) {
         tellAcquired(lease, past);
         tellEnded(lease, past);

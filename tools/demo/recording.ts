@@ -1,4 +1,4 @@
-/** What a terminal shows, as a picture. */
+/** Renders the output of a terminal as a picture. */
 import type { Tone } from "./timeline.ts";
 
 const FONT_PX = 13;
@@ -33,7 +33,7 @@ interface Part {
   code?: string | undefined;
 }
 
-/** The text of a terminal, with its colours, as an SVG that needs no font but a monospaced one. */
+/** A terminal's text with its colours as an SVG, which needs only a monospaced font. */
 export function toSvg(text: string, title: string): string {
   const lines = text.trimEnd().replaceAll("\t", " ".repeat(TAB_WIDTH)).split("\n");
   const widest = Math.max(...lines.map((line) => plainLength(line)));

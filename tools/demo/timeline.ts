@@ -4,9 +4,9 @@ export type Tone = "plain" | "dim" | "yellow" | "green" | "cyan" | "red";
 
 /** One thing that happened. */
 export interface Line {
-  /** The exercise that it belongs to. */
+  /** The exercise to which the event belongs. */
   exercise: string;
-  /** The pod or the Job. */
+  /** The name of the pod or the Job. */
   subject: string;
   text: string;
   tone?: Tone;
@@ -20,11 +20,11 @@ export interface TimelineOptions {
   nowMs(): number;
 }
 
-/** Fits `report-by-hand-1-x7k2p`. */
+/** Wide enough for `report-by-hand-1-x7k2p`. */
 const SUBJECT_WIDTH = 22;
 const EXERCISE_WIDTH = 7;
 
-/** Prints each line when it is told, with the time of telling. */
+/** Prints each line at once, with the current time. */
 export function createTimeline({ write, colours, nowMs }: TimelineOptions): Tell {
   return ({ exercise, subject, text, tone = "plain" }) => {
     const styled = colours && tone !== "plain" ? styleText(tone, text, { validateStream: false }) : text;

@@ -2,7 +2,7 @@ import { formatTable } from "../../src/cli/table.ts";
 import { overlaps, type Run } from "../../test/e2e/journal.ts";
 import { formatSeconds, formatTime } from "./timeline.ts";
 
-/** One run of an exercise's main container, by what it wrote itself. */
+/** One run of an exercise's main container, as recorded by itself. */
 export interface DemoRun extends Run {
   exercise: string;
   lease: string;
@@ -14,7 +14,7 @@ export interface Verdict {
   sentences: string[];
 }
 
-/** Who waited how long and ran when, in order. */
+/** Lists each run in order: how long it waited, and when it ran. */
 export function formatRuns(runs: readonly DemoRun[]): string {
   const rows = runs
     .toSorted((a, b) => a.lease.localeCompare(b.lease) || a.fromMs - b.fromMs)
@@ -29,8 +29,8 @@ export function formatRuns(runs: readonly DemoRun[]): string {
 }
 
 /**
- * Whether no two of `runs`, those that should take turns by klease `lease`, overlapped. Fewer than two runs, and a run that did not
- * say when it ended, prove nothing and do not pass.
+ * Judges whether no two of `runs`, which should take turns by klease `lease`, overlapped. Fewer than two runs, or a run without a recorded end, prove
+ * nothing and do not pass.
  */
 export function judge(lease: string, runs: readonly DemoRun[]): Verdict {
   const sentences = [

@@ -1,4 +1,4 @@
-/** What the examples write about themselves, read from the logs of their pods while they run. */
+/** What the examples record about themselves, read from the logs of their pods while they run. */
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import type { Transport } from "../../src/kube/transport.ts";
@@ -17,13 +17,13 @@ export interface ContainerName {
 
 const LIMIT_BYTES = 1 << 20;
 
-/** Undefined for anything else that a workload writes. */
+/** Undefined for any other line that a workload writes. */
 export function parseMark(line: string): Mark | undefined {
   const [, seconds, event] = /^(\d+\.\d+) (start|end)$/.exec(line) ?? [];
   return event === "start" || event === "end" ? { event, atMs: Number(seconds) * 1_000 } : undefined;
 }
 
-/** The marks of a container that has started, until it ends. Throws where the log cannot be read or `signal` aborts. */
+/** Yields the marks of a container that has started, until the container ends. Throws if the log cannot be read or `signal` aborts. */
 export async function* followMarks(
   transport: Transport,
   { namespace, pod, container }: ContainerName,

@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 const execFileAsync = promisify(execFile);
 
-/** Runs a command to its end and returns its stdout. Rejects with its stderr. */
+/** Runs a command to its end and resolves with its stdout. Rejects with its stderr if it fails. */
 export async function run(command: string, args: readonly string[], cwd?: string): Promise<string> {
   try {
     const { stdout } = await execFileAsync(command, [...args], { ...(cwd && { cwd }), maxBuffer: 1 << 24 });

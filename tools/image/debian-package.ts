@@ -1,4 +1,4 @@
-/** Debian packages pinned by version and content: the image holds the same libraries wherever and whenever it is built. */
+/** Debian packages pinned by version and content: the image has the same libraries wherever and whenever it is built. */
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,13 +10,13 @@ export interface PackagePin {
   readonly version: string;
   /** Debian's name of the architecture. */
   readonly architecture: string;
-  /** Of the `.deb` file. */
+  /** The checksum of the `.deb` file. */
   readonly sha256: string;
 }
 
 const RENEW = "renew the pins with `npm run image -- --renew-pins`";
 
-/** The pins in packages.json. Throws if the file has another form. */
+/** Reads the pins from packages.json. Throws if the file has another format. */
 export async function readPins(path: string): Promise<PackagePin[]> {
   const parsed: unknown = JSON.parse(await readFile(path, "utf8"));
   if (!Array.isArray(parsed) || !parsed.every(isPin)) {
@@ -30,7 +30,7 @@ function isPin(value: unknown): value is PackagePin {
   return ["name", "version", "architecture", "sha256"].every((key) => typeof fields.get(key) === "string");
 }
 
-/** The path of the pinned package in `cacheDir`, downloaded if it is not there. Rejects if its content is not the pinned one. */
+/** Resolves with the path of the pinned package in `cacheDir`, after downloading a missing one. Rejects if its content differs from the pin. */
 export async function fetchPackage(pin: PackagePin, cacheDir: string): Promise<string> {
   const path = join(cacheDir, `${pin.name}_${pin.version}_${pin.architecture}.deb`.replaceAll(":", "%3a"));
   const cached = await sha256Of(path).catch(() => undefined);
@@ -55,7 +55,7 @@ export async function fetchPackage(pin: PackagePin, cacheDir: string): Promise<s
   return path;
 }
 
-/** The same package in the version that Debian serves now. */
+/** Pins the same package in the version that Debian serves now. */
 export async function renewPin(pin: PackagePin, cacheDir: string): Promise<PackagePin> {
   return inNewFolder(cacheDir, async (dir) => {
     const file = await download(`${pin.name}:${pin.architecture}`, dir);
@@ -64,7 +64,7 @@ export async function renewPin(pin: PackagePin, cacheDir: string): Promise<Packa
   });
 }
 
-/** Downloads one package into the empty folder `dir`; a machine whose package lists are old or missing gets them renewed once. */
+/** Downloads one package into the empty folder `dir`; updates the machine's package lists once if they are old or missing. */
 async function download(spec: string, dir: string): Promise<string> {
   const get = () => run("apt-get", ["--quiet=2", "download", spec], dir);
   await get().catch(async (error: unknown) => {

@@ -1,17 +1,17 @@
-/** The content of konductor's image, built from the sources as they are. */
+/** The content of konductor's image, built from the current sources. */
 import { join } from "node:path";
 import { buildPrograms } from "../build.ts";
 import { fetchPackage, readPins } from "./debian-package.ts";
 import type { Entry } from "./oci-archive.ts";
 import { rootFilesystem } from "./root-filesystem.ts";
 
-/** Which Debian packages hold the libraries that Node links to. */
+/** The pins of the Debian packages with the libraries that Node links to. */
 export const pinsPath = join(import.meta.dirname, "packages.json");
 
 export interface KonductorEntriesOptions {
   /** The project's root; the bundles go to its `dist`. */
   readonly root: string;
-  /** Where downloaded Debian packages are kept. */
+  /** The folder for downloaded Debian packages. */
   readonly cacheDir: string;
   readonly tmpDir: string;
   readonly log: (line: string) => void;

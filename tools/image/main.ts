@@ -1,7 +1,6 @@
 /**
- * `npm run image` writes dist/image.tar, which containerd imports as konductor:VERSION. It needs no container engine, but a
- * Debian on x86-64 for the libraries; elsewhere use the Dockerfile. `--renew-pins` writes the packages that Debian serves now
- * into packages.json.
+ * `npm run image` writes dist/image.tar, which containerd imports as konductor:VERSION. It needs no container engine, but Debian on x86-64 for the
+ * libraries; elsewhere use the Dockerfile. `--renew-pins` writes the versions that Debian serves now into packages.json.
  */
 import { writeFile } from "node:fs/promises";
 import { homedir, tmpdir } from "node:os";

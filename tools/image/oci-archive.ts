@@ -8,7 +8,7 @@ import { rename, rm, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 
-/** Something in the image's file system. Paths are relative to `/`; missing parent directories are added. */
+/** An entry of the image's file system. Paths are relative to `/`; missing parent directories are added. */
 export type Entry = FileEntry | LinkEntry | DirectoryEntry;
 
 export interface FileEntry {
@@ -48,7 +48,7 @@ export interface OciArchive {
   readonly config: ImageConfig;
   /** Go's name of the architecture: `amd64`, `arm64`. */
   readonly architecture: string;
-  /** Path of the archive; it appears complete or not at all. */
+  /** Path of the archive, which appears complete or not at all. */
   readonly out: string;
 }
 
@@ -61,7 +61,7 @@ export interface WrittenImage {
 
 const MEDIA_TYPE = "application/vnd.oci.image";
 
-/** Writes the archive. Rejects on an entry that ustar cannot hold or that is named twice. */
+/** Writes the archive. Rejects if ustar cannot hold an entry, or if two entries have the same path. */
 export async function writeOciArchive(image: OciArchive): Promise<WrittenImage> {
   const { architecture, config } = image;
   const os = "linux";
@@ -183,7 +183,7 @@ function kindOf(entry: Entry): { type: string; mode: number } {
   return { type: "0", mode: entry.mode ?? 0o644 };
 }
 
-/** A path of more than 100 bytes is divided at a slash. */
+/** Splits a path of more than 100 bytes at a slash. */
 function splitPath(entry: Entry): { name: string; prefix: string } {
   const path = "directory" in entry ? `${entry.path}/` : entry.path;
   if (Buffer.byteLength(path) <= 100) return { name: path, prefix: "" };

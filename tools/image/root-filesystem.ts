@@ -1,4 +1,4 @@
-/** What the image holds: Node, the libraries it links to, konductor's bundles. No shell, no package manager. */
+/** The content of the image: Node, the libraries it links to, konductor's bundles. No shell, no package manager. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { isNotInstalled, run } from "./command.ts";
@@ -8,9 +8,9 @@ import type { Entry, FileEntry } from "./oci-archive.ts";
 export const NONROOT = 65532;
 
 export interface RootFilesystemOptions {
-  /** Node's program for linux-x64. */
+  /** The path of the Node program for linux-x64. */
   readonly nodePath: string;
-  /** Paths of Debian packages that together hold the libraries that Node needs. */
+  /** Paths of the Debian packages with the libraries that Node needs. */
   readonly packages: readonly string[];
   /** Paths of konductor's bundles. */
   readonly programs: readonly string[];
@@ -30,7 +30,7 @@ export async function rootFilesystem(options: RootFilesystemOptions): Promise<En
       { path: "usr/bin/node", ...content },
       ...(await libraries(options.nodePath, options.packages, join(dir, "packages"))),
       ...(await Promise.all(options.programs.map(program))),
-      // Spares Node the guess whether a bundle is an ES module.
+      // Tells Node that the bundles are ES modules, so that it need not guess.
       { path: "konductor/package.json", content: '{"type":"module"}\n' },
       { path: "usr/bin/koncli", target: "/konductor/koncli.js" },
       { path: "usr/bin/kubectl-koncli", target: "/konductor/koncli.js" },
@@ -47,7 +47,7 @@ export async function rootFilesystem(options: RootFilesystemOptions): Promise<En
   }
 }
 
-/** Without its symbol table Node is a sixth smaller; without `strip` the image works all the same. */
+/** Strips the symbol table, which makes Node a sixth smaller; without `strip` on the machine, the image works nevertheless. */
 async function stripped(from: string, to: string, log: (line: string) => void): Promise<void> {
   try {
     await run("strip", ["-o", to, from]);
@@ -58,7 +58,7 @@ async function stripped(from: string, to: string, log: (line: string) => void): 
   }
 }
 
-/** A bundle, with the interpreter's path in the image: there is no /usr/bin/env. */
+/** A bundle with the interpreter's path in the image, because there is no /usr/bin/env. */
 async function program(path: string): Promise<FileEntry> {
   const text = await readFile(path, "utf8");
   return {
@@ -68,7 +68,7 @@ async function program(path: string): Promise<FileEntry> {
   };
 }
 
-/** The libraries that `nodePath` links to, also indirectly, and the loader at the path that Node names. */
+/** The libraries that `nodePath` links to, also indirectly, and the loader at the path that the Node program names. */
 async function libraries(nodePath: string, packages: readonly string[], dir: string): Promise<FileEntry[]> {
   for (const path of packages) await run("dpkg-deb", ["--extract", path, dir]);
   const files = await readdir(dir, { recursive: true });
