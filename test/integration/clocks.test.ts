@@ -19,7 +19,7 @@ import { koncli } from "./koncli.ts";
 
 const HOUR_MS = 3_600_000;
 const TTL_MS = 15_000;
-/** Beyond ttl and allowance: by then a hold that is judged by anybody's wall clock has ended. */
+/** Beyond ttl and allowance: by then a hold that is judged by any replica's wall clock has ended. */
 const RENEWALS = 5;
 
 /** The precision of what is known of the API server's time, and the delays of a busy machine. */
