@@ -1,4 +1,4 @@
-/** More than one replica that believes to be the arbiter. */
+/** More than one replica that believes that it is the arbiter. */
 import { expect } from "vitest";
 import { CONFIRM_WITHIN_MS } from "../../../src/lease/decision.ts";
 import { overtakeArbiter } from "../election.ts";
