@@ -29,7 +29,10 @@ afterAll(() => rm(dir, { recursive: true }));
 type Objects = Record<string, unknown>;
 
 function objectsOf(yaml: string): Objects {
-  const documents = parseAllDocuments(yaml).map((document) => record(document.toJS()));
+  // A template of which a value leaves nothing is an empty document.
+  const documents = parseAllDocuments(yaml)
+    .map((document) => record(document.toJS()))
+    .filter(({ kind }) => kind !== undefined);
   const named = documents.map((object) => [
     `${text(object["kind"])} ${text(record(object["metadata"])["name"])}`,
     object,
