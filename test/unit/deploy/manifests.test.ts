@@ -29,7 +29,7 @@ async function manifest(path: string): Promise<unknown> {
 
 test("the image's tag is the version in package.json", async () => {
   expect(await manifest("deploy/kustomization.yaml")).toMatchObject({
-    configurations: ["image-fields.yaml"],
+    transformers: ["follow"],
     images: [{ name: "konductor", newTag: await packageVersion(ROOT) }],
   });
 });
