@@ -79,7 +79,7 @@ const hold = fc
       : fc.constant(whole);
   });
 
-/** A hold's token is the last one granted: they are one field of the status. */
+/** A hold's token is the last token granted: the status stores both in one field. */
 const status: fc.Arbitrary<LeaseStatus> = fc
   .record({
     token: fc.option(fc.maxSafeNat(), { nil: undefined }),
@@ -98,7 +98,7 @@ const status: fc.Arbitrary<LeaseStatus> = fc
     ...(lastRequest !== undefined && { lastRequest }),
   }));
 
-/** As it comes back from the API server. */
+/** The status as it comes back from the API server. */
 const reread = (written: LeaseStatus, nowMs = NOW_MS, before = aLease()) =>
   parseLease(JSON.parse(JSON.stringify({ status: formatLeaseStatus(before, written, nowMs) }))).status;
 
@@ -135,7 +135,7 @@ describe("conditions", () => {
     expect(typesOf(reread(lease.status))).toEqual(types);
   });
 
-  test("keep the time of their transition while they last, and get a new one when they come again", () => {
+  test("keep the time of their transition while they last, and get a new one when they return", () => {
     const first = reread(held({ releasing: true }).status, NOW_MS);
     const later = reread(first, NOW_MS + 5_000);
     expect(later.conditions).toEqual(first.conditions);
@@ -153,7 +153,7 @@ describe("conditions", () => {
     ]);
   });
 
-  test("of an unreachable holder name who must act, and where", () => {
+  test("for an unreachable holder name who must act, and where", () => {
     const [, condition] = reread(held({ expired: true, unreachable: true }).status).conditions;
     expect(condition?.message).toMatch(
       /run-1 .*node-1.*node\.kubernetes\.io\/out-of-service.*koncli lease release nightly --force/,
@@ -185,7 +185,7 @@ describe("reading", () => {
     expect(parseLease({ status }).status.hold).toBeUndefined();
   });
 
-  test("takes a request's times with microseconds, and Pending for what it does not know", () => {
+  test("accepts request times with microseconds, and reads an unknown phase as Pending", () => {
     const request = parseLeaseRequest({
       metadata: { name: "r", creationTimestamp: "2026-01-01T00:00:00Z" },
       spec: {
@@ -212,7 +212,7 @@ describe("reading", () => {
     expect(microTime(NOW_MS)).toBe("2026-01-01T00:10:00.000000Z");
   });
 
-  test("counts a request without a time from its creation, and believes no incomplete reference", () => {
+  test("dates a request without a time from its creation, and ignores an incomplete reference", () => {
     const request = parseLeaseRequest({
       metadata: { creationTimestamp: "2026-01-01T00:00:00Z" },
       spec: { holderRef: { kind: "Pod", name: "run-1" } },
@@ -222,7 +222,7 @@ describe("reading", () => {
   });
 });
 
-test("a request cannot pass itself off as another one's hold", () => {
+test("a request cannot pass itself off as another request's hold", () => {
   const holderRef = { kind: "LeaseRequest", name: "somebody", uid: "uid-1" };
   expect(parseLeaseRequest({ spec: { lease: "a", holder: "b", holderRef } }).spec.ref).toBeUndefined();
 });

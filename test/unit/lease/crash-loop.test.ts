@@ -1,4 +1,4 @@
-/** A holder whose main crash-loops, and who waits behind it (max-restarts). */
+/** A holder whose main crash-loops while others wait (max-restarts). */
 import { expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
@@ -11,7 +11,7 @@ const MAX_RESTARTS = 3;
 const PASSED_MS = NOW_MS - 120_000;
 const WAITER = aRequest({ name: "waiter" });
 const RESTING = { state: "waiting", isBackingOff: true, restarts: MAX_RESTARTS + 1 } as const;
-/** As a kubelet says it for most of the back-off. */
+/** The state that a kubelet reports for most of the back-off. */
 const ENDED = {
   state: "terminated",
   exitCode: 1,
@@ -21,7 +21,7 @@ const ENDED = {
 const KEEPS = { do: "wait" };
 const HANDS_OVER = { do: "write", why: "Revoked", status: { hold: { revoked: "CrashLooping" } } };
 
-/** The holder's pod, whose main was started under its hold and is as `main` says now. */
+/** The holder's pod: main was started under its hold, and now has the state `main`. */
 function holder(main: Partial<ContainerView>, change: Partial<PodView> = {}): PodView {
   const pod = statusOf({
     ...createPod(1, { selfFencing: true, restartPolicy: "OnFailure" }),
@@ -42,26 +42,26 @@ function situation(pod: PodView, change: Partial<Situation> = {}): Situation {
 
 test.each([
   ["ended again", ENDED],
-  ["rests", RESTING],
-])("it hands over once main has %s after more restarts than are allowed", (_what, main) => {
+  ["backed off", RESTING],
+])("a holder hands over once main has %s after more restarts than allowed", (_what, main) => {
   expect(decide(situation(holder(main)))).toMatchObject(HANDS_OVER);
 });
 
 test.each<[string, Partial<ContainerView>]>([
-  ["that was restarted no oftener than is allowed", { ...ENDED, restarts: MAX_RESTARTS }],
+  ["that was restarted no more often than allowed", { ...ENDED, restarts: MAX_RESTARTS }],
   ["that stayed up for long", { ...ENDED, startedMs: NOW_MS - 119_000, finishedMs: NOW_MS + 600_000 }],
   ["that runs", { ...RESTING, state: "running", isBackingOff: undefined as never }],
   ["that ran under an earlier hold", { ...RESTING, startedMs: PASSED_MS - 1_000 }],
   ["that is a sidecar", { ...RESTING, kind: "sidecar" }],
-])("it keeps its hold with a container %s", (_what, main) => {
+])("a holder keeps its hold with a container %s", (_what, main) => {
   expect(decide(situation(holder(main)))).toMatchObject(KEEPS);
 });
 
 test.each<[string, Partial<PodView>, Partial<Situation>]>([
   ["nobody waits", {}, { requests: [] }],
-  ["its user did not ask for that", {}, { wishes: { startTimeoutMs: 600_000, continueOnLoss: false } }],
-  ["it is being deleted", { deletionMs: NOW_MS }, {}],
-])("it keeps its hold where %s", (_what, pod, change) => {
+  ["its user set no max-restarts", {}, { wishes: { startTimeoutMs: 600_000, continueOnLoss: false } }],
+  ["its pod is being deleted", { deletionMs: NOW_MS }, {}],
+])("a holder keeps its hold where %s", (_what, pod, change) => {
   expect(decide(situation(holder(RESTING, pod), change))).toMatchObject(KEEPS);
 });
 
@@ -70,18 +70,18 @@ const waits = (spec: Partial<LeaseRequest["spec"]>, status: Partial<LeaseRequest
 const pod = { kind: "Pod", name: "run-2", uid: "pod-2" } as const;
 
 test.each<[string, LeaseRequest]>([
-  ["tries it once", waits({ waitUntilMs: NOW_MS })],
-  ["waits no longer", waits({ waitUntilMs: NOW_MS - 1, requestedAtMs: NOW_MS - 9_000 })],
+  ["tries only once", waits({ waitUntilMs: NOW_MS })],
+  ["has waited long enough", waits({ waitUntilMs: NOW_MS - 1, requestedAtMs: NOW_MS - 9_000 })],
   ["did not answer a grant", waits({ ref: pod }, { reason: "NotConfirmed" })],
-  ["is the holder itself", waits({ ref: { ...pod, uid: "pod-1" } })],
-  ["is a pod that is not known", waits({ ref: pod })],
-])("it keeps its hold where whoever waits %s", (_what, request) => {
+  ["belongs to the holder", waits({ ref: { ...pod, uid: "pod-1" } })],
+  ["belongs to an unknown pod", waits({ ref: pod })],
+])("a holder keeps its hold where the only other request %s", (_what, request) => {
   const known = situation(holder(RESTING)).evidenceOf(aHold().ref);
   const evidenceOf: Situation["evidenceOf"] = ({ uid }) => (uid === "pod-2" ? { is: "unknown" } : known);
   expect(decide(situation(holder(RESTING), { requests: [request], evidenceOf }))).toMatchObject(KEEPS);
 });
 
-test("what a cache shows is looked at live before anything is taken away, and no look that hangs holds up an expiry", () => {
+test("a live look confirms the cache before a hold is revoked, and a look that hangs does not delay expiry", () => {
   const unseen = { lookedAgoMs: () => Number.POSITIVE_INFINITY };
   expect(decide(situation(holder(RESTING), unseen))).toMatchObject({ do: "look", at: { uid: "pod-1" } });
   const stuck = situation(holder(RESTING), { ...unseen, isStuck: (what) => what === "look" });
@@ -90,12 +90,12 @@ test("what a cache shows is looked at live before anything is taken away, and no
   expect(decide({ ...stuck, timers: silent })).toMatchObject({ why: "Expiring" });
 });
 
-test("a holder that cannot stop itself is deleted after that", () => {
+test("a holder that cannot stop itself is deleted after its hold is revoked", () => {
   const lease = held({ revoked: "CrashLooping", ref: { ...aHold().ref, selfFencing: false } });
   expect(decide(situation(holder(RESTING), { lease }))).toMatchObject({ do: "deletePod" });
 });
 
-test("what the kubelet writes of a crash loop is read, and of any other wait is not taken for one", () => {
+test("the kubelet's CrashLoopBackOff is read as a crash loop, and no other reason to wait is", () => {
   const podWith = (reason: string) =>
     parsePod({
       spec: { containers: [{ name: "main" }] },

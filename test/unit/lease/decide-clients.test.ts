@@ -1,4 +1,4 @@
-/** The rules for clients, which hold by a LeaseRequest of their own; each told once. */
+/** The rules for clients, which hold by a LeaseRequest of their own: one test for each rule. */
 import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
@@ -16,7 +16,7 @@ const LONG_AGO = {
 const RENEWED_MS = NOW_MS - 5_000;
 const WAITS = { waitUntilMs: NOW_MS + 30_000 };
 
-/** Of the client that holds. */
+/** The request of the client that holds. */
 const own = (spec: Partial<LeaseRequest["spec"]> = {}) =>
   aRequest({
     name: "own",
@@ -56,18 +56,18 @@ describe("a release", () => {
     expect(decide(situation({ requests: [waiter] }))).toEqual({ do: "look", at: ref });
   });
 
-  test("need not wait for what keeps a deleted request from going", () => {
+  test("need not wait for finalizers of the deleted request", () => {
     const leaving = { ...own({ renewTimeMs: NOW_MS }), terminating: true };
     expect(decide(situation({ requests: [leaving, waiter] }))).toMatchObject(endedAs("Released"));
   });
 
-  test("is not what another request under the same name shows", () => {
+  test("is not shown by another request under the same name", () => {
     const { ref } = ownHold();
     const other = { ...own(), uid: "of the next process" };
     expect(decide(situation({ requests: [other] }))).toEqual({ do: "look", at: ref });
   });
 
-  test("of an expired hold counts as one", () => {
+  test("of an expired hold still counts as a release", () => {
     const lease = leaseOf(ownHold({ expired: true }));
     expect(decide(situation({ lease, requests: [waiter], isRequestGone: () => true }))).toMatchObject(
       endedAs("Released"),
@@ -78,7 +78,7 @@ describe("a release", () => {
 describe("a renewal", () => {
   const asking = own({ renewTimeMs: NOW_MS });
 
-  test("is a later renewTime: it counts, restarts the ttl, and says what was taken into account", () => {
+  test("is a later renewTime: it counts, restarts the ttl, and is noted in the status", () => {
     expect(decide(situation({ requests: [asking] }))).toMatchObject({
       do: "write",
       why: "Renewed",
@@ -87,15 +87,15 @@ describe("a renewal", () => {
     });
   });
 
-  test("comes late and is accepted as long as the hold is not said to have expired", () => {
+  test("that comes late is accepted until the status says that the hold has expired", () => {
     expect(decide(situation({ requests: [asking], timers: LONG_AGO }))).toMatchObject({ why: "Renewed" });
   });
 
-  test("is asked for once", () => {
+  test("is counted only once", () => {
     expect(decide(situation())).toEqual({ do: "wait", forMs: 62_000 });
   });
 
-  test("is not asked for by a request as it was before its last renewal", () => {
+  test("is not read from a stale copy of the request, from before its last renewal", () => {
     const before = own({ renewTimeMs: RENEWED_MS - 1 });
     const { renewTimeMs: _, ...never } = own().spec;
     for (const old of [before, { ...before, spec: never }]) {
@@ -126,8 +126,8 @@ describe("a renewal", () => {
 
   test.each([
     ["a longer spec.ttl takes effect with it", { ttlMs: 90_000 }, {}, 90_000],
-    ["a shorter one waits for the next hold", { ttlMs: 30_000 }, {}, 60_000],
-    ["the request's own ttl goes first", { ttlMs: 90_000 }, { ttlMs: 60_000 }, 60_000],
+    ["a shorter spec.ttl waits for the next hold", { ttlMs: 30_000 }, {}, 60_000],
+    ["the request's own ttl takes precedence", { ttlMs: 90_000 }, { ttlMs: 60_000 }, 60_000],
   ])("%s", (_, leaseSpec, spec, ttlMs) => {
     const lease = leaseOf(ownHold(), leaseSpec);
     const requests = [own({ renewTimeMs: NOW_MS, ...spec })];
@@ -137,7 +137,7 @@ describe("a renewal", () => {
   });
 });
 
-test("a hold whose request does not show its grant yet ends for its own reason, before that request is retired", () => {
+test("a hold whose request does not show the grant yet ends for its own reason, before the request is retired", () => {
   const pending: LeaseRequest = { ...own(), status: { phase: "Pending" } };
   const lease = leaseOf(ownHold({ expired: true }));
   const requests = [pending, waiter];
@@ -159,12 +159,12 @@ describe("a confirmation", () => {
       timers: { ...JUST_NOW, heldForMs: silentForMs, silentForMs, answerableForMs: silentForMs },
     });
 
-  test("is awaited for 10 s, then the next one is served", () => {
+  test("is awaited for 10 s, then the next request is served", () => {
     expect(decide(silentFor(4_000))).toEqual({ do: "wait", forMs: 6_000 });
     expect(decide(silentFor(10_000))).toMatchObject(endedAs("NotConfirmed"));
   });
 
-  test("is allowed where renewals are not, and is no renewal", () => {
+  test("is allowed where renewals are not, and does not count as one", () => {
     const confirming = own({ renewTimeMs: NOW_MS });
     expect(decide(silentFor(4_000, confirming))).toMatchObject({
       why: "Renewed",
@@ -173,14 +173,14 @@ describe("a confirmation", () => {
     });
   });
 
-  test("that comes late counts, as long as the grant was not taken back", () => {
+  test("that comes late counts, unless the grant was taken back", () => {
     expect(decide(silentFor(99_000, own({ renewTimeMs: NOW_MS })))).toMatchObject({
       why: "Renewed",
       status: { hold: { confirmed: true } },
     });
   });
 
-  test("is not asked of a request without waitUntil, as kubectl applies it: it has its hold with the grant", () => {
+  test("is not asked of a request without waitUntil, as applied by kubectl: the grant is confirmed at once", () => {
     const applied = aRequest({ name: "applied" });
     const free = aLease({ lastToken: 41 });
     expect(decide(situation({ lease: free, requests: [applied] }))).toMatchObject({
@@ -189,7 +189,7 @@ describe("a confirmation", () => {
     });
   });
 
-  test("that did not come: the request has had its turn", () => {
+  test("that never comes costs the request its turn", () => {
     const pending: LeaseRequest = { ...unanswered, status: { phase: "Pending" } };
     const lease = aLease({ lastToken: 41, lastRequest: pending.uid });
     expect(decide(situation({ lease, requests: [pending, waiter] }))).toEqual({
@@ -202,7 +202,7 @@ describe("a confirmation", () => {
 describe("silence", () => {
   const silentFor = (silentForMs: number) => situation({ timers: { ...JUST_NOW, silentForMs } });
 
-  test("ends a hold after its ttl and 2 s, and not before; that is said first", () => {
+  test("ends a hold after its ttl and 2 s, not earlier, and phase Expired is shown first", () => {
     expect(decide(silentFor(61_000))).toEqual({ do: "wait", forMs: 1_000 });
     expect(decide(silentFor(62_000))).toMatchObject({
       why: "Expiring",
@@ -210,7 +210,7 @@ describe("silence", () => {
     });
   });
 
-  test("is measured against the hold's ttl, whatever the Lease's has become", () => {
+  test("is measured against the hold's ttl, whatever the Lease's ttl is by now", () => {
     const timers = { ...JUST_NOW, silentForMs: 61_000 };
     expect(decide(situation({ lease: leaseOf(ownHold(), { ttlMs: 1_000 }), timers }))).toEqual({
       do: "wait",
@@ -218,7 +218,7 @@ describe("silence", () => {
     });
   });
 
-  test("of an expired hold: the next one starts at once, for a client leaves nothing to be stopped", () => {
+  test("lets the next request start at once after expiry, since a client leaves nothing to be stopped", () => {
     const lease = leaseOf(ownHold({ expired: true }), { handoverPolicy: "AfterTermination" });
     expect(decide(situation({ lease }))).toMatchObject(endedAs("Expired"));
   });

@@ -1,4 +1,4 @@
-/** What `decide()` names while a step at others than the Lease is refused for ever, or a cache is behind; each rule told once. */
+/** What `decide()` names while a step on another object than the Lease is always refused, or a cache is behind: one test for each rule. */
 import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { HoldTimers, Situation, StuckStep } from "../../../src/lease/decision.ts";
@@ -33,18 +33,18 @@ function situation(hold: Partial<Hold>, timers: Partial<HoldTimers>, change: Par
   return { ...none, timers: { ...none.timers, ...timers }, ...change };
 }
 
-describe("a pod that is not to be seen", () => {
+describe("a pod that cannot be looked at", () => {
   const look = { do: "look", at: ref };
   const unseen = (hold: Partial<Hold>, timers: Partial<HoldTimers>, spec: Partial<LeaseSpec> = {}) =>
     situation(hold, timers, { lease: held(hold, spec), isStuck: stuck("look") });
 
-  test("expires in its time", () => {
+  test("expires on time", () => {
     expect(decide(situation({}, { silentForMs: 62_000 }))).toEqual(look);
     expect(decide(unseen({}, { silentForMs: 61_000 }))).toEqual({ do: "wait", forMs: 1_000 });
     expect(decide(unseen({}, { silentForMs: 62_000 }))).toMatchObject({ why: "Expiring" });
   });
 
-  test("has not ended, and is not taken for one that fences: somebody must act, unless time is to be proof", () => {
+  test("counts neither as ended nor as fencing: somebody must act, unless time counts as proof (AfterExpiry)", () => {
     const since = { expiredForMs: 35_000, endingForMs: 35_000 };
     expect(decide(unseen({ expired: true }, since))).toMatchObject({ why: "HolderUnreachable" });
     expect(decide(unseen({ expired: true }, since, { handoverPolicy: "AfterExpiry" }))).toMatchObject({
@@ -52,7 +52,7 @@ describe("a pod that is not to be seen", () => {
     });
   });
 
-  test("nor by what a cache says of its keeper", () => {
+  test("does not count as fencing because of what a cache says of its keeper", () => {
     const cached = { ...unseen({ expired: true }, { expiredForMs: 9_000 }), evidenceOf: () => present() };
     const stale = { ...cached, lookedAgoMs: () => 9_001 };
     expect(decide(stale)).toMatchObject({ do: "wait" });
@@ -68,7 +68,7 @@ describe("a pod that is not to be seen", () => {
     expect(decide({ ...late, lookedAgoMs: () => 100 })).toMatchObject({ why: "Revoked" });
   });
 
-  test("nor taken from it at an admin's word because the cache has not seen it run", () => {
+  test("does not lose its hold to a forced release because the cache has not seen it run", () => {
     const { node: _, ...unbound } = pod();
     const lease = { ...held({ revoked: "Forced" }), forced: { token, by: "alice", now: false } };
     const forced = situation({}, {}, { lease, evidenceOf: () => ({ is: "present", pod: unbound }) });
@@ -89,27 +89,27 @@ describe("a pod that cannot be deleted", () => {
     });
 
   test.each<[string, Partial<LeaseSpec>, string]>([
-    ["somebody is told to act", {}, "HolderUnreachable"],
-    ["or the next starts, where time is to be proof", { handoverPolicy: "AfterExpiry" }, "Granted"],
-  ])("%s, after the time that its end may take", (_, spec, why) => {
+    ["asks somebody to act", {}, "HolderUnreachable"],
+    ["is succeeded by the next waiter with AfterExpiry", { handoverPolicy: "AfterExpiry" }, "Granted"],
+  ])("%s, after the time that its termination may take", (_, spec, why) => {
     const since = (ms: number) => ({ expiredForMs: ms, endingForMs: ms });
     expect(decide(refused(since(34_000), spec))).toMatchObject({ do: "deletePod" });
     expect(decide(refused(since(35_000), spec))).toMatchObject({ do: "write", why });
   });
 
-  test("though it could have fenced: one that was not told to end may run on", () => {
+  test("is not trusted to have fenced: without a deletion it may run on", () => {
     const since = { expiredForMs: 35_000, endingForMs: 35_000 };
     const releasing = { ...refused(since, {}, { releasing: true }), evidenceOf: () => present() };
     expect(decide(releasing)).toMatchObject({ why: "HolderUnreachable" });
   });
 
-  test("and it is tried again after that", () => {
+  test("is still tried again after that", () => {
     expect(decide(refused({ expiredForMs: 99_000 }, {}, { unreachable: true }))).toMatchObject({
       do: "deletePod",
     });
   });
 
-  test("expires though it was revoked", () => {
+  test("expires although its hold was revoked", () => {
     const hold = { revoked: "NotStarted", ref: { ...ref, selfFencing: false } } as const;
     const revoked = situation(hold, { silentForMs: 1_000 }, { evidenceOf: () => present() });
     expect(decide(revoked)).toMatchObject({ do: "deletePod" });
@@ -128,14 +128,14 @@ describe("a free Lease goes to whoever can use it", () => {
       spec: { requestedAtMs: NOW_MS - 9_000, ref: { kind: "Pod", name, uid: `uid-of-${name}` } },
     });
 
-  test("though nobody can see the first", () => {
+  test("although the first waiter's pod cannot be looked at", () => {
     const first = own("unseen", "request-2");
     const asked = situationOf(free, { requests: [first, waiter], evidenceOf: () => unknown });
     expect(decide(asked)).toEqual({ do: "look", at: first.spec.ref });
     expect(decide({ ...asked, isStuck: stuck("look") })).toMatchObject({ granted: waiter });
   });
 
-  test("though a request that had its hold cannot be deleted, which is not granted again", () => {
+  test("although a request that had its hold cannot be deleted, and is not granted again", () => {
     const spent = own("spent", "request-1");
     const asked = situationOf(free, { requests: [spent, waiter], evidenceOf: () => present() });
     expect(decide(asked)).toEqual({ do: "retire", request: spent });
@@ -149,7 +149,7 @@ describe("a client", () => {
   const request = aRequest({ name: "own", spec: { renewTimeMs: NOW_MS } });
   const hold = { ref: { kind: "LeaseRequest", name: "own", uid: request.uid }, confirmed: false } as const;
 
-  test("whose request cannot tell of its hold is not confirmed, and is granted no longer than others", () => {
+  test("whose request cannot be marked with its hold is not confirmed, and loses the grant as soon as others would", () => {
     const asked = situation(hold, { answerableForMs: 9_000 }, { requests: [request, waiter] });
     expect(decide(asked)).toMatchObject({ why: "Renewed", trace: request });
     const late = { ...asked, timers: { ...asked.timers, answerableForMs: 10_000 } };
@@ -157,7 +157,7 @@ describe("a client", () => {
     expect(decide({ ...late, isStuck: stuck("trace") })).toMatchObject({ do: "write", why: "NotConfirmed" });
   });
 
-  test("whose request cannot be looked for expires", () => {
+  test("whose request cannot be looked at expires", () => {
     const asked = situation({ ...hold, confirmed: true }, { silentForMs: 62_000 });
     expect(decide(asked)).toEqual({ do: "look", at: hold.ref });
     expect(decide({ ...asked, isStuck: stuck("look") })).toMatchObject({ why: "Expiring" });

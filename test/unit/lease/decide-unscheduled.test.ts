@@ -25,18 +25,18 @@ function granted(pod: Partial<PodView>, timers: Partial<HoldTimers> = {}): Situa
   });
 }
 
-test("its scheduling gate is taken away, again and again until it is gone", () => {
+test("its scheduling gate is removed, again and again until the gate is gone", () => {
   expect(decide(granted({ gated: true }))).toMatchObject({ do: "ungate", ref: { uid: "pod-1" } });
 });
 
-test("nobody takes its grant back after 10 s, since it may still look for a node", () => {
+test("its grant is not taken back after 10 s, since it may still wait for a node", () => {
   expect(decide(granted({}, { heldForMs: 11_000, silentForMs: 11_000 }))).toEqual({
     do: "wait",
     forMs: 9_000,
   });
 });
 
-test("meanwhile the server renews, so that the hold does not look expired", () => {
+test("meanwhile the arbiter renews, so that the hold does not look expired", () => {
   expect(decide(granted({}, { heldForMs: 21_000, silentForMs: 20_000 }))).toMatchObject({
     do: "write",
     why: "Renewed",
@@ -44,7 +44,7 @@ test("meanwhile the server renews, so that the hold does not look expired", () =
   });
 });
 
-test("after start-timeout its request is passed over and the next is served", () => {
+test("after start-timeout its request is passed over and the next request is served", () => {
   const situation = granted({}, { heldForMs: START_TIMEOUT_MS });
   const requests = [...situation.requests, aRequest({ name: "next" })];
   expect(decide({ ...situation, requests })).toMatchObject({
@@ -55,7 +55,7 @@ test("after start-timeout its request is passed over and the next is served", ()
   });
 });
 
-test("its gate has 10 s to answer from when it has started, however long ago the arbiter has renewed", () => {
+test("its gate has 10 s to answer once started, however long ago the arbiter renewed", () => {
   const gate = {
     name: "konductor-gate",
     kind: "init",
@@ -67,7 +67,7 @@ test("its gate has 10 s to answer from when it has started, however long ago the
   expect(decide(granted({ gate }, timers))).toEqual({ do: "wait", forMs: 9_000 });
 });
 
-test("once its gate runs, or when it is being deleted, the rules are everybody's", () => {
+test("once its gate runs, or its pod is being deleted, the usual rules apply", () => {
   const gate = {
     name: "konductor-gate",
     kind: "init",

@@ -1,4 +1,4 @@
-/** What stories have once found in `decide()`, each told once. */
+/** Defects of `decide()` that simulated stories once found: one test for each. */
 import { expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
@@ -26,7 +26,7 @@ const keeper = (state: "running" | "waiting", startedMs: number) => ({
   keeper: { name: "konductor-keeper", kind: "sidecar" as const, state, startedMs, hasRestartRules: true },
 });
 
-/** The holder is silent for good, and somebody waits. */
+/** A situation whose holder is silent for good while somebody waits. */
 function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> = {}): Situation {
   const waiter = aRequest({ name: "waiter" });
   return situationOf(held({ expired: true, ...hold }), {
@@ -44,25 +44,25 @@ function expired(pod: PodView, timers: Partial<HoldTimers>, hold: Partial<Hold> 
   });
 }
 
-test("a keeper that ran all the time has stopped main before its hold expires: the next one starts", () => {
+test("a keeper that ran all the time has stopped main before its hold expires: the next waiter starts", () => {
   expect(decide(expired(holder(), {}))).toMatchObject({ do: "write", why: "Granted" });
 });
 
-test("a keeper that came back after a crash may only now be stopping main: that is waited for", () => {
+test("a keeper that came back after a crash may only now be stopping main: the fence is awaited", () => {
   const pod = holder(keeper("running", NOW_MS - 1_000));
   const stoppingMs = STOP_MS + 5_000;
   expect(decide(expired(pod, { expiredForMs: 1_000 }))).toEqual({ do: "wait", forMs: stoppingMs - 1_000 });
   expect(decide(expired(pod, { expiredForMs: stoppingMs }))).toMatchObject({ do: "write", why: "Granted" });
 });
 
-test("what the status says of an earlier run's keeper is not believed", () => {
+test("the status of an earlier run's keeper is ignored", () => {
   const pod = holder();
   const { gate } = pod;
   const earlier = { ...pod, ...(gate && { gate: { ...gate, message: passMessage(aHold().token - 1) } }) };
   expect(decide(expired(earlier, {}))).toMatchObject({ do: "wait" });
 });
 
-test("a holder whose keeper was seen down cannot fence: it is deleted, and without proof an admin must act", () => {
+test("a holder whose keeper was seen down cannot fence: its pod is deleted, and without proof an admin must act", () => {
   const down = keeper("waiting", GATE_MS);
   expect(decide(expired(holder(down), {}))).toMatchObject({ do: "deletePod" });
   const deleted = holder({ ...down, deletionMs: NOW_MS });
@@ -77,7 +77,7 @@ test("a holder whose keeper was seen down cannot fence: it is deleted, and witho
   });
 });
 
-test("a holder that was seen to fence is not deleted: what is left of the fence is waited for, then the next one starts", () => {
+test("a holder that was seen to fence is not deleted: the rest of the fence is awaited, then the next waiter starts", () => {
   const waiting = { name: "konductor-gate", kind: "init", state: "running", hasRestartRules: false } as const;
   const queuesAgain = holder({ ...keeper("waiting", GATE_MS), gate: waiting });
   const fencing = holder();
@@ -91,12 +91,12 @@ test("a holder that was seen to fence is not deleted: what is left of the fence 
   expect(decide(expired(ends, {}))).toMatchObject({ why: "Granted" });
 });
 
-test("a keeper that runs in a pod that is being deleted no longer fences, but its kubelet ends it in time", () => {
+test("a keeper in a pod that is being deleted no longer fences, but the kubelet ends the pod in time", () => {
   const deleted = holder({ deletionMs: NOW_MS });
   const since = (ms: number) => ({ endingForMs: ms, idleForMs: 0, expiredForMs: ms });
   expect(decide(expired(deleted, since(1_000)))).toEqual({ do: "wait", forMs: 34_000 });
   expect(decide(expired(deleted, since(35_000)))).toMatchObject({ do: "write", why: "Granted" });
-  // On a node that is cut off the deletion may be news until the expiry.
+  // A kubelet that is cut off may learn of the deletion only at the expiry.
   expect(decide(expired(deleted, { endingForMs: 99_000, idleForMs: 0, expiredForMs: 0 }))).toEqual({
     do: "wait",
     forMs: 35_000,
@@ -105,7 +105,7 @@ test("a keeper that runs in a pod that is being deleted no longer fences, but it
   expect(decide(expired(patient, since(35_000)))).toEqual({ do: "wait", forMs: 3_570_000 });
 });
 
-test("once a holder was said to be unreachable, its pod object's disappearance frees nothing", () => {
+test("once a holder is unreachable, the disappearance of its pod object does not free the Lease", () => {
   const gone = {
     ...expired(
       holder(),
@@ -123,7 +123,7 @@ test("a pod that runs again must start main again within start-timeout", () => {
   const situation = expired(holder(), { heldForMs: 600_000, silentForMs: 0 }, { expired: false });
   expect(decide(situation)).toMatchObject({ do: "wait" });
   const pod = holder();
-  // The gate of this hold finished after main's last start: what the status shows is the earlier run's main.
+  // The gate of this hold finished after main's last start, so the status shows main of the earlier run.
   const rerun = { ...pod, ...(pod.gate && { gate: { ...pod.gate, finishedMs: GATE_MS + 60_000 } }) };
   expect(decide({ ...situation, evidenceOf: () => ({ is: "present", pod: rerun }) })).toMatchObject({
     do: "write",
@@ -131,7 +131,7 @@ test("a pod that runs again must start main again within start-timeout", () => {
   });
 });
 
-test("a request that its pod made after its hold is a new wish, one from before had its hold", () => {
+test("a request that the holder's pod made after the grant is new, and an earlier one has had its hold", () => {
   const { ref, acquiredMs } = aHold();
   const own = { kind: "Pod", name: ref.name, uid: ref.uid } as const;
   const situation = expired(holder(), {});
@@ -145,7 +145,7 @@ test("a request that its pod made after its hold is a new wish, one from before 
   expect(decide({ ...situation, requests })).toEqual({ do: "retire", request: putBack });
 });
 
-test("behind holds of a deleted klease, requests whose pods nobody has seen are looked at", () => {
+test("behind holds of a deleted klease, the pods of granted requests that nobody has seen are looked at", () => {
   const own = { kind: "Pod", name: "old", uid: "pod-0" } as const;
   const granted = aRequest({ name: "old", spec: { ref: own }, status: { phase: "Granted", token: 40 } });
   const situation = { ...expired(holder(), {}), lease: aLease(), requests: [granted], unrecordedHolders: 1 };
@@ -154,7 +154,7 @@ test("behind holds of a deleted klease, requests whose pods nobody has seen are 
   expect(decide(situation)).toEqual({ do: "wait", forMs: 5_000 });
 });
 
-test("while an expired hold is shown that nobody wants, its own request is not deleted, to be put back at once", () => {
+test("while phase Expired is shown and nobody else waits, the holder's own request is not deleted, since it would be recreated at once", () => {
   const { ref, acquiredMs } = aHold();
   const { kind, name, uid } = ref;
   const own = aRequest({ spec: { ref: { kind, name, uid }, requestedAtMs: acquiredMs } });

@@ -76,7 +76,7 @@ describe("formatDuration", () => {
     expect(formatDuration(ms)).toBe(text);
   });
 
-  it("writes what parseDuration reads back", () => {
+  it("writes what parseDuration can read back", () => {
     const anyMs = fc.integer({ min: -(2 ** 40), max: 2 ** 40 });
     fc.assert(fc.property(anyMs, (ms) => parseDuration(formatDuration(ms)) === ms));
   });

@@ -1,4 +1,4 @@
-/** What an admin's word does to a hold; each rule told once. */
+/** What a forced release by an admin does to a hold: one test for each rule. */
 import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Situation } from "../../../src/lease/decision.ts";
@@ -56,7 +56,7 @@ const past = { token, reason: "Forced", by: "alice", endedMs: NOW_MS };
 const takenAtItsWord = { do: "write", why: "Granted", status: { lastToken: token + 1, history: [past] } };
 
 describe("a pod that is seen running on a Ready node", () => {
-  test("is refused its renewals, which is said first", () => {
+  test("is first revoked, so that its renewals are refused", () => {
     expect(decide(situation())).toMatchObject({
       do: "write",
       why: "Revoked",
@@ -66,7 +66,7 @@ describe("a pod that is seen running on a Ready node", () => {
     expect(renewHold(forcedLease(), renewal, NOW_MS)).toEqual({ ok: false, reason: "Revoked" });
   });
 
-  test("is then deleted, also one that could fence itself, and its end is awaited", () => {
+  test("is then deleted, even if it could fence itself, and its end is awaited", () => {
     const lease = forcedLease({ revoked: "Forced" });
     expect(decide(situation({ lease }))).toMatchObject({ do: "deletePod", ref: { uid: "pod-1" } });
     const leaving = present({ deletionMs: NOW_MS });
@@ -75,7 +75,7 @@ describe("a pod that is seen running on a Ready node", () => {
     expect(decide(situation({ lease, evidenceOf: () => ended }))).toMatchObject(takenAtItsWord);
   });
 
-  test("that is silent as well expires, and is awaited as any other", () => {
+  test("that is also silent expires, and its end is awaited as usual", () => {
     const lease = forcedLease({ revoked: "Forced" });
     const timers = {
       heldForMs: 99_000,
@@ -92,12 +92,12 @@ describe("a pod that is seen running on a Ready node", () => {
   });
 });
 
-describe("the admin's word is taken at once", () => {
+describe("a forced release takes effect at once", () => {
   test.each<[string, Partial<Situation>]>([
     ["where the pod is gone", { evidenceOf: () => gone }],
-    ["where its node is not Ready", { isNodeReady: () => false }],
-    ["where it is on no node", { evidenceOf: unbound }],
-    ["where it has said so", { lease: forcedLease({}, { now: true }) }],
+    ["where the pod's node is not Ready", { isNodeReady: () => false }],
+    ["where the pod is on no node", { evidenceOf: unbound }],
+    ["where the admin has asked for that", { lease: forcedLease({}, { now: true }) }],
     [
       "after its deletion, where the node has died meanwhile",
       {
@@ -111,14 +111,14 @@ describe("the admin's word is taken at once", () => {
       { lease: forcedLease({ confirmed: false }) },
     ],
     [
-      "where nothing else would end it",
+      "where nothing else would end the hold",
       { lease: forcedLease({ expired: true, unreachable: true }), isNodeReady: () => false },
     ],
   ])("%s", (_, change) => {
     expect(decide(situation(change))).toMatchObject(takenAtItsWord);
   });
 
-  test("for a client, which nothing but itself can stop", () => {
+  test("for a client, which only itself can stop", () => {
     const request = aRequest({ name: "own", status: { phase: "Granted", token } });
     const ref = { kind: "LeaseRequest", name: "own", uid: request.uid } as const;
     const requests = [request, aRequest({ name: "waiter" })];
@@ -127,7 +127,7 @@ describe("the admin's word is taken at once", () => {
       const change = { lease: forcedLease({ ref }), requests: [own, ...requests.slice(1)] };
       expect(decide(situation(change))).toMatchObject(takenAtItsWord);
     }
-    // Whether its request is still there makes no difference.
+    // It makes no difference whether the client's request still exists.
     expect(decide(situation({ lease: forcedLease({ ref }), requests: [] }))).toMatchObject({
       do: "write",
       why: "Forced",
@@ -135,20 +135,20 @@ describe("the admin's word is taken at once", () => {
     });
   });
 
-  test("but of a pod that was never looked at", () => {
+  test("but not before the pod was looked at", () => {
     const { ref } = aHold();
     expect(decide(situation({ evidenceOf: () => ({ is: "unknown" }) }))).toEqual({ do: "look", at: ref });
   });
 });
 
-test("where proof comes first the history still says who took it", () => {
+test("where proof of the end comes first, the history still names the admin", () => {
   const ended = present(statusOf({ ...truth, main: "ended", mainExit: 0, keeper: "ended" }));
   expect(decide(situation({ evidenceOf: () => ended, requests: [] }))).toMatchObject({
     status: { history: [past] },
   });
 });
 
-test("a word about an earlier hold forces nothing", () => {
+test("a forced release of an earlier hold has no effect", () => {
   const lease = forcedLease({}, { token: token - 1, now: true });
   expect(decide(situation({ lease }))).toEqual({ do: "wait", forMs: 62_000 });
   const renewal = { uid: aHold().ref.uid, token, countedTtlMs: 60_000, wantedTtlMs: 60_000, renew: true };

@@ -1,4 +1,4 @@
-/** "This request has had its hold" is one rule, by which everybody goes who asks. */
+/** Whether a request has had its hold is one rule, which everybody uses. */
 import { glob, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -12,38 +12,38 @@ const POD = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
 const PUT_BACK_MS = aHold().acquiredMs;
 
 test.each<[string, boolean, LeaseRequest, Lease | undefined]>([
-  ["one that waits", false, aRequest(), aLease()],
-  ["one without a Lease", false, aRequest(), undefined],
-  ["one that was granted last", true, aRequest(), aLease({ lastRequest: "uid-of-request" })],
+  ["a request that waits", false, aRequest(), aLease()],
+  ["a request without a Lease", false, aRequest(), undefined],
+  ["the request that was granted last", true, aRequest(), aLease({ lastRequest: "uid-of-request" })],
   [
-    "one that was put back for its pod's hold",
+    "a request that was put back for its pod's hold",
     true,
     aRequest({ spec: { ref: POD, requestedAtMs: PUT_BACK_MS } }),
     aLease({ hold: aHold(), lastRequest: "other" }),
   ],
   [
-    "one that the holder's pod has made since",
+    "a request that the holder's pod has made since",
     false,
     aRequest({ spec: { ref: POD, requestedAtMs: NOW_MS } }),
     aLease({ hold: aHold(), lastRequest: "other" }),
   ],
   [
-    "one of another pod, made in the same moment",
+    "a request of another pod, made in the same moment",
     false,
     aRequest({ spec: { ref: { ...POD, uid: "pod-2" }, requestedAtMs: PUT_BACK_MS } }),
     aLease({ hold: aHold(), lastRequest: "other" }),
   ],
-])("%s: %s", (_, expected, request, lease) => {
+])("%s has had its hold: %s", (_, expected, request, lease) => {
   expect(wasGranted(request, lease)).toBe(expected);
 });
 
-test("one that has had its hold is retired, not granted again", () => {
+test("a request that has had its hold is retired, not granted again", () => {
   const request = aRequest();
   const free = aLease({ lastToken: 41, lastRequest: request.uid });
   expect(decide(situationOf(free, { requests: [request] }))).toEqual({ do: "retire", request });
 });
 
-test("nobody but the transitions, the codec and that rule looks at who was granted last", async () => {
+test("only the transitions, the codec and this rule read lastRequest", async () => {
   const files = await Array.fromAsync(glob("src/**/*.ts", { cwd: ROOT }));
   const looking = await Promise.all(
     files.map(async (path) =>

@@ -14,24 +14,42 @@ describe("tokens", () => {
   const granted = (token: number) => aRequest({ status: { phase: "Granted", token } });
 
   test.each<[string, number | undefined, number[], number, number]>([
-    ["the first lies in the second of the Lease's creation", undefined, [], createdMs + 400, createdMs + 400],
-    ["but not after it, however late it comes", undefined, [], createdMs + 86_400_000, createdMs + 1_000],
-    ["nor before it, however slow this machine's clock is", undefined, [], createdMs - 86_400_000, createdMs],
     [
-      "one more than any that a request remembers",
+      "the first token lies in the second of the Lease's creation",
+      undefined,
+      [],
+      createdMs + 400,
+      createdMs + 400,
+    ],
+    [
+      "not after that second, however late the grant is",
+      undefined,
+      [],
+      createdMs + 86_400_000,
+      createdMs + 1_000,
+    ],
+    [
+      "not before that second, however far this machine's clock is behind",
+      undefined,
+      [],
+      createdMs - 86_400_000,
+      createdMs,
+    ],
+    [
+      "one more than any token that a request remembers",
       undefined,
       [createdMs + 5_000],
       createdMs,
       createdMs + 5_001,
     ],
-    ["then one more each time", 41, [], createdMs, 42],
-    ["a request may remember more than the Lease", 41, [50, 3], createdMs, 51],
+    ["one more with each grant", 41, [], createdMs, 42],
+    ["one more than a request's token, if that is above the Lease's", 41, [50, 3], createdMs, 51],
   ])("%s", (_, lastToken, tokens, nowMs, token) => {
     const lease = aLease(lastToken === undefined ? {} : { lastToken });
     expect(nextToken(lease, tokens.map(granted), nowMs)).toBe(token);
   });
 
-  test("a Lease that is created twice in one second does not repeat a token", () => {
+  test("a Lease that is recreated within one second does not repeat a token", () => {
     const first = nextToken(aLease(), [], createdMs + 100);
     expect(nextToken(aLease(), [], createdMs + 200)).toBeGreaterThan(first);
   });
@@ -51,7 +69,7 @@ describe("a renewal", () => {
     ["as the confirmation of a revoked grant", { revoked: "Forced", confirmed: false }, {}, {}, "Revoked"],
     ["of a Lease that is not renewable", {}, { renewable: false }, {}, "NotRenewable"],
     ["of a pod that does not renew", {}, {}, { renew: false }, "NotRenewable"],
-    ["at its longest hold", {}, {}, { maxHoldMs: 10_000 }, "MaxHold"],
+    ["after max-hold", {}, {}, { maxHoldMs: 10_000 }, "MaxHold"],
   ])("is refused %s", (_, hold, spec, renewal, reason) => {
     expect(renewHold(held(hold, spec), { ...RENEWAL, ...renewal }, NOW_MS)).toEqual({ ok: false, reason });
   });
@@ -82,7 +100,7 @@ describe("a renewal", () => {
     });
   });
 
-  test("that repeats a confirmation whose answer was lost is one, until the keeper renews", () => {
+  test("that repeats a confirmation counts as the confirmation until the keeper renews", () => {
     const again = { ...RENEWAL, renew: false, maxHoldMs: 1, gateRun: "b/7" };
     const confirmed = { renewals: 0, gateRun: "b/7" };
     expect(renewHold(held(confirmed, { renewable: false }), again, NOW_MS)).toMatchObject({
@@ -101,7 +119,7 @@ describe("a renewal", () => {
     [30_000, 30_000, 30_000],
     [30_000, 365 * 24 * 3_600_000, 60_000],
   ])(
-    "of a Lease that wants %i ms by a keeper that counts %i ms makes it %i ms: never less than what it was told",
+    "sets the ttl for a wanted %i ms and a keeper that counts %i ms to %i ms, never below what the keeper was told",
     (wantedTtlMs, countedTtlMs, ttlMs) => {
       const renewal = { ...RENEWAL, wantedTtlMs, countedTtlMs };
       expect(renewHold(held({ ttlMs: 60_000 }), renewal, NOW_MS)).toMatchObject({
@@ -111,7 +129,7 @@ describe("a renewal", () => {
   );
 });
 
-describe("a renewal right after another one", () => {
+describe("a renewal right after another", () => {
   const renewedAgain = (sinceMs: number, change: Partial<Renewal> = {}) => {
     const lease = held({ ttlMs: 60_000, expiresMs: NOW_MS - sinceMs + 60_000 });
     const result = renewHold(lease, { ...RENEWAL, ...change }, NOW_MS);
@@ -120,14 +138,14 @@ describe("a renewal right after another one", () => {
     return leftUnwrittenMs(hold, result.hold, NOW_MS);
   };
 
-  test("need not be written within a second, and its holder counts from the one that was", () => {
+  test("need not be written within a second, and its holder counts from the written one", () => {
     expect(renewedAgain(0)).toBe(60_000);
     expect(renewedAgain(999)).toBe(59_001);
   });
 
   test.each([
     ["later", 1_000, {}],
-    ["where an earlier one has a later time, which another replica's clock has shown", -1, {}],
+    ["where the previous one has a later time, from another replica's clock", -1, {}],
     ["with another ttl", 500, { wantedTtlMs: 90_000 }],
     ["by another run of the keeper", 500, { keeperSince: "b/900000" }],
   ])("is written %s", (_, sinceMs, change) => {
@@ -135,10 +153,10 @@ describe("a renewal right after another one", () => {
   });
 });
 
-describe("a message that was on its way for long", () => {
+describe("a delayed message", () => {
   const RUNS = { gateRun: "b/2000", renewals: 0 };
 
-  test("a confirmation of an earlier run does not take the place of the later one's", () => {
+  test("a confirmation by an earlier run does not replace one by a later run", () => {
     const late = { ...RENEWAL, gateRun: "b/1000" };
     expect(renewHold(held(RUNS), late, NOW_MS)).toEqual({ ok: false, reason: "NotHolder" });
   });
@@ -149,7 +167,7 @@ describe("a message that was on its way for long", () => {
     expect(renewHold(lease, late, NOW_MS)).toEqual({ ok: false, reason: "NotHolder" });
   });
 
-  test("a confirmation that is repeated does not take back that the keeper, of 0.1.0, was asked to stop", () => {
+  test("a repeated confirmation does not undo that the keeper, of version 0.1.0, was asked to stop", () => {
     const again = { ...RENEWAL, gateRun: "b/2000" };
     expect(renewHold(held({ ...RUNS, releasing: true }), again, NOW_MS)).toMatchObject({
       ok: true,
@@ -159,10 +177,10 @@ describe("a message that was on its way for long", () => {
 
   test.each([
     ["by the keeper that was asked to stop", "b/3000", true, "b/9000"],
-    ["by one that began when that one was asked", "b/9000", true, "b/9000"],
-    ["by one that began later", "b/9001", false, "b/9001"],
-    ["by one on a node that was booted anew", "c/10", false, "c/10"],
-  ])("a renewal %s leaves the hold marked or not", (_, keeperSince, releasing, since) => {
+    ["by a keeper that began when the first was asked", "b/9000", true, "b/9000"],
+    ["by a keeper that began later", "b/9001", false, "b/9001"],
+    ["by a keeper on a rebooted node", "c/10", false, "c/10"],
+  ])("a renewal %s keeps or clears the releasing mark", (_, keeperSince, releasing, since) => {
     const lease = held({ ...RUNS, renewals: 3, keeperSince: "b/9000", releasing: true });
     expect(renewHold(lease, { ...RENEWAL, keeperSince }, NOW_MS)).toMatchObject({
       ok: true,
@@ -170,7 +188,7 @@ describe("a message that was on its way for long", () => {
     });
   });
 
-  test("a renewal is refused where another keeper has spoken since", () => {
+  test("a renewal is refused after one by a later keeper", () => {
     const lease = held({ ...RUNS, keeperSince: "b/9000" });
     expect(renewHold(lease, { ...RENEWAL, keeperSince: "b/3000" }, NOW_MS)).toEqual({
       ok: false,
@@ -179,14 +197,14 @@ describe("a message that was on its way for long", () => {
   });
 });
 
-test("a hold is only its own claimant's, under its own token", () => {
+test("a hold belongs only to its own claimant, under its own token", () => {
   expect(holdOf(held(), CLAIM)).toEqual(aHold());
   expect(holdOf(held(), { ...CLAIM, token: 42 })).toBeUndefined();
   expect(holdOf(held(), { ...CLAIM, uid: "pod-2" })).toBeUndefined();
   expect(holdOf(undefined, CLAIM)).toBeUndefined();
 });
 
-test("a grant leaves nothing of the hold before, and remembers whose it is", () => {
+test("a grant keeps nothing of the previous hold, and records whose hold it is", () => {
   const before = endHold(held({ releasing: true, revoked: "Forced", unreachable: true }), "Expired", NOW_MS);
   const ref = { kind: "Pod" as const, name: "run-2", uid: "pod-2" };
   const request = aRequest({ uid: "request-2", spec: { holder: "run-2", ref } });
@@ -208,7 +226,7 @@ test("a grant leaves nothing of the hold before, and remembers whose it is", () 
 });
 
 describe("the end of a hold", () => {
-  test("is noted first in a history of ten; token and request stay known", () => {
+  test("becomes the first of ten entries in the history; lastToken and lastRequest stay", () => {
     let status = aLease().status;
     for (let token = 1; token <= 12; token++) {
       const grant = { request: aRequest(), ref: aHold().ref, token, ttlMs: 1 };
@@ -227,7 +245,7 @@ describe("the end of a hold", () => {
     expect(status).toMatchObject({ lastToken: 12, lastRequest: aRequest().uid });
   });
 
-  test("is the admin's who took the Lease away, whatever showed it", () => {
+  test("names the admin who forced it, whatever proved it", () => {
     const forced = { token: aHold().token, by: "alice", now: false };
     const endOf = (change: Partial<Lease>) =>
       endHold({ ...held(), ...change }, "Terminated", NOW_MS).history[0];
@@ -235,14 +253,14 @@ describe("the end of a hold", () => {
     expect(endOf({ forced: { ...forced, token: 40 } })).toMatchObject({ reason: "Terminated" });
   });
 
-  test("of a hold that is not there changes nothing", () => {
+  test("changes nothing where nobody holds", () => {
     const { status } = aLease({ lastToken: 4 });
     expect(endHold({ status }, "Released", NOW_MS)).toBe(status);
     expect(changeHold(status, { expired: true })).toBe(status);
   });
 });
 
-test("a grant to the same claimant again has a new token, must be confirmed, and carries no trouble over", () => {
+test("a second grant to the same claimant has a new token, must be confirmed, and inherits no conditions", () => {
   const lease = held({ releasing: true, unreachable: true, revoked: "NotStarted", expired: true });
   const status = regrantHold(lease, [], NOW_MS);
   expect(status.hold).toEqual({
@@ -252,7 +270,7 @@ test("a grant to the same claimant again has a new token, must be confirmed, and
   expect(regrantHold(aLease(), [], NOW_MS)).toEqual(aLease().status);
 });
 
-describe("what a new hold is like", () => {
+describe("the properties of a new hold", () => {
   const podOf = (stopMs: number, isFencing: boolean) =>
     parsePod({
       spec: {
@@ -278,12 +296,12 @@ describe("what a new hold is like", () => {
     expect(holdTtlMs(aLease(), ttlMs, pod)).toBe(expected);
   });
 
-  test("a request without a reference holds for itself, whatever it calls its holder", () => {
+  test("a request without a holderRef holds for itself, whatever its holder is named", () => {
     const request = aRequest({ name: "r", uid: "u", spec: { holder: "run-1" } });
     expect(holderRefOf(request, undefined)).toEqual({ kind: "LeaseRequest", name: "r", uid: "u" });
   });
 
-  test("a pod's hold remembers what must be known when the pod is gone", () => {
+  test("a pod's hold keeps what must be known once the pod is gone", () => {
     const ref = { kind: "Pod" as const, name: "run-1", uid: "pod-1" };
     const known = { node: "node-1", graceSeconds: 7, selfFencing: true };
     expect(holderRefOf(aRequest({ spec: { ref } }), podOf(5_000, true))).toEqual({ ...ref, ...known });

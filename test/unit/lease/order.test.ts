@@ -8,21 +8,21 @@ const named = (name: string, priority: number | undefined, requestedAtMs: number
   aRequest({ name, spec: { requestedAtMs, ...(priority !== undefined && { priority }) } });
 
 test.each([
-  ["the higher priority first, though it came later", [named("a", 1, 1), named("b", 2, 9)], ["b", "a"]],
+  ["the higher priority first, although it came later", [named("a", 1, 1), named("b", 2, 9)], ["b", "a"]],
   [
-    "a request without a priority has the Lease's",
+    "a request without a priority has the Lease's priority",
     [named("a", 4, 1), named("b", undefined, 9), named("c", 6, 10)],
     ["c", "b", "a"],
   ],
   ["0 is a priority, not a missing one", [named("a", 0, 1), named("b", undefined, 9)], ["b", "a"]],
   ["negative priorities come last", [named("a", -1, 1), named("b", 0, 2)], ["b", "a"]],
-  ["then the older one", [named("a", 1, 2), named("b", 1, 1)], ["b", "a"]],
+  ["then the older request", [named("a", 1, 2), named("b", 1, 1)], ["b", "a"]],
   ["then by name", [named("b", 1, 1), named("a", 1, 1)], ["a", "b"]],
 ])("%s", (_, requests, names) => {
   expect(waitingInOrder(LEASE, requests).map(({ name }) => name)).toEqual(names);
 });
 
-test("only those wait that are pending and stay; who was passed over keeps its place", () => {
+test("only pending requests that are not being deleted wait, and a passed-over one keeps its place", () => {
   const requests = [
     aRequest({ name: "granted", status: { phase: "Granted" } }),
     aRequest({ name: "denied", status: { phase: "Denied" } }),

@@ -1,4 +1,4 @@
-/** Gate and keeper are known by what they run, and a pod is held back by our scheduling gate only if it has both. */
+/** Gate and keeper are recognized by what they run. Our scheduling gate holds a pod back only if the pod has both. */
 import { expect, test } from "vitest";
 import { isOwnContainer } from "../../../src/lease/own-container.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
@@ -17,7 +17,7 @@ test.each<[string, object, boolean]>([
   ],
   ["our gate, of 0.1.0", { ...gate, command: ["node", "/konductor/gate.js"] }, true],
   [
-    "a node that is found along a PATH of its own",
+    "node found along a PATH of the container's own",
     { ...gate, command: ["/data/node", "/konductor/gate.js"] },
     false,
   ],
@@ -33,7 +33,7 @@ test.each<[string, object[], boolean]>([
   ["gate and keeper", [gate, keeper], true],
   ["the user's own containers", [{ name: "setup" }], false],
   ["containers of our names", [{ name: "konductor-gate" }, { name: "konductor-keeper" }], false],
-  ["a gate, and nobody who would renew", [gate], false],
+  ["a gate without a keeper", [gate], false],
 ])("a pod with our scheduling gate and %s waits for a grant: %s", (_, initContainers, expected) => {
   const schedulingGates = [{ name: "konductor.io/lease" }];
   const labels = { "konductor.io/lease": "nightly" };

@@ -13,16 +13,16 @@ test.each([
   ["nothing", ""],
   ["no quantity", "requests.cpu=much"],
   ["a quantity of 0", "requests.cpu=0"],
-  ["a quantity beyond all measure", "requests.cpu=1e400"],
+  ["a quantity too large to represent", "requests.cpu=1e400"],
   ["a quantity below 0", "requests.cpu=-1"],
   ["another resource", "requests.nvidia.com/gpu=1"],
   ["another side", "default.cpu=1"],
   ["a resource without its side", "cpu=1"],
   ["the same twice", "requests.cpu=1,requests.cpu=2"],
   ["a request above its limit", "requests.cpu=2,limits.cpu=1"],
-  ["less memory than Node takes", "limits.memory=63Mi"],
-  ["the name of what every object has", "requests.constructor=1"],
-  ["more than can be meant", `requests.cpu=${"1".repeat(300)}`],
+  ["less memory than Node.js needs", "limits.memory=63Mi"],
+  ["a name that every JavaScript object has", "requests.constructor=1"],
+  ["an implausibly large quantity", `requests.cpu=${"1".repeat(300)}`],
 ])("%s is not allowed", (_what, text) => {
   expect(parseOwnResources(text)).toBeUndefined();
 });

@@ -1,10 +1,10 @@
-/** Pods of klease `nightly` to test with: how one truly is, and what its kubelet writes of that. */
+/** Pods of klease `nightly` for tests: their true state, and what the kubelet writes about it. */
 import type { ContainerView, PodView } from "../../../src/lease/pod.ts";
 import { readAsked } from "../../../src/lease/settings.ts";
 import { ANNOTATION, passMessage } from "../../../src/shared/names.ts";
 
 const GRACE_SECONDS = 3;
-/** How long the kubelet takes to stop main at a fence, at most. */
+/** How long the kubelet takes at most to stop main when the keeper fences. */
 export const STOP_MS = 5_000;
 
 interface PodKind {
@@ -30,7 +30,7 @@ export interface TruePod extends PodKind {
   keeperStartedMs?: number;
 }
 
-/** One whose gate asks. */
+/** A pod whose gate asks. */
 export function createPod(index: number, kind: PodKind, job?: TruePod["job"]): TruePod {
   return {
     ...kind,
@@ -45,7 +45,7 @@ export const nodeNameOf = ({ name }: TruePod) => `node-of-${name}`;
 const wholeSeconds = (ms: number) => Math.floor(ms / 1_000) * 1_000;
 const STATES = { waiting: "waiting", running: "running", ended: "terminated" } as const;
 
-/** What the kubelet writes. */
+/** The pod's status as the kubelet writes it. */
 export function statusOf(pod: TruePod): PodView {
   const passed = pod.gate === "passed";
   const gate: ContainerView = {

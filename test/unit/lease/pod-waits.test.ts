@@ -1,4 +1,4 @@
-/** How long a pod waits, from its annotations to the denial: the request, the grant that it no longer gets, the follow-up. */
+/** How long a pod waits, from its annotations to the denial: its request, when it is no longer granted, and the follow-up. */
 import { describe, expect, it } from "vitest";
 import { requestOf } from "../../../src/lease/claimant-request.ts";
 import { decide } from "../../../src/lease/decide.ts";
@@ -51,7 +51,7 @@ describe("a pod's request", () => {
     ["waits for ever by default", {}, undefined],
     ["is tried once with if-held: fail", { "if-held": "fail" }, 0],
     ["waits for its wait-timeout", { "wait-timeout": "1h30m" }, 5_400_000],
-    ["is more than one try, however short that is", { "wait-timeout": "1ns" }, 1],
+    ["waits, however short its wait-timeout is", { "wait-timeout": "1ns" }, 1],
   ])("%s", (_, annotations: Record<string, string>, waitMs) => {
     const request = requestWith(annotations);
     const { waitUntilMs } = request.spec;
@@ -60,7 +60,7 @@ describe("a pod's request", () => {
   });
 });
 
-describe("one that is tried once", () => {
+describe("a request for a single try", () => {
   const request = requestWith({ "if-held": "fail" });
 
   it("is granted when the klease is free, however late the arbiter sees it", () => {
@@ -73,29 +73,29 @@ describe("one that is tried once", () => {
     expect(followUp({ ...request, status: { phase: "Denied", reason: "Held" } }, NOW_MS)).toEqual([]);
   });
 
-  it("is not denied while it is passed over: its gate has the first word", () => {
+  it("is not denied while it is passed over, since its gate must ask again first", () => {
     expect(followUp(requestWith({ "if-held": "fail" }, PASSED_OVER), NOW_MS)).toEqual([]);
   });
 });
 
-describe("one that has waited long enough", () => {
+describe("a request that has waited long enough", () => {
   const request = requestWith({ "wait-timeout": "5m" });
   const endMs = NOW_MS + 300_000;
 
-  it("is no longer granted, but the next one is", () => {
+  it("is no longer granted, but the next request is", () => {
     const next = aRequest({ name: "next", spec: { requestedAtMs: NOW_MS + 1 } });
     const at = (nowMs: number) => decide(situation(aLease(), [request, next], nowMs));
     expect(at(endMs)).toMatchObject({ granted: request });
     expect(at(endMs + 1)).toMatchObject({ granted: next });
   });
 
-  it("is told so, and not before", () => {
+  it("is denied, and not before", () => {
     expect(followUp(request, endMs)).toEqual([]);
     expect(followUp(request, endMs + 1)).toEqual([{ phase: "Denied", reason: "TimedOut" }]);
     expect(dueAtMs(request)).toBe(endMs);
   });
 
-  it("is told so only once its gate has asked again, when it was passed over", () => {
+  it("is denied only once its gate has asked again, if it was passed over", () => {
     const passedOver = requestWith({ "wait-timeout": "5m" }, PASSED_OVER);
     expect(followUp(passedOver, endMs + 1)).toEqual([]);
     expect(dueAtMs(passedOver)).toBe(Number.POSITIVE_INFINITY);

@@ -18,7 +18,7 @@ const running = (from: number) => ({ state: { running: { startedAt: at(from) } }
 const ended = (exitCode: number, from = 12, to = 20) => ({
   state: { terminated: { exitCode, startedAt: at(from), finishedAt: at(to) } },
 });
-/** Between two runs in place. */
+/** The status of a container between two runs in place. */
 const backingOff = { state: { waiting: { reason: "CrashLoopBackOff" } }, lastState: ended(1).state };
 const passedGate = (token = TOKEN, to = 10) => ({
   state: { terminated: { exitCode: 0, startedAt: at(1), finishedAt: at(to), message: passMessage(token) } },
@@ -36,7 +36,7 @@ interface Given {
   apps?: { spec?: object; status: object }[];
 }
 
-/** A pod of ours as the API server has it: bound, past its gate, main running; changed as given. */
+/** A pod of ours as the API server stores it: bound, past its gate, main running; changed as given. */
 function pod({
   spec,
   metadata,
@@ -98,7 +98,7 @@ describe("what a pod's status proves about the end of main", () => {
     ["failed, OnFailure: comes back", { spec: onFailure, apps: [{ status: ended(1) }] }, false],
     ["between two runs in place", { spec: onFailure, apps: [{ status: backingOff }] }, false],
     ["ended well, Always: comes back", { spec: always, apps: [{ status: ended(0) }] }, false],
-    ["one of two runs", { apps: [{ status: ended(0) }, { status: running(12) }] }, false],
+    ["one of two containers runs", { apps: [{ status: ended(0) }, { status: running(12) }] }, false],
     ["both ended", { apps: [{ status: ended(0) }, { status: ended(137) }] }, true],
     [
       "a container's own policy Never counts",
@@ -111,12 +111,12 @@ describe("what a pod's status proves about the end of main", () => {
       false,
     ],
     [
-      "rules decide about restarts: only the terminal phase tells",
+      "restart rules decide: only the terminal phase is proof",
       { apps: [{ spec: rules, status: ended(0) }] },
       false,
     ],
 
-    // The kubelet of a pod that is being deleted may not know it, and restart what failed before.
+    // The kubelet may not know yet that the pod is being deleted, and restart what failed before.
     [
       "failed, OnFailure, being deleted",
       { spec: onFailure, metadata: deleting, apps: [{ status: ended(1) }] },
@@ -131,7 +131,11 @@ describe("what a pod's status proves about the end of main", () => {
     ["runs, being deleted", { metadata: deleting }, false],
 
     ["Succeeded", { status: { phase: "Succeeded" } }, true],
-    ["Failed by its kubelet, though containers are shown to run", { status: { phase: "Failed" } }, true],
+    [
+      "Failed by its kubelet, although containers are shown as running",
+      { status: { phase: "Failed" } },
+      true,
+    ],
     [
       "Failed after an eviction: its kubelet wrote the phase",
       { status: { phase: "Failed", ...evicted } },
@@ -139,7 +143,7 @@ describe("what a pod's status proves about the end of main", () => {
     ],
     ["Failed by the pod garbage collector", { status: { phase: "Failed", ...collected } }, false],
     [
-      "collected, though its containers are shown as ended",
+      "garbage-collected, although its containers are shown as ended",
       { status: collected, apps: [{ status: ended(0) }] },
       false,
     ],
@@ -171,7 +175,7 @@ describe("what a pod's status proves about the end of main", () => {
       false,
     ],
 
-    // Statuses of an earlier run, shown while the gate runs or ran again.
+    // Statuses of an earlier run that are shown while the gate runs or after it ran again.
     [
       "ended before this gate let it through",
       { gate: passedGate(TOKEN, 30), apps: [{ status: ended(0, 12, 20) }] },
@@ -218,9 +222,9 @@ describe("a pod that is gone", () => {
       { isFinal: true, nodeOutOfService: false },
       false,
     ],
-    ["never bound, by its last version", unbound, { isFinal: true, nodeOutOfService: false }, true],
+    ["never bound, as its last version shows", unbound, { isFinal: true, nodeOutOfService: false }, true],
     [
-      "not bound when last seen, and perhaps later",
+      "not bound when last seen, but perhaps later",
       unbound,
       { isFinal: false, nodeOutOfService: false },
       false,
@@ -230,7 +234,7 @@ describe("a pod that is gone", () => {
     expect(isProven({ is: "gone", ...known, ...(last && { last }) }, TOKEN)).toBe(isProof);
   });
 
-  test("one that is there proves nothing by not being bound, or by a taint", () => {
+  test("a pod that exists proves nothing by being unbound or by a taint on its node", () => {
     expect(isProven({ is: "present", pod: pod(unbound) }, TOKEN)).toBe(false);
     expect(isProven({ is: "unknown" }, TOKEN)).toBe(false);
   });
@@ -259,7 +263,7 @@ test.each<[string, Given, boolean]>([
   ["past its gate, main not yet started", { apps: [{ status: { state: { waiting: {} } } }] }, true],
   ["past its gate, message lost, main ended", { gate: ended(0, 1, 10), apps: [{ status: ended(0) }] }, true],
   [
-    "ended under whatever token its gate had",
+    "ended, whatever token its gate had",
     { gate: passedGate(TOKEN - 7), apps: [{ status: ended(0) }] },
     false,
   ],
@@ -271,10 +275,10 @@ test.each<[string, Given, boolean]>([
 
 test.each<[string, Given, boolean]>([
   ["began right after the gate", {}, true],
-  ["came back later, and may just have begun to fence", { keeper: running(25) }, false],
+  ["restarted later, and may just have begun to fence", { keeper: running(25) }, false],
   ["ran since the gate of an earlier hold", { gate: passedGate(TOKEN - 1) }, false],
   ["has not started", { keeper: { state: { waiting: {} } } }, false],
-])("the keeper %s", (_, given, hasKept) => {
+])("whether the keeper has kept the hold: the keeper %s", (_, given, hasKept) => {
   expect(hasKeptSinceGate(pod(given), TOKEN)).toBe(hasKept);
 });
 
@@ -285,7 +289,7 @@ test.each<[string, Given, boolean]>([
   ["the keeper crashed", { keeper: ended(137) }, false],
   ["the keeper waits to be started again", { keeper: { state: { waiting: {} } } }, false],
   ["the keeper has fenced", { keeper: ended(75), keeperRules: [fence] }, true],
-  ["the keeper of a pod that cannot fence lost its hold", { keeper: ended(75) }, false],
+  ["the keeper of a pod that cannot fence lost the hold", { keeper: ended(75) }, false],
   ["the gate runs, again or still", { gate: running(1), keeper: { state: { waiting: {} } } }, true],
 ])("whether main can run unguarded: %s", (_, given, guarded) => {
   expect(isGuarded(pod(given))).toBe(guarded);

@@ -1,4 +1,4 @@
-/** Leases, requests and holds to test with: sound ones, of which a test changes what it is about. */
+/** Valid Leases, requests and holds for tests, which change what they are about. */
 import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { Hold, Lease, LeaseRequest, LeaseStatus } from "../../../src/lease/types.ts";
 
@@ -18,7 +18,7 @@ export function aLease(status: Partial<LeaseStatus> = {}, spec: Partial<Lease["s
   };
 }
 
-/** Confirmed, 10 s old, and lately renewed. */
+/** A hold that is confirmed, 10 s old and lately renewed. */
 export function aHold(change: Partial<Hold> = {}): Hold {
   return {
     holder: "run-1",
@@ -57,7 +57,7 @@ export function aRequest({ spec, ...change }: RequestChange = {}): LeaseRequest 
   };
 }
 
-/** No time has passed. */
+/** Timers of which none has advanced. */
 export const JUST_NOW: HoldTimers = {
   heldForMs: 0,
   silentForMs: 0,
@@ -67,7 +67,7 @@ export const JUST_NOW: HoldTimers = {
   idleForMs: 0,
 };
 
-/** `lease` with nothing under way: no time has passed, and nothing is known of anybody. */
+/** `lease` with no time passed and no claimant known. */
 export function situationOf(lease: Lease, change: Partial<Situation> = {}): Situation {
   return {
     lease,

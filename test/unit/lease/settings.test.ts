@@ -115,7 +115,7 @@ describe("readSettings", () => {
     expect(read({}, { "konductor.io/lease": lease })).toMatchObject({ lease });
   });
 
-  it("takes a path with a slash at its end for the same", () => {
+  it("ignores a slash at the end of a path", () => {
     expect(read({ "konductor.io/token-file": "/var/run/lease/" })).toMatchObject({
       tokenFile: "/var/run/lease",
     });
@@ -146,7 +146,7 @@ describe("podTtlMs", () => {
 });
 
 describe("readAsked", () => {
-  it("tells how something waits also where the rest of it cannot be read", () => {
+  it("tells how a claimant waits even where its other annotations cannot be read", () => {
     const asked = readAsked("nightly", { "konductor.io/gate": "job", "konductor.io/ttl": "soon" });
     expect(asked).toMatchObject({
       mode: { gate: "job", ifHeld: "wait", onLost: "terminate" },
@@ -154,7 +154,7 @@ describe("readAsked", () => {
     });
   });
 
-  it("takes no word of others' annotations, and of a mode that does not exist none either", () => {
+  it("ignores others' annotations and a gate mode that does not exist", () => {
     const asked = readAsked("nightly", { "example.org/gate": "job", "konductor.io/gate": "jobs", more: 1 });
     expect(asked.mode).toEqual({ gate: "init", ifHeld: "wait", onLost: "terminate" });
     expect(asked.settings.ok).toBe(false);

@@ -38,7 +38,7 @@ function call(name: string, change: Partial<Parameters<typeof renewHold>[1]> = {
 }
 
 describe("a pod of the Job", () => {
-  test("is on the list by the very write that confirms it", () => {
+  test("is added to the list by the write that confirms it", () => {
     const joined = renewHold(shared(), call("b", { gateRun: "b/2" }), NOW_MS);
     expect(joined).toMatchObject({
       ok: true,
@@ -46,12 +46,12 @@ describe("a pod of the Job", () => {
     });
   });
 
-  test("is there once, with its latest run, when it joins again", () => {
+  test("is listed once, with its latest run, when it joins again", () => {
     const again = renewHold(shared(), call("a", { gateRun: "b/2" }), NOW_MS);
     expect(again).toMatchObject({ hold: { pods: [member("a", { gateRun: "b/2" })] } });
   });
 
-  test("renews while it is on the list, also when it has lost its owner", () => {
+  test("renews while it is on the list, even when it has lost its owner", () => {
     const renewed = renewHold(shared({ pods: [member("a", { releasing: true })] }), call("a"), NOW_MS);
     expect(renewed).toMatchObject({ ok: true, hold: { renewals: 1, pods: [member("a")] } });
     const { pod } = call("a").shared;
@@ -59,7 +59,7 @@ describe("a pod of the Job", () => {
   });
 
   test.each<[string, Partial<Hold>, Partial<LeaseSpec>, ReturnType<typeof call>, string]>([
-    ["that renews and is not on the list", {}, {}, call("b"), "NotHolder"],
+    ["that renews without being on the list", {}, {}, call("b"), "NotHolder"],
     [
       "of another Job",
       {},
@@ -76,32 +76,32 @@ describe("a pod of the Job", () => {
     ],
     ["under an earlier token", {}, {}, call("b", { gateRun: "b/2", token: TOKEN - 1 }), "NotHolder"],
     [
-      "that comes when the hold is being ended",
+      "that joins while the hold is being ended",
       { revoked: "NotStarted" },
       {},
       call("b", { gateRun: "b/2" }),
       "NotHolder",
     ],
-    ["that comes when it has expired", { expired: true }, {}, call("b", { gateRun: "b/2" }), "NotHolder"],
     [
-      "that comes second where nobody can renew",
+      "that joins when the hold has expired",
+      { expired: true },
+      {},
+      call("b", { gateRun: "b/2" }),
+      "NotHolder",
+    ],
+    [
+      "that joins second where nobody can renew",
       {},
       { renewable: false },
       call("b", { gateRun: "b/2" }),
       "NotRenewable",
     ],
-    [
-      "that comes after the longest hold",
-      {},
-      {},
-      call("b", { gateRun: "b/2", maxHoldMs: 10_000 }),
-      "MaxHold",
-    ],
-  ])("is refused: one %s", (_, hold, spec, renewal, reason) => {
+    ["that joins after max-hold", {}, {}, call("b", { gateRun: "b/2", maxHoldMs: 10_000 }), "MaxHold"],
+  ])("%s is refused", (_, hold, spec, renewal, reason) => {
     expect(renewHold(shared(hold, spec), renewal, NOW_MS)).toEqual({ ok: false, reason });
   });
 
-  test("comes first also where nobody can renew, and may repeat that", () => {
+  test("may join first where nobody can renew, and may repeat that call", () => {
     const first = renewHold(
       shared({ confirmed: false, pods: [] }, { renewable: false }),
       call("a", { gateRun: "b/1" }),
@@ -112,14 +112,14 @@ describe("a pod of the Job", () => {
     expect(again).toMatchObject({ ok: true, hold: { renewals: 0 } });
   });
 
-  test("never makes the ttl shorter, since another one may count with the longer one", () => {
+  test("never makes the ttl shorter, since another pod may count on the longer ttl", () => {
     const renewal = call("a", { countedTtlMs: 15_000, wantedTtlMs: 15_000 });
     expect(renewHold(shared({ ttlMs: 60_000 }), renewal, NOW_MS)).toMatchObject({
       hold: { ttlMs: 60_000, expiresMs: NOW_MS + 60_000 },
     });
   });
 
-  test("is refused a confirmation that was on its way while a later run of its gate was let through", () => {
+  test("is refused a delayed confirmation by an earlier run of its gate", () => {
     const lease = shared({ pods: [member("a", { gateRun: "b/2" })] });
     expect(renewHold(lease, call("a", { gateRun: "b/1" }), NOW_MS)).toEqual({
       ok: false,
@@ -127,7 +127,7 @@ describe("a pod of the Job", () => {
     });
   });
 
-  test("joins again after its node was booted anew, when nothing tells which run was earlier", () => {
+  test("joins again after its node was rebooted, when the order of the runs is unknown", () => {
     const again = renewHold(shared(), call("a", { gateRun: "c/1" }), NOW_MS);
     expect(again).toMatchObject({ ok: true, hold: { pods: [member("a", { gateRun: "c/1" })] } });
   });
@@ -143,19 +143,19 @@ describe("a pod of the Job", () => {
     });
   });
 
-  test("is running when it joins by a later run, whatever the keeper of the earlier one said", () => {
+  test("counts as running when a later run joins, whatever the earlier run's keeper said", () => {
     const lease = shared({ pods: [member("a", { gateRun: "b/1", keeperSince: "b/5", releasing: true })] });
     expect(renewHold(lease, call("a", { gateRun: "b/6" }), NOW_MS)).toMatchObject({
       hold: { pods: [member("a", { gateRun: "b/6" })] },
     });
   });
 
-  test("keeps the node that is known of it", () => {
+  test("keeps its known node", () => {
     const lease = shared({ pods: [member("a", { node: "node-1" })] });
     expect(renewHold(lease, call("a"), NOW_MS)).toMatchObject({ hold: { pods: [{ node: "node-1" }] } });
   });
 
-  test("ends alone", () => {
+  test("ends without ending the others", () => {
     const { status } = shared({ pods: [member("a"), member("b")] });
     expect(markReleasing(status, { uid: "uid-of-b" }).hold).toMatchObject({
       releasing: false,
@@ -179,7 +179,7 @@ const running = (change: Partial<JobView> = {}): Evidence => ({
 });
 const GONE: Evidence = { is: "gone", isFinal: true, nodeOutOfService: false };
 
-/** A pod of the list, whose main runs unless `ended`. */
+/** Evidence of a listed pod, whose main runs unless `ended`. */
 function podEvidence({ ended = false, run = "b/1", isWaiting = false } = {}): Evidence {
   const started = {
     gate: "passed",
@@ -241,12 +241,12 @@ describe("the arbiter", () => {
       { do: "wait" },
     ],
     [
-      "takes a pod from the list whose main has ended",
+      "removes a pod from the list once its main has ended",
       { job: running(), pods: ended },
       { why: "PodEnded", status: { hold: { pods: [] } } },
     ],
     [
-      "but not by a status of an earlier run",
+      "does not remove it because of an earlier run's status",
       { job: running(), pods: podEvidence({ ended: true, run: "b/0" }) },
       { do: "wait" },
     ],
@@ -261,17 +261,17 @@ describe("the arbiter", () => {
       { why: "Revoked", status: { hold: { revoked: "NotStarted" } } },
     ],
     [
-      "suspends that one, where pods of it are left, before it waits for them",
+      "suspends a Job that it gave up, before it waits for the pods that are left",
       { job: running(), hold: { revoked: "NotStarted" } },
       { do: "suspend", ref: JOB },
     ],
     [
-      "ends the hold of one that has none left, whether it can be suspended or not",
+      "ends the hold of a given-up Job without pods, whether or not it can be suspended",
       { job: running(), hold: { pods: [], revoked: "NotStarted" } },
       { why: "NotStarted", status: { history: [{ reason: "NotStarted" }] } },
     ],
     [
-      "gives up an orphan that is not at work in time, too",
+      "gives up orphaned pods that are not at work in time",
       {
         job: GONE,
         pods: podEvidence({ run: "b/0", isWaiting: true }),
@@ -280,33 +280,37 @@ describe("the arbiter", () => {
       { why: "Revoked", status: { hold: { revoked: "NotStarted" } } },
     ],
     [
-      "ends what nobody may join any more: after the longest hold",
+      "ends a hold that nobody may join any more: after max-hold",
       { job: running(), hold: { pods: [] }, wishes: { maxHoldMs: 10_000 } },
       { why: "Expiring", status: { hold: { expired: true } } },
     ],
     [
-      "and of a Lease that cannot be renewed",
+      "ends a hold that nobody may join any more: of a Lease that cannot be renewed",
       { job: running(), hold: { pods: [] }, spec: { renewable: false } },
       { why: "Expiring" },
     ],
     [
-      "but waits for the first",
+      "waits for the first pod of a Lease that cannot be renewed",
       { job: running(), hold: { pods: [], confirmed: false }, spec: { renewable: false } },
       { do: "wait" },
     ],
-    ["and one that has expired", { job: running(), hold: { expired: true } }, { do: "suspend", ref: JOB }],
     [
-      "leaves the pods of one that is suspended to its controller",
+      "suspends a Job whose hold has expired",
+      { job: running(), hold: { expired: true } },
+      { do: "suspend", ref: JOB },
+    ],
+    [
+      "leaves the pods of a suspended Job to the Job controller",
       { job: { is: "job", job: waiting }, hold: UNFENCED, timers: { expiredForMs: 4_999 } },
       { do: "wait" },
     ],
     [
-      "and deletes them itself where they are still there after a while",
+      "deletes them itself where they still exist after a while",
       { job: { is: "job", job: waiting }, hold: UNFENCED, timers: { expiredForMs: 5_000 } },
       { do: "deletePod", ref: { name: "a" } },
     ],
     [
-      "or at once where the Job is over",
+      "deletes them at once where the Job is over",
       { job: over, hold: UNFENCED },
       { do: "deletePod", ref: { name: "a" } },
     ],
@@ -318,7 +322,7 @@ describe("the arbiter", () => {
     ["waits for pods of a Job that is over", { job: over }, { do: "wait" }],
     ["waits for pods whose Job is gone", { job: GONE }, { do: "wait" }],
     [
-      "deletes those where it took the hold away",
+      "deletes pods whose Job is gone where the hold was revoked",
       { job: GONE, hold: { revoked: "NotStarted" } },
       { do: "deletePod", ref: { name: "a" } },
     ],
@@ -332,16 +336,16 @@ describe("the arbiter", () => {
     ["its Job is being deleted", { job: running({ deletionMs: 1 }), pods: ended }, "Terminated"],
     ["its user has suspended it", { job: usersPause, pods: ended }, "Suspended"],
     [
-      "it was not at work in time",
+      "the Job was not at work in time",
       { job: { is: "job", job: waiting }, pods: ended, hold: { revoked: "NotStarted" } },
       "NotStarted",
     ],
     [
-      "all keepers were silent, and could fence",
+      "all keepers were silent but could fence",
       { job: { is: "job", job: waiting }, hold: { expired: true }, timers: { expiredForMs: 11_000 } },
       "Expired",
     ],
-  ])("ends the hold when nothing may run any more and %s", (_, given, reason) => {
+  ])("ends the hold when nothing may still run and %s", (_, given, reason) => {
     expect(decided(given)).toMatchObject({
       do: "write",
       why: reason,
@@ -350,7 +354,7 @@ describe("the arbiter", () => {
   });
 });
 
-test("what a Job wants is read from its template, which cannot change, and of its own metadata only what konductor notes there", () => {
+test("what a Job wants is read from its immutable template, and only konductor's own marks from the Job's metadata", () => {
   const notes = { [SUSPENDED_ANNOTATION]: "true" };
   const object = {
     metadata: {
@@ -372,6 +376,6 @@ test("what a Job wants is read from its template, which cannot change, and of it
   expect(waitsAsWhole(read)).toBe(false);
 });
 
-test("the end of a hold that a Job had leaves no pods in the status", () => {
+test("the end of a Job's hold leaves no pods in the status", () => {
   expect(endHold(shared(), "Terminated", NOW_MS)).not.toHaveProperty("hold");
 });

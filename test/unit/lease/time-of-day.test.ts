@@ -1,4 +1,4 @@
-/** What several machines compare, where each has a time of day of its own: all go by the API server's. */
+/** What machines with different clocks compare: all go by the API server's time. */
 import { expect, test } from "vitest";
 import { createServerClock } from "../../../src/kube/server-clock.ts";
 import { requestOf } from "../../../src/lease/claimant-request.ts";
@@ -20,7 +20,7 @@ const MINUTE_MS = 60_000;
 const SECOND_MS = 1_000;
 const TTL_MS = MINUTE_MS;
 
-/** Two replicas, one 2 h ahead and one 2 h behind, a client of yet another time of day, and an API server that is wrong itself. */
+/** Two replicas (2 h ahead and 2 h behind), a client with yet another clock, and an API server whose own clock is wrong. */
 function aCluster() {
   const time = { ms: NOW_MS };
   const machines = [2 * HOUR_MS, -2 * HOUR_MS, 11 * MINUTE_MS].map((errorMs) => {
@@ -55,7 +55,7 @@ test.each([
   ["ahead", "behind"],
   ["behind", "ahead"],
 ] as const)(
-  "max-hold is as long where the arbiter's machine is %s and the one that renews is %s",
+  "max-hold is equally long where the arbiter's clock is %s and the renewing replica's is %s",
   (arbiter, other) => {
     const cluster = aCluster();
     const lease = granted(cluster[arbiter]);
@@ -72,7 +72,7 @@ test.each([
   },
 );
 
-test("a renewal that meets another replica is not called late", () => {
+test("a renewal that reaches another replica is not reported as late", () => {
   const { ahead, behind, pass } = aCluster();
   const lease = granted(behind);
   pass(20 * SECOND_MS);
@@ -81,7 +81,7 @@ test("a renewal that meets another replica is not called late", () => {
   expect(lateRenewalMs(lease.status.hold, renewed.hold)).toBe(0);
 });
 
-/** As the API server stores it, once `webhook` has admitted what a client sent. */
+/** The request as the API server stores it once `webhook` has admitted what a client sent. */
 function admitted(name: string, webhook: () => number, spec: Record<string, string> = {}) {
   const sent = { metadata: { name, uid: name }, spec: { lease: "nightly", holder: name, ...spec } };
   const caller = { operation: "CREATE", username: "alice", oldObject: undefined } as const;
@@ -89,7 +89,7 @@ function admitted(name: string, webhook: () => number, spec: Record<string, stri
 }
 
 test.each(["ahead", "behind"] as const)(
-  "who waits does so for as long as it wishes, by an arbiter whose machine is %s",
+  "a request waits as long as it asks, even for an arbiter whose clock is %s",
   (arbiter) => {
     const cluster = aCluster();
     const now = cluster.client();
@@ -133,7 +133,7 @@ test.each(["ahead", "behind"] as const)(
   },
 );
 
-test("an answer is kept for a minute, also by the next arbiter", () => {
+test("a denial is kept for a minute, also by the next arbiter", () => {
   const { ahead, behind, pass } = aCluster();
   const tried = admitted("tried", ahead, { waitUntil: "2026-01-01T00:00:00Z" });
   const input = {
@@ -150,21 +150,24 @@ test("an answer is kept for a minute, also by the next arbiter", () => {
   expect(deletableAtMs(denied)).toBeLessThan(behind());
 });
 
-test.each([0, 400])("the times of one klease stay in order, where replicas disagree by %i ms", (aheadMs) => {
-  const nowMs = NOW_MS - aheadMs;
-  const lease = granted(() => NOW_MS);
-  const ended = endHold(lease, "Released", nowMs);
-  const ref = { kind: "Pod", name: "q", uid: "q" } as const;
-  const grant = { request: aRequest({ spec: { ref } }), ref, token: 42, ttlMs: TTL_MS };
-  expect(ended.history[0]).toMatchObject({ acquiredMs: NOW_MS, endedMs: NOW_MS });
-  expect(grantHold(ended, grant, nowMs).hold).toMatchObject({
-    acquiredMs: NOW_MS,
-    expiresMs: NOW_MS + TTL_MS,
-  });
-  expect(regrantHold(lease, [], nowMs).hold).toMatchObject({ acquiredMs: NOW_MS });
-});
+test.each([0, 400])(
+  "the times of one klease stay in order, although replicas disagree by %i ms",
+  (aheadMs) => {
+    const nowMs = NOW_MS - aheadMs;
+    const lease = granted(() => NOW_MS);
+    const ended = endHold(lease, "Released", nowMs);
+    const ref = { kind: "Pod", name: "q", uid: "q" } as const;
+    const grant = { request: aRequest({ spec: { ref } }), ref, token: 42, ttlMs: TTL_MS };
+    expect(ended.history[0]).toMatchObject({ acquiredMs: NOW_MS, endedMs: NOW_MS });
+    expect(grantHold(ended, grant, nowMs).hold).toMatchObject({
+      acquiredMs: NOW_MS,
+      expiresMs: NOW_MS + TTL_MS,
+    });
+    expect(regrantHold(lease, [], nowMs).hold).toMatchObject({ acquiredMs: NOW_MS });
+  },
+);
 
-test("a clock that was set writes what it shows", () => {
+test("an end that lies far before the grant is written as the clock shows it", () => {
   const nowMs = NOW_MS - 2 * HOUR_MS;
   expect(
     endHold(
@@ -175,7 +178,7 @@ test("a clock that was set writes what it shows", () => {
   ).toMatchObject({ endedMs: nowMs });
 });
 
-test("who asks first is served first, whichever replica noted it", () => {
+test("requests are served in order of arrival, whichever replicas admit them", () => {
   const { ahead, behind, pass } = aCluster();
   const requests = [];
   for (const [index, nowMs] of [ahead, behind, ahead, behind].entries()) {
@@ -185,7 +188,7 @@ test("who asks first is served first, whichever replica noted it", () => {
   expect(waitingInOrder(aLease(), requests.toReversed())).toEqual(requests);
 });
 
-test("a klease that is created twice in one second begins with a higher token, also by another arbiter", () => {
+test("a klease that is recreated within one second begins with a higher token, also by another arbiter", () => {
   const { ahead, behind, pass } = aCluster();
   const lease = { ...aLease(), createdMs: Math.floor(behind() / 1_000) * 1_000 };
   const first = nextToken(lease, [], ahead());

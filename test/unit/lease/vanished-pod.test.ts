@@ -1,4 +1,4 @@
-/** A pod that vanished while its kubelet is stopping it: what its keeper's word is good for. */
+/** A pod that vanished while its kubelet was stopping it: how far its keeper's announcement counts. */
 import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { Decision } from "../../../src/lease/decision.ts";
@@ -11,7 +11,7 @@ import { ENV, GATE_CONTAINER, KEEPER_CONTAINER, passMessage } from "../../../src
 import { aHold, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
 
 const GRACE_SECONDS = 30;
-/** 30 s, 5 s that the kubelet may need beyond it, and 2 s for what a Date can be wrong. */
+/** 30 s of grace, 5 s that the kubelet may need beyond, and 2 s by which a Date may be wrong. */
 const OVER_AFTER_MS = 37_000;
 
 const STOPPING: HolderRef = {
@@ -90,8 +90,8 @@ function decideOn({ hold, spec, evidence = gone(podView({})), ...word }: Case): 
 
 const granted = { do: "write", why: "Granted", granted: waiter };
 
-describe("the next one is granted when the grace period of a vanished pod is over", () => {
-  test("and no earlier", () => {
+describe("the next request is granted when the grace period of a vanished pod is over", () => {
+  test("and not earlier", () => {
     expect(decideOn({ forMs: OVER_AFTER_MS - 1 })).toEqual({ do: "wait", forMs: 1 });
     const next = decideOn({});
     expect(next).toMatchObject(granted);
@@ -99,19 +99,19 @@ describe("the next one is granted when the grace period of a vanished pod is ove
   });
 
   test.each<[string, Case]>([
-    ["of which nothing was ever seen", { evidence: gone() }],
-    ["whose keeper spoke before it was seen", { evidence: gone(podView({}, { waiting: {} })) }],
+    ["which was never seen", { evidence: gone() }],
+    ["whose keeper was last seen waiting to start", { evidence: gone(podView({}, { waiting: {} })) }],
     [
-      "that cannot fence itself, AfterExpiry",
+      "which cannot fence itself, with AfterExpiry",
       { hold: { ref: { ...STOPPING, selfFencing: false } }, spec: { handoverPolicy: "AfterExpiry" } },
     ],
-    ["that has expired meanwhile", { hold: { expired: true } }],
+    ["whose hold has expired meanwhile", { hold: { expired: true } }],
     ["whose renewals are refused", { hold: { revoked: "NotStarted" } }],
   ])("%s", (_what, input) => {
     expect(decideOn(input)).toMatchObject(granted);
   });
 
-  test("which is what it was deleted with, if that is longer", () => {
+  test("which is the deletion's grace period, if that is longer", () => {
     const last = podView({ deletionTimestamp: "2026-01-01T00:10:00Z", deletionGracePeriodSeconds: 90 });
     expect(decideOn({ evidence: gone(last) })).toEqual({
       do: "wait",
@@ -120,51 +120,51 @@ describe("the next one is granted when the grace period of a vanished pod is ove
     expect(decideOn({ evidence: gone(last), forMs: OVER_AFTER_MS + 60_000 })).toMatchObject(granted);
   });
 
-  test("within 10 s also where it has none", () => {
+  test("within 10 s where the grace period is 0", () => {
     const ref = { ...STOPPING, graceSeconds: 0 };
     const last = podView({});
     expect(decideOn({ hold: { ref }, evidence: gone(last), forMs: 7_000 })).toMatchObject(granted);
-    // The kubelet gives it 1 s, and 2 s more to each container whose hook or turn has used that up.
+    // The kubelet allows 1 s, and 2 s more for each container whose hook or turn has used that up.
     expect(decideOn({ hold: { ref }, evidence: gone(last), forMs: 4_000 })).toMatchObject({ do: "wait" });
   });
 
-  test("though the expiry would have it wait for longer", () => {
+  test("although the rule for expired holds would wait longer", () => {
     const input = { hold: { expired: true }, forMs: OVER_AFTER_MS - 2_000 };
     expect(decideOn(input)).toEqual({ do: "wait", forMs: 2_000 });
   });
 });
 
-describe("it is not ended by time", () => {
+describe("a hold is not ended by time", () => {
   test.each<[string, Case]>([
-    ["while its keeper has not said so", { forMs: undefined }],
+    ["while the keeper has not announced that it is stopping", { forMs: undefined }],
     [
-      "while its object is there, which its kubelet will write about",
+      "while the pod object exists, since its kubelet will still write its status",
       { evidence: { is: "present", pod: podView({}) } },
     ],
-    ["where it cannot fence itself", { hold: { ref: { ...STOPPING, selfFencing: false } } }],
-    ["where proof is asked for", { spec: { handoverPolicy: "AfterTermination" } }],
-    ["where its keeper was last seen down", { evidence: gone(podView({}, { terminated: { exitCode: 1 } })) }],
-    ["once it was said that somebody must act", { hold: { expired: true, unreachable: true } }],
+    ["where the pod cannot fence itself", { hold: { ref: { ...STOPPING, selfFencing: false } } }],
+    ["with AfterTermination, which asks for proof", { spec: { handoverPolicy: "AfterTermination" } }],
+    ["where the keeper was last seen down", { evidence: gone(podView({}, { terminated: { exitCode: 1 } })) }],
+    ["once the Lease says that somebody must act", { hold: { expired: true, unreachable: true } }],
   ])("%s", (_what, input) => {
     expect(decideOn({ forMs: 3_600_000, ...input }).do).not.toBe("write");
   });
 
-  test("before a live GET has shown that it is gone", () => {
+  test("before a live GET has shown that the pod is gone", () => {
     expect(decideOn({ evidence: { is: "unknown" } })).toMatchObject({ do: "look" });
   });
 });
 
-describe("the word of a keeper", () => {
+describe("a keeper's announcement that it is stopping", () => {
   const { status } = held();
 
-  test("is kept as it came first", () => {
+  test("keeps the time of its first message", () => {
     const once = markReleasing(status, { uid: "pod-1" }, { sinceMs: NOW_MS, graceSeconds: 10 });
     expect(once.hold).toMatchObject({ releasing: true, ref: { stoppingSinceMs: NOW_MS, graceSeconds: 30 } });
     const twice = markReleasing(once, { uid: "pod-1" }, { sinceMs: NOW_MS + 5_000, graceSeconds: 60 });
     expect(twice.hold?.ref).toMatchObject({ stoppingSinceMs: NOW_MS, graceSeconds: 60 });
   });
 
-  test("that was given before its pod was deleted is followed by one that counts", () => {
+  test("that came before the pod's deletion is followed by one that counts", () => {
     const { hold } = markReleasing(status, { uid: "pod-1" });
     expect(hold?.ref.stoppingSinceMs).toBeUndefined();
     const stopping = { sinceMs: NOW_MS, graceSeconds: 30 };
@@ -172,7 +172,7 @@ describe("the word of a keeper", () => {
     expect(hold && isMarkedReleasing(hold, { uid: "pod-1" }, stopping)).toBe(false);
   });
 
-  test("is taken back by a renewal: it runs on", () => {
+  test("is taken back by a renewal, since the keeper runs on", () => {
     const lease = held({ ref: STOPPING, releasing: true });
     const renewal = { uid: "pod-1", token: 41, countedTtlMs: 60_000, wantedTtlMs: 60_000, renew: true };
     const renewed = renewHold(lease, renewal, NOW_MS);
@@ -211,12 +211,12 @@ describe("a pod that shares its Job's hold", () => {
     });
   });
 
-  test("was the last one of a Job that is gone: the next is granted", () => {
+  test("frees the Lease if it was the last pod of a deleted Job", () => {
     const next = decideOnJob([stopped], OVER_AFTER_MS);
     expect(next).toMatchObject({ why: "Granted", status: { history: [{ reason: "Released" }] } });
   });
 
-  test("has a word of its own", () => {
+  test("has an announcement of its own", () => {
     const { status } = held({ ref: job, pods: [member("pod-1"), member("pod-3")] });
     const marked = markReleasing(status, { uid: "pod-3" }, { sinceMs: NOW_MS, graceSeconds: 60 });
     expect(marked.hold?.pods).toEqual([
