@@ -1,4 +1,4 @@
-/** With --admission-client-ca, who has no certificate of it is told nothing, however it comes. */
+/** With --admission-client-ca, a client without a certificate of that CA is told nothing, whatever it tries. */
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { type RequestOptions, request } from "node:https";
@@ -50,7 +50,7 @@ async function serve() {
     const body: unknown = JSON.parse(Buffer.concat(chunks).toString());
     return { status: answer.statusCode, body };
   }
-  /** The session of a connection without a certificate, for the next one. */
+  /** The TLS session of a connection without a certificate, to be resumed by the next connection. */
   async function session(): Promise<Buffer> {
     const socket: TLSSocket = connect({ host: "localhost", port, ca, servername: "localhost" });
     const [ticket] = (await once(socket, "session")) as [Buffer];
@@ -66,15 +66,15 @@ async function serve() {
   };
 }
 
-test("whoever shows a certificate of the CA is answered, and nobody else", async () => {
+test("only clients with a certificate of the CA are answered", async () => {
   const { ask, known, unknown, session } = await serve();
-  // It is no AdmissionReview, but it was read.
+  // The body is no AdmissionReview, but it was read.
   expect(await ask(known)).toMatchObject({ status: 400, body: { reason: "BadRequest" } });
   expect(await ask({})).toEqual({ status: 403, body: REFUSED });
   expect(await ask(unknown)).toEqual({ status: 403, body: REFUSED });
   expect(await ask({ session: await session() })).toEqual({ status: 403, body: REFUSED });
 });
 
-test.each(["", "-----BEGIN CERTIFICATE-----", "ca.crt"])("a file that holds %j is no CA", (text) => {
+test.each(["", "-----BEGIN CERTIFICATE-----", "ca.crt"])("a file that contains %j is no CA", (text) => {
   expect(() => checkClientCa(text)).toThrow("--admission-client-ca: the file holds no PEM certificate");
 });

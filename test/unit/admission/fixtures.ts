@@ -17,7 +17,7 @@ import { createLogger } from "../../../src/shared/log.ts";
 import { accountName } from "../../../src/shared/names.ts";
 
 export const NAMESPACE = "team-a";
-/** A pod that is nobody's. */
+/** A pod without an owner. */
 export const ALONE = { path: "", job: undefined };
 
 export const NOW_MS = Date.parse("2026-03-01T12:00:00.250Z");
@@ -78,7 +78,7 @@ export function podWith(spec: Partial<PodSpec> = {}, metadata: Metadata = marked
 export const sidecar = (name: string): Container => ({ name, restartPolicy: "Always" });
 export const init = (name: string): Container => ({ name });
 
-/** The pod as admission makes it. */
+/** The pod as admission changes it. */
 export function inject(pod: PodTemplate, context = contextWith(), injection = INJECTION): PodTemplate {
   return injectPod(pod, planPod(pod, NAMESPACE, context, ALONE), injection);
 }
@@ -117,7 +117,7 @@ export function requestWith(request: Partial<AdmissionRequest> = {}): AdmissionR
 
 const ISTIO_ARGS = { init: ["istio-iptables", "-p", "15001"], proxy: ["proxy", "sidecar", "--domain", "x"] };
 
-/** A pod with Istio in it, as its injector leaves it where the proxy is a native sidecar, before further init containers. */
+/** What Istio's injector adds to a pod, before further init containers, where the proxy is a native sidecar. */
 export const ISTIO = {
   annotations: {
     "sidecar.istio.io/status":
@@ -127,7 +127,7 @@ export const ISTIO = {
   proxy: { name: "istio-proxy", args: ISTIO_ARGS.proxy, restartPolicy: "Always" } satisfies Container,
 };
 
-/** `metadata` with what Istio's injector writes there. */
+/** `metadata` with what Istio's injector adds. */
 export function inIstio(metadata: Metadata = marked()): Metadata {
   return { ...metadata, annotations: { ...metadata.annotations, ...ISTIO.annotations } };
 }

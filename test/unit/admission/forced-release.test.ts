@@ -30,12 +30,18 @@ const word = (now: boolean, token = 7, by = "ada") => JSON.stringify({ token, by
 describe("a forced release", () => {
   it.each<[string, object, string | undefined, string | undefined, string]>([
     ["waits for proof", HELD, undefined, undefined, word(false)],
-    ["does not wait where it says so", HELD, undefined, '{"now":true}', word(true)],
-    ["waits where it says so", HELD, word(true), '{"now":false}', word(false)],
-    ["does not repeat what an earlier one said", HELD, word(true, 6), word(true, 6), word(false)],
-    ["is put in the place of another's", HELD, word(false, 7, "bob"), word(false, 7, "bob"), word(false)],
-    ["may drop what an earlier one said", HELD, word(true, 6), undefined, word(false)],
-    ["is also of a hold that has expired", { ...HELD, phase: "Expired" }, undefined, undefined, word(false)],
+    ["does not wait if it asks for that", HELD, undefined, '{"now":true}', word(true)],
+    ["waits if it asks for that", HELD, word(true), '{"now":false}', word(false)],
+    ["does not repeat what an earlier release asked for", HELD, word(true, 6), word(true, 6), word(false)],
+    ["replaces another user's", HELD, word(false, 7, "bob"), word(false, 7, "bob"), word(false)],
+    ["may drop what an earlier release asked for", HELD, word(true, 6), undefined, word(false)],
+    [
+      "may also end a hold that has expired",
+      { ...HELD, phase: "Expired" },
+      undefined,
+      undefined,
+      word(false),
+    ],
   ])("%s", (_what, status, stored, sent, written) => {
     const object = leaseWith(released(status), sent);
     expect(update(object, leaseWith(status, stored))).toEqual({
@@ -45,7 +51,7 @@ describe("a forced release", () => {
   });
 
   it.each([["{}"], ["true"], ["{"], ['{"now":"yes"}'], ['{"now":true,"by":"bob"}'], [word(true, 9, "bob")]])(
-    "may say nothing else: %s",
+    "may carry nothing else: %s",
     (sent) => {
       expect(() => update(leaseWith(released(HELD), sent), leaseWith(HELD))).toThrow(
         `metadata.annotations[${ANNOTATION}]: Invalid value: ${JSON.stringify(sent)}: with a forced release only {"now":true} is allowed`,
@@ -56,7 +62,7 @@ describe("a forced release", () => {
   it.each<[string, object | undefined]>([
     ["that is free", FREE],
     ["that has no status yet", undefined],
-  ])("of a klease %s releases nothing, says so, and leaves no word", (_what, status) => {
+  ])("of a klease %s releases nothing, warns, and records nothing", (_what, status) => {
     const old = leaseWith(status, word(false, 6));
     const object = leaseWith(released(status ?? {}), '{"now":true}');
     expect(update(object, old)).toEqual({
@@ -71,11 +77,11 @@ describe("a change of status", () => {
   it.each<[string, object]>([
     ["of the holder", { ...HELD, holder: "me" }],
     ["of the phase", { ...HELD, phase: "Available" }],
-    ["that frees and does more", { ...released(HELD), fencingToken: 8 }],
-    ["that frees and takes away", { ...released(HELD), history: [] }],
+    ["that frees and changes more", { ...released(HELD), fencingToken: 8 }],
+    ["that frees and removes more", { ...released(HELD), history: [] }],
     ["to nothing at all", {}],
     ["to the status of another version", FREE],
-  ])("%s is refused, with what is taken", (_what, status) => {
+  ])("%s is refused, with what is allowed", (_what, status) => {
     expect(() => update(leaseWith(status), leaseWith(HELD))).toThrow(
       "status of klease report is written by konductor alone; leave it out, or free the klease by " +
         `kubectl patch klease report --type=merge -p '{"status":{"phase":"Available","holder":""}}'`,
@@ -85,12 +91,12 @@ describe("a change of status", () => {
   it.each([
     ["the same", HELD],
     ["none", undefined],
-  ])("that is none: %s", (_what, status) => {
+  ])("that changes nothing is allowed: %s", (_what, status) => {
     const object = leaseWith(status, undefined, { spec: { ttl: "2m" } });
     expect(update(object, leaseWith(HELD))).toEqual({ object, warnings: [] });
   });
 
-  it("at creation is ignored, which is said", () => {
+  it("at creation is ignored, with a warning", () => {
     const object = leaseWith(HELD);
     expect(create(object)).toEqual({
       object,
@@ -102,19 +108,19 @@ describe("a change of status", () => {
   });
 });
 
-describe("konductor's word", () => {
+describe("konductor's record of a forced release", () => {
   const REFUSAL = `metadata.annotations[${ANNOTATION}] is written by konductor alone, when klease report is taken from its holder`;
 
   it.each<[string, object, string | undefined, string | undefined]>([
     ["set", HELD, undefined, word(true)],
-    ["set on a free one", FREE, undefined, word(true, 8)],
+    ["set on a free klease", FREE, undefined, word(true, 8)],
     ["changed", HELD, word(false), word(true)],
-    ["taken away before the hold is over", HELD, word(false), undefined],
+    ["removed before the hold is over", HELD, word(false), undefined],
   ])("may not be %s", (_what, status, stored, sent) => {
     expect(() => update(leaseWith(status, sent), leaseWith(status, stored))).toThrow(REFUSAL);
   });
 
-  it("is left out of a manifest that was exported", () => {
+  it("is dropped from an exported manifest", () => {
     expect(create(leaseWith(undefined, word(true)))).toEqual({
       object: leaseWith(undefined),
       warnings: [
@@ -125,8 +131,8 @@ describe("konductor's word", () => {
 
   it.each<[string, object, string | undefined]>([
     ["kept", HELD, word(false)],
-    ["taken away once the hold is over", FREE, undefined],
-    ["taken away where another one holds", { ...HELD, fencingToken: 8 }, undefined],
+    ["removed once the hold is over", FREE, undefined],
+    ["removed under another hold", { ...HELD, fencingToken: 8 }, undefined],
   ])("may be %s", (_what, status, sent) => {
     const object = leaseWith(status, sent);
     expect(update(object, leaseWith(status, word(false)))).toEqual({ object, warnings: [] });

@@ -27,7 +27,7 @@ const gateOf = (pod: PodTemplate) => own(pod, "konductor-gate");
 const keeperOf = (pod: PodTemplate) => own(pod, "konductor-keeper");
 const envOf = ({ env = [] }: Container) => Object.fromEntries(env.map(({ name, value }) => [name, value]));
 
-/** `pod` with its init containers as another webhook has left them. */
+/** `pod` after another webhook has made `change` to its init containers. */
 const changed = (pod: PodTemplate, change: (container: Container) => Container): PodTemplate => ({
   ...pod,
   spec: { ...pod.spec, initContainers: (pod.spec.initContainers ?? []).map(change) },
@@ -38,7 +38,7 @@ const evictable = (names = "konductor-state") => ({
 });
 
 describe("injectPod", () => {
-  it("names the Secrets by which our image is pulled, beside the pod's own, once", () => {
+  it("adds the Secrets by which our image is pulled to the pod's own, once", () => {
     const injection = { ...INJECTION, imagePullSecrets: ["ours", "shared"] };
     const pod = podWith({ imagePullSecrets: [{ name: "users" }, { name: "shared" }] });
     const injected = inject(pod, CONTEXT, injection);
@@ -51,7 +51,7 @@ describe("injectPod", () => {
     expect(inject(podWith()).spec).not.toHaveProperty("imagePullSecrets");
   });
 
-  it("says that our volumes may be lost with a node, beside those of which its user says so", () => {
+  it("lists our volumes as safe to evict, after those that the user lists", () => {
     const pod = podWith();
     const given = (names: string) => ({
       ...pod,
@@ -68,8 +68,8 @@ describe("injectPod", () => {
     );
   });
 
-  // istio#5810: with the plugin AlwaysPullImages the API server refuses any other policy.
-  it("leaves it to others to have our image pulled always, and never less often", () => {
+  // istio#5810: with the plugin AlwaysPullImages the API server refuses any other policy than Always.
+  it("lets others have our image pulled always, but never less often", () => {
     const given = (imagePullPolicy: string) => {
       const pod = inject(podWith());
       return inject(changed(pod, (container) => ({ ...container, imagePullPolicy })));
@@ -80,8 +80,8 @@ describe("injectPod", () => {
     expect(policies(given("Never"))).toEqual(["IfNotPresent", "IfNotPresent"]);
   });
 
-  // vault-k8s#59, linkerd2#10879: an SCC of OpenShift gives a user of the namespace's own range, and refuses any other.
-  it("leaves the user to the cluster where the install names none, and else to nobody", () => {
+  // vault-k8s#59, linkerd2#10879: an SCC of OpenShift sets a user from the namespace's range, and refuses any other.
+  it("lets the cluster set the user only where the install names none", () => {
     const injection = { ...INJECTION, runAsUser: undefined };
     const pod = inject(podWith(), CONTEXT, injection);
     expect(gateOf(pod).securityContext).not.toHaveProperty("runAsUser");
@@ -97,14 +97,14 @@ describe("injectPod", () => {
     expect(keeperOf(inject(given)).securityContext).toMatchObject({ runAsUser: 65_532, runAsGroup: 65_532 });
   });
 
-  it("starts gate, keeper and preStop by the Node that the image has", () => {
+  it("starts gate, keeper and preStop with the image's own Node.js", () => {
     const pod = inject(podWith(), CONTEXT, { ...INJECTION, nodePath: "/usr/local/bin/node" });
     const program = ["/usr/local/bin/node", "/konductor/gate.js"];
     expect([gateOf(pod).command, keeperOf(pod).command]).toEqual([program, program]);
     expect(keeperOf(pod).lifecycle).toEqual({ preStop: { exec: { command: [...program, "announce"] } } });
   });
 
-  it("adds gate and keeper as the design has them", () => {
+  it("adds gate and keeper as designed", () => {
     const pod = inject(podWith());
     const gate = gateOf(pod);
     expect(gate).toMatchObject({
@@ -189,12 +189,15 @@ describe("injectPod", () => {
     ["a mesh", [ISTIO.init, ISTIO.proxy, init("setup")], ["istio-init", "istio-proxy", "GATE", "setup"]],
     ["a mesh after the user's own", [init("setup"), ISTIO.proxy], ["GATE", "setup", "istio-proxy"]],
     ["a mesh's name", [sidecar("istio-proxy"), ISTIO.init], ["GATE", "istio-proxy", "istio-init"]],
-  ])("stands after meshes and before the user's init containers: %s", (_name, initContainers, expected) => {
-    const place = expected.flatMap((name) =>
-      name === "GATE" ? ["konductor-gate", "konductor-keeper"] : [name],
-    );
-    expect(names(inject(podWith({ initContainers }, inIstio())))).toEqual(place);
-  });
+  ])(
+    "puts gate and keeper after meshes and before the user's init containers: %s",
+    (_name, initContainers, expected) => {
+      const place = expected.flatMap((name) =>
+        name === "GATE" ? ["konductor-gate", "konductor-keeper"] : [name],
+      );
+      expect(names(inject(podWith({ initContainers }, inIstio())))).toEqual(place);
+    },
+  );
 
   it("leaves the user's containers and volumes as they are", () => {
     const containers = [
@@ -226,11 +229,11 @@ describe("gate: scheduling", () => {
     expect(names(injected)).toContain("konductor-gate");
   });
 
-  it("is the only one that does", () => {
+  it("is the only mode that adds it", () => {
     expect(inject(podWith()).spec.schedulingGates).toBeUndefined();
   });
 
-  it("is not asked for by our scheduling gate, which a copied pod may have brought along", () => {
+  it("is not implied by our scheduling gate, which a copied pod may bring along", () => {
     const others = [{ name: "example.com/quota" }];
     const schedulingGates = [{ name: "konductor.io/lease" }, ...others];
     expect(inject(podWith({ schedulingGates })).spec.schedulingGates).toEqual(others);
@@ -245,7 +248,7 @@ describe("a second pass", () => {
     expect(diffPod(pod, inject(pod))).toEqual([]);
   });
 
-  it("keeps what the API server, and policies about resources and security, added to our containers", () => {
+  it("keeps what the API server and policies for resources and security added to our containers", () => {
     const pod = once();
     const { securityContext } = gateOf(pod);
     Object.assign(gateOf(pod), {
@@ -256,7 +259,7 @@ describe("a second pass", () => {
     expect(diffPod(pod, inject(pod))).toEqual([]);
   });
 
-  it("keeps where a webhook has our image pulled from, of this very version", () => {
+  it("keeps another registry for our image if the version is the same", () => {
     const pod = once();
     for (const image of [
       "mirror.example.com/cache/konductor:0.1.0",
@@ -280,16 +283,16 @@ describe("a second pass", () => {
   });
 
   it.each<[string, Partial<Container>]>([
-    ["an environment", { env: [{ name: "NODE_OPTIONS", value: "--import=/data/run-first.js" }] }],
-    ["an environment from elsewhere", { envFrom: [{ configMapRef: { name: "run-first" } }] }],
+    ["environment variables", { env: [{ name: "NODE_OPTIONS", value: "--import=/data/run-first.js" }] }],
+    ["environment variables from a ConfigMap", { envFrom: [{ configMapRef: { name: "run-first" } }] }],
     ["a volume over our program", { volumeMounts: [{ name: "data", mountPath: "/konductor" }] }],
-    ["another place for its last message", { terminationMessagePath: "/run/konductor/hold.json" }],
+    ["another path for its termination message", { terminationMessagePath: "/run/konductor/hold.json" }],
     ["a working directory", { workingDir: "/data" }],
     ["another image", { image: "example.com/run-first:1" }],
     ["rights", { securityContext: { privileged: true, procMount: "Unmasked" } }],
     ["a hook", { lifecycle: { postStart: { exec: { command: ["/data/run-first"] } } } }],
     ["a probe", { livenessProbe: { exec: { command: ["/data/run-first"] } } as object }],
-  ])("leaves nothing in what looks like ours that could change what it runs: %s", (_, forged) => {
+  ])("removes from containers that look like ours whatever could change what they run: %s", (_, forged) => {
     const program = { command: ["/usr/bin/node", "/konductor/gate.js"] };
     const containers = [
       { ...program, name: "konductor-gate", args: ["gate"], ...forged },
@@ -300,7 +303,7 @@ describe("a second pass", () => {
     expect(inject(podWith({ initContainers: containers, volumes }))).toEqual(clean);
   });
 
-  it("moves ours behind a mesh that was added since, and counts it", () => {
+  it("moves our containers behind a mesh that was added since, and counts the mesh's stop", () => {
     const pod = once();
     pod.spec.initContainers?.push(ISTIO.proxy);
     pod.spec.initContainers?.reverse();
@@ -309,7 +312,7 @@ describe("a second pass", () => {
     expect(envOf(keeperOf(again))).toMatchObject({ KONDUCTOR_STOP_MS: "7000" });
   });
 
-  it("brings a copied pod up to date: lease, version, image, and the restart rule it may no longer have", () => {
+  it("brings a copied pod up to date: lease, version, image, and the restart rule that is no longer allowed", () => {
     const copied = { ...once(), metadata: marked({ injected: "0.0.9" }, "other") };
     const context = contextWith({ features: () => ({ canFence: () => false }) });
     const pod = inject(copied, context, { ...INJECTION, image: "konductor:0.2.0", version: "0.2.0" });
@@ -328,15 +331,15 @@ describe("diffPod", () => {
 
   it.each<[string, PodTemplate]>([
     ["no init containers", podWith()],
-    ["an empty list of them", podWith({ initContainers: [] })],
-    ["some", podWith({ initContainers: [ISTIO.proxy, init("a"), init("b")] }, inIstio())],
-    ["no annotations, volumes of the user's", podWith({ volumes: [{ name: "data" }] })],
+    ["an empty list of init containers", podWith({ initContainers: [] })],
+    ["some init containers", podWith({ initContainers: [ISTIO.proxy, init("a"), init("b")] }, inIstio())],
+    ["no annotations, but volumes of the user", podWith({ volumes: [{ name: "data" }] })],
   ])("leads from a pod with %s to what was planned", (_name, before) => {
     const after = inject(before);
     expect(applied(before, after)).toEqual(after);
   });
 
-  it("also when ours stand in the wrong place or are incomplete", () => {
+  it("leads to the plan even if our containers are incomplete or in the wrong place", () => {
     const before = inject(podWith({ initContainers: [init("a"), init("b")] }));
     before.spec.initContainers?.reverse();
     before.spec.initContainers =
@@ -345,7 +348,7 @@ describe("diffPod", () => {
     expect(names(inject(before))).toEqual(["konductor-gate", "konductor-keeper", "b", "a"]);
   });
 
-  it("never writes a container of the user's", () => {
+  it("never writes one of the user's containers", () => {
     const patch = diffPod(...pair(podWith({ initContainers: [init("a"), init("b")] })));
     expect(JSON.stringify(patch)).not.toContain('"a"');
     expect(patch.map(({ op, path }) => `${op} ${path}`).slice(0, 2)).toEqual([

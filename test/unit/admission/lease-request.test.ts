@@ -19,15 +19,15 @@ describe("a new LeaseRequest", () => {
   const STAMPS = { requestedAt: NOW, requestedBy: "alice" };
 
   it.each<[string, object, object]>([
-    ["without a word about it", {}, {}],
-    ["that claims to be older and another's", { requestedAt: EARLIER, requestedBy: "bob" }, {}],
+    ["without stamps", {}, {}],
+    ["that claims an earlier time and another user", { requestedAt: EARLIER, requestedBy: "bob" }, {}],
     ["that claims a renewal", { renewTime: LATER }, { renewTime: NOW }],
     ["that claims to come from a pod's gate", { gateRun: "node-1/7" }, {}],
     ["that waits", { waitUntil: LATER }, { waitUntil: LATER }],
-    ["that waits, by a clock of its own", { requestedAt: EARLIER, waitUntil: LATER }, { waitUntil: LATER }],
-    ["of one try", { requestedAt: LATER, waitUntil: LATER }, { waitUntil: NOW }],
-    ["of one try that is over", { requestedAt: LATER, waitUntil: EARLIER }, { waitUntil: NOW }],
-    ["that waits until a time that has passed", { waitUntil: EARLIER }, { waitUntil: NOW }],
+    ["that waits, by its own clock", { requestedAt: EARLIER, waitUntil: LATER }, { waitUntil: LATER }],
+    ["for a single try", { requestedAt: LATER, waitUntil: LATER }, { waitUntil: NOW }],
+    ["for a single try that is over", { requestedAt: LATER, waitUntil: EARLIER }, { waitUntil: NOW }],
+    ["that waits until a time in the past", { waitUntil: EARLIER }, { waitUntil: NOW }],
     [
       "with times that the schema refuses",
       { waitUntil: "soon", renewTime: 1 },
@@ -40,7 +40,7 @@ describe("a new LeaseRequest", () => {
   it.each<[string, object]>([
     ["no label", { labels: undefined }],
     ["a wrong label", { labels: { "konductor.io/lease": "other" } }],
-  ])("with %s gets its Lease's", (_what, metadata) => {
+  ])("with %s gets its Lease's label", (_what, metadata) => {
     expect(create(requestWith({}, metadata))).toEqual(requestWith(STAMPS));
   });
 
@@ -49,7 +49,7 @@ describe("a new LeaseRequest", () => {
     expect(create(requestWith({}, { labels: { team: "a" } }))).toEqual(requestWith(STAMPS, { labels }));
   });
 
-  it("may not claim to be a pod's", () => {
+  it("may not claim to belong to a pod", () => {
     const holderRef = { kind: "Pod", name: "p", uid: "u" };
     expect(() => create(requestWith({ holderRef }))).toThrow("spec.holderRef: konductor alone sets it");
   });
@@ -62,22 +62,22 @@ describe("a new LeaseRequest", () => {
 describe("a renewal", () => {
   it.each<[string, string | undefined, unknown, string | undefined]>([
     ["gets the server's time", EARLIER, LATER, NOW],
-    ["gets it the first time as well", undefined, LATER, NOW],
+    ["gets the server's time when it is the first", undefined, LATER, NOW],
     [
-      "gets a later one than before from a replica whose clock is behind",
+      "gets a later time than the last, even from a replica whose clock is behind",
       LATER,
       EARLIER,
       "2026-03-01T13:00:00.001000Z",
     ],
-    ["is none where nothing changed", LATER, LATER, LATER],
-    ["is none where the field is taken away", EARLIER, undefined, EARLIER],
+    ["is none if renewTime did not change", LATER, LATER, LATER],
+    ["is none if renewTime is removed", EARLIER, undefined, EARLIER],
   ])("%s", (_what, before, sent, stored) => {
     expect(update(requestWith({ renewTime: sent }), requestWith({ renewTime: before }))).toEqual(
       requestWith({ renewTime: stored }),
     );
   });
 
-  it("in words is left to the schema", () => {
+  it("that is not a time is left to the schema", () => {
     const request = requestWith({ renewTime: "now" });
     expect(update(request, requestWith({ renewTime: EARLIER }))).toEqual(request);
   });
@@ -91,7 +91,7 @@ describe("a renewal", () => {
   });
 });
 
-it("an update stamps nothing else, and puts the label back", () => {
+it("an update stamps nothing else, and restores the label", () => {
   const request = requestWith(
     { requestedAt: EARLIER, requestedBy: "bob", waitUntil: EARLIER },
     { labels: {} },

@@ -1,4 +1,4 @@
-/** `token-file`: the volume in the user's containers, and what is refused for want of a place for it. */
+/** `token-file`: the volume in the user's containers, and pods that are refused because there is no place for it. */
 import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
 import type { PodSpec } from "../../../src/server/admission/objects.ts";
@@ -30,13 +30,13 @@ describe("the volume", () => {
       volumes: [{ name: "data" }],
     });
 
-  /** Gate and keeper come second and third. */
+  /** The patches of the user's containers. Gate and keeper are second and third among the init containers. */
   const onUsers = (patch: Patch) =>
     patch
       .filter(({ path }) => /^\/spec\/(containers|initContainers\/[034])\//.test(`${path}/`))
       .toSorted((a, b) => (a.path < b.path ? -1 : 1));
 
-  it("mounts the volume in every container of the user, and changes nothing else of them", () => {
+  it("mounts the volume in every container of the user, and changes nothing else there", () => {
     const { spec } = inject(full());
     expect(spec.containers).toEqual([
       { ...MAIN, volumeMounts: [data, MOUNT] },
@@ -66,7 +66,7 @@ describe("the volume", () => {
     }
   });
 
-  it("is done once, also after another webhook has added a container", () => {
+  it("is mounted once per container, even in one that another webhook added later", () => {
     const pod = inject(full());
     expect(diffPod(pod, inject(pod))).toEqual([]);
     pod.spec.containers.push({ name: "late" });
@@ -93,16 +93,16 @@ describe("the volume", () => {
   });
 });
 
-describe("its place", () => {
+describe("the place of the volume", () => {
   it.each<[string, Partial<PodSpec>, string, RegExp]>([
     [
-      "a container that has something where token-file is to be mounted",
+      "a container with another volume at token-file's path",
       { containers: [MAIN, { name: "b", volumeMounts: [{ name: "data", mountPath: "/run//lease/" }] }] },
       "/run/lease",
       /^spec\.containers\[1\]\.volumeMounts\[0\]\.mountPath: Invalid value: "\/run\/\/lease\/": konductor\.io\/token-file puts its files into \/run\/lease; any path outside of it is allowed$/,
     ],
     [
-      "an init container that has a file there",
+      "an init container with a file in token-file's path",
       {
         initContainers: [
           {
@@ -115,13 +115,13 @@ describe("its place", () => {
       /^spec\.initContainers\[0\]\.volumeMounts\[0\]\.mountPath: Invalid value: "\/run\/lease\/token": konductor\.io\/token-file puts/,
     ],
     [
-      "token-file in a folder that is mounted read-only",
+      "token-file in a directory that is mounted read-only",
       { containers: [{ ...MAIN, volumeMounts: [{ name: "data", mountPath: "/run", readOnly: true }] }] },
       "/run/lease",
       /^spec\.containers\[0\]\.volumeMounts\[0\]\.mountPath: Invalid value: "\/run": it is read-only, so that konductor\.io\/token-file \/run\/lease cannot/,
     ],
     [
-      "token-file in a volume that can only be read",
+      "token-file in a read-only volume",
       {
         containers: [{ ...MAIN, volumeMounts: [{ name: "config", mountPath: "/etc/app" }] }],
         volumes: [{ name: "config", configMap: { name: "app" } }],
@@ -138,7 +138,7 @@ describe("its place", () => {
     ["beside it", "/run/lease-of-mine"],
     ["around it, writable", "/run"],
     ["around everything", "/"],
-  ])("lets the user mount what leaves a place for token-file: %s", (_name, mountPath) => {
+  ])("allows mounts that leave a place for token-file: %s", (_name, mountPath) => {
     const containers = [{ ...MAIN, volumeMounts: [{ name: "data", mountPath }] }];
     const initContainers = [{ ...ISTIO.proxy, volumeMounts: [{ name: "istio", mountPath: "/run/lease" }] }];
     const pod = podWith({ containers, initContainers }, inIstio(marked({ "token-file": "/run/lease" })));

@@ -1,4 +1,4 @@
-/** Which containers may run before a pod holds: those that a mesh's injector left, and no others of their names. */
+/** Containers that may run before a pod holds: those that a mesh's injector added, and no others with the same names. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -21,7 +21,7 @@ interface Sample {
   containers: Container[];
 }
 
-/** As the injectors of each mesh write them. */
+/** Containers and annotations as each mesh's injector writes them. */
 const INJECTED: Sample[] = [
   { mesh: "Istio", annotations: ISTIO.annotations, containers: [ISTIO.init, ISTIO.proxy] },
   {
@@ -100,13 +100,13 @@ const leading = (initContainers: Container[], annotations: Sample["annotations"]
   leadingMesh(podWith({ initContainers }, { ...marked(), annotations }));
 
 describe("leadingMesh", () => {
-  it.each(INJECTED)("knows what the injector of $mesh left", ({ mesh, annotations, containers }) => {
+  it.each(INJECTED)("recognizes what the injector of $mesh added", ({ mesh, annotations, containers }) => {
     const found = leading([...containers, { name: "setup" }], annotations);
     expect(found).toEqual(containers.map(({ name }) => ({ name, mesh })));
   });
 
   it.each(EACH)(
-    "does not know the name alone of $mesh's $name",
+    "does not recognize $mesh's $name by its name alone",
     ({ name, container, others, annotations }) => {
       const { restartPolicy } = container;
       const named: Container = { name, ...(restartPolicy && { restartPolicy }) };
@@ -116,7 +116,7 @@ describe("leadingMesh", () => {
   );
 
   it.each(EACH)(
-    "does not know $mesh's $name where it runs something else",
+    "does not recognize $mesh's $name if it runs something else",
     ({ container, others, annotations }) => {
       const other = { ...container, command: ["sh", "-c", "work"] };
       expect(leading([other, ...others], annotations)).toEqual([]);
@@ -124,7 +124,7 @@ describe("leadingMesh", () => {
   );
 
   it.each(EACH)(
-    "does not know $mesh's $name as another kind of container",
+    "does not recognize $mesh's $name as another kind of container",
     ({ container, others, annotations }) => {
       const { restartPolicy, ...init } = container;
       const other: Container = restartPolicy ? init : { ...init, restartPolicy: "Always" };
@@ -133,7 +133,7 @@ describe("leadingMesh", () => {
   );
 
   it.each(EACH)(
-    "does not know $mesh's $name in a pod that only other meshes have marked, or none",
+    "does not recognize $mesh's $name in a pod that no mesh or only another mesh has marked",
     ({ mesh, container, others }) => {
       const foreign = INJECTED.filter((other) => other.mesh !== mesh);
       for (const { annotations } of [{ annotations: {} }, ...foreign])
@@ -141,9 +141,9 @@ describe("leadingMesh", () => {
     },
   );
 
-  // linkerd2#4758, istio#27382: whatever waits behind the redirection then reaches nobody.
+  // linkerd2#4758, istio#27382: a container that waits behind the redirection reaches nobody.
   it.each(INJECTED)(
-    "leaves $mesh's init containers behind the gate where its proxy starts with main",
+    "leaves $mesh's init containers behind the gate if the proxy starts with main",
     (sample) => {
       const init = sample.containers.filter(({ restartPolicy }) => restartPolicy !== "Always");
       expect(leading(init, sample.annotations)).toEqual([]);
@@ -151,15 +151,15 @@ describe("leadingMesh", () => {
   );
 
   it.each([
-    ["names others", '{"initContainers":["istio-init"],"containers":["istio-proxy"]}'],
+    ["names other containers", '{"initContainers":["istio-init"],"containers":["istio-proxy"]}'],
     ["is no JSON", "injected"],
     ["is no object", '["istio-proxy"]'],
-  ])("does not know Istio's proxy where the injector's record %s", (_, status) => {
+  ])("does not recognize Istio's proxy if the injector's record %s", (_, status) => {
     expect(leading([ISTIO.proxy], { "sidecar.istio.io/status": status })).toEqual([]);
   });
 
   it.each(["; work", "\nwork", " $(work)", " `work`", " | work", " && work", " > /work"])(
-    "does not know a script that does more than Consul's, by %j",
+    "does not recognize a script that does more than Consul's, such as %j",
     (more) => {
       const container = (lines: string) => ({
         name: "consul-connect-inject-init",
@@ -174,7 +174,7 @@ describe("leadingMesh", () => {
   );
 });
 
-it("is said, since it runs without a hold", () => {
+it("a mesh's container causes a warning, since it runs without a hold", () => {
   const initContainers = [ISTIO.init, ISTIO.proxy, { name: "setup" }];
   const plan = (metadata = marked()) =>
     planPod(podWith({ initContainers }, metadata), NAMESPACE, contextWith(), ALONE);
@@ -185,7 +185,7 @@ it("is said, since it runs without a hold", () => {
 });
 
 describe("the policy on labelled pods", () => {
-  it.each(EACH)("lets $mesh's $name stand before the gate as well", async ({ name }) => {
+  it.each(EACH)("also lets $mesh's $name stand before the gate", async ({ name }) => {
     const policy = await readFile(join(import.meta.dirname, "../../../webhook-config/pods.yaml"), "utf8");
     expect(policy).toContain(`'${name}'`);
   });

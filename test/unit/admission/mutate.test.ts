@@ -28,17 +28,17 @@ describe("mutate", () => {
     ["a pod's update", { operation: "UPDATE" }],
     ["a pod's ephemeral containers", { operation: "UPDATE", subResource: "ephemeralcontainers" }],
     ["a deletion", { operation: "DELETE", object: undefined, oldObject: podWith() }],
-    ["a kind that is none of ours", { kind: "/ConfigMap", object: { metadata: marked() } }],
+    ["a kind that does not concern us", { kind: "/ConfigMap", object: { metadata: marked() } }],
     ["a Job in another API group", { kind: "batch.volcano.sh/Job", object: { metadata: marked() } }],
     [
-      "an object that is being deleted, whatever is wrong with it",
+      "an invalid object that is being deleted",
       {
         kind: "batch/CronJob",
         operation: "UPDATE",
         object: { metadata: { ...marked(), deletionTimestamp: "now" } },
       },
     ],
-    ["a CronJob that is not ours", { kind: "batch/CronJob", object: cronJobWith({}) }],
+    ["a CronJob without our label", { kind: "batch/CronJob", object: cronJobWith({}) }],
   ])("allows %s as it is", (_name, request) => {
     expect(answer(request)).toEqual(ALLOWED);
   });
@@ -76,7 +76,7 @@ describe("mutate", () => {
     });
   });
 
-  it("holds no update up for what was wrong before, but says so", () => {
+  it("allows an update with an old error, but warns", () => {
     const request = { kind: "apps/Deployment", operation: "UPDATE", object: ALSO_BAD };
     const warnings = [expect.stringMatching(/^spec\.template\.metadata\.annotations/)];
     expect(answer({ ...request, oldObject: BAD })).toEqual({ ...ALLOWED, warnings });
@@ -84,7 +84,7 @@ describe("mutate", () => {
     expect(answer({ ...request, operation: "CREATE" })).toMatchObject({ allowed: false });
   });
 
-  it("stamps a LeaseRequest, also of one that is being deleted", () => {
+  it("stamps a LeaseRequest, even if it is being deleted", () => {
     const object = { metadata: { deletionTimestamp: "now" }, spec: { lease: "nightly", holder: "ci" } };
     const { patch = "", ...rest } = answer({ kind: "konductor.io/LeaseRequest", object });
     expect(rest).toEqual({ ...ALLOWED, patchType: "JSONPatch" });
@@ -92,7 +92,7 @@ describe("mutate", () => {
     expect(operations).toContainEqual({ op: "add", path: "/spec/requestedBy", value: "alice" });
   });
 
-  it("denies a change of a klease's status, also while it is being deleted", () => {
+  it("denies a change of a klease's status, even while the klease is being deleted", () => {
     const metadata = { name: "nightly", deletionTimestamp: "now" };
     const request = {
       kind: "konductor.io/Lease",
@@ -104,7 +104,7 @@ describe("mutate", () => {
     expect(answer({ ...request, subResource: "status" })).toEqual(ALLOWED);
   });
 
-  it("warns of a klease's status at its creation", () => {
+  it("warns about a klease's status at creation", () => {
     const object = { metadata: { name: "nightly" }, status: { phase: "Held" } };
     const warnings = [expect.stringContaining("status of klease nightly was ignored")];
     expect(answer({ kind: "konductor.io/Lease", object })).toEqual({ ...ALLOWED, warnings });

@@ -1,4 +1,4 @@
-/** What becomes of konductor's marks on the objects of others, also where our webhook is called again for the same request. */
+/** konductor's marks on others' objects, including repeated calls of our webhook for the same request. */
 import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
 import { parseJob } from "../../../src/lease/job.ts";
@@ -25,7 +25,7 @@ type Marked = TemplateOwner | CronJob;
 const WHOLE = { gate: "job" };
 const ALL = { suspended: "true", resumed: "41", propagated: "{}", injected: "0.0.9" };
 
-/** As the API server has it when a client sent `object`: what it changed of `old` is the client's. */
+/** `object` as the API server stores it when a client sends it: the client's manager owns what it changed of `old`. */
 function sent<T extends Marked>(object: T, old?: Marked): T {
   const { annotations = {} } = object.metadata ?? {};
   const changed = Object.keys(annotations).filter(
@@ -77,7 +77,7 @@ const ignored = (name: string) =>
 const bare = (metadata: Metadata = {}) => record(metadata.annotations);
 
 describe("a Job at its creation", () => {
-  it.each([1, 2, 3])("has none of the marks that its manifest brought along, after %i calls", (passes) => {
+  it.each([1, 2, 3])("loses all marks that its manifest brought along, after %i calls", (passes) => {
     const { annotations, told } = store("Job", sent(ownerWith(marked({ ttl: "1h", ...ALL }))), { passes });
     expect(annotations).toEqual(bare(marked({ ttl: "1h" })));
     expect(told).toEqual(["injected", "propagated", "suspended", "resumed"].map(ignored));
@@ -90,7 +90,7 @@ describe("a Job at its creation", () => {
   });
 
   it.each([1, 2, 3])(
-    "stays its user's to resume where it was exported while it waited, after %i calls",
+    "from an export of a waiting Job stays its user's to resume, after %i calls",
     (passes) => {
       const exported = ownerWith(marked({ ...WHOLE, suspended: "true" }), marked(WHOLE), { suspend: true });
       const { annotations, spec, told } = store("Job", sent(exported), { passes });
@@ -103,14 +103,14 @@ describe("a Job at its creation", () => {
     },
   );
 
-  it("is nobody's of whom the API server says that they wrote our mark", () => {
+  it("has no field manager that owns our marks", () => {
     const { metadata } = store("Job", sent(ownerWith(marked({ ...WHOLE, ...ALL }))));
     expect(JSON.stringify(metadata["managedFields"])).not.toMatch(/suspended|resumed|injected|propagated/);
     expect(JSON.stringify(metadata["managedFields"])).toContain("f:konductor.io/gate");
   });
 });
 
-describe("a Job that is there", () => {
+describe("an existing Job", () => {
   const waiting = ownerWith(marked({ ...WHOLE, suspended: "true", resumed: "41" }), marked(WHOLE), {
     suspend: true,
   });
@@ -121,8 +121,8 @@ describe("a Job that is there", () => {
   it.each<[string, TemplateOwner, Record<string, string>, string[]]>([
     ["added", paused, { ...WHOLE, ...ALL }, ["injected", "propagated", "suspended", "resumed"].map(ignored)],
     ["changed", waiting, { ...WHOLE, suspended: "no", resumed: "9" }, ["suspended", "resumed"].map(ignored)],
-    ["taken away", waiting, WHOLE, []],
-  ])("keeps the marks that it has, where some are %s", (_, old, annotations, warnings) => {
+    ["removed", waiting, WHOLE, []],
+  ])("keeps its marks if a client sends some %s", (_, old, annotations, warnings) => {
     for (const passes of [1, 2, 3]) {
       const stored = store("Job", changed(old, annotations), { old, passes });
       expect(stored.annotations).toEqual(bare(old.metadata));
@@ -131,7 +131,7 @@ describe("a Job that is there", () => {
     }
   });
 
-  it.each([1, 2, 3])("is marked by us where its user resumes it, after %i calls", (passes) => {
+  it.each([1, 2, 3])("is marked by us when its user resumes it, after %i calls", (passes) => {
     const { annotations, spec } = store("Job", changed(paused, WHOLE, { suspend: false }), {
       old: paused,
       passes,
@@ -140,7 +140,7 @@ describe("a Job that is there", () => {
     expect(spec["suspend"]).toBe(true);
   });
 
-  it("is konductor's to mark", () => {
+  it("may be marked by konductor", () => {
     const username = accountName("konductor-system");
     const resumed = changed(waiting, { ...WHOLE, resumed: "42" }, { suspend: false });
     const stored = store("Job", resumed, { old: waiting, username });
@@ -149,7 +149,7 @@ describe("a Job that is there", () => {
   });
 });
 
-it("is no mark where it stands in a Job's template", () => {
+it("an annotation in a Job's template is no mark", () => {
   const job = ownerWith(marked(WHOLE), marked({ ...WHOLE, ...ALL }), { suspend: true });
   expect(parseJob(job)).toMatchObject({ marked: false, resumed: false });
 });
@@ -160,7 +160,7 @@ describe("a CronJob", () => {
   const templateOf = (spec: Record<string, unknown>) =>
     (spec as CronJob["spec"]).jobTemplate.spec.template.metadata;
 
-  it("is not believed at its creation that something in its template is ours", () => {
+  it("cannot claim at creation that something in its template is ours", () => {
     const forged = sent(cronJobWith({ annotations: { "konductor.io/propagated": put } }, marked()));
     const { annotations, spec, told } = store("CronJob", forged);
     expect(annotations).toEqual({});
@@ -168,7 +168,7 @@ describe("a CronJob", () => {
     expect(told).toEqual([ignored("propagated")]);
   });
 
-  it("bears our own record, however often we are called", () => {
+  it("carries our record, however often we are called", () => {
     for (const passes of [1, 2, 3]) {
       const { annotations, told } = store("CronJob", sent(cronJobWith(marked())), { passes });
       expect(annotations).toEqual({ "konductor.io/propagated": put });
@@ -182,8 +182,8 @@ describe("a CronJob", () => {
       marked({ propagated: "{}", suspended: "true" }),
       [ignored("propagated"), ignored("suspended")],
     ],
-    ["taken away", marked(), []],
-  ])("keeps our record where it is %s", (_, metadata, warnings) => {
+    ["removed", marked(), []],
+  ])("keeps our record if a client sends it %s", (_, metadata, warnings) => {
     const { annotations, spec, told } = store("CronJob", sent(cronJobWith(metadata, marked()), recorded), {
       old: recorded,
     });
@@ -192,7 +192,7 @@ describe("a CronJob", () => {
     expect(told).toEqual(warnings);
   });
 
-  it("follows its label also where somebody has tried to change our record", () => {
+  it("follows its label even after somebody tried to change our record", () => {
     const forged = sent(cronJobWith(marked({ propagated: "{}" }), marked()), recorded);
     const { metadata } = store("CronJob", forged, { old: recorded });
     const old = { ...recorded, metadata };
@@ -202,7 +202,7 @@ describe("a CronJob", () => {
     expect(templateOf(spec)).toEqual(marked({}, "weekly"));
   });
 
-  it("says itself what stays where a manifest replaces it", () => {
+  it("keeps the label in the template of a manifest that replaces it", () => {
     const replaced = sent(cronJobWith({}, marked()), recorded);
     const { annotations, spec } = store("CronJob", replaced, { old: recorded });
     expect(annotations).toEqual({});
@@ -210,7 +210,7 @@ describe("a CronJob", () => {
   });
 });
 
-it("a pod has only the mark that we put on it", () => {
+it("a pod keeps only the mark that we set", () => {
   const pod = podWith({}, marked({ ...ALL, ttl: "1h" }));
   const injected = injectPod(pod, planPod(pod, NAMESPACE, contextWith(), ALONE), INJECTION);
   const marks = Object.entries(injected.metadata?.annotations ?? {}).filter(([name]) =>

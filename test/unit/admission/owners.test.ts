@@ -10,7 +10,7 @@ describe("createJob", () => {
   const create = (metadata: Metadata, template?: Metadata, spec = {}) =>
     createJob(ownerWith(metadata, template, spec), NAMESPACE, CONTEXT);
 
-  it("hands the label and our annotations down, and nothing else", () => {
+  it("copies the label and our annotations to the template, and nothing else", () => {
     const metadata = {
       labels: { "konductor.io/lease": "nightly", app: "x" },
       annotations: { "konductor.io/ttl": "1h", "example.org/note": "y" },
@@ -29,7 +29,7 @@ describe("createJob", () => {
     expect(diff(object, createJob(object, NAMESPACE, CONTEXT).object)).toEqual([]);
   });
 
-  it("changes no Job whose template alone is labelled, but looks at it", () => {
+  it("checks but does not change a Job whose template alone is labelled", () => {
     const job = ownerWith({}, marked());
     expect(diff(job, createJob(job, NAMESPACE, CONTEXT).object)).toEqual([]);
     expect(() => create({}, marked({ ttl: "1" }))).toThrow(
@@ -37,7 +37,7 @@ describe("createJob", () => {
     );
   });
 
-  it("leaves annotations without a label where they are", () => {
+  it("does not copy annotations without a label", () => {
     const job = ownerWith({ annotations: { "konductor.io/ttl": "1h" } });
     expect(diff(job, createJob(job, NAMESPACE, CONTEXT).object)).toEqual([]);
   });
@@ -92,7 +92,7 @@ describe("warnJob", () => {
       marked({ ttl: "1h" }),
       /^konductor\.io\/ttl was changed/,
     ],
-    ["label taken away", {}, marked(), marked(), /^konductor\.io\/lease was changed/],
+    ["label removed", {}, marked(), marked(), /^konductor\.io\/lease was changed/],
     ["label on the template only", {}, {}, marked(), undefined],
   ])("%s", (_name, metadata, old, template, warning) => {
     const warnings = warnJob(ownerWith(metadata, template), ownerWith(old, template));
@@ -112,7 +112,7 @@ describe("mutateCronJob", () => {
     return record === undefined ? {} : { "konductor.io/propagated": record };
   };
 
-  it("hands down and keeps a record", () => {
+  it("copies to the template and keeps a record", () => {
     const cronJob = mutate(cronJobWith(marked({ ttl: "1h" })));
     expect(templateOf(cronJob)).toEqual(marked({ ttl: "1h" }));
     expect(propagatedOf(cronJob)).toEqual({
@@ -122,7 +122,7 @@ describe("mutateCronJob", () => {
     expect(diff(cronJob, mutate(cronJob))).toEqual([]);
   });
 
-  it("follows a label and annotations that change", () => {
+  it("follows changes of label and annotations", () => {
     const first = mutate(cronJobWith(marked({ ttl: "1h", priority: "3" }), { labels: { app: "x" } }));
     const second = mutate(relabelled(first, marked({ ttl: "2h" }, "weekly")));
     expect(templateOf(second)).toEqual({
@@ -131,20 +131,20 @@ describe("mutateCronJob", () => {
     });
   });
 
-  it("withdraws everything when the label goes", () => {
+  it("removes everything from the template when the label is removed", () => {
     const first = mutate(cronJobWith(marked({ ttl: "1h" }), { labels: { app: "x" } }));
     const second = mutate(relabelled(first, {}));
     expect(templateOf(second)).toEqual({ labels: { app: "x" }, annotations: {} });
     expect(propagatedOf(second)).toEqual({});
   });
 
-  it("never takes away what the user wrote into the template", () => {
+  it("never removes what the user wrote into the template", () => {
     const first = mutate(cronJobWith(marked({ ttl: "1h" }), marked({ ttl: "1h" })));
     expect(propagatedOf(first)).toEqual({});
     expect(templateOf(mutate(relabelled(first, {})))).toEqual(marked({ ttl: "1h" }));
   });
 
-  it("leaves what the user changed since", () => {
+  it("keeps what the user changed since", () => {
     const first = mutate(cronJobWith(marked({ ttl: "1h" })));
     const edited = relabelled(first, {});
     edited.spec.jobTemplate.spec.template = {
@@ -172,7 +172,7 @@ describe("mutateCronJob", () => {
       },
     ],
     ["a field manager", { managedFields: [{ manager: "me", fieldsV1: TEMPLATE_FIELDS }] }],
-  ])("keeps a label that moved from the CronJob into its template, as %s tells", (_name, metadata) => {
+  ])("keeps a label that moved from the CronJob into its template, as shown by %s", (_name, metadata) => {
     const first = mutate(cronJobWith(marked()));
     const moved = relabelled(first, metadata);
     const { object, warnings } = mutateCronJob(moved, NAMESPACE, CONTEXT);
@@ -181,7 +181,7 @@ describe("mutateCronJob", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("says what it withdraws", () => {
+  it("warns about what it removes", () => {
     const first = mutate(cronJobWith(marked()));
     expect(mutateCronJob(relabelled(first, {}), NAMESPACE, CONTEXT).warnings).toEqual([
       expect.stringMatching(
@@ -190,7 +190,7 @@ describe("mutateCronJob", () => {
     ]);
   });
 
-  it("finds the record that a server-side apply lost, and takes no other client's word away", () => {
+  it("restores the record that a server-side apply dropped, and lets other clients remove it", () => {
     const first = mutate(cronJobWith(marked()));
     const sent = (operation: string) => {
       const cronJob = { ...first, metadata: { managedFields: [{ manager: "me", operation, fieldsV1: {} }] } };
@@ -200,12 +200,12 @@ describe("mutateCronJob", () => {
     expect(sent("Update")).toEqual(marked());
   });
 
-  it.each(["{", "[]", '{"labels":3}', "null"])("takes the damaged record %j for none", (record) => {
+  it.each(["{", "[]", '{"labels":3}', "null"])("treats the damaged record %j as none", (record) => {
     const cronJob = cronJobWith({ annotations: { "konductor.io/propagated": record } }, marked());
     expect(templateOf(mutate(cronJob))).toEqual(marked());
   });
 
-  it("warns and refuses with the path of its own template", () => {
+  it("warns and refuses with the path in the CronJob's template", () => {
     const deadline = cronJobWith(marked(), {}, { activeDeadlineSeconds: 7 });
     expect(mutateCronJob(deadline, NAMESPACE, CONTEXT).warnings).toEqual([
       expect.stringMatching(/^spec\.jobTemplate\.spec\.activeDeadlineSeconds: /),
@@ -227,13 +227,13 @@ describe("warnOwner", () => {
     ]);
   });
 
-  it("has nothing to say where the pods carry it", () => {
+  it("does not warn where the pods carry the label", () => {
     const owner = ownerWith(marked(), marked(), { strategy: { type: "Recreate" } });
     expect(warnOwner("Deployment", owner, NAMESPACE, CONTEXT)).toEqual([]);
     expect(warn({}, {})).toEqual([]);
   });
 
-  it("says that a rolling update of pods that carry it cannot end", () => {
+  it("warns that a rolling update of labelled pods cannot end", () => {
     expect(warn({}, marked())).toEqual([expect.stringMatching(/^spec\.strategy: .* Recreate/)]);
     expect(warn({}, {})).toEqual([]);
   });

@@ -9,7 +9,7 @@ const HANDED_ON =
   "if it loses touch with konductor, klease nightly is handed on only once it has provably ended";
 
 describe("planPod", () => {
-  it("plans an ordinary pod without a word", () => {
+  it("plans an ordinary pod without warnings", () => {
     expect(planPod(podWith(), NAMESPACE, contextWith(), ALONE)).toMatchObject({
       settings: { lease: "nightly" },
       stopMs: 5_000,
@@ -32,37 +32,37 @@ describe("planPod", () => {
       /^metadata\.labels\[konductor\.io\/lease\]: Invalid value: "Nightly": /,
     ],
     [
-      "a node of its own for a pod that waits to be scheduled",
+      "a named node for a pod that waits to be scheduled",
       { nodeName: "node-1" },
       marked({ gate: "scheduling" }),
       /^spec\.nodeName: Invalid value: "node-1": with konductor\.io\/gate "scheduling" no node may be named/,
     ],
     [
-      "a limit to waiting where nobody waits",
+      "a wait-timeout where nobody waits",
       {},
       marked({ "if-held": "fail", "wait-timeout": "5m" }),
       /^metadata\.annotations\[konductor\.io\/wait-timeout\]: Invalid value: "5m": with konductor\.io\/if-held "fail" nobody waits/,
     ],
     [
-      "a limit to waiting that no gate keeps",
+      "a wait-timeout that no gate can apply",
       {},
       marked({ gate: "scheduling", "wait-timeout": "5m" }),
       /^metadata\.annotations\[konductor\.io\/wait-timeout\]: Invalid value: "5m": with konductor\.io\/gate "scheduling" the gate runs only after the grant/,
     ],
     [
-      "a failure that no gate shows",
+      "a denial that no gate can report",
       {},
       marked({ gate: "scheduling", "if-held": "fail" }),
       /^metadata\.annotations\[konductor\.io\/if-held\]: Invalid value: "fail": with konductor\.io\/gate "scheduling" the gate runs only after the grant/,
     ],
     [
-      "a handover after which main would go on",
+      "a handover that main would survive",
       {},
       marked({ "on-lost": "continue", "max-restarts": "3" }),
       /^metadata\.annotations\[konductor\.io\/max-restarts\]: Invalid value: "3": with konductor\.io\/on-lost "continue" main would go on/,
     ],
     [
-      "restarts that there will not be",
+      "a limit to restarts that never happen",
       { restartPolicy: "Never" },
       marked({ "max-restarts": "3" }),
       /^metadata\.annotations\[konductor\.io\/max-restarts\]: Invalid value: "3": with restartPolicy Never nothing is restarted/,
@@ -98,13 +98,13 @@ describe("planPod", () => {
       /^spec\.initContainers\[0\]\.name: Invalid value: "konductor-gate"/,
     ],
     [
-      "a container that would read our token",
+      "a container that mounts our token",
       { containers: [{ ...MAIN, volumeMounts: [{ name: "konductor-token", mountPath: "/token" }] }] },
       marked(),
       /^spec\.containers\[0\]\.volumeMounts\[0\]\.name: Invalid value: "konductor-token": only konductor's own containers may/,
     ],
     [
-      "an init container that would change what gate and keeper remember",
+      "an init container that mounts the state of gate and keeper",
       { initContainers: [{ name: "setup", volumeMounts: [{ name: "konductor-state", mountPath: "/run" }] }] },
       marked(),
       /^spec\.initContainers\[0\]\.volumeMounts\[0\]\.name: Invalid value: "konductor-state"/,
@@ -116,7 +116,7 @@ describe("planPod", () => {
       /^spec\.volumes\[1\]\.name: Invalid value: "konductor-state"/,
     ],
     [
-      "a volume with the name of what token-file mounts",
+      "a volume with the name of token-file's volume",
       { volumes: [{ name: "konductor-lease" }] },
       marked(),
       /^spec\.volumes\[0\]\.name: Invalid value: "konductor-lease"/,
@@ -125,7 +125,7 @@ describe("planPod", () => {
     expect(() => planPod(podWith(spec, metadata), NAMESPACE, contextWith(), ALONE)).toThrow(sentence);
   });
 
-  it("refuses to count restarts that the whole Job counts already", () => {
+  it("refuses max-restarts where the Job holds as a whole", () => {
     const pod = podWith({}, marked({ gate: "job", "max-restarts": "3" }));
     expect(() => planPod(pod, NAMESPACE, contextWith(), { path: "", job: {} })).toThrow(
       /^metadata\.annotations\[konductor\.io\/max-restarts\]: Invalid value: "3": with konductor\.io\/gate "job" it has no effect/,
@@ -138,7 +138,7 @@ describe("planPod", () => {
     );
   });
 
-  it("names fields of a template where they stand in its owner", () => {
+  it("names fields of a template by their path in the owner", () => {
     const plan = () =>
       planPod(podWith({ os: { name: "windows" } }), NAMESPACE, contextWith(), {
         path: "spec.template.",
@@ -169,7 +169,7 @@ describe("planPod", () => {
       ],
     ],
     [
-      "on-lost: continue never fences, unwarned",
+      "on-lost: continue never fences, without a warning",
       { containers: [POST_START] },
       marked({ "on-lost": "continue" }),
       false,
@@ -186,7 +186,7 @@ describe("planPod", () => {
       ],
     ],
     [
-      "activeDeadlineSeconds that is meant",
+      "activeDeadlineSeconds that is intended",
       { activeDeadlineSeconds: 60 },
       marked({ "if-held": "wait" }),
       true,
@@ -207,7 +207,7 @@ describe("planPod", () => {
     });
   });
 
-  it("takes the ttl of the Lease where the pod names none", () => {
+  it("uses the Lease's ttl where the pod sets none", () => {
     const context = contextWith({}, { nightly: 60_000 });
     expect(planPod(podWith({ containers: [PROBED] }), NAMESPACE, context, ALONE).selfFencing).toBe(false);
   });
@@ -215,7 +215,7 @@ describe("planPod", () => {
   it.each([
     ["32Mi", ["spec.resources.limits.memory: 32Mi is shared with konductor's keeper"]],
     ["96Mi", []],
-  ])("says whether a pod's memory of %s has room for the keeper", (memory, warnings) => {
+  ])("warns if a pod's memory of %s has no room for the keeper", (memory, warnings) => {
     const pod = podWith({ resources: { limits: { memory } } });
     expect(planPod(pod, NAMESPACE, contextWith(), ALONE).warnings).toEqual(
       warnings.map((start) => expect.stringContaining(start)),
@@ -225,7 +225,7 @@ describe("planPod", () => {
   it.each([
     ["arm64", ["spec.nodeSelector[kubernetes.io/arch]: konductor's image was built for amd64; on arm64"]],
     ["amd64", []],
-  ])("says whether its image can run on %s", (arch, warnings) => {
+  ])("warns if konductor's image cannot run on %s", (arch, warnings) => {
     const pod = podWith({ nodeSelector: { "kubernetes.io/arch": arch } });
     expect(planPod(pod, NAMESPACE, contextWith(), ALONE).warnings).toEqual(
       warnings.map((start) => expect.stringContaining(start)),
@@ -255,7 +255,7 @@ describe("planPod", () => {
       ["klease nightly does not exist in namespace team-a; pods wait until somebody creates it"],
     ],
     [
-      "is too short for a pod",
+      "has too short a ttl for a pod",
       marked(),
       true,
       { nightly: 5_000 },

@@ -61,7 +61,7 @@ describe("POST /admission/mutate", () => {
     ["no operation", without("operation"), "request.operation is missing"],
     ["no kind", without("kind"), "request.kind is missing"],
     ["no user", without("userInfo"), "request.userInfo is missing"],
-  ])("refuses %s with 400 and a sentence", async (_name, body, what) => {
+  ])("refuses %s with 400 and one sentence", async (_name, body, what) => {
     expect(await post(JSON.stringify(body))).toEqual({
       statusCode: 400,
       answer: {
@@ -72,7 +72,7 @@ describe("POST /admission/mutate", () => {
   });
 
   it.each([
-    ["no JSON", "{", "application/json", 400],
+    ["a body that is not JSON", "{", "application/json", 400],
     ["an empty body", "", "application/json", 400],
     ["another content type", "a=b", "application/x-www-form-urlencoded", 415],
     ["10 MB", JSON.stringify({ ...REVIEW, padding: "x".repeat(10_000_000) }), "application/json", 413],
@@ -84,7 +84,7 @@ describe("POST /admission/mutate", () => {
     });
   });
 
-  it("takes the largest pod that an API server passes on", async () => {
+  it("accepts the largest pod that an API server passes on", async () => {
     const annotations = { "example.org/large": "x".repeat(3 * 1024 * 1024) };
     const request = { ...REVIEW.request, object: podWith({}, { ...podWith().metadata, annotations }) };
     const payload = JSON.stringify({ ...REVIEW, request });
@@ -92,13 +92,13 @@ describe("POST /admission/mutate", () => {
     expect(await post(payload)).toMatchObject({ statusCode: 200, answer: { response: { allowed: true } } });
   });
 
-  it("lets others be served between two long reviews, and forgets one whose sender has gone", async () => {
+  it("serves others between two long reviews, and drops a review whose sender has gone", async () => {
     const rests: { ms: number; end: () => void }[] = [];
     let areShort = false;
     let nowMs = 0;
     const clock = {
       nowMs: () => nowMs,
-      // Whatever is measured has taken 50 ms.
+      // Everything that is measured takes 50 ms.
       monotonicMs: () => (nowMs += 50),
       after(ms: number, end: () => void) {
         if (areShort) end();
@@ -135,7 +135,7 @@ describe("POST /admission/mutate", () => {
     await app.close();
   });
 
-  it("says nothing of its insides when it fails", async () => {
+  it("hides internal details when it fails", async () => {
     const context = contextWith({
       injection: () => {
         throw new Error("secret detail");

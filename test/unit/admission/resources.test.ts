@@ -13,7 +13,7 @@ const same = (cpu: string, memory: string): Resources => ({
 });
 
 const SMALL = { requests: { cpu: "10m", memory: "64Mi" }, limits: { memory: "128Mi" } };
-/** Nobody but the pod's own containers says anything. */
+/** Resources are set by the pod's own containers alone. */
 const NOBODY = { ranges: [], install: NO_OWN_RESOURCES, asked: NO_OWN_RESOURCES };
 const NONE = { requests: {}, limits: {} };
 const GUARANTEED = { requests: { cpu: "100m", memory: "128Mi" }, limits: { cpu: "100m", memory: "128Mi" } };
@@ -21,7 +21,7 @@ const GUARANTEED = { requests: { cpu: "100m", memory: "128Mi" }, limits: { cpu: 
 describe("ownResources", () => {
   it.each<[string, Container[], Partial<PodSpec>, Resources]>([
     ["a BestEffort pod stays BestEffort", [container()], {}, NONE],
-    ["a container that says something", [container(), container({ requests: { cpu: "1" } })], {}, SMALL],
+    ["a container with requests", [container(), container({ requests: { cpu: "1" } })], {}, SMALL],
     ["requests only", [container({ requests: { cpu: "1", memory: "1Gi" } })], {}, SMALL],
     [
       "a Guaranteed pod stays Guaranteed",
@@ -30,12 +30,12 @@ describe("ownResources", () => {
       GUARANTEED,
     ],
     [
-      "Guaranteed in other words",
+      "Guaranteed with other units",
       [container({ requests: { cpu: "0.5", memory: "1024Mi" }, limits: { cpu: "500m", memory: "1Gi" } })],
       {},
       GUARANTEED,
     ],
-    ["one container is not Guaranteed", [container(same("1", "1Gi")), container()], {}, SMALL],
+    ["a Guaranteed container next to others", [container(same("1", "1Gi")), container()], {}, SMALL],
     [
       "a limit of zero is none",
       [container(same("0", "1Gi"))],
@@ -103,7 +103,7 @@ describe("a LimitRange", () => {
       { requests: { cpu: "300m", memory: "128Mi" }, limits: { cpu: "300m", memory: "128Mi" } },
     ],
     [
-      "with a least memory, of a pod that would be BestEffort",
+      "with a least memory, for a pod that would be BestEffort",
       { min: { memory: "32Mi" } },
       [container()],
       { requests: { memory: "64Mi" }, limits: {} },
@@ -114,7 +114,7 @@ describe("a LimitRange", () => {
   });
 
   // plugin/pkg/admission/limitranger: minConstraint, maxConstraint, limitRequestRatioConstraint.
-  it("admits what is made of it, where anything can be admitted", () => {
+  it("admits our containers with these resources, if it can admit any", () => {
     const cpu = fc.option(fc.integer({ min: 1, max: 4_000 }), { nil: undefined });
     const ratio = fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined });
     fc.assert(
@@ -142,32 +142,32 @@ describe("a LimitRange", () => {
   });
 });
 
-describe("resources that are named", () => {
+describe("named resources", () => {
   const named = (text: string): OwnResources =>
     parseOwnResources(text) ?? expect.fail(`${text} is not allowed`);
   const burstable = [container({ requests: { cpu: "1" } })];
 
   it.each<[string, string, Container[], Resources]>([
     [
-      "stand in the place of ours",
+      "replace ours",
       "requests.cpu=50m,limits.memory=256Mi",
       burstable,
       { requests: { cpu: "50m", memory: "64Mi" }, limits: { memory: "256Mi" } },
     ],
     [
-      "are set where ours are not",
+      "are set where ours are unset",
       "limits.cpu=1,requests.ephemeral-storage=1Gi",
       burstable,
       { requests: { ...SMALL.requests, "ephemeral-storage": "1Gi" }, limits: { cpu: "1", memory: "128Mi" } },
     ],
     [
-      "raise a limit that is not named",
+      "raise an unnamed limit",
       "requests.memory=200Mi",
       burstable,
       { requests: { cpu: "10m", memory: "200Mi" }, limits: { memory: "200Mi" } },
     ],
     [
-      "lower a request that is not named",
+      "lower an unnamed request",
       "limits.cpu=5m",
       burstable,
       { requests: { cpu: "5m", memory: "64Mi" }, limits: { cpu: "5m", memory: "128Mi" } },
@@ -183,7 +183,7 @@ describe("resources that are named", () => {
       expect(ownResources({ containers: user }, user, { ...NOBODY, ...sources })).toEqual(expected);
   });
 
-  it("count by the pod's word where both name a resource", () => {
+  it("follow the pod where pod and install name the same", () => {
     const sources = {
       ...NOBODY,
       install: named("requests.cpu=1,limits.cpu=2"),
@@ -195,7 +195,7 @@ describe("resources that are named", () => {
     });
   });
 
-  it("give a BestEffort pod, and one with a budget, what its own annotation says, and nothing of the install's", () => {
+  it("apply to a BestEffort pod, or one with a budget, only from its own annotation", () => {
     const text = "requests.cpu=50m";
     const user = [container()];
     const pods = [{ containers: user }, { containers: user, resources: same("1", "1Gi") }];
@@ -208,7 +208,7 @@ describe("resources that are named", () => {
     }
   });
 
-  it("are fitted into the namespace's LimitRange all the same", () => {
+  it("are still fitted into the namespace's LimitRange", () => {
     const { containers: ranges } = parseLimitRange({
       spec: { limits: [{ type: "Container", max: { cpu: "100m" } }] },
     });

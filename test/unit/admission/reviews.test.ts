@@ -1,4 +1,4 @@
-/** Generated reviews, whole and damaged: none ends in a crash, a 500 or an answer that the API server could not use. `make reviews` tries more. */
+/** Generated reviews, valid and damaged: none causes a crash, a 500 or an answer that the API server cannot use. `make reviews` tries more. */
 import fc from "fast-check";
 import { afterAll, expect, test } from "vitest";
 import { createChecker } from "../../reviews/check.ts";
@@ -7,7 +7,7 @@ import { reviews } from "../../reviews/generate.ts";
 const checker = createChecker();
 afterAll(() => checker.close());
 
-test("every review is answered, and what it patches is patched once", async () => {
+test("every review is answered, and a second review of the patched object patches nothing", async () => {
   const seen = new Set<string>();
   await fc.assert(
     fc.asyncProperty(reviews, async ({ review, isDamaged }) => {

@@ -1,4 +1,4 @@
-/** Jobs that wait as a whole: what becomes of them when they are created and changed. */
+/** Jobs that wait as a whole, at their creation and updates. */
 import { describe, expect, it } from "vitest";
 import { mutate } from "../../../src/server/admission/mutate.ts";
 import type { TemplateOwner } from "../../../src/server/admission/objects.ts";
@@ -16,11 +16,11 @@ const update = (request: Partial<AdmissionRequest>) =>
   mutate(requestWith({ kind: "batch/Job", operation: "UPDATE", ...request }), contextWith());
 const create = (job: TemplateOwner) => createJob(job, NAMESPACE, contextWith());
 
-describe("at its creation", () => {
+describe("a Job that waits as a whole, at creation", () => {
   it.each([
     ["label and gate on the Job", ownerWith(WHOLE)],
     ["label and gate on its template", ownerWith({}, WHOLE)],
-  ])("is suspended, and bears both: %s", (_, job) => {
+  ])("is suspended, and carries both: %s", (_, job) => {
     const { object, warnings } = create(job);
     expect(warnings).toEqual([]);
     expect(object.spec.suspend).toBe(true);
@@ -28,7 +28,7 @@ describe("at its creation", () => {
     expect(object.spec.template.metadata).toMatchObject(WHOLE);
   });
 
-  it("is not ours to resume where its user has suspended it", () => {
+  it("is not resumed by us if its user suspended it", () => {
     const { object } = create(ownerWith(WHOLE, {}, { suspend: true }));
     expect(object.metadata?.annotations).not.toHaveProperty([OURS]);
   });
@@ -36,14 +36,14 @@ describe("at its creation", () => {
   it.each([
     ["label and gate on the Job", ownerWith(WHOLE)],
     ["label and gate on its template, something else on the Job", ownerWith({ annotations: TTL }, WHOLE)],
-  ])("stays as it is when it is looked at again: %s", (_, job) => {
+  ])("stays as it is in a second pass: %s", (_, job) => {
     const { object } = create(job);
     expect(create(object).object).toEqual(object);
   });
 
   it.each<[string, Partial<TemplateOwner["spec"]>, Record<string, string>, RegExp]>([
     [
-      "managed by another",
+      "managed by another controller",
       { managedBy: "example.com/c" },
       {},
       /^spec\.managedBy: Invalid value: "example\.com\/c"/,
@@ -78,7 +78,7 @@ describe("at its creation", () => {
   });
 });
 
-it("has pods that are scheduled at once, also where it may be skipped", () => {
+it("pods of a whole Job are scheduled at once, even with if-held: skip", () => {
   const metadata = {
     ...marked({ gate: "job", "if-held": "skip" }),
     ownerReferences: [{ apiVersion: "batch/v1", kind: "Job", controller: true }],
@@ -89,22 +89,22 @@ it("has pods that are scheduled at once, also where it may be skipped", () => {
   expect(patched).not.toContain("schedulingGates");
 });
 
-describe("at an update", () => {
+describe("a Job that waits as a whole, at an update", () => {
   const waiting = suspended(ownerWith(WHOLE, WHOLE));
   const running: TemplateOwner = { ...waiting, metadata: WHOLE, spec: { ...waiting.spec, suspend: false } };
 
-  it("goes into the queue where its user resumes it", () => {
+  it("enters the queue when its user resumes it", () => {
     const paused = ownerWith(WHOLE, WHOLE, { suspend: true });
     expect(updateWholeJob(ownerWith(WHOLE, WHOLE, { suspend: false }), paused)).toEqual(waiting);
     expect(updateWholeJob(ownerWith(WHOLE, WHOLE), waiting)).toEqual(waiting);
   });
 
-  it("is the user's to suspend", () => {
+  it("may be suspended by its user", () => {
     const paused = ownerWith(WHOLE, WHOLE, { suspend: true });
     expect(updateWholeJob(paused, running)).toEqual(paused);
   });
 
-  it("loses a mark that was left from before, or konductor would resume it", () => {
+  it("loses a mark left from before, since konductor would resume it", () => {
     const mark = marked({ suspended: "true" });
     const paused = ownerWith(mark, WHOLE, { suspend: true });
     expect(updateWholeJob(paused, running)).toEqual({ ...paused, metadata: { ...mark, annotations: {} } });
@@ -128,7 +128,7 @@ describe("at an update", () => {
   it.each([
     ["konductor", accountName("konductor-system"), undefined],
     ["anybody else", "alice", "JSONPatch"],
-  ])("resumed by %s", (_, username, patchType) => {
+  ])("resumed by %s: suspended again unless by konductor", (_, username, patchType) => {
     const answer = update({ username, object: running, oldObject: waiting });
     expect(record(answer)["patchType"]).toBe(patchType);
   });
