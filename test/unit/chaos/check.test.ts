@@ -26,7 +26,7 @@ test("turns that follow each other, mains restarted in place, and several klease
   );
 });
 
-test("of sightings in any order, seen however often, the same holds are put together", () => {
+test("sightings in any order, however often repeated, yield the same holds", () => {
   fc.assert(
     fc.property(turns, fc.infiniteStream(fc.nat()), (some, numbers) => {
       const history = historyOf(some);
@@ -40,7 +40,7 @@ test("of sightings in any order, seen however often, the same holds are put toge
 });
 
 describe("two mains at once", () => {
-  test("are found wherever one outlives its hold into the next one's main", () => {
+  test("are found wherever a main outlives its hold into the next main", () => {
     fc.assert(
       fc.property(turns, fc.nat(), fc.integer({ min: 1, max: 60_000 }), (some, at, longerMs) => {
         const history = historyOf(some);
@@ -56,7 +56,7 @@ describe("two mains at once", () => {
     );
   });
 
-  test("are found where one was killed, and named with their tokens and the time", () => {
+  test("are found if one was killed, and reported with their tokens and the time", () => {
     const killed = change(three, "runs", (run) =>
       run === first ? { ...run, toMs: second.fromMs + 250, ended: false } : run,
     );
@@ -67,7 +67,7 @@ describe("two mains at once", () => {
     });
   });
 
-  test("are found in one pod, where its earlier main still lives under another hold", () => {
+  test("are found in one pod whose earlier main still lives under another hold", () => {
     const same = change(historyOf([TURN, TURN]), "runs", (run, index) => ({
       ...run,
       by: "job-0-abcde",
@@ -76,7 +76,7 @@ describe("two mains at once", () => {
     expect(broken(same)).toContain("overlap");
   });
 
-  test("are found with the guard off, where nobody holds anything", () => {
+  test("are found with the guard off, although nobody holds", () => {
     fc.assert(
       fc.property(turns, (some) => {
         const history = change({ ...historyOf(some), sightings: [], waits: [] }, "runs", (run) => ({
@@ -106,31 +106,31 @@ describe("two mains at once", () => {
 describe("a grant while another main lives", () => {
   const grantMs = second.fromMs - TURN.startsAfterMs;
 
-  test("is found although the next main had not begun", () => {
+  test("is found even if the next main had not begun", () => {
     const late = change(three, "runs", (run) => (run === first ? { ...run, toMs: grantMs + 300 } : run));
     expect(broken(late)).toEqual(["early grant"]);
   });
 
-  test("is not found within the clocks' steps", () => {
+  test("is tolerated within the clocks' resolution", () => {
     const late = change(three, "runs", (run) => (run === first ? { ...run, toMs: grantMs + 20 } : run));
     expect(broken(late)).toEqual([]);
   });
 });
 
-describe("a main without a hold of its own", () => {
+describe("a main without its own hold", () => {
   const { token: _, ...again } = first;
   const tokenless = { ...again, fromMs: first.toMs + 100, toMs: first.toMs + 200 };
 
-  test("is not one that finds no token, but whose pod still holds", () => {
+  test("is not a main that finds no token while its pod still holds", () => {
     expect(broken({ ...three, runs: [...three.runs, tokenless] })).toEqual([]);
   });
 
-  test("counts under the hold of its pod where it lives too long", () => {
+  test("counts under its pod's hold if it lives too long", () => {
     const late = { ...tokenless, toMs: second.fromMs - 100 };
     expect(broken({ ...three, runs: [...three.runs, late] })).toEqual(["early grant"]);
   });
 
-  test("is found where the hold of its pod was over", () => {
+  test("is found if its pod's hold was over", () => {
     const after = { ...tokenless, fromMs: first.toMs + TURN.releasedAfterMs + 10 };
     expect(broken({ ...three, runs: [...three.runs, after] })).toContain("no hold");
   });
@@ -145,7 +145,7 @@ describe("a main without a hold of its own", () => {
 });
 
 describe("tokens", () => {
-  test("one that is given twice is found", () => {
+  test("a token that is granted twice is found", () => {
     const given = change(three, "sightings", (each) =>
       each.token === 1_001 ? { ...each, token: 1_000 } : each,
     );
@@ -159,7 +159,7 @@ describe("tokens", () => {
     expect(broken(fallen)).toContain("token");
   });
 
-  test("a grant before the hold before it had ended is found", () => {
+  test("a grant before the end of the previous hold is found", () => {
     const early = change(three, "sightings", (each) =>
       each.token === 1_001 ? { ...each, acquiredMs: each.acquiredMs - 150 } : each,
     );
@@ -183,18 +183,18 @@ describe("liveness", () => {
     expect(violations[0]?.sentence).toBe("Job job-0 never came to its end");
   });
 
-  test("a Job that is Complete although no main of its ran to the end is found", () => {
+  test("a Job that is Complete although none of its mains ran to the end is found", () => {
     expect(broken(job({ completions: 2 }))).toEqual(["liveness"]);
     expect(broken(change(three, "runs", (run) => (run === second ? { ...run, ended: false } : run)))).toEqual(
       ["liveness"],
     );
   });
 
-  test("a Job that failed by itself is found", () => {
+  test("a Job that failed without a fault is found", () => {
     expect(broken(failed)).toEqual(["liveness"]);
   });
 
-  test("a Job may fail by a fault that was aimed at its pod, or at everybody while it was there", () => {
+  test("a Job may fail by a fault that hit its pod, or everybody during its life", () => {
     const fault = { kind: "kill -9 of a main", fromMs: 1_000, toMs: 1_000 };
     const verdict = checkHistory({ ...failed, faults: [{ ...fault, pods: ["job-1-abcde"] }] });
     expect(verdict).toMatchObject({ violations: [], completedJobs: 2, failedJobs: 1 });
@@ -205,17 +205,17 @@ describe("liveness", () => {
     { kind: "kill -9 of a main", fromMs: 1_000, toMs: 1_000, pods: ["job-2-abcde", "job-11-abcde"] },
     { kind: "kill -9 of etcd", fromMs: 900_000, toMs: 905_000 },
     { kind: "kill -9 of etcd", fromMs: -900_000, toMs: -895_000 },
-  ])("a fault elsewhere, or at another time, excuses nothing: %o", (fault) => {
+  ])("a fault elsewhere or at another time is no excuse: %o", (fault) => {
     expect(broken({ ...failed, faults: [fault] })).toEqual(["liveness"]);
   });
 
-  test("a klease that is held when nobody works any more is found", () => {
+  test("a klease that is still held after all work is done is found", () => {
     expect(broken({ ...three, leftovers: [{ lease: LEASE, holder: "job-2-abcde" }] })).toEqual(["liveness"]);
   });
 });
 
 describe("pods of a Job that holds as a whole", () => {
-  /** The first hold is the Job's, and another pod of it runs beside its first one. */
+  /** `three`, with the first hold given to the Job, and with another pod of the Job beside its first one. */
   function shared(run: WorkloadRun, sibling: Partial<WorkloadRun> = {}): History {
     const whole = change(three, "sightings", (sighting) =>
       sighting.token === run.token ? { ...sighting, holder: "job-0" } : sighting,
@@ -231,7 +231,7 @@ describe("pods of a Job that holds as a whole", () => {
     expect(broken(shared(first, { toMs: second.toMs }))).toEqual(["overlap", "early grant"]);
   });
 
-  test("do not run under the hold of another one", () => {
+  test("do not run under another Job's hold", () => {
     expect(broken(shared(first, { by: "job-1-fghij" }))).toEqual(["no hold"]);
   });
 });

@@ -3,7 +3,7 @@ import type { EndReason } from "../../../src/lease/types.ts";
 import { checkHistory } from "../../chaos/check.ts";
 import { broken, change, historyOf, TURN } from "./samples.ts";
 
-/** The second one of them is to have been stopped. */
+/** A history whose second turn is the one that was to be stopped. */
 const long = historyOf([TURN, { ...TURN, mains: [20_000] }, TURN]);
 const [, run] = long.runs;
 if (!run) throw new Error("there is no run");
@@ -18,7 +18,7 @@ const fault = (kind: string, lastsMs: number, aimedAt?: readonly string[]) => {
 };
 
 test.for(["Fenced", "Expired"] as const)(
-  "a holder that could not renew is found by its hold's end: %s",
+  "a holder that could not renew is found by the end of its hold: %s",
   (reason) => {
     const { violations, losses } = checkHistory(lost(reason));
     expect(losses).toBe(1);
@@ -42,7 +42,7 @@ test.for([
   fault("kill -9 of kube-apiserver", 1_500),
   { ...fault("kill -9 of kube-apiserver", 30_000), fromMs: 0, toMs: 2_000 },
   fault("kill -9 of the kubelet", 12_000),
-])("its stop is not explained by $kind for a while, or elsewhere", (done) => {
+])("its stop is not explained by a short $kind, or one elsewhere", (done) => {
   expect(broken({ ...lost("Fenced"), faults: [done] })).toEqual(["fence"]);
   expect(broken({ ...stopped, faults: [done] })).toEqual(["fence"]);
 });
@@ -54,15 +54,15 @@ test.for([
   [fault("kill -9 of etcd", 6_000)],
   [fault("no replica at work", 6_000)],
   [fault("short of CPU", 6_000)],
-  // Together they last.
+  // Only together they last long enough.
   [fault("kill -9 of kube-apiserver", 1_000), { ...fault("no replica at work", 0), toMs: endMs - 9_000 }],
-])("its stop is explained by faults that last longer than its ttl allows: %j", (faults) => {
+])("its stop is explained by faults that outlast its ttl: %j", (faults) => {
   expect(broken({ ...lost("Fenced"), faults })).toEqual([]);
   expect(broken({ ...stopped, faults })).toEqual([]);
 });
 
 test.for(["kill -9 of containerd", "pause of the kubelet"])(
-  "the stop of one that was granted, and could not be started, is explained by %s",
+  "the stop of a holder that could not start after its grant is explained by %s",
   (kind) => {
     const faults = [fault(kind, 9_000)];
     const late = { ...lost("Fenced"), faults };
@@ -74,7 +74,7 @@ test.for(["kill -9 of containerd", "pause of the kubelet"])(
   },
 );
 
-test("a start that failed is tried again after the kubelet's back-off: its holder may be late by that", () => {
+test("a holder may be late by the kubelet's back-off after a failed start", () => {
   const faults = [fault("kill -9 of containerd", 1_400)];
   const runsFrom = (fromMs: number) =>
     change({ ...lost("Fenced"), faults }, "runs", (each) =>
@@ -84,14 +84,14 @@ test("a start that failed is tried again after the kubelet's back-off: its holde
   expect(broken(runsFrom(endMs - 9_000))).toEqual(["fence"]);
 });
 
-test("whose main ended by itself, and of whose end nobody heard, was not stopped", () => {
+test("a holder whose main ended by itself, unnoticed, was not stopped", () => {
   const renewed = (expiresMs: number) =>
     change(lost("Expired"), "sightings", (each) => (each.reason ? each : { ...each, expiresMs }));
   expect(checkHistory(renewed(endMs + 5_001)).losses).toBe(0);
   expect(checkHistory(renewed(endMs + 4_999)).losses).toBe(1);
 });
 
-test("one whose main had ended, or never ran, was not stopped", () => {
+test("a holder whose main had ended or never ran was not stopped", () => {
   const refused = { ...long, fences: [{ lease, pod, atMs: endMs - 900 }] };
   expect(broken(refused)).toEqual([]);
   const never = change(lost("Expired"), "runs", (run) => (run.token === 1_001 ? undefined : run));

@@ -3,7 +3,7 @@ import type { History } from "../../chaos/history.ts";
 import { longestIdleness } from "../../chaos/idleness.ts";
 import { historyOf, LEASE, TURN } from "./samples.ts";
 
-test("the longest time is from a main's last sign of life to the next grant, and says whose", () => {
+test("idleness lasts from a main's last sign of life to the next grant, and names its waiter", () => {
   const history = historyOf([TURN, { ...TURN, gapMs: 4_000 }, TURN]);
   expect(longestIdleness(history)).toEqual({
     lease: LEASE,
@@ -14,7 +14,7 @@ test("the longest time is from a main's last sign of life to the next grant, and
   });
 });
 
-test("says which faults were there meanwhile", () => {
+test("idleness names the faults that overlap it", () => {
   const history = historyOf([{ ...TURN, releasedAfterMs: 17_000 }, TURN]);
   const faults = [
     { kind: "pause of etcd", fromMs: 3_000, toMs: 9_000 },
@@ -24,12 +24,12 @@ test("says which faults were there meanwhile", () => {
   expect(longestIdleness({ ...history, faults })?.during).toEqual(["pause of etcd"]);
 });
 
-test("a holder that is dead holds nothing, whatever the klease says", () => {
+test("time under a dead holder is idle, whatever the klease says", () => {
   const history = historyOf([{ ...TURN, releasedAfterMs: 17_000 }, TURN]);
   expect(longestIdleness(history)?.ms).toBe(17_100);
 });
 
-test("between the runs of a main that is restarted in place its hold goes on", () => {
+test("time between the runs of a main that restarts in place is not idle", () => {
   const history = historyOf([
     { ...TURN, mains: [100, 100, 100] },
     { ...TURN, gapMs: 0 },
@@ -37,7 +37,7 @@ test("between the runs of a main that is restarted in place its hold goes on", (
   expect(longestIdleness(history)?.ms).toBe(TURN.releasedAfterMs);
 });
 
-test("where nobody waits, nobody misses a holder", () => {
+test("time without waiters is not idle", () => {
   const history = historyOf([TURN, { ...TURN, gapMs: 60_000 }]);
   const came: History = {
     ...history,
@@ -47,7 +47,7 @@ test("where nobody waits, nobody misses a holder", () => {
   expect(longestIdleness({ ...history, waits: [] })).toBeUndefined();
 });
 
-test("one who waited to the end and was never served is named", () => {
+test("a waiter that is never served is named", () => {
   const history = historyOf([TURN]);
   const waits = [...history.waits, { lease: LEASE, holder: "forgotten", fromMs: 0, toMs: 90_000 }];
   expect(longestIdleness({ ...history, waits })).toMatchObject({ waiter: "forgotten", ms: 90_000 - 2_600 });

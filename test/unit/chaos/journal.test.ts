@@ -12,7 +12,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
-test("a main that lives on under an old token is not taken for the pod's later main", async () => {
+test("a main that lives on under an old token is not mistaken for the pod's later main", async () => {
   const lines = ["1.00 start a 41", "1.10 beat a 41", "2.00 start a 42", "2.10 beat a 41", "2.20 end a 42"];
   await writeFile(join(dir, "report"), `${lines.join("\n")}\n`);
   expect(await openJournal(dir, "report").runs()).toEqual([
@@ -21,7 +21,7 @@ test("a main that lives on under an old token is not taken for the pod's later m
   ]);
 });
 
-test("what a shell writes is read, with a token and without", async () => {
+test("entries written by a shell are read, with a token and without", async () => {
   const journal = openJournal(dir, "report");
   const script = [journalFunction(journal.path), "j start", "token=41", "j start"].join("\n");
   await promisify(execFile)("sh", ["-c", script], { env: { HOSTNAME: "a" } });

@@ -3,7 +3,7 @@ import { readOptions } from "../../chaos/options.ts";
 
 const random = () => 0.5;
 
-test("flags come before the environment, and without a seed one is drawn", () => {
+test("flags override the environment, and a missing seed is drawn", () => {
   expect(readOptions([], {}, random)).toEqual({ seed: 2 ** 31, seconds: 60, guard: true, keep: false });
   const env = { SEED: "3", SECONDS: "90", GUARD: "off", KEEP: "on" };
   expect(readOptions([], env, random)).toEqual({ seed: 3, seconds: 90, guard: false, keep: true });

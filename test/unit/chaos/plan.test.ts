@@ -16,31 +16,31 @@ function everyRound(check: (round: Round) => void): void {
   );
 }
 
-test("a seed always plans the same, and another seed something else", () => {
+test("a seed always yields the same plan, and another seed another plan", () => {
   expect(planChaos(7, 60)).toEqual(planChaos(7, 60));
   expect(formatPlan(planChaos(7, 60))).toContain("SEED=7 SECONDS=60");
   expect(planChaos(8, 60).rounds).not.toEqual(planChaos(7, 60).rounds);
 });
 
-test("a longer run begins as a shorter one of the same seed does", () => {
+test("a longer run begins like a shorter run of the same seed", () => {
   const { lanes, rounds } = planChaos(7, 60);
   const longer = planChaos(7, 600);
   expect(longer.lanes).toEqual(lanes);
   expect(longer.rounds.slice(0, rounds.length)).toEqual(rounds);
 });
 
-test("at least 20 workloads take turns by at least 5 kleases", () => {
+test("at least 20 workloads take turns on at least 5 kleases", () => {
   const { lanes } = planChaos(1, 60);
   expect(lanes.length).toBeGreaterThanOrEqual(20);
   expect(new Set(lanes.map(({ lease }) => lease.name)).size).toBeGreaterThanOrEqual(5);
 });
 
-test("every kind of fault comes within half an hour", () => {
+test("every kind of fault occurs within half an hour", () => {
   const planned = planChaos(1, 1_800).rounds.flatMap(kinds);
   expect(new Set(planned.map(({ name }) => name))).toEqual(new Set(FAULTS.map(({ name }) => name)));
 });
 
-test("a fault lasts as long as its kind may", () => {
+test("a fault lasts no longer than its kind allows", () => {
   everyRound(({ faults }) => {
     for (const { kind, lastsMs } of faults) {
       const [least, most] = kindOf(kind)?.lastsMs ?? [0, 0];
@@ -50,8 +50,8 @@ test("a fault lasts as long as its kind may", () => {
   });
 });
 
-describe("what the guarantees do not cover is left out", () => {
-  test("a kubelet or its runtime is away only when all is well, and beside nothing that stops renewals", () => {
+describe("faults outside the guarantees are left out", () => {
+  test("a kubelet or its runtime fails only in a calm round, and never together with a fault that stops renewals", () => {
     everyRound((round) => {
       const here = kinds(round);
       if (!here.some(({ group }) => group === "node")) return;
@@ -73,7 +73,7 @@ describe("what the guarantees do not cover is left out", () => {
     });
   });
 
-  test("a keeper that stands still for longer than the allowance has a klease with AfterTermination", () => {
+  test("a keeper is paused for longer than the allowance only under AfterTermination", () => {
     everyRound(({ faults }) => {
       for (const { kind, lastsMs } of faults) {
         if (kind === "pause of a keeper") expect(lastsMs).toBeLessThanOrEqual(1_000);

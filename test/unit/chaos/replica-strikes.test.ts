@@ -36,7 +36,7 @@ function strikesAt(replicas: Target[], connections = CONNECTIONS) {
 test.for([
   ["cut of a replica from the API server", { podIp: "ip-of-b", peerIp: "198.19.0.1" }],
   ["stall of a replica's watch", { podIp: "ip-of-b", podPort: 1 }],
-] as const)("%s strikes one, and is healed by its own handle", async ([kind, cut]) => {
+] as const)("%s strikes one replica, and is healed by its own handle", async ([kind, cut]) => {
   const { strikes, cuts } = strikesAt([replica("a"), replica("b")]);
   const struck = await strikes[kind](0.7);
   expect(struck?.pods).toEqual(["b"]);
@@ -46,7 +46,7 @@ test.for([
 });
 
 test.for(["cut of a replica from the API server", "stall of a replica's watch"] as const)(
-  "%s strikes nobody where no other one is Ready",
+  "%s strikes nobody unless another replica is Ready",
   async (kind) => {
     const { strikes, cuts } = strikesAt([replica("a"), replica("b", false)]);
     expect(await strikes[kind](0.7)).toBeUndefined();
@@ -54,7 +54,7 @@ test.for(["cut of a replica from the API server", "stall of a replica's watch"] 
   },
 );
 
-test("a connection is stalled only while a watch is under way by it", async () => {
+test("a connection is stalled only while it carries a watch", async () => {
   const others = CONNECTIONS.filter((each) => each !== WATCH);
   const { strikes, cuts } = strikesAt([replica("a"), replica("b")], others);
   expect(await strikes["stall of a replica's watch"](0)).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Histories as a run without a fault leaves them. */
+/** Histories of runs without faults. */
 import fc from "fast-check";
 import { checkHistory, type Rule } from "../../chaos/check.ts";
 import type { History } from "../../chaos/history.ts";
@@ -7,20 +7,20 @@ export const LEASE = "report";
 export const TTL_MS = 15_000;
 const FIRST_TOKEN = 1_000;
 
-/** What one pod of a Job does; milliseconds. */
+/** What one pod of a Job does, in milliseconds. */
 export interface Turn {
-  /** From the end of the hold before it, and from the grant to main's start. */
+  /** From the end of the previous hold to the grant, and from there to main's start. */
   gapMs: number;
   startsAfterMs: number;
-  /** More than one: main is restarted in place. */
+  /** The runs of main, which is restarted in place if there are several. */
   mains: readonly number[];
-  /** From main's end to that of the hold. */
+  /** From the end of main to the end of its hold. */
   releasedAfterMs: number;
 }
 
 export const TURN: Turn = { gapMs: 100, startsAfterMs: 500, mains: [2_000], releasedAfterMs: 300 };
 
-/** Turns of one klease, one after the other; everybody has waited from the beginning. */
+/** Consecutive turns on one klease, for which every pod has waited from the beginning. */
 export function historyOf(turns: readonly Turn[], lease = LEASE): History {
   const history = {
     sightings: [],
