@@ -15,7 +15,7 @@ test.each([
   expect(formatAge(ms)).toBe(age);
 });
 
-test("a list shows one klease a line, with what kubectl users look for", () => {
+test("a list shows one klease per line, with the columns that kubectl users expect", () => {
   const leases = [held({ holder: "run-1" }), { ...aLease(), name: "free" }];
   const lines = leaseTable(leases, { nowMs: NOW_MS, withNamespace: false, wide: false }).split("\n");
   expect(lines[0]?.split(/ {3,}/)).toEqual([

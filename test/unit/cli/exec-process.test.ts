@@ -17,9 +17,9 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 const file = (name: string) => join(dir, name);
 const until = (name: string) => expect.poll(() => existsSync(file(name)), { timeout: 20_000 }).toBe(true);
-/** A shell command that goes on until there is a file of that name. */
+/** A shell command that runs until a file of that name exists. */
 const waitsFor = (name: string) => `until [ -e ${file(name)} ]; do sleep 0.02; done`;
-/** A shell creates a file a moment before it writes into it. */
+/** Waits for the content, too, since a shell creates a file shortly before it writes into it. */
 async function pidIn(name: string): Promise<number> {
   await expect
     .poll(() => existsSync(file(name)) && readFileSync(file(name), "utf8"), { timeout: 20_000 })
@@ -42,14 +42,14 @@ function start(script: string, { graceMs = 10_000 } = {}) {
   return { process, stop, said, ended, hasEnded: () => hasEnded };
 }
 
-describe("a command has ended when all of its process group has", () => {
-  test("at once, where it leaves nothing", async () => {
+describe("a command ends with the last process of its group", () => {
+  test("at once, if it leaves nothing running", async () => {
     const { ended, said } = start("exit 7");
     expect(await ended).toBe(7);
     expect(said).toEqual([]);
   });
 
-  test("also where what it has started works off a SIGTERM that ended the command itself", async () => {
+  test("even if a child is still handling the SIGTERM that ended the command itself", async () => {
     const worker = `trap '${waitsFor("worked")}; touch ${file("over")}; exit' TERM; touch ${file("ready")}; while :; do sleep 0.02; done`;
     const { process, ended, hasEnded } = start(`echo $$ > ${file("pid")}; sh -c "${worker}"; true`);
     await until("ready");
@@ -62,7 +62,7 @@ describe("a command has ended when all of its process group has", () => {
     expect(existsSync(file("over"))).toBe(true);
   });
 
-  test("and what it left running is named, and not killed", async () => {
+  test("and processes that it left running are named, not killed", async () => {
     const { ended, hasEnded, said } = start(`(${waitsFor("go")}; touch ${file("over")}) & exit 3`);
     await expect.poll(() => said.length, { timeout: 20_000 }).toBe(1);
     expect(said[0]).toMatch(
@@ -75,7 +75,7 @@ describe("a command has ended when all of its process group has", () => {
     expect(said).toHaveLength(1);
   });
 
-  test("a signal still reaches what it left running", async () => {
+  test("a signal still reaches processes that it left running", async () => {
     const leave = `echo $$ > ${file("group")}; (${waitsFor("never")}) & exit 0`;
     const { process, ended, hasEnded } = start(leave);
     const group = await pidIn("group");
@@ -85,7 +85,7 @@ describe("a command has ended when all of its process group has", () => {
     expect(await ended).toBe(0);
   });
 
-  test("what it left running is stopped when the klease is lost, be it by SIGKILL and though it stands still", async () => {
+  test("processes that it left running are stopped when the klease is lost, even if that takes SIGKILL and they are paused", async () => {
     const leave = `(trap '' TERM; touch ${file("left")}; ${waitsFor("never")}) & echo $! > ${file("pid")}; echo $$ > ${file("group")}; exit 0`;
     const { stop, ended, said } = start(leave, { graceMs: 50 });
     await until("left");
@@ -94,13 +94,13 @@ describe("a command has ended when all of its process group has", () => {
     await expect.poll(() => said.join(""), { timeout: 20_000 }).toContain(`${pid} (sh, stopped)`);
     stop.abort();
     expect(await ended).toBe(0);
-    // Whoever has to wait for it may not have done so yet.
+    // Zombies do not count: their parent may not have reaped them yet.
     expect(processesIn(await pidIn("group"))).toEqual([]);
   });
 });
 
 test.runIf(process.getuid?.() === 0)(
-  "a command that runs as another user, as under sudo, cannot be stopped, and that is said (needs root to play another user)",
+  "an error says that a command under another user, as with sudo, cannot be stopped (needs root to switch users)",
   async () => {
     const path = join(import.meta.dirname, "../../../src/cli/exec-process.ts");
     const script = [
@@ -135,7 +135,7 @@ test.runIf(process.getuid?.() === 0)(
   },
 );
 
-test("what proc(5) shows of a group: threads outlive the first one, and names are whatever somebody chose", () => {
+test("a group is read from proc(5), where threads may outlive the first one and names may hold any character", () => {
   const show = (pid: number, command: string, state: string, pgid: number, threads = 1) => {
     mkdirSync(file(String(pid)));
     const fields = [state, 1, pgid, pgid, 0, -1, ...Array(11).fill(0), threads, 0, 12_345];

@@ -10,11 +10,11 @@ test.each([
   for (const code of codes) expect(exitCodeOf(new KonductorError(code, "no"))).toBe(exitCode);
 });
 
-test("an error that is not ours is trouble", () => {
+test("an error that is not ours ends koncli with 2", () => {
   expect(exitCodeOf(new TypeError("bug"))).toBe(2);
 });
 
-test("what an API server that does not know the resource answers is told from an object that is missing", () => {
+test("an unknown resource and a missing object lead to different sentences", () => {
   const unknown = statusError("list klease in a", 404, "404 page not found\n");
   expect(sentenceOf(unknown)).toMatch(/^konductor is not installed in this cluster: /);
   const missing = { kind: "Status", reason: "NotFound", message: 'namespaces "a" not found' };
@@ -22,7 +22,7 @@ test("what an API server that does not know the resource answers is told from an
   expect(sentence).toBe('cannot create klease a/b: namespaces "a" not found (HTTP 404)');
 });
 
-test("a sentence is one line, whatever a plugin or a holder's name put into it", () => {
+test("a sentence stays one line, whatever a plugin or a holder's name contains", () => {
   const cause = new Error("plugin failed:\nno login\u001b[2J");
   expect(sentenceOf(new KonductorError("Unauthenticated", "cannot ask", { cause }))).toBe(
     "cannot ask: plugin failed: no login [2J; check the user of the kubeconfig's context; its token may have expired",
