@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { checkWish } from "../../../src/client/check-wish.ts";
 import { koncli } from "../../integration/koncli.ts";
 
-/** Nothing is sent: there is no such kubeconfig, and nobody complains of it. */
+/** This kubeconfig does not exist, so a command that tried to send anything would fail with another error. */
 const NOWHERE = ["--kubeconfig", "/nowhere/kubeconfig", "lease"];
 
 test.each([

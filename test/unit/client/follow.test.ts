@@ -59,7 +59,7 @@ const holds = (followed: Followed<Lease>, holder: string) =>
   followed.until((objects) => holderOf(objects) === holder || undefined, never);
 const begun = (watches: readonly unknown[], count: number) => expect.poll(() => watches.length).toBe(count);
 
-test("what was read is watched from its version, without a list, and a broken watch from where it broke", async () => {
+test("a watch starts from the version that was read, without a list, and resumes where it broke", async () => {
   const { followed, watches, clock, lists } = start({}, parseLease(klease("10")));
   await begun(watches, 1);
   expect(watches[0]?.options).toMatchObject({
@@ -83,7 +83,7 @@ test("what was read is watched from its version, without a list, and a broken wa
   expect(lists()).toBe(0);
 });
 
-test("a version that is too old for the server leads to one list at once", async () => {
+test("a version that is too old for the server leads to one immediate list", async () => {
   const { followed, watches, lists } = start({}, parseLease(klease("1", "old")));
   await begun(watches, 1);
   watches[0]?.end(new KonductorError("Gone", "too old"));
@@ -105,7 +105,7 @@ test("a watch that ends as soon as it begins is not resumed in a busy loop", asy
   }
 });
 
-test("what the server refuses at first is said, and what it refuses later is trouble for a while", async () => {
+test("a refusal of the first list is thrown at once, and a later refusal only if it lasts", async () => {
   const forbidden = new KonductorError("Forbidden", "no");
   const list = async () => {
     throw forbidden;
@@ -125,7 +125,7 @@ test("what the server refuses at first is said, and what it refuses later is tro
   await expect(pending).rejects.toBe(forbidden);
 });
 
-test("who waits for a change is told of the abort", async () => {
+test("waiting for a change rejects with the reason of the abort", async () => {
   const { followed } = start({});
   const given = AbortSignal.abort("enough");
   await expect(followed.until(() => 1, given)).rejects.toBe("enough");

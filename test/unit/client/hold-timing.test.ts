@@ -11,7 +11,7 @@ import {
 const ttl = fc.double({ min: 100, max: 86_400_000, noNaN: true });
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-test("a hold is renewed, and once more if that fails, before its work must stop", () => {
+test("a hold can be renewed, and renewed again after a failure, before its work must stop", () => {
   fc.assert(
     fc.property(ttl, random, (ttlMs, at) => {
       const stopAfterMs = ttlMs - reserveMs(ttlMs, longestGraceMs(ttlMs));
@@ -20,7 +20,7 @@ test("a hold is renewed, and once more if that fails, before its work must stop"
   );
 });
 
-test("work that is killed at the end of its grace period is gone before the ttl is over", () => {
+test("work that is killed at the end of its grace period has ended before the ttl is over", () => {
   fc.assert(
     fc.property(ttl, fc.double({ min: 0, max: 1, noNaN: true }), (ttlMs, share) => {
       const graceMs = share * longestGraceMs(ttlMs);
@@ -29,7 +29,7 @@ test("work that is killed at the end of its grace period is gone before the ttl 
   );
 });
 
-test("the default grace period is 10 s, or shorter where the ttl is, and always allowed", () => {
+test("the default grace period is 10 s, less for a short ttl, and always allowed", () => {
   expect(defaultGraceMs(600_000)).toBe(DEFAULT_GRACE_MS);
   fc.assert(
     fc.property(ttl, (ttlMs) => {

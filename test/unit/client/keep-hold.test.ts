@@ -11,7 +11,7 @@ import { aHold, aLease, held } from "../lease/samples.ts";
 const TTL_MS = 30_000;
 const RESERVE_MS = 12_000;
 
-/** A klease that a test changes, as a client's holder sees it. */
+/** A klease as a client's holder sees it, which a test changes. */
 function aKlease() {
   const listeners = new Set<() => void>();
   let objects = new Map([["nightly", clientHeld()]]);
@@ -45,7 +45,7 @@ function clientHeld(change: Partial<Hold> = {}, spec: Partial<Lease["spec"]> = {
 
 type Answer = () => Promise<Partial<Hold>>;
 
-/** A kept hold that was confirmed now; `answer` is how konductor answers renewals. */
+/** A kept hold that was confirmed just now. `answer` is konductor's answer to renewals. */
 function keep(answer: Answer, options: Partial<KeepOptions> = {}) {
   const clock = turnedClock();
   const { followed, show } = aKlease();
@@ -74,16 +74,16 @@ const unreachable = async (): Promise<Partial<Hold>> => {
   throw new KonductorError("Unreachable", "cut off");
 };
 
-test("a hold is renewed each third of its ttl, and lasts", async () => {
+test("a hold that is renewed every third of its ttl lasts", async () => {
   const { kept, clock, sentAtMs } = keep(async () => ({ expiresMs: 77 }));
   await clock.turn(60_500);
   expect(kept.signal.aborted).toBe(false);
   expect(sentAtMs).toEqual([10_000, 20_000, 30_000, 40_000, 50_000, 60_000]);
-  // By the clock of whoever reads it, whatever konductor's is.
+  // The expiry is told by the reader's clock, whatever konductor's clock shows.
   expect(kept.expiresMs - clock.nowMs()).toBe(TTL_MS - 500);
 });
 
-test("one that cannot be renewed is tried again and again, and lost its reserve before the end of its ttl", async () => {
+test("a hold that cannot be renewed is retried, and is lost one reserve before the end of its ttl", async () => {
   const troubles: string[] = [];
   const { kept, clock, sentAtMs, passedMs } = keep(unreachable, { onTrouble: (text) => troubles.push(text) });
   let lostAtMs = 0;
@@ -105,7 +105,7 @@ test("one that cannot be renewed is tried again and again, and lost its reserve 
   expect(sentAtMs).toHaveLength(tries);
 });
 
-test("the deadline counts from the sending of what was answered, however late the answer comes", async () => {
+test("the deadline counts from when the answered renewal was sent, however late its answer comes", async () => {
   let calls = 0;
   const { kept, clock, passedMs } = keep(async () => {
     if (++calls > 1) return unreachable();
@@ -119,7 +119,7 @@ test("the deadline counts from the sending of what was answered, however late th
   expect(kept.signal.aborted).toBe(true);
 });
 
-test("after a try of which nothing was heard the deadline counts from that one: konductor may have taken it, and refused the next", async () => {
+test("the deadline counts from the first renewal without an answer: konductor may have accepted it, and rejected the next", async () => {
   let tries = 0;
   const { kept, clock, sentAtMs } = keep(async () => {
     if (++tries === 2) return {};
@@ -134,7 +134,7 @@ test("after a try of which nothing was heard the deadline counts from that one: 
   expect(kept.signal.aborted).toBe(true);
 });
 
-test("a longer ttl moves the deadline with the renewal that brings it", async () => {
+test("a longer ttl moves the deadline when a renewal brings it", async () => {
   let calls = 0;
   const { kept, clock } = keep(() => (++calls > 1 ? unreachable() : Promise.resolve({ ttlMs: 90_000 })));
   await clock.turn(10_000 + 90_000 - RESERVE_MS - 1);
@@ -152,8 +152,8 @@ test.each([
     clientHeld({ token: 42, ref: { kind: "LeaseRequest", name: "s", uid: "other" } }),
     "Lost",
   ],
-  ["was taken away", { ...clientHeld(), forced: { token: 41, by: "root", now: false } }, "Revoked"],
-] as const)("a klease that %s is known at once to be lost", async (_, lease, code) => {
+  ["was released by force", { ...clientHeld(), forced: { token: 41, by: "root", now: false } }, "Revoked"],
+] as const)("a klease that %s is lost at once", async (_, lease, code) => {
   const { kept, show, passedMs } = keep(async () => ({}));
   show(lease);
   await nextTurn();
@@ -169,7 +169,7 @@ test("a refused renewal is a loss, too", async () => {
   expect(kept.signal.reason).toMatchObject({ code: "Revoked" });
 });
 
-test("what is not renewable is not renewed until it is, and ends in time", async () => {
+test("a hold of a klease that is not renewable is not renewed, and ends on time", async () => {
   const { kept, clock, show, sentAtMs } = keep(async () => ({}));
   show(clientHeld({}, { renewable: false }));
   await clock.turn(15_000);
@@ -178,7 +178,7 @@ test("what is not renewable is not renewed until it is, and ends in time", async
   expect(kept.signal.reason).toMatchObject({ code: "Lost" });
 });
 
-test("after its end nothing is renewed and nothing lost", async () => {
+test("a hold is neither renewed nor lost after its end", async () => {
   const { kept, clock, sentAtMs, ended } = keep(unreachable);
   ended.abort();
   await clock.turn(2 * TTL_MS);

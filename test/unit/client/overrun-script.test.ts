@@ -1,4 +1,4 @@
-/** A script that has overrun its ttl, while another process of its name has acquired since. Today's wrong behaviour. */
+/** A script that has overrun its ttl while another process of the same name has acquired the klease. This behaviour is known to be wrong. */
 import { expect, test } from "vitest";
 import type { ClientContext } from "../../../src/client/client-context.ts";
 import { release } from "../../../src/client/release-for-client.ts";
@@ -10,7 +10,7 @@ import { parseLease } from "../../../src/lease/codec.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { scriptedClient, scriptedWatches } from "./scripted-client.ts";
 
-/** The first process held with token 41; now the second one does. */
+/** The first process held with token 41. Now the second holds. */
 const KLEASE = {
   metadata: { namespace: "ns", name: "nightly", uid: "lease", resourceVersion: "9" },
   spec: { ttl: "10m" },
@@ -26,7 +26,7 @@ const KLEASE = {
   },
 };
 
-test("its renewal is that of the other's hold, so it is not told to stop", () => {
+test("its renewal renews the other's hold, so that it is not told to stop", () => {
   expect(holdOfHolder(parseLease(KLEASE), "host-1").token).toBe(42);
 });
 

@@ -15,11 +15,11 @@ const tokenWith = (claims: object) =>
 
 test.each<[string, string | undefined, string | undefined]>([
   ["a pod's token", tokenWith({ "kubernetes.io": { pod: { name: "web-0", uid: "u-1" } } }), "u-1"],
-  ["a token that is bound to no pod", tokenWith({ "kubernetes.io": { namespace: "ns" } }), undefined],
+  ["a token without a pod", tokenWith({ "kubernetes.io": { namespace: "ns" } }), undefined],
   ["a token of another kind", tokenWith({ sub: "alice" }), undefined],
-  ["no token", "secret", undefined],
+  ["text that is no token", "secret", undefined],
   ["nothing", undefined, undefined],
-])("%s says which pod this is", async (what, token, expected) => {
+])("the pod's uid is read from %s, if it holds one", async (what, token, expected) => {
   const path = join(dir, what);
   if (token !== undefined) await writeFile(path, token);
   expect(ownPodUid(path)).toBe(expected);

@@ -16,7 +16,7 @@ const WAIT_MS = 60_000;
 
 type Fields = Record<string, unknown>;
 
-/** An API server that has one request at most, and one klease. */
+/** An API server with one klease and at most one request. */
 function aServer({ lease = {}, loseAnswers = 0 }: { lease?: Fields; loseAnswers?: number } = {}) {
   const clock = turnedClock(Date.parse("2026-01-01T00:00:00Z"));
   let stored: { metadata: Fields; spec: Fields; status: Fields } | undefined;
@@ -70,7 +70,7 @@ function aServer({ lease = {}, loseAnswers = 0 }: { lease?: Fields; loseAnswers?
   return { clock, context, place, change, deleted, request: () => stored && parseLeaseRequest(stored) };
 }
 
-test("a wait is told to the server's clock, with something to spare, and one try as what it is", async () => {
+test("waitUntil is by the server's clock, with a margin, and equals requestedAt for a single try", async () => {
   const { place, clock, request } = aServer();
   const { request: placed, writtenUntilMs } = await place();
   expect(placed.spec.waitUntilMs).toBe(clock.nowMs() + WAIT_MS + 5_000);
@@ -81,7 +81,7 @@ test("a wait is told to the server's clock, with something to spare, and one try
   expect(tried.spec.waitUntilMs).toBe(tried.spec.requestedAtMs);
 });
 
-test("a request whose creation was not answered is known by its wait, and is no other process's", async () => {
+test("a request whose creation was not answered is recognized by its waitUntil, and not as another process's", async () => {
   const { place, clock, deleted } = aServer({ loseAnswers: 1 });
   const placing = place();
   await clock.waitedFor(100);
@@ -90,13 +90,13 @@ test("a request whose creation was not answered is known by its wait, and is no 
   expect(deleted).toEqual([]);
 });
 
-test("one try whose creation was not answered is not repeated", async () => {
+test("a single try whose creation was not answered is not repeated", async () => {
   await expect(aServer({ loseAnswers: 1 }).place({ timeoutMs: 0 })).rejects.toMatchObject({
     code: "Unreachable",
   });
 });
 
-test("a request of the same name that waits is another process's, unless it is to be joined", async () => {
+test("a waiting request of the same name belongs to another process, and may be joined", async () => {
   const { place, clock } = aServer();
   await place({ timeoutMs: 1_000 });
   await expect(place()).rejects.toMatchObject({
@@ -110,7 +110,7 @@ test("a request of the same name that waits is another process's, unless it is t
   });
 });
 
-test("a request of the same name is our own where the same pod made it, and no other", async () => {
+test("a request of the same name is our own only if the same pod made it", async () => {
   const { place, request } = aServer();
   await place({ pod: "pod-1" });
   expect(request()?.clientPod).toBe("pod-1");
@@ -120,14 +120,14 @@ test("a request of the same name is our own where the same pod made it, and no o
   expect((await place({ pod: "pod-2", join: true })).request.uid).toBe("uid-1");
 });
 
-test("outside of pods no request is known as our own", async () => {
+test("no request is recognized as our own outside of pods", async () => {
   const { place } = aServer();
   await place();
   for (const pod of ["pod-1", undefined])
     await expect(place({ pod })).rejects.toMatchObject({ code: "Held" });
 });
 
-test("another user's request is not ours in the same pod either", async () => {
+test("another user's request is not ours even in the same pod", async () => {
   const { place, change } = aServer();
   await place({ pod: "pod-1" });
   change({ requestedBy: "bob" });
@@ -136,7 +136,7 @@ test("another user's request is not ours in the same pod either", async () => {
   });
 });
 
-test("one that joins for a shorter time leaves the longer wait alone, also when it ends", async () => {
+test("a process that joins for a shorter time does not shorten the wait, even when it gives up", async () => {
   const { place, context, deleted, request } = aServer();
   const long = await place();
   const short = await place({ join: true, timeoutMs: 1_000 });
@@ -162,7 +162,7 @@ test.each([
   ["had its hold", { phase: "Expired" }, {}],
   ["had a hold that is over", { phase: "Granted", fencingToken: 7 }, { phase: "Available", fencingToken: 7 }],
   ["was granted last", {}, { phase: "Available", fencingToken: 7, requestUID: "uid-1" }],
-])("a request that %s makes place for a new one", async (_, status, lease) => {
+])("a request that %s is replaced by a new one", async (_, status, lease) => {
   const { place, change, deleted } = aServer({ lease });
   await place();
   change({}, status);
@@ -170,7 +170,7 @@ test.each([
   expect(deleted).toEqual(["uid-1"]);
 });
 
-test("a hold that outlived its klease may be another process's", async () => {
+test("a hold that outlived its klease may belong to another process", async () => {
   const { place, change, deleted } = aServer({ lease: { phase: "Available" } });
   await place();
   change({}, { phase: "Granted", fencingToken: 7 });
@@ -182,14 +182,14 @@ test("a hold that outlived its klease may be another process's", async () => {
   expect((await place({ join: true })).request.uid).toBe("uid-2");
 });
 
-test("who lost a klease that was deleted before it confirmed goes on waiting in its own place", async () => {
+test("a process whose klease was deleted before it confirmed keeps its place in the queue", async () => {
   const { place, deleted } = aServer();
   const earlier = await place();
   expect((await place({}, earlier)).request.uid).toBe("uid-1");
   expect(deleted).toEqual([]);
 });
 
-test("a grant that was lost before it was confirmed is no other process's hold", async () => {
+test("a grant that was lost before it was confirmed is not another process's hold", async () => {
   const { place, change, deleted } = aServer({ lease: { phase: "Available" } });
   const earlier = await place();
   change({}, { phase: "Granted", fencingToken: 7 });
@@ -197,7 +197,7 @@ test("a grant that was lost before it was confirmed is no other process's hold",
   expect(deleted).toEqual(["uid-1"]);
 });
 
-test("a request that is not ours in spite of its name is replaced", async () => {
+test("a request for another holder under our name is replaced", async () => {
   const { place, change } = aServer();
   await place();
   change({ holder: "somebody" });

@@ -14,13 +14,13 @@ import { aLease, held, NOW_MS } from "../lease/samples.ts";
 import { scriptedClient } from "./scripted-client.ts";
 
 const never = new AbortController().signal;
-/** What konductor stamps. */
+/** The renewTime that konductor stamps. */
 const STAMP_MS = NOW_MS + 7_000;
 
 const clientHeld = (change: Partial<Hold> = {}, spec: Partial<Lease["spec"]> = {}): Lease =>
   held({ ref: { kind: "LeaseRequest", name: "r", uid: "uid" }, renewals: 3, ...change }, spec);
 
-/** `answers` are what patches get, one after the other; `stored` is what a GET finds. */
+/** `answers` are the results of successive patches. `stored` is what a GET finds. */
 function renewing(answers: (() => Promise<number>)[], stored?: Lease) {
   const clock = turnedClock(NOW_MS);
   const patches: unknown[] = [];
@@ -83,7 +83,7 @@ const unreachable = async () => {
   throw new KonductorError("Unreachable", "cut off");
 };
 
-test("a renewal is done when the klease shows it, and counts from its sending", async () => {
+test("a renewal is done when the klease shows it, and counts from when it was sent", async () => {
   const { clock, show, done, patches } = renewing([stamped]);
   await clock.turn(500);
   show(clientHeld({ renewTimeMs: STAMP_MS - 1 }));
@@ -92,11 +92,11 @@ test("a renewal is done when the klease shows it, and counts from its sending", 
   expect(patches).toHaveLength(1);
   const { metadata, spec } = record(patches[0]);
   expect(metadata).toEqual({ uid: "uid" });
-  // Never what konductor has put there before, which has whole milliseconds.
+  // konductor's own stamps are in whole milliseconds, so the patch always differs from the stored time.
   expect(record(spec)["renewTime"]).toMatch(/\.\d{3}001Z$/);
 });
 
-test("one whose answer was lost is sent again, and counts from the first sending: konductor may have taken that one", async () => {
+test("a renewal whose answer was lost is sent again, and counts from the first attempt, which konductor may have accepted", async () => {
   const { clock, show, done } = renewing([unreachable, stamped]);
   await clock.turn(1_000);
   show(clientHeld({ renewTimeMs: STAMP_MS, renewals: 5 }));
@@ -111,7 +111,7 @@ test("a confirmation is done when the hold is confirmed", async () => {
   expect((await done).hold.confirmed).toBe(true);
 });
 
-test("one that was taken into account, and changed nothing, is refused", async () => {
+test("a renewal that konductor has seen without extending the hold is refused", async () => {
   const { clock, show, done } = renewing([stamped]);
   await clock.turn(1);
   show(clientHeld({ renewTimeMs: STAMP_MS }, { renewable: false }));
@@ -119,18 +119,18 @@ test("one that was taken into account, and changed nothing, is refused", async (
 });
 
 test.each([
-  ["is somebody else's", clientHeld({ token: 42 }), "Lost"],
+  ["is held by somebody else", clientHeld({ token: 42 }), "Lost"],
   ["is free", aLease({ lastToken: 41 }), "Lost"],
   ["has expired", clientHeld({ expired: true, renewTimeMs: STAMP_MS, renewals: 4 }), "Lost"],
-  ["was taken away", { ...clientHeld(), forced: { token: 41, by: "root", now: true } }, "Revoked"],
-] as const)("a klease that %s answers no", async (_, lease, code) => {
+  ["was released by force", { ...clientHeld(), forced: { token: 41, by: "root", now: true } }, "Revoked"],
+] as const)("a renewal fails if the klease %s", async (_, lease, code) => {
   const { clock, show, done } = renewing([stamped]);
   await clock.turn(1);
   show(lease);
   await expect(done).rejects.toMatchObject({ code });
 });
 
-test("a watch that is silent is not waited for: the klease is read", async () => {
+test("a silent watch is not awaited: the klease is read", async () => {
   const { clock, done } = renewing([stamped], clientHeld({ renewTimeMs: STAMP_MS, renewals: 4 }));
   await clock.turn(2_999);
   const early = await Promise.race([done, Promise.resolve("waiting")]);
@@ -139,7 +139,7 @@ test("a watch that is silent is not waited for: the klease is read", async () =>
   expect((await done).hold.renewals).toBe(4);
 });
 
-test("a request that is gone is a loss", async () => {
+test("a renewal fails if its request is gone", async () => {
   const { done } = renewing([
     async () => {
       throw new KonductorError("NotFound", "none");

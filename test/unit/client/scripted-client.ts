@@ -1,16 +1,16 @@
-/** A KubeClient whose answers a test gives. */
+/** A KubeClient whose answers a test sets. */
 import type { KubeClient, WatchEvent, WatchOptions } from "../../../src/kube/api.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 
-/** One watch that a client has begun. */
+/** A watch that a client has opened. */
 export interface ScriptedWatch {
   options: WatchOptions;
   send(event: WatchEvent): void;
-  /** The server ends it; with an error it fails. */
+  /** Ends the watch as the server does, or makes it fail with `error`. */
   end(error?: unknown): void;
 }
 
-/** Calls that a test does not expect fail. */
+/** A client with these calls. Any other call fails. */
 export function scriptedClient(calls: Partial<KubeClient>): KubeClient {
   const unexpected = (name: string) => async () => {
     throw new KonductorError("Internal", `nobody expected ${name}`);
@@ -25,7 +25,7 @@ async function* failing(): AsyncGenerator<WatchEvent> {
   throw new KonductorError("Internal", "nobody expected a watch");
 }
 
-/** Watches that a test sends events to, in the order in which they were begun. */
+/** Watches to which a test sends events, in the order in which they were opened. */
 export function scriptedWatches(): { watches: ScriptedWatch[]; watch: KubeClient["watch"] } {
   const watches: ScriptedWatch[] = [];
   return {

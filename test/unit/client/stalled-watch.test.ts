@@ -1,4 +1,4 @@
-/** A client that waits while its watch of the klease says nothing more, and all else works. */
+/** A client that waits while its watch of the klease is silent and all else works. */
 import { expect, test } from "vitest";
 import { awaitGrant } from "../../../src/client/grant.ts";
 import type { Place } from "../../../src/client/place-request.ts";
@@ -29,7 +29,7 @@ const request = (resourceVersion: string, phase: string, renewTime?: string) => 
   status: { phase },
 });
 
-test("hears of its grant by its request, and confirms it in time", async () => {
+test("learns of its grant from its request, and confirms it in time", async () => {
   const clock = turnedClock(NOW_MS);
   const { watches, watch } = scriptedWatches();
   const renewTime = isoTime(NOW_MS + 1_000);

@@ -10,14 +10,14 @@ const first = aRequest({ name: "first", spec: { holder: "a", requestedAtMs: NOW_
 const last = aRequest({ name: "last", spec: { holder: "b", requestedAtMs: NOW_MS + 5 } });
 const lease = held({ holder: "web\u001b[31m", expiresMs: NOW_MS + 480_000 });
 
-test("the line tells place, holder and times, and steers no terminal", () => {
+test("the line shows place, holder and times, without control characters", () => {
   const queue = { requests: [last, own, first], nowMs: NOW_MS, leftMs: 24_000 };
   expect(describeWaiting({ lease, request: own }, queue)).toBe(
     "waiting for klease nightly: position 2 of 3, held by web [31m for 8m more unless renewed, 24s left",
   );
 });
 
-test("what is not known is not told", () => {
+test("the line omits what is not known", () => {
   const queue = { requests: [], nowMs: NOW_MS, leftMs: Number.POSITIVE_INFINITY };
   expect(describeWaiting({ lease: undefined, request: own }, queue)).toBe(
     "waiting for klease nightly: it does not exist",
@@ -41,7 +41,7 @@ function show(isTerminal: boolean) {
   return { clock, written, line, lists: () => lists };
 }
 
-test("a terminal has one line that is kept up to date and taken away, with one look at the queue", async () => {
+test("a terminal shows one line, which is updated and finally removed, with one list of the queue", async () => {
   const { clock, written, line, lists } = show(true);
   line.show({ lease, request: own });
   line.show({ lease: aLease(), request: own });
@@ -56,7 +56,7 @@ test("a terminal has one line that is kept up to date and taken away, with one l
   expect(written.at(-1)).toBe("\r\u001b[2K");
 });
 
-test("elsewhere one line says that waiting has begun, and the queue is not looked at", async () => {
+test("without a terminal, one line says that waiting has begun, and the queue is not listed", async () => {
   const { clock, written, line, lists } = show(false);
   line.show({ lease, request: own });
   line.show({ lease, request: own });
