@@ -13,7 +13,7 @@ let dir: string;
 let lines: string[];
 const log = { line: (line: string) => void lines.push(line), status() {} };
 
-/** An apt-get that only writes down what it was asked. */
+/** An apt-get that only records its arguments. */
 beforeEach(async () => {
   lines = [];
   dir = await mkdtemp(join(tmpdir(), "konductor-apt-"));
@@ -23,7 +23,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 const env = () => ({ PATH: [dir, "/bin"].join(delimiter) });
 
-test("what is missing is named, then installed", async () => {
+test("missing packages are named, then installed", async () => {
   await requirePackages(NEEDED, { env: env(), log });
   expect(lines).toEqual(["installing Debian packages: not-there"]);
   expect(await readFile(join(dir, "asked"), "utf8")).toBe(
@@ -37,7 +37,7 @@ test("NO_INSTALL=1 installs nothing and names the command", async () => {
   await expect(readFile(join(dir, "asked"))).rejects.toThrow("ENOENT");
 });
 
-test("where nothing is missing nothing is said", async () => {
+test("nothing is logged if nothing is missing", async () => {
   await requirePackages(NEEDED.slice(0, 1), { env: env(), log });
   expect(lines).toEqual([]);
 });

@@ -45,7 +45,7 @@ test("a file with the published sum becomes an executable", async () => {
   expect(await readdir(dir)).toEqual(["kubectl"]);
 });
 
-test("a file with another sum is refused, and nothing of it stays", async () => {
+test("a file with another sum is refused, and nothing of it remains", async () => {
   files.set("/kubectl", "something else").set("/kubectl.sha256", SUM);
   await expect(fetchKubectl()).rejects.toThrow(`but ${SUM} is published`);
   expect(await readdir(dir)).toEqual([]);
@@ -55,19 +55,19 @@ test.for([
   ["no published sum", []],
   ["no file", [["/kubectl.sha256", SUM]]],
   [
-    "a sum that is none",
+    "an invalid sum",
     [
       ["/kubectl", "x"],
       ["/kubectl.sha256", "<html>"],
     ],
   ],
-] as const)("%s: refused, and nothing stays", async ([, served]) => {
+] as const)("%s: refused, and nothing remains", async ([, served]) => {
   files = new Map(served);
   await expect(fetchKubectl()).rejects.toThrow(baseUrl);
   expect(await readdir(dir)).toEqual([]);
 });
 
-/** With no Go on the PATH the build, which comes after the download, fails at once and names itself. */
+/** Without Go on the PATH, the build that follows a failed download fails at once with an error of its own. */
 const findKubectl = () =>
   findBinaries(["kubectl"], {
     cacheDir: dir,
@@ -76,18 +76,18 @@ const findKubectl = () =>
     log: { line: (line) => lines.push(line), status() {} },
   });
 
-test("a release that is there is taken", async () => {
+test("an available release is used", async () => {
   const path = `/v1.37.2/bin/linux/${process.arch === "x64" ? "amd64" : process.arch}/kubectl`;
   files.set(path, BINARY).set(`${path}.sha256`, SUM);
   expect(await findKubectl()).toEqual({ kubectl: join(dir, "kubectl") });
 });
 
-test("a release that is not there falls through to the build, and says why", async () => {
+test("a missing release leads to the build, and the log says why", async () => {
   await expect(findKubectl()).rejects.toThrow("needed to build Kubernetes");
   expect(lines).toEqual([expect.stringContaining("answered 404")]);
 });
 
-test("a host that cannot be reached falls through to the build", async () => {
+test("an unreachable host leads to the build", async () => {
   server.closeAllConnections();
   server.close();
   await expect(findKubectl()).rejects.toThrow("needed to build Kubernetes");

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { streamLog } from "../../cluster/log.ts";
 
-test("on a terminal a status rewrites one line, and a line replaces it", () => {
+test("a status rewrites one line on a terminal, and a log line replaces it", () => {
   const written: string[] = [];
   const log = streamLog({ isTTY: true, write: (text) => written.push(text) });
   log.status("one");
@@ -10,7 +10,7 @@ test("on a terminal a status rewrites one line, and a line replaces it", () => {
   expect(written).toEqual(["\r\u001b[Kone", "\r\u001b[Ktwo", "\r\u001b[Kdone\n"]);
 });
 
-test("elsewhere a status is written every 15 s", () => {
+test("a status is written every 15 s without a terminal", () => {
   const written: string[] = [];
   let nowMs = 0;
   const log = streamLog({ write: (text) => written.push(text) }, () => nowMs);

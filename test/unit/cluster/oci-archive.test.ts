@@ -30,12 +30,12 @@ const write = (name: string, entries: Iterable<Entry>) =>
     out: join(dir, name),
   });
 
-/** Unpacks a file of the archive with the system's tar, which knows the format better than we do. */
+/** Unpacks a file of the archive with the system's tar, an independent reader of the format. */
 const unpack = (name: string, file: string) =>
   execFileSync("tar", ["-xOf", join(dir, name), file], { maxBuffer: 1 << 28 });
 const blob = (name: string, digest: string) => unpack(name, `blobs/sha256/${digest.replace("sha256:", "")}`);
 
-test("the same entries in another order give the same bytes", async () => {
+test("the same entries in another order yield the same bytes", async () => {
   const one = await write("one.tar", ENTRIES);
   const other = await write("other.tar", ENTRIES.toReversed());
   expect(one).toEqual(other);
@@ -77,7 +77,7 @@ test.for([
   expect(fullReference(short)).toBe(full);
 });
 
-test("what the format cannot hold is refused by name", async () => {
+test("entries that the format cannot hold are refused by name", async () => {
   await expect(write("x.tar", [{ path: "x".repeat(101), content: "" }])).rejects.toThrow(
     "too long for ustar",
   );
