@@ -14,14 +14,14 @@ async function sources() {
 }
 
 describe("the examples", () => {
-  test("say nothing of konductor but one label", async () => {
+  test("name konductor only in one label", async () => {
     for (const { source } of await sources()) {
       const marks = JSON.stringify(parse(source)).match(new RegExp(`"${GROUP}/[^"]*"`, "g"));
       expect(marks).toEqual([JSON.stringify(LEASE_LABEL)]);
     }
   });
 
-  test("differ without the guard by that label alone", async () => {
+  test("differ without the guard only by that label", async () => {
     const on = await readExercises(dir, { namespace, guard: true });
     const off = await readExercises(dir, { namespace, guard: false });
     expect(on.map(({ name }) => name)).toEqual(["migrate", "report"]);
@@ -33,7 +33,7 @@ describe("the examples", () => {
     }
   });
 
-  test("run an image that the cluster has", async () => {
+  test("run the image that the cluster has", async () => {
     const exercises = await readExercises(dir, { namespace, guard: true, image: "other:1" });
     for (const { object } of exercises) {
       const images = JSON.stringify(object).match(/"image":"[^"]*"/g);

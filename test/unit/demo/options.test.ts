@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { readOptions } from "../../../tools/demo/options.ts";
 
-test("takes a real node where it can, the process node elsewhere", () => {
+test("uses a real node where possible, and the process node elsewhere", () => {
   expect(readOptions({}, true)).toEqual({ cluster: "kubelet", guard: true });
   expect(readOptions({}, false)).toEqual({ cluster: "process", guard: true });
 });
 
-test("takes what is asked for", () => {
+test("uses what is asked for", () => {
   expect(readOptions({ CLUSTER: "current", GUARD: "off" }, true)).toEqual({
     cluster: "current",
     guard: false,

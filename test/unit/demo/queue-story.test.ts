@@ -4,7 +4,7 @@ import { createQueueStory } from "../../../tools/demo/queue-story.ts";
 import type { Line } from "../../../tools/demo/timeline.ts";
 import { leaseHeldBy, requestOf } from "../gate-api/samples.ts";
 
-/** A story of klease report, and what it has told since it was asked last. */
+/** A story of klease report. `hear` returns the lines that an update adds. */
 function listener() {
   let lines: Line[] = [];
   const story = createQueueStory({ exerciseName: (lease) => lease, tell: (line) => lines.push(line) });
@@ -26,7 +26,7 @@ const past = (holder: string, token: number, reason = "Released") => ({
   ended: "2026-01-01T00:00:05.2Z",
 });
 
-test("tells a hand-over and the new places, each once", () => {
+test("tells a handover and the new places once each", () => {
   const { hear } = listener();
   const [a, b, c] = [requestOf("a", 0), requestOf("b", 1), requestOf("c", 2)];
   const held = leaseHeldBy("a", 1);
@@ -43,7 +43,7 @@ test("tells a hand-over and the new places, each once", () => {
   ]);
 });
 
-test("tells the holds between two versions of the klease too", () => {
+test("tells holds that lie between two versions of the klease", () => {
   const { hear } = listener();
   const history = [past("b", 2, "Expired"), past("a", 1, "Terminated")];
   expect(hear(leaseHeldBy("c", 3, { history }))).toEqual([
@@ -55,7 +55,7 @@ test("tells the holds between two versions of the klease too", () => {
   ]);
 });
 
-test("gives nobody a place while the klease is free: the first one acquires in a moment", () => {
+test("gives no places while the klease is free, since the first waiter is about to acquire it", () => {
   const { hear } = listener();
   expect(hear(leaseHeldBy("a", 1, { phase: "Available" }), requestOf("b", 1))).toEqual([]);
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { toSvg } from "../../../tools/demo/recording.ts";
 import { createTimeline } from "../../../tools/demo/timeline.ts";
 
-test("what a timeline prints is shown line by line, with its colours, and as it is", () => {
+test("a recording shows a timeline line by line, with its colours, and its text unchanged", () => {
   const written: string[] = [];
   const tell = createTimeline({ write: (text) => written.push(text), colours: true, nowMs: () => 0 });
   tell({ exercise: "report", subject: "one", text: "holds <1> & runs", tone: "green" });

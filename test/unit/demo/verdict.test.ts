@@ -6,7 +6,7 @@ function run(by: string, fromMs: number, toMs: number, ended = true): DemoRun {
 }
 
 describe("judge", () => {
-  test("passes runs that follow each other, in whatever order they are told", () => {
+  test("passes consecutive runs in any order", () => {
     const runs = [run("b", 2_000, 3_000), run("a", 1_000, 2_000)];
     expect(judge("report", runs)).toEqual({
       ok: true,
@@ -24,25 +24,25 @@ describe("judge", () => {
     expect(sentences).toEqual(["OVERLAP: a and b ran together for 3.2 s"]);
   });
 
-  test("does not pass a run that said nothing of its end", () => {
+  test("does not pass a run without an end", () => {
     const silent = run("c", Number.NaN, Number.NaN, false);
     const { ok, sentences } = judge("report", [run("a", 0, 1_000), run("b", 2_000, 3_000), silent]);
     expect(ok).toBe(false);
     expect(sentences).toEqual([expect.stringContaining("c did not say when")]);
   });
 
-  test("finds an overlap also beside a run that said nothing", () => {
+  test("finds an overlap even beside a run without an end", () => {
     const silent = run("c", Number.NaN, Number.NaN, false);
     const { sentences } = judge("report", [silent, run("a", 0, 1_000), run("b", 500, 3_000)]);
     expect(sentences).toContainEqual("OVERLAP: a and b ran together for 0.5 s");
   });
 
-  test.for([[[]], [[run("a", 0, 1_000)]]])("does not pass %j, which show nothing", ([runs = []]) => {
+  test.for([[[]], [[run("a", 0, 1_000)]]])("does not pass %j, which prove nothing", ([runs = []]) => {
     expect(judge("report", runs).ok).toBe(false);
   });
 });
 
-test("the table is in the order of the runs", () => {
+test("the table lists the runs in their order", () => {
   const table = formatRuns([run("later", 5_000, 6_000), run("first", 1_000, 2_000)]);
   expect(table.indexOf("first")).toBeLessThan(table.indexOf("later"));
 });

@@ -15,13 +15,13 @@ test.for([
 });
 
 test.for(["migrating part 2", "1795387703.%N start", " start", "1795387703.5 end of part 1"])(
-  "takes %j for something else",
+  "ignores %j",
   (line) => {
     expect(parseMark(line)).toBeUndefined();
   },
 );
 
-test("the shell of this machine writes what the examples shall write", async () => {
+test("an example's script writes its marks in this machine's shell", async () => {
   const job = record(
     parse(await readFile(join(import.meta.dirname, "../../../examples/migration-job.yaml"), "utf8")),
   );
