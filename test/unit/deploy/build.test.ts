@@ -50,7 +50,7 @@ test("a gate that needs a package is refused, with the file that imports it", as
   );
 });
 
-test("a gate of Node's own modules is taken", async () => {
+test("a gate that needs only Node.js modules is accepted", async () => {
   await write("src/bin/gate.ts", 'import { request } from "node:https"; request;');
   await expect(build(GATE)).resolves.toHaveLength(1);
 });

@@ -20,7 +20,7 @@ async function documents(path: string): Promise<unknown[]> {
   return all.map((document): unknown => document.toJS());
 }
 
-/** The only document of a manifest. */
+/** The single document of a manifest. */
 async function manifest(path: string): Promise<unknown> {
   const [document, ...more] = await documents(path);
   expect(more).toEqual([]);
@@ -34,7 +34,7 @@ test("the image's tag is the version in package.json", async () => {
   });
 });
 
-test("container and KONDUCTOR_IMAGE name the image that kustomize tags, and run as the image's user", async () => {
+test("container image and KONDUCTOR_IMAGE are the image that kustomize tags, and the container runs as the image's user", async () => {
   const env = expect.arrayContaining([{ name: "KONDUCTOR_IMAGE", value: "konductor" }]);
   expect(await manifest("deploy/deployment.yaml")).toMatchObject({
     spec: {
@@ -51,7 +51,7 @@ test("container and KONDUCTOR_IMAGE name the image that kustomize tags, and run 
 describe("the webhook configuration", () => {
   const PATH_IN_REPOSITORY = "webhook-config/mutating.yaml";
 
-  test("sends labelled workloads only, and our own objects, to our Service, and bears our name", async () => {
+  test("sends only labelled workloads and our own objects to our Service, under our name", async () => {
     const own = {
       sideEffects: "None",
       failurePolicy: "Fail",
@@ -84,21 +84,21 @@ describe("the webhook configuration", () => {
   });
 });
 
-describe("everything that exempts konductor", () => {
+describe("every rule that exempts konductor", () => {
   const ACCOUNT = `system:serviceaccount:${SYSTEM_NAMESPACE}:${SERVICE_ACCOUNT}`;
   const isKonductor = { expression: `request.userInfo.username != '${ACCOUNT}'` };
 
   test.each([
     ["webhook-config/mutating.yaml", 1],
     ["webhook-config/policy.yaml", 2],
-  ])("means its account: %s", async (path, count) => {
+  ])("names konductor's account: %s", async (path, count) => {
     const text = JSON.stringify(await documents(path));
     expect(text.split(JSON.stringify(isKonductor).slice(1, -1)).length - 1).toBe(count);
     expect(text.split("system:serviceaccount:").length - 1).toBe(count);
   });
 });
 
-test("no role of people has a status, which is konductor's alone", async () => {
+test("no user role grants access to a status", async () => {
   const roles = await documents("deploy/user-roles.yaml");
   expect(roles).toHaveLength(3);
   expect(JSON.stringify(roles)).not.toMatch(/status|\*/);
