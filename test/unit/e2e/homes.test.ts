@@ -7,14 +7,14 @@ test("every scenario has a home where it can run", () => {
   expect(homeless.map(({ name }) => name)).toEqual([]);
 });
 
-test("the life table is shown by a kubelet, but for what is konductor's or the control plane's alone", () => {
+test("the life table is shown on a kubelet, except for failures of konductor or the control plane alone", () => {
   const elsewhere = SCENARIOS.filter((scenario) => scenario.row && homeOf(scenario) !== "kubelet");
   expect(new Set(elsewhere.map(({ row }) => row))).toEqual(
     new Set(["konductor, API server or etcd away", "arbiter killed, two arbiters at once"]),
   );
 });
 
-test("no two scenarios have the same name, by which one is found", () => {
+test("scenario names are unique", () => {
   const names = SCENARIOS.map(({ name }) => name);
   expect(names).toEqual([...new Set(names)]);
 });

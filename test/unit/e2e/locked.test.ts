@@ -4,7 +4,7 @@ import { lockedTo } from "../../e2e/locked.ts";
 
 const done: string[] = [];
 const act = (what: string) => async () => void done.push(what);
-// Only what can be taken away is looked at.
+// An environment with only the parts that a scenario can take away.
 const environment = {
   konductor: { stop: act("konductor"), killArbiter: act("arbiter"), pauseArbiter: act("arbiter") },
   cluster: {
@@ -13,7 +13,7 @@ const environment = {
   },
 } as unknown as Environment;
 
-test("what was locked can be taken away, and nothing else", async () => {
+test("only locked parts can be taken away", async () => {
   const { konductor, cluster } = lockedTo(environment, ["konductor"]);
   await konductor.stop();
   expect(done).toEqual(["konductor"]);

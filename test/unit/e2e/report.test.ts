@@ -5,7 +5,7 @@ const aTest = (fullName: string, status: string, ...failureMessages: string[]) =
   ...{ fullName, status, failureMessages },
 });
 
-test("a failure is told by its first line, and a test that passed only at its second try is not passed over", () => {
+test("a failure is reported by its first line, and a test that passed only when retried is reported, too", () => {
   const report = {
     ...{ numPassedTests: 2, numFailedTests: 1, numPendingTests: 1 },
     testResults: [
@@ -27,7 +27,7 @@ test("a failure is told by its first line, and a test that passed only at its se
   });
 });
 
-test("a run that leaves no report, or fails without a failed test, has failed", () => {
+test("a run without a report, or a failure outside of tests, counts as failed", () => {
   expect(readCounts("", { project: "unit", code: 1 })).toMatchObject({ passed: 0, failed: 1 });
   const file = { name: `${process.cwd()}/test/a.test.ts`, status: "failed", message: "no such module" };
   const report = JSON.stringify({ numPassedTests: 5, testResults: [file] });

@@ -24,7 +24,7 @@ function openSchedule(width = 10) {
   };
 }
 
-test("what takes nothing away runs side by side, up to the width of its ground", async () => {
+test("scenarios without locks run side by side, up to the width of their ground", async () => {
   const schedule = openSchedule(2);
   for (const name of ["a", "b", "c"]) await schedule.begin(name);
   await schedule.begin("elsewhere", [], PARTS, "there");
@@ -33,7 +33,7 @@ test("what takes nothing away runs side by side, up to the width of its ground",
   expect(schedule.running()).toEqual(["b", "elsewhere", "c"]);
 });
 
-test("what takes a part away waits for those that use it, and they for it; who does not use it goes on", async () => {
+test("a scenario that locks a part and those that use it wait for each other, and all others go on", async () => {
   const schedule = openSchedule();
   await schedule.begin("ordinary");
   await schedule.begin("node stops", ["node"]);
@@ -46,14 +46,14 @@ test("what takes a part away waits for those that use it, and they for it; who d
   expect(schedule.running()).toEqual(["without node", "late"]);
 });
 
-test("two that take the same part away run one after the other, though neither uses it", async () => {
+test("two scenarios that lock the same part run one after the other, even if neither uses it", async () => {
   const schedule = openSchedule();
   await schedule.begin("first", ["node"], []);
   await schedule.begin("second", ["node"], []);
   expect(schedule.running()).toEqual(["first"]);
 });
 
-test("what needs the machine runs beside nothing", async () => {
+test("a scenario that locks the machine runs alone", async () => {
   const schedule = openSchedule();
   await schedule.begin("measured", ["machine"], []);
   await schedule.begin("other", [], []);
@@ -63,7 +63,7 @@ test("what needs the machine runs beside nothing", async () => {
   expect(schedule.running()).toEqual(["other", "another"]);
 });
 
-test("what is taken away on one ground is there on another; the machine is everybody's", async () => {
+test("a part is locked on one ground only, and the machine on all grounds", async () => {
   const schedule = openSchedule();
   await schedule.begin("node stops", ["node"]);
   await schedule.begin("elsewhere", ["node"], PARTS, "there");
@@ -75,7 +75,7 @@ test("what is taken away on one ground is there on another; the machine is every
   expect(schedule.running()).toEqual(["measured"]);
 });
 
-test("what fails leaves its place", async () => {
+test("a scenario that fails releases its locks", async () => {
   const schedule = createSchedule({ width: 1 });
   const failed = schedule.run({ ground: "here", locks: ["node"], uses: [] }, () =>
     Promise.reject(new Error("failed")),
