@@ -6,7 +6,7 @@ import { SCENARIOS } from "../../e2e/scenarios.ts";
 
 const guarantees = readFileSync(join(import.meta.dirname, "../../../docs/guarantees.md"), "utf8");
 
-test.each(ROWS)("%s: is promised in docs/guarantees.md, and played by a scenario", (row) => {
+test.each(ROWS)("row %s is promised in docs/guarantees.md and shown by a scenario", (row) => {
   expect(guarantees).toContain(`\n| ${row} | `);
   expect(SCENARIOS.filter((scenario) => scenario.row === row)).not.toEqual([]);
 });

@@ -17,7 +17,7 @@ const verdicts = parseVerdicts({
 const figure = (measuredMs: number) =>
   `${JSON.stringify({ what: "until the next", measuredMs, boundMs: 5_000, scenario: started.name })}\n`;
 
-test("one line for each figure, or for a scenario without any, in the order of the rows", () => {
+test("the table has a line for each figure, or for a scenario without figures, in the order of the rows", () => {
   const table = lifeTable([started, restarted], parseFigures(figure(250)), verdicts);
   expect(table.text.split("\n").slice(1)).toEqual([
     expect.stringMatching(/^main, keeper.* it restarts +FAILED$/),
@@ -27,13 +27,13 @@ test("one line for each figure, or for a scenario without any, in the order of t
   expect(table.ok).toBe(false);
 });
 
-test("of several tries the last one counts, and a bound that is missed is no ok", () => {
+test("the last of several tries counts, and a missed bound is not ok", () => {
   expect(lifeTable([started], parseFigures(figure(9_000) + figure(1_000)), verdicts).ok).toBe(true);
   const late = lifeTable([started], parseFigures(figure(9_000)), verdicts);
   expect(late).toMatchObject({ ok: false, text: expect.stringContaining("LATE") });
 });
 
-test("a scenario that did not run is no ok", () => {
+test("a scenario that did not run is not ok", () => {
   const table = lifeTable([started], [], new Map());
   expect(table).toMatchObject({ ok: false, text: expect.stringContaining("DID NOT RUN") });
 });
