@@ -1,4 +1,4 @@
-/** Whether a pod may be given the restart rule: what counts are the nodes that it may come to. */
+/** Whether a pod may get the restart rule, which depends on the nodes to which it may be scheduled. */
 import { expect, test } from "vitest";
 import { createClusterFeatures, type SelfFencingMode } from "../../../src/objects/features.ts";
 import { type NodeView, parseNode } from "../../../src/objects/node-view.ts";
@@ -38,50 +38,55 @@ const old: Given = { name: "old", features: [], labels: { pool: "old" } };
 const young: Given = { name: "young", labels: { pool: "young" } };
 
 test.each<[string, Given[], Placement, boolean]>([
-  ["every node is able", [young], {}, true],
-  ["one that it may come to is not", [young, old], {}, false],
-  ["it selects those that are", [young, old], { nodeSelector: { pool: "young" } }, true],
-  ["it selects one that is not", [young, old], { nodeSelector: { pool: "old" } }, false],
-  ["it is bound to one that is", [young, old], { nodeName: "young" }, true],
-  ["it is bound to one that is not", [young, old], { nodeName: "old" }, false],
-  ["it is bound to one that is not known", [young], { nodeName: "new" }, false],
-  ["the other runs Windows", [young, { ...old, labels: { "kubernetes.io/os": "windows" } }], {}, true],
-  ["the other is cordoned", [young, { ...old, unschedulable: true }], {}, true],
-  ["the other is tainted", [young, { ...old, taints: [taint] }], {}, true],
-  ["it tolerates the other's taint", [young, { ...old, taints: [taint] }], { tolerations: [taint] }, false],
+  ["every node supports it", [young], {}, true],
+  ["one possible node does not", [young, old], {}, false],
+  ["the pod selects nodes that do", [young, old], { nodeSelector: { pool: "young" } }, true],
+  ["the pod selects a node that does not", [young, old], { nodeSelector: { pool: "old" } }, false],
+  ["the pod is bound to a node that does", [young, old], { nodeName: "young" }, true],
+  ["the pod is bound to a node that does not", [young, old], { nodeName: "old" }, false],
+  ["the pod is bound to an unknown node", [young], { nodeName: "new" }, false],
+  ["the other node runs Windows", [young, { ...old, labels: { "kubernetes.io/os": "windows" } }], {}, true],
+  ["the other node is cordoned", [young, { ...old, unschedulable: true }], {}, true],
+  ["the other node is tainted", [young, { ...old, taints: [taint] }], {}, true],
   [
-    "it tolerates everything",
+    "the pod tolerates the other node's taint",
+    [young, { ...old, taints: [taint] }],
+    { tolerations: [taint] },
+    false,
+  ],
+  [
+    "the pod tolerates everything",
     [young, { ...old, taints: [taint] }],
     { tolerations: [{ operator: "Exists" }] },
     false,
   ],
   [
-    "it tolerates another value",
+    "the pod tolerates another value of the taint",
     [young, { ...old, taints: [taint] }],
     { tolerations: [{ ...taint, value: "h100" }] },
     true,
   ],
   [
-    "the other is in trouble, which passes",
+    "the other node is not ready, which may pass",
     [young, { ...old, taints: [{ key: "node.kubernetes.io/not-ready", effect: "NoSchedule" }] }],
     {},
     false,
   ],
-  ["no node would take it, and all are able", [young], { nodeSelector: { pool: "none" } }, true],
-  ["no node would take it, and one is not able", [young, old], { nodeSelector: { pool: "none" } }, false],
+  ["no node fits, and all support it", [young], { nodeSelector: { pool: "none" } }, true],
+  ["no node fits, and one does not support it", [young, old], { nodeSelector: { pool: "none" } }, false],
   ["there is no node", [], {}, false],
-  ["it selects more than anybody means", [young, old], { nodeSelector: many }, false],
+  ["the pod has an implausibly long nodeSelector", [young, old], { nodeSelector: many }, false],
   [
-    "it tolerates more than anybody means",
+    "the pod has implausibly many tolerations",
     [young, { ...old, taints: [taint] }],
     { tolerations: Array.from({ length: 100_000 }, () => ({ key: "x", operator: "Exists" })) },
     false,
   ],
-])("%s", async (_, nodes, pod, expected) => {
+])("restart rule: %s", async (_, nodes, pod, expected) => {
   expect(await canFence(nodes, pod)).toBe(expected);
 });
 
-test("an older server, and the admin's word", async () => {
+test("the API server's version and the admin's choice count, too", async () => {
   expect(await canFence([young], {}, { minor: "35+" })).toBe(false);
   expect(await canFence([young], {}, { minor: "36+" })).toBe(true);
   expect(await canFence([old], {}, { mode: "always" })).toBe(true);

@@ -1,4 +1,4 @@
-/** What people are told of a change of a klease's status. */
+/** The Events that report changes of a klease's status. */
 import { describe, expect, test } from "vitest";
 import { grantHold } from "../../../src/lease/grant.ts";
 import { changeHold, endHold } from "../../../src/lease/hold.ts";
@@ -26,7 +26,7 @@ function grantedNext(lease: Lease): Lease {
   return { ...lease, status: grantHold(lease.status, grant, NOW_MS) };
 }
 
-/** A renewal that came so long after the one before. */
+/** Reports of a renewal that came `silentMs` after the previous one. */
 function renewedAfter(silentMs: number, change: Partial<Hold> = {}) {
   const before = held({ ttlMs: 60_000, expiresMs: RENEWED_MS + 60_000 });
   const ttlMs = change.ttlMs ?? 60_000;
@@ -49,12 +49,12 @@ describe("the end of a hold", () => {
     ["Expired", "Warning"],
     ["NotConfirmed", "Warning"],
     ["Fenced", "Warning"],
-  ])("is told with its reason: %s is %s", (reason, type) => {
+  ])("is reported with its reason: %s is %s", (reason, type) => {
     const message = `the hold of run-1 (token ${token}) ended: ${reason}`;
     expect(reportsOf(held(), ended(held(), reason))).toEqual([{ type, reason, message }]);
   });
 
-  test("names the admin who took the klease, whatever showed it", () => {
+  test("names the admin who took the klease, whatever proved it", () => {
     const before = { ...held(), forced };
     expect(reportsOf(before, ended(before, "Terminated"))).toEqual([
       {
@@ -65,14 +65,14 @@ describe("the end of a hold", () => {
     ]);
   });
 
-  test("and the next grant, written at once, are told in this order", () => {
+  test("is reported before the next grant that was written with it", () => {
     const after = grantedNext(ended(held(), "Released"));
     expect(reportsOf(held(), after).map(({ reason }) => reason)).toEqual(["Released", "Granted"]);
   });
 });
 
 describe("a renewal", () => {
-  test.each([0, 20_000, 40_000])("in time is nothing to tell: after %i ms of 60 s", (silentMs) => {
+  test.each([0, 20_000, 40_000])("in time is not reported: after %i ms of 60 s", (silentMs) => {
     expect(renewedAfter(silentMs)).toEqual([]);
   });
 
@@ -86,19 +86,19 @@ describe("a renewal", () => {
     ]);
   });
 
-  test("is measured against the ttl that it found, not the one that it brought", () => {
+  test("is measured against the previous ttl, not the one that it sets", () => {
     expect(renewedAfter(30_000, { ttlMs: 15_000 })).toEqual([]);
     expect(renewedAfter(45_000, { ttlMs: 600_000 })).toHaveLength(1);
   });
 
-  test("is none where the grant was confirmed", () => {
+  test("is not reported for a confirmation", () => {
     const before = held({ renewals: 0, confirmed: false });
     const confirmed = changed(before, { confirmed: true, expiresMs: NOW_MS + 120_000 });
     expect(reportsOf(before, confirmed)).toEqual([]);
   });
 });
 
-describe("a hold that goes wrong is told of once", () => {
+describe("a hold that goes wrong is reported once", () => {
   test.each<[string, Partial<Hold>, string, Lease]>([
     ["Expired", { expired: true }, "run-1 has not renewed for its whole ttl", held()],
     [
@@ -132,7 +132,7 @@ describe("a hold that goes wrong is told of once", () => {
   });
 });
 
-test("everything is told about the klease that was written", () => {
+test("every Event regards the klease that was written", () => {
   const told: unknown[] = [];
   const events = { record: (event: unknown) => void told.push(event) };
   const reporter = createLeaseReporter({ events, logger: createLogger({ level: "silent" }) });

@@ -20,18 +20,18 @@ describe.each([
     expect(await findOne(answering({ metadata: ref }), ref)).toMatchObject(ref);
   });
 
-  test("is not taken for another one of its name", async () => {
+  test("is not mistaken for another object of its name", async () => {
     expect(await findOne(answering({ metadata: { ...ref, uid: "uid-2" } }), ref)).toBeUndefined();
   });
 
-  test("is gone only where the API server says so", async () => {
+  test("is gone only if the API server says so", async () => {
     expect(await findOne(answering(new KonductorError("NotFound", "gone")), ref)).toBeUndefined();
     const away = new KonductorError("Unreachable", "away");
     await expect(findOne(answering(away), ref)).rejects.toBe(away);
   });
 });
 
-test("exactly the object that is asked for is read", async () => {
+test("a read asks for exactly the given object", async () => {
   const { client, calls } = recordedClient(() => ({ metadata: ref }));
   await findPod(client, ref);
   await find(client, NODES, { name: "node-1" }, (node) => node);

@@ -5,9 +5,9 @@ import { recordedClient } from "../controller/recorded-client.ts";
 const POD = { namespace: "ns", name: "a", uid: "uid-a" };
 
 test.each([
-  ["has the grace period that its spec says", 30, undefined],
-  ["whose grace period is 0 has one in which its end can be seen", 0, 1],
-  ["of which that is not known has its own", undefined, undefined],
+  ["is deleted with the grace period of its spec", 30, undefined],
+  ["whose grace period is 0 is deleted with 1 s, so that its end can be seen", 0, 1],
+  ["whose grace period is unknown is deleted without naming one", undefined, undefined],
 ])("a pod %s", async (_, graceSeconds, gracePeriodSeconds) => {
   const { client, calls } = recordedClient(() => ({}));
   expect(await deletePod(client, { ...POD, ...(graceSeconds !== undefined && { graceSeconds }) })).toBe(true);
