@@ -1,4 +1,4 @@
-/** Many long bodies at once cost a bounded amount of memory, and leave room for others'. */
+/** Many long request bodies at once cost a bounded amount of memory, and leave room for those of others. */
 import { once } from "node:events";
 import { request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -13,10 +13,10 @@ import { contextWith } from "../admission/fixtures.ts";
 
 const ATTACKER = "127.0.0.1";
 const HONEST = "127.0.0.2";
-/** As shipped: 64 MiB of reviews may be coming in. */
+/** The shipped memory limit, which allows 64 MiB of incoming reviews. */
 const MEMORY_BYTES = 512 * 1024 * 1024;
 const ATTEMPTS = 40;
-/** Half of the budget has room for six of them. */
+/** Half of that budget has room for six bodies. */
 const MOST_KEPT = 6;
 
 const review = (padding: number) => ({
@@ -48,7 +48,7 @@ async function post(port: number, localAddress: string, padding: number): Promis
   return answer.statusCode;
 }
 
-test("bodies that stop one byte short are kept up to a share, others are taken, and what was kept is given back", async () => {
+test("bodies that stop one byte short are kept up to a share, others are served, and the memory is given back", async () => {
   const { app, port } = await serve();
   let refused = 0;
   const sockets = Array.from({ length: ATTEMPTS }, () => {
@@ -77,7 +77,7 @@ test("bodies that stop one byte short are kept up to a share, others are taken, 
 const TOTAL_BYTES = 1024 * 1024;
 const LIMIT_BYTES = 16 * 1024;
 
-/** A server as ours: it keeps a connection on which a body was refused, and throws away what still comes. */
+/** A server like ours, which keeps a connection open after it refused a body, and discards the rest of that body. */
 async function serveBounded(until: "received" | "answered") {
   const budget = createFairShare(TOTAL_BYTES);
   const app = fastify({ bodyLimit: LIMIT_BYTES });
@@ -96,7 +96,7 @@ async function serveBounded(until: "received" | "answered") {
 }
 
 test.each(["received", "answered"] as const)(
-  "what comes after the answer is counted by nobody: %s",
+  "bytes that come after the answer are not counted: %s",
   async (until) => {
     const { app, port, budget } = await serveBounded(until);
     const socket = connect({ host: "127.0.0.1", port });
@@ -114,7 +114,7 @@ test.each(["received", "answered"] as const)(
     await send();
     expect(String((await answered)[0])).toContain("HTTP/1.1 413");
     for (let index = 0; index < 20; index++) await send();
-    // What it has sent has arrived when a request behind it is answered.
+    // All that was sent has arrived once a later request on the connection is answered.
     const next = once(socket, "data");
     socket.write("0\r\n\r\nGET /none HTTP/1.1\r\nhost: k\r\n\r\n");
     expect(String((await next)[0])).toContain("HTTP/1.1 404");
@@ -127,7 +127,7 @@ test.each(["received", "answered"] as const)(
 test.each([
   ["received", 0],
   ["answered", 7],
-] as const)("a body whose answer takes its time counts until it is %s", async (until, bytes) => {
+] as const)("a body with a slow answer counts until it is %s", async (until, bytes) => {
   const { app, port, budget, waiting } = await serveBounded(until);
   const socket = connect({ host: "127.0.0.1", port });
   const answered = once(socket, "data");

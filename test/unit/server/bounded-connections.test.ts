@@ -1,4 +1,4 @@
-/** Whoever opens connections without end leaves some for others, and gives back what it closes. */
+/** A client that opens connections without end leaves some for others, and may reopen what it closes. */
 import { once } from "node:events";
 import { createServer } from "node:https";
 import { type AddressInfo, connect as connectPlain, type Socket } from "node:net";
@@ -9,7 +9,7 @@ import { boundConnections } from "../../../src/server/bounds/bounded-connections
 import { type Certificate, selfSigned } from "../gate/certificates.ts";
 
 const LIMIT = 20;
-/** A lone peer gets half. */
+/** A lone peer may have half of the limit. */
 const SHARE = LIMIT / 2;
 
 let certificate: Certificate;
@@ -33,14 +33,14 @@ async function serve() {
   return {
     open: (from: string) =>
       tidied(connect({ ...address(from), servername: "localhost", ca: certificate.cert })),
-    /** One that says nothing, not even that it wants TLS. */
+    /** A connection that sends nothing, not even a TLS ClientHello. */
     openSilent: (from: string) => tidied(connectPlain(address(from))),
     connections: promisify(server.getConnections.bind(server)),
     isCrowded,
   };
 }
 
-/** Whether it is answered, or hung up on. */
+/** Whether a request on the connection is answered; false if it was closed. */
 async function isServed(socket: Socket): Promise<boolean> {
   socket.write("GET / HTTP/1.1\r\nhost: k\r\n\r\n");
   return new Promise((resolve) => {
@@ -49,7 +49,7 @@ async function isServed(socket: Socket): Promise<boolean> {
   });
 }
 
-test("a peer that opens many is hung up on beyond its share, others are served", async () => {
+test("a peer's connections beyond its share are closed, and others are served", async () => {
   const { open, isCrowded } = await serve();
   const served = await Promise.all(Array.from({ length: 3 * LIMIT }, () => isServed(open("127.0.0.1"))));
   expect(served.filter(Boolean)).toHaveLength(SHARE);
@@ -60,7 +60,7 @@ test("a peer that opens many is hung up on beyond its share, others are served",
   expect(isCrowded()).toBe(true);
 });
 
-test("what is closed can be opened again, also where it was given up before its handshake", async () => {
+test("closed connections can be replaced, even if they were closed before their handshake", async () => {
   const { open, openSilent, connections } = await serve();
   for (const _round of [1, 2, 3]) {
     const sockets = Array.from({ length: SHARE }, () => open("127.0.0.1"));

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { createFairShare } from "../../../src/server/bounds/fair-share.ts";
 
-/** How much a peer gets, a byte at a time. */
+/** The number of bytes that a peer gets, taken one at a time. */
 function most({ take }: ReturnType<typeof createFairShare>, peer: string): number {
   let bytes = 0;
   while (take(peer, 1)) bytes++;
   return bytes;
 }
 
-test("one peer gets half, a second half of the rest, and nobody is left without any", () => {
+test("one peer gets half, the second half of the rest, and none is left without any", () => {
   const budget = createFairShare(1_000);
   expect(most(budget, "a")).toBe(500);
   expect(most(budget, "b")).toBe(250);
@@ -16,7 +16,7 @@ test("one peer gets half, a second half of the rest, and nobody is left without 
   expect(most(budget, "a")).toBe(0);
 });
 
-test("what is given back is there for others, and for the same one", () => {
+test("what is given back is available to others, and to the same peer", () => {
   const budget = createFairShare(1_000);
   most(budget, "a");
   budget.give("a", 500);

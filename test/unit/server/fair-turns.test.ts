@@ -8,7 +8,7 @@ function stage() {
   const clock = turnedClock(0);
   const turns = createFairTurns(clock);
   const began: string[] = [];
-  /** Works for so long once it is its turn. */
+  /** Works for `ms` once it is its turn. */
   async function work(peer: string, name: string, ms: number, signal = FOREVER): Promise<void> {
     const end = await turns.take(peer, signal);
     began.push(`${name} at ${clock.monotonicMs()}`);
@@ -18,7 +18,7 @@ function stage() {
   return { clock, began, work };
 }
 
-test("one turn at a time, and after each three times as long for others", async () => {
+test("turns are taken one at a time, each followed by a rest of three times its length", async () => {
   const { clock, began, work } = stage();
   const all = Promise.all([work("a", "first", 100), work("a", "second", 10), work("a", "third", 10)]);
   await clock.turn(1_000);
@@ -26,7 +26,7 @@ test("one turn at a time, and after each three times as long for others", async 
   expect(began).toEqual(["first at 0", "second at 400", "third at 440"]);
 });
 
-test("peers take turns, however much one of them asks for", async () => {
+test("peers take turns, however many turns one of them asks for", async () => {
   const { clock, began, work } = stage();
   const all = Promise.all([
     ...Array.from({ length: 4 }, (_, index) => work("much", `much-${index}`, 10)),
@@ -37,7 +37,7 @@ test("peers take turns, however much one of them asks for", async () => {
   expect(began.map((line) => line.split(" ")[0])).toEqual(["much-0", "much-1", "little", "much-2", "much-3"]);
 });
 
-test("who has gone is passed over", async () => {
+test("a caller that has gone is passed over", async () => {
   const { clock, began, work } = stage();
   const gone = new AbortController();
   const first = work("a", "first", 100);
