@@ -1,4 +1,4 @@
-/** Every annotation that a user may write is described, and tried by the generated reviews. */
+/** Every annotation that a user may write is documented, and tried by the generated reviews. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";

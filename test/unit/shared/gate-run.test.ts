@@ -3,7 +3,7 @@ import { formatGateRun, isEarlierRun, isGateRun, isLaterRun } from "../../../src
 
 test.each([
   ["a later process of the same boot", "b1/200", "b1/100", true],
-  ["numbers, not text", "b1/1000", "b1/999", true],
+  ["a later number that is not later as text", "b1/1000", "b1/999", true],
   ["the same run", "b1/100", "b1/100", false],
   ["an earlier process", "b1/99", "b1/100", false],
   ["another boot", "b2/5", "b1/100", true],
@@ -18,14 +18,14 @@ test.each([
   ["an earlier process of the same boot", "b1/999", "b1/1000", true],
   ["the same run", "b1/100", "b1/100", false],
   ["a later process", "b1/101", "b1/100", false],
-  ["another boot, of which nothing is known", "b2/5", "b1/100", false],
+  ["another boot, whose order is unknown", "b2/5", "b1/100", false],
   ["an unknown run", undefined, "b1/100", false],
   ["an unknown other", "b1/100", undefined, false],
 ])("earlier: %s", (_what, run, other, isEarlier) => {
   expect(isEarlierRun(run, other)).toBe(isEarlier);
 });
 
-test("what is written is read", () => {
+test("a formatted run is valid", () => {
   const run = formatGateRun("1b4e28ba-2fa1-11d2-883f-0016d3cca427", 1234.5);
   expect(run).toBe("1b4e28ba-2fa1-11d2-883f-0016d3cca427/1235");
   expect(isGateRun(run)).toBe(true);
