@@ -1,4 +1,4 @@
-/** What one event costs the API server does not grow with the number of those who wait. */
+/** The number of API calls per event does not grow with the number of waiters. */
 import { resolve } from "node:path";
 import { expect, test, vi } from "vitest";
 import { CALLS } from "../../sim/guards/requests.ts";
@@ -7,7 +7,7 @@ import * as real from "../../sim/world.ts";
 
 const SETTLED_MS = 20_000;
 
-/** The calls of all replicas, but for election and watches, from when a holder's work ends until the next one works. */
+/** The calls of all replicas, without election and watches, from the end of a holder's work until the next holder works. */
 async function callsOfHandover(
   waiters: number,
   { createWorld }: Pick<typeof real, "createWorld"> = real,
@@ -46,16 +46,16 @@ async function callsOfHandover(
 }
 
 const total = (calls: Record<string, number>) => Object.values(calls).reduce((sum, count) => sum + count, 0);
-/** By as much as a handover may differ from another one. */
+/** The difference that two handovers may have anyway. */
 const SOME = 2;
 
-test("a handover", async () => {
+test("a handover needs as many calls with 30 waiters as with 3", async () => {
   const [few, many] = [await callsOfHandover(3), await callsOfHandover(30)];
   expect(few).toHaveProperty("replaceStatus leases");
   expect(total(many), JSON.stringify({ few, many })).toBeLessThanOrEqual(total(few) + SOME);
 });
 
-test("is noticed where each waiter is told its place by a write", async () => {
+test("the count shows a fault that writes to each waiter", async () => {
   for (const { path, replace } of CALLS) vi.doMock(resolve(path), replace);
   vi.resetModules();
   const world = await import("../../sim/world.ts");

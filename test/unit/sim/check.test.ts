@@ -1,10 +1,10 @@
-/** The checker sees what it is there for: histories that break each rule, and ones next to them that break none. */
+/** The checker finds histories that break each rule, and passes similar ones that break none. */
 import { expect, test } from "vitest";
 import { GRANTED_WITHIN_MS, violations } from "../../sim/check.ts";
 import { FOR_SECONDS, MOST_AT_ONCE, MOST_CALLS, TOLD_WITHIN_MS } from "../../sim/check-clients.ts";
 import type { Fact, Noted } from "../../sim/history.ts";
 
-/** Facts, each a second after the one before; a number lets so many milliseconds pass. */
+/** A history of facts that are a second apart. A number lets as many milliseconds pass. */
 function history(...told: (Fact | number)[]): Noted[] {
   let atMs = 1_000_000;
   return told.flatMap((fact) => {
@@ -55,7 +55,7 @@ const limited: Fact = { what: "limited", claim: "a", maxHoldMs: 30_000, startTim
 const elected: Fact = { what: "upset", by: "election" };
 const ended: Fact = { what: "upset", by: "end" };
 const deleted: Fact = { what: "upset", by: "deletion" };
-/** Long after everything was well. */
+/** Long after the first election, with nothing broken. */
 const well = [elected, 60_000];
 const asks = (who: string, timeoutMs: number): Fact => ({ what: "asks", who, timeoutMs });
 const told = (who: string, code: string): Fact => ({ what: "told", who, code });
@@ -69,11 +69,11 @@ const FOR_EVER = Number.POSITIVE_INFINITY;
 test.each<[string, string[], (Fact | number)[]]>([
   ["two mains", ["two"], [runs("a"), runs("b")]],
   ["one main after the other", [], [runs("a"), stops("a"), runs("b")]],
-  ["two pods of one Job", [], [runs("a", "job"), runs("b", "job")]],
-  ["a pod beside a Job's", ["two"], [runs("a", "job"), runs("b", "job"), runs("c")]],
+  ["two mains of one Job", [], [runs("a", "job"), runs("b", "job")]],
+  ["a main beside those of a Job", ["two"], [runs("a", "job"), runs("b", "job"), runs("c")]],
 
   [
-    "one that has lost its hold, and is to continue",
+    "a main with on-lost: continue beside the next, after it lost its hold",
     [],
     [
       { what: "limited", claim: "a", continues: true },
@@ -84,7 +84,7 @@ test.each<[string, string[], (Fact | number)[]]>([
     ],
   ],
   [
-    "one that has lost its hold, and begins again",
+    "a main with on-lost: continue that begins again after it lost its hold",
     [],
     [
       { what: "limited", claim: "a", continues: true },
@@ -96,156 +96,228 @@ test.each<[string, string[], (Fact | number)[]]>([
     ],
   ],
   [
-    "one that is to continue, and holds",
+    "a main with on-lost: continue beside the next, while it holds",
     ["two"],
     [{ what: "limited", claim: "a", continues: true }, ...holds, runs("b")],
   ],
 
-  ["a token given twice", ["tokens"], [granted("a", 7), granted("b", 7)]],
+  ["a token granted twice", ["tokens"], [granted("a", 7), granted("b", 7)]],
   ["a token that falls", ["tokens"], [granted("a", 7), granted("b", 6)]],
   ["tokens that rise", [], [granted("a", 7), granted("b", 8)]],
 
-  ["a first one who was passed over", ["order"], [granted("b", 7, 10_000)]],
-  ["a first one who has only just come", [], [granted("b", 7, 1_000)]],
-  ["while something is broken", [], [fault, granted("b", 7, 10_000)]],
-  ["just after something was broken", [], [fault, calm, granted("b", 7, 10_000)]],
-  ["long after something was broken", ["order"], [fault, calm, 20_000, granted("b", 7, 10_000)]],
+  ["a grant that passed over a ready first waiter", ["order"], [granted("b", 7, 10_000)]],
+  ["a grant that passed over a first waiter that has just come", [], [granted("b", 7, 1_000)]],
+  ["a grant that passed over the first waiter during a fault", [], [fault, granted("b", 7, 10_000)]],
+  [
+    "a grant that passed over the first waiter just after a fault",
+    [],
+    [fault, calm, granted("b", 7, 10_000)],
+  ],
+  [
+    "a grant that passed over the first waiter long after a fault",
+    ["order"],
+    [fault, calm, 20_000, granted("b", 7, 10_000)],
+  ],
 
   [
-    "a keeper that fences beside a replica that would renew",
+    "a keeper that fences although another replica would renew",
     ["healthy"],
     [granted("a", 7), runs("a"), renewed("a"), turnedAway("a"), fenced("a")],
   ],
   [
-    "a keeper that fences though it was renewed after all",
+    "a keeper that fences after another replica renewed",
     [],
     [granted("a", 7), runs("a"), turnedAway("a"), renewed("a"), fenced("a")],
   ],
-  ["a keeper that fences unanswered", [], [granted("a", 7), runs("a"), unanswered("a"), fenced("a")]],
+  ["a keeper that fences without an answer", [], [granted("a", 7), runs("a"), unanswered("a"), fenced("a")]],
   [
     "a healthy hold that expires",
     ["healthy"],
     [granted("a", 7), runs("a"), renewed("a"), lost("a", 7, "Expiring")],
   ],
   [
-    "one whose renewal was not answered",
+    "a hold that expires after an unanswered renewal",
     [],
     [granted("a", 7), runs("a"), unanswered("a"), lost("a", 7, "Expiring")],
   ],
   [
-    "one that was not answered under an earlier hold",
+    "a hold that expires after an unanswered renewal of an earlier hold",
     ["healthy"],
     [granted("a", 7), unanswered("a"), granted("a", 8), runs("a"), lost("a", 8, "Expiring")],
   ],
   [
-    "one that something befell",
+    "a hold that expires after trouble",
     [],
     [granted("a", 7), runs("a"), { what: "troubled", claim: "a", why: "x" }, lost("a", 7, "Expiring")],
   ],
-  ["one that is released", [], [granted("a", 7), runs("a"), stops("a"), lost("a", 7, "Released")]],
-  ["one that is released beside its main", ["healthy"], [...holds, lost("a", 7, "Released")]],
-  ["one that is replaced beside its main", ["healthy"], [...holds, lost("a", 7, "Restarted")]],
+  ["a hold that is released", [], [granted("a", 7), runs("a"), stops("a"), lost("a", 7, "Released")]],
+  ["a hold that is released while its main runs", ["healthy"], [...holds, lost("a", 7, "Released")]],
+  ["a hold that is replaced while its main runs", ["healthy"], [...holds, lost("a", 7, "Restarted")]],
   ["a grant that is taken back at once", ["healthy"], [granted("a", 7), gate, lost("a", 7, "NotConfirmed")]],
-  ["a grant of one that was deleted before", [], [gate, goes, granted("a", 7), lost("a", 7, "NotConfirmed")]],
-  ["a grant that was not answered", [], [gate, granted("a", 7), 10_000, lost("a", 7, "NotConfirmed")]],
-  ["a grant that nobody could answer", [], [granted("a", 7), lost("a", 7, "NotConfirmed")]],
-  ["one that is taken away", [], [granted("a", 7), runs("a"), lost("a", 7, "Forced")]],
   [
-    "a running main that has not started",
+    "a grant to a pod that was deleted before",
+    [],
+    [gate, goes, granted("a", 7), lost("a", 7, "NotConfirmed")],
+  ],
+  [
+    "a grant that was not confirmed in time",
+    [],
+    [gate, granted("a", 7), 10_000, lost("a", 7, "NotConfirmed")],
+  ],
+  ["a grant that nobody could confirm", [], [granted("a", 7), lost("a", 7, "NotConfirmed")]],
+  ["a hold that is forced", [], [granted("a", 7), runs("a"), lost("a", 7, "Forced")]],
+  [
+    "a NotStarted of a main that had started",
     ["healthy"],
     [limited, granted("a", 7), runs("a"), 9_000, lost("a", 7, "NotStarted")],
   ],
   [
-    "a main that started too late",
+    "a NotStarted of a main that started too late",
     [],
     [limited, granted("a", 7), 9_000, runs("a"), lost("a", 7, "NotStarted")],
   ],
-  ["max-hold before its time", ["healthy"], [limited, granted("a", 7), runs("a"), refused("a", "MaxHold")]],
   [
-    "max-hold in time",
+    "max-hold before it is reached",
+    ["healthy"],
+    [limited, granted("a", 7), runs("a"), refused("a", "MaxHold")],
+  ],
+  [
+    "max-hold once it is reached",
     [],
     [limited, granted("a", 7), runs("a"), 30_000, refused("a", "MaxHold"), lost("a", 7, "Expiring")],
   ],
 
   [
-    "one who has vanished, in whose place nobody is served",
+    "a vanished holder that is not followed",
     ["ending"],
     [...holds, vanished, said, 13_000, lost("a", 7, "Expiring")],
   ],
-  ["to the very end", ["ending"], [...holds, vanished, said, 13_000, stops("a")]],
   [
-    "one who has vanished, and ends in time",
+    "a vanished holder that is not followed until the end",
+    ["ending"],
+    [...holds, vanished, said, 13_000, stops("a")],
+  ],
+  [
+    "a vanished holder that is released in time",
     [],
     [...holds, vanished, said, 11_000, lost("a", 7, "Released")],
   ],
-  ["one who has vanished without a word", [], [...holds, vanished, 20_000, lost("a", 7, "Expired")]],
-  ["one who has vanished while a replica ends", [], [...holds, vanished, said, ended, 20_000, stops("a")]],
   [
-    "one who has vanished on a node that died",
+    "a vanished holder whose keeper announced nothing",
     [],
-    [...holds, vanished, said, fenced("a"), 20_000, stops("a")],
+    [...holds, vanished, 20_000, lost("a", 7, "Expired")],
+  ],
+  ["a vanished holder while a replica ends", [], [...holds, vanished, said, ended, 20_000, stops("a")]],
+  ["a vanished holder that is fenced", [], [...holds, vanished, said, fenced("a"), 20_000, stops("a")]],
+
+  ["a klease that is free for too long", ["idle"], [calm, idle, GRANTED_WITHIN_MS, { what: "busy" }]],
+  ["a klease that is free until the end", ["idle"], [calm, idle, GRANTED_WITHIN_MS, stops("a")]],
+  ["a klease that is free for a short time", [], [calm, idle, GRANTED_WITHIN_MS / 2, { what: "busy" }]],
+  ["a klease that is free during a fault", [], [fault, idle, GRANTED_WITHIN_MS, { what: "busy" }]],
+  [
+    "a klease that is free for too long after a fault",
+    ["idle"],
+    [fault, idle, calm, GRANTED_WITHIN_MS, { what: "busy" }],
   ],
 
-  ["a free klease for too long", ["idle"], [calm, idle, GRANTED_WITHIN_MS, { what: "busy" }]],
-  ["to the very end", ["idle"], [calm, idle, GRANTED_WITHIN_MS, stops("a")]],
-  ["not so long", [], [calm, idle, GRANTED_WITHIN_MS / 2, { what: "busy" }]],
-  ["as long as something is broken", [], [fault, idle, GRANTED_WITHIN_MS, { what: "busy" }]],
-  ["for as long after that", ["idle"], [fault, idle, calm, GRANTED_WITHIN_MS, { what: "busy" }]],
-
   [
-    "as long as who held it before is waited for",
+    "a recreated klease that awaits its former holder",
     [],
     [lost("b", 7, "Deleted"), idle, 300_000, { what: "busy" }],
   ],
-  ["by a new arbiter", [], [lost("b", 7, "Deleted"), idle, 300_000, elected, 600_000, { what: "busy" }]],
-  ["for too long", ["idle"], [lost("b", 7, "Deleted"), idle, 900_000, { what: "busy" }]],
-
-  ["one try that somebody else holds it", [], [...well, asks("a", 0), told("a", "Held")]],
-  ["one try too late", ["told"], [...well, asks("a", 0), TOLD_WITHIN_MS, told("a", "Held")]],
-  ["one try that konductor is silent", ["told"], [...well, asks("a", 0), told("a", "NotReady")]],
-  ["one try while something is broken", [], [...well, fault, asks("a", 0), told("a", "NotReady")]],
-  ["one try when something breaks", [], [...well, asks("a", 0), fault, told("a", "NotReady")]],
-  ["one try of a klease that is deleted", [], [...well, asks("a", 0), deleted, told("a", "NotFound")]],
-  ["one try before the first election", [], [asks("a", 0), told("a", "NotReady")]],
-  ["a wait that is over", [], [...well, asks("a", 20_000), 20_000, told("a", "TimedOut")]],
-  ["a wait that is not over", ["told"], [asks("a", 20_000), told("a", "TimedOut")]],
-  ["a wait without end that is over", ["told"], [asks("a", FOR_EVER), 600_000, told("a", "TimedOut")]],
-  ["a request that is gone", ["told"], [fault, asks("a", FOR_EVER), told("a", "Withdrawn")]],
-  ["a wait that is refused", ["told"], [fault, asks("a", FOR_EVER), told("a", "Held")]],
-  ["that its name is in use", [], [asks("a", FOR_EVER), { what: "namesake", who: "a" }, told("a", "Held")]],
-
-  ["a killed client that may run on", ["dead"], [granted("a", 7), dies("a", 9_000), granted("b", 8)]],
-  ["one that may not run on", [], [granted("a", 7), dies("a", 9_000), 9_000, granted("b", 8)]],
   [
-    "one that was taken away",
+    "a recreated klease that awaits its former holder under a new arbiter",
+    [],
+    [lost("b", 7, "Deleted"), idle, 300_000, elected, 600_000, { what: "busy" }],
+  ],
+  [
+    "a recreated klease that is free for too long",
+    ["idle"],
+    [lost("b", 7, "Deleted"), idle, 900_000, { what: "busy" }],
+  ],
+
+  ["a single try that is told Held", [], [...well, asks("a", 0), told("a", "Held")]],
+  [
+    "a single try that is told Held too late",
+    ["told"],
+    [...well, asks("a", 0), TOLD_WITHIN_MS, told("a", "Held")],
+  ],
+  ["a single try that is told NotReady", ["told"], [...well, asks("a", 0), told("a", "NotReady")]],
+  ["a single try during a fault", [], [...well, fault, asks("a", 0), told("a", "NotReady")]],
+  ["a single try before a fault", [], [...well, asks("a", 0), fault, told("a", "NotReady")]],
+  ["a single try of a deleted klease", [], [...well, asks("a", 0), deleted, told("a", "NotFound")]],
+  ["a single try before the first election", [], [asks("a", 0), told("a", "NotReady")]],
+  ["a wait that times out on time", [], [...well, asks("a", 20_000), 20_000, told("a", "TimedOut")]],
+  ["a wait that times out too early", ["told"], [asks("a", 20_000), told("a", "TimedOut")]],
+  ["an endless wait that times out", ["told"], [asks("a", FOR_EVER), 600_000, told("a", "TimedOut")]],
+  ["a request that is gone", ["told"], [fault, asks("a", FOR_EVER), told("a", "Withdrawn")]],
+  ["an endless wait that is told Held", ["told"], [fault, asks("a", FOR_EVER), told("a", "Held")]],
+  [
+    "an endless wait whose name is in use",
+    [],
+    [asks("a", FOR_EVER), { what: "namesake", who: "a" }, told("a", "Held")],
+  ],
+
+  [
+    "a grant while a killed client may run on",
+    ["dead"],
+    [granted("a", 7), dies("a", 9_000), granted("b", 8)],
+  ],
+  [
+    "a grant once a killed client cannot run on",
+    [],
+    [granted("a", 7), dies("a", 9_000), 9_000, granted("b", 8)],
+  ],
+  [
+    "a grant after a killed client's hold was forced",
     [],
     [granted("a", 7), dies("a", 9_000), lost("a", 7, "Forced"), granted("b", 8)],
   ],
-  ["one that is taken over", [], [dies("a", 9_000), asks("a", FOR_EVER), granted("b", 8)]],
-  ["a killed client that is in the way", ["dead"], [dies("a", 0), 20_000, lost("a", 7, "Expired")]],
-  ["to the very end", ["dead"], [dies("a", 0), 20_000, stops("b")]],
-  ["not for long", [], [dies("a", 0), 15_000, lost("a", 7, "Expired")]],
-  ["under a new arbiter", [], [dies("a", 0), 15_000, elected, 15_000, lost("a", 7, "Expired")]],
-  ["for too long", ["dead"], [dies("a", 0), 15_000, elected, 20_000, lost("a", 7, "Expired")]],
-  ["while something is broken", [], [dies("a", 0), fault, 20_000, lost("a", 7, "Expired")]],
   [
-    "a grant to somebody dead",
+    "a grant after a killed client was restarted",
+    [],
+    [dies("a", 9_000), asks("a", FOR_EVER), granted("b", 8)],
+  ],
+  ["a killed client that holds for too long", ["dead"], [dies("a", 0), 20_000, lost("a", 7, "Expired")]],
+  ["a killed client that holds until the end", ["dead"], [dies("a", 0), 20_000, stops("b")]],
+  ["a killed client that holds for a short time", [], [dies("a", 0), 15_000, lost("a", 7, "Expired")]],
+  [
+    "a killed client that holds under a new arbiter",
+    [],
+    [dies("a", 0), 15_000, elected, 15_000, lost("a", 7, "Expired")],
+  ],
+  [
+    "a killed client that holds for too long under a new arbiter",
+    ["dead"],
+    [dies("a", 0), 15_000, elected, 20_000, lost("a", 7, "Expired")],
+  ],
+  ["a killed client that holds during a fault", [], [dies("a", 0), fault, 20_000, lost("a", 7, "Expired")]],
+  [
+    "a grant to a dead client",
     ["dead"],
     [dies("a", 0), granted("a", 7), 13_000, lost("a", 7, "NotConfirmed")],
   ],
-  ["that is taken back", [], [dies("a", 0), granted("a", 7), 10_000, lost("a", 7, "NotConfirmed")]],
+  [
+    "a grant to a dead client that is taken back in time",
+    [],
+    [dies("a", 0), granted("a", 7), 10_000, lost("a", 7, "NotConfirmed")],
+  ],
 
-  ["a circle", ["calls"], [many, many, many]],
-  ["a short and fast one", ["calls"], [{ what: "called", times: MOST_AT_ONCE + 1 }]],
-  ["much at once", [], [{ what: "called", times: MOST_AT_ONCE }]],
-  ["much that has waited", [], [many, many, 2_000, many]],
-  ["much to do", [], Array.from({ length: FOR_SECONDS }, () => ({ what: "called", times: MOST_CALLS }))],
+  ["calls without end", ["calls"], [many, many, many]],
+  ["too many calls at once", ["calls"], [{ what: "called", times: MOST_AT_ONCE + 1 }]],
+  ["many calls at once", [], [{ what: "called", times: MOST_AT_ONCE }]],
+  ["many calls with a pause", [], [many, many, 2_000, many]],
+  [
+    "many calls within the limit",
+    [],
+    Array.from({ length: FOR_SECONDS }, () => ({ what: "called", times: MOST_CALLS })),
+  ],
 
-  ["somebody forgotten", ["forgotten"], [{ what: "forgotten", who: "a" }]],
+  ["a forgotten waiter", ["forgotten"], [{ what: "forgotten", who: "a" }]],
   ["a pod that is deleted while it waits", ["forgotten"], [{ what: "dismissed", who: "a" }]],
   ["a pod that is refused without a reason", ["forgotten"], [{ what: "misread", who: "a" }]],
   ["a Job that is skipped for others", [], [{ what: "skipped", who: "a", others: 1, most: 1 }]],
-  ["one that is skipped for fewer", ["forgotten"], [{ what: "skipped", who: "a", others: 1, most: 2 }]],
+  ["a Job that is skipped for fewer", ["forgotten"], [{ what: "skipped", who: "a", others: 1, most: 2 }]],
 ])("%s: %j", (_, expected, told) => {
   expect(rules(...told)).toEqual(expected);
 });

@@ -1,4 +1,4 @@
-/** The API server in memory is held to what kube-apiserver does: test/integration/conformance.test.ts runs the same suite. */
+/** The in-memory API server behaves like kube-apiserver: test/integration/conformance.test.ts runs the same suite against the latter. */
 import { NAMESPACES } from "../../../src/kube/resources.ts";
 import { createSimClient } from "../../sim/api/client.ts";
 import { createCluster } from "../../sim/api/cluster.ts";

@@ -1,6 +1,6 @@
 /**
- * The simulation notices what it is there for: with one guard switched off, a rule that it protects is broken by a story that breaks none
- * with all of them.
+ * The simulation finds what it is meant to find. With one guard switched off, some story breaks the rule that the guard protects, and the same
+ * story breaks no rule with all guards.
  */
 import { resolve } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
@@ -24,17 +24,17 @@ const RULES = [
 
 afterEach(() => vi.resetModules());
 
-test("each rule is broken by a guard", () => {
+test("each rule is protected by a guard", () => {
   const rules = new Set(Object.values(GUARDS).map(({ rule }) => rule));
   expect([...rules].sort()).toEqual(RULES);
 });
 
 test.each(Object.entries(GUARDS))(
-  "without this a rule breaks: %s",
+  "a rule breaks without this: %s",
   async (_, { rule, off, ...story }) => {
     const { modules = [] } = off;
     for (const { path, replace } of modules) vi.doMock(resolve(path), replace);
-    // Only what is loaded anew has other modules in it.
+    // Replaced modules take effect only in modules that are loaded anew.
     const { tell } = modules.length > 0 ? await import("../../sim/story.ts") : real;
     for (const { path } of modules) vi.doUnmock(resolve(path));
     const found = new Set<string | undefined>();

@@ -1,14 +1,14 @@
 import { expect, test } from "vitest";
 import { drawStory, tell } from "../../../sim/story.ts";
 
-/** 1,000 stories in all, in as many files, which run beside each other. */
+/** The number of files that share 1,000 stories and run side by side. */
 const PARTS = 4;
 const STORIES = 1_000 / PARTS;
 const LONGEST_MS = 300_000;
 
 /**
- * The real arbiter, election, caches, gate API, gates, keepers and lease clients in a simulated cluster (test/sim), and everything that can
- * go wrong around them: test/sim/check.ts says what must hold. `make sim` tells more stories, and the shortest that breaks a rule.
+ * Stories of the real arbiter, election, caches, gate API, gates, keepers and lease clients in a simulated cluster (test/sim) with all kinds
+ * of faults. test/sim/check.ts says what must hold. `make sim` tells more stories, and the shortest one that breaks a rule.
  */
 export function testStories(part: number): void {
   const first = 1 + (part - 1) * STORIES;
