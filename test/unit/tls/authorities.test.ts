@@ -1,4 +1,4 @@
-/** How authorities follow each other; what replicas make of it is tested on a real API server. */
+/** How authorities follow each other. What replicas do with them is tested on a real API server. */
 import { beforeAll, expect, test } from "vitest";
 import { type Authorities, advance, bundleOf, certificatesIn } from "../../../src/tls/authorities.ts";
 import { createAuthority, type KeyPair } from "../../../src/tls/authority.ts";
@@ -23,21 +23,21 @@ test("nothing is due in the first two thirds of a life", async () => {
   expect(next?.publishedMs).toBe(NOW_MS + (CA_MS * 2) / 3);
 });
 
-test("what is published does not sign before it has been for a sixth of a life, however old it is itself", async () => {
+test("an authority signs only once it was published for a sixth of a life, however old it is", async () => {
   const next = { ...pair(second), publishedMs: NOW_MS + 100_000 };
   const authorities = { current: pair(first), next, former: [] };
   expect(await at(authorities, 199_999)).toBe(authorities);
   expect(await at(authorities, 200_000)).toEqual({ current: pair(second), former: [pair(first).certPem] });
 });
 
-test("the next one stays when a former one is dropped", async () => {
+test("the next authority stays when a former one is dropped", async () => {
   const brief = await createAuthority(NOW_MS, 10_000);
   const next = { ...pair(second), publishedMs: NOW_MS };
   const authorities = { current: pair(first), next, former: [brief.certPem] };
   expect(await at(authorities, 20_000)).toEqual({ current: pair(first), next, former: [] });
 });
 
-test("where the one that signs has ended, the next one signs at once, and a new one where there is none", async () => {
+test("after the end of the signing authority the next one signs at once, or a new one if there is none", async () => {
   const brief = await createAuthority(NOW_MS, 10_000);
   const next = { ...pair(third), publishedMs: NOW_MS };
   expect(await at({ current: brief, next, former: [] }, 20_000)).toEqual({
@@ -48,7 +48,7 @@ test("where the one that signs has ended, the next one signs at once, and a new 
   expect(current.certPem).not.toBe(brief.certPem);
 });
 
-test("a bundle names the one that signs first", () => {
+test("a bundle begins with the authority that signs", () => {
   const next = { ...pair(second), publishedMs: NOW_MS };
   const bundle = bundleOf({ current: pair(first), next, former: [pair(third).certPem] });
   expect(certificatesIn(bundle)).toEqual([first, second, third].map((each) => each?.certPem.trim()));

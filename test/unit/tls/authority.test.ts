@@ -24,7 +24,7 @@ beforeAll(async () => {
   serving = await issueServingCertificate(authority, NAMES, NOW_MS);
 });
 
-test("the authority lives for ten years and signs no other authority, the serving certificate for three weeks, signed by it", () => {
+test("a serving certificate is signed by the authority, is no authority itself, and has its own lifetime", () => {
   const ca = new X509Certificate(authority.certPem);
   const leaf = new X509Certificate(serving.certPem);
   expect(ca.ca).toBe(true);
@@ -73,13 +73,13 @@ test.each([...NAMES.dnsNames, "127.0.0.1"])(
   },
 );
 
-test("so does one whose clock is up to a day behind that of the replica that made it", async () => {
+test("a TLS client accepts it even if its clock is up to a day behind the issuing replica's", async () => {
   const aheadMs = NOW_MS + 23 * 3_600_000;
   const ahead = await createAuthority(aheadMs);
   await connectTo(await issueServingCertificate(ahead, NAMES, aheadMs), ahead, "127.0.0.1");
 });
 
-test("it is fit for two thirds of its life, for names that it has, under the authority that signed it", async () => {
+test("a certificate is fit for two thirds of its life, for its own names, under the authority that signed it", async () => {
   const twoThirdsMs = (LIVES.servingMs * 2) / 3;
   const hourMs = 3_600_000;
   expect(isFit(serving, authority, NAMES, NOW_MS)).toBe(true);
@@ -90,10 +90,10 @@ test("it is fit for two thirds of its life, for names that it has, under the aut
   expect(isFit(serving, await createAuthority(NOW_MS), NAMES, NOW_MS)).toBe(false);
 });
 
-test("what is no PEM is an error, not an unfit certificate", () => {
+test("text that is not PEM is an error, not an unfit certificate", () => {
   expect(() => isFit({ ...serving, certPem: "hello" }, authority, NAMES, NOW_MS)).toThrow();
 });
 
-test("a serial number is positive, and has no byte too many", () => {
+test("a serial number is positive, and not too long", () => {
   for (let count = 0; count < 2_000; count++) expect(newSerialNumber()).toMatch(/^[4-7][0-9a-f]{31}$/);
 });
