@@ -16,7 +16,7 @@ test.each([
   expect(rightOf(event)).toBe(right);
 });
 
-test("rules are read as what they allow", () => {
+test("rules are read as the rights that they grant", () => {
   const rules = [
     { apiGroups: [""], resources: ["pods"], verbs: ["get", "list"] },
     { apiGroups: ["batch"], resources: ["jobs", "jobs/status"], verbs: ["patch"] },
@@ -31,7 +31,7 @@ test("rules are read as what they allow", () => {
   ]);
 });
 
-test("what konductor never used of its own rights is named", async () => {
+test("rights that konductor never used are named", async () => {
   const all = await unusedRights(ROOT, "");
   expect(all).toContain("patch admissionregistration.k8s.io/mutatingwebhookconfigurations");
   const [first, ...rest] = all;
