@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 
 test.each([HOUR_MS, -HOUR_MS])(
-  "what is one event is told by how much time has passed, also where a clock is set by %i ms",
+  "the age of an event decides whether it is counted up, even if a clock is set by %i ms",
   async (byMs) => {
     const { client, calls } = recordedClient(() => ({}));
     const turned = turnedClock(HOUR_MS);
@@ -42,7 +42,7 @@ test.each([HOUR_MS, -HOUR_MS])(
   },
 );
 
-test("an event that is not taken delays none of another namespace", async () => {
+test("a rejected event delays no event of another namespace", async () => {
   const { client, calls } = recordedClient(({ sent }) => {
     const { name } = record(record(sent)["involvedObject"]);
     if (name === "ill") throw new KonductorError("Internal", "failed calling webhook");

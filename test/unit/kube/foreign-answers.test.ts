@@ -1,4 +1,4 @@
-/** What is believed of an answer; the client's calls are tested on a real API server (test/integration/kube). */
+/** Which answers the client believes. Its calls are tested on a real API server (test/integration/kube). */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -34,7 +34,7 @@ afterAll(async () => {
 const gone = (details: object) => ({ kind: "Status", reason: "NotFound", details });
 const look = () => find(client, PODS, POD, parsePod);
 
-test("a pod is gone when the API server says so of this very pod", async () => {
+test("a pod is gone if the API server says so about that pod", async () => {
   answer = { status: 404, body: gone({ kind: "pods", name: POD.name }) };
   await expect(look()).resolves.toBeUndefined();
 });
@@ -45,15 +45,15 @@ test.each<[string, number, unknown]>([
   ["a proxy's page", 200, "<html>log in</html>"],
   ["an empty object", 200, {}],
   ["another object", 200, { kind: "Pod", metadata: { ...POD, name: "run-2" } }],
-])("it is not because of %s", async (_, status, body) => {
+])("a pod is not gone because of %s", async (_, status, body) => {
   answer = { status, body };
   await expect(look()).rejects.toThrow("cannot get pod ns/run-1");
 });
 
 test.each<[string, unknown]>([
-  ["longer than any of the API server's", "x".repeat(2 ** 21)],
-  ["no JSON, though it says so", undefined],
-])("an error that is %s is known by its HTTP status", async (_, body) => {
+  ["longer than any error of the API server", "x".repeat(2 ** 21)],
+  ["not JSON, although its header says so", undefined],
+])("an error that is %s is judged by its HTTP status", async (_, body) => {
   answer = { status: 503, body };
   const failed = { code: "Unreachable", message: expect.stringContaining("no reason given (HTTP 503)") };
   for (const call of [look, () => client.list(PODS)]) await expect(call()).rejects.toMatchObject(failed);
@@ -63,7 +63,7 @@ test.each<[string, () => Promise<unknown>]>([
   ["a deletion", () => client.delete(PODS, POD)],
   ["a list", () => client.list(PODS)],
   ["a write", () => client.replaceStatus(PODS, { metadata: POD })],
-])("nor is %s done because of a proxy's page", async (_, call) => {
+])("%s does not succeed because of a proxy's page", async (_, call) => {
   answer = { status: 200, body: "<html>log in</html>" };
   await expect(call()).rejects.toMatchObject({ code: "Unreachable" });
 });

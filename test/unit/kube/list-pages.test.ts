@@ -1,4 +1,4 @@
-/** A list is read with about as many bytes at a time, whatever size its objects have. */
+/** A list is read in pages of about as many bytes, whatever the size of its objects. */
 import { expect, test } from "vitest";
 import type { KubeClient, ListOptions } from "../../../src/kube/api.ts";
 import { listAll } from "../../../src/kube/list-pages.ts";
@@ -7,7 +7,7 @@ import { KonductorError } from "../../../src/shared/errors.ts";
 
 const MB = 1 << 20;
 
-/** A server with objects of these sizes; `asked` are the limits of the pages that were asked for, `sent` the bytes of those that came. */
+/** A server with objects of these sizes. `asked` are the limits of the requested pages, `sent` the bytes of the pages that were sent. */
 function serve(sizes: readonly number[]) {
   const asked: number[] = [];
   const sent: number[] = [];
@@ -31,27 +31,27 @@ function serve(sizes: readonly number[]) {
 
 const repeated = (size: number, count: number) => Array<number>(count).fill(size);
 
-test("of small objects the pages grow, up to what others ask for", async () => {
+test("pages of small objects grow, up to the usual limit", async () => {
   const { asked, all } = serve(repeated(1_000, 2_000));
   expect(await all()).toHaveLength(2_000);
   expect(asked).toEqual([16, 64, 256, 500, 500, 500, 500]);
 });
 
-test("of large ones few come at a time", async () => {
+test("pages of large objects have few objects", async () => {
   const { sent, all } = serve(repeated(MB, 200));
   expect(await all()).toHaveLength(200);
   expect(Math.max(...sent.slice(1))).toBeLessThanOrEqual(2 * MB);
   expect(sent[0]).toBeLessThanOrEqual(16 * MB);
 });
 
-test("large ones behind small ones never come all at once", async () => {
+test("large objects behind small ones never come in one page", async () => {
   const sizes = [...repeated(1_000, 1_000), ...repeated(MB, 200), ...repeated(1_000, 1_000)];
   const { sent, all } = serve(sizes);
   expect(await all()).toEqual(sizes);
   expect(Math.max(...sent)).toBeLessThanOrEqual(16 * MB);
 });
 
-test("one that is longer than a page may be is said", async () => {
+test("an object that is longer than a page may be is an error", async () => {
   const { asked, all } = serve([17 * MB]);
   await expect(all()).rejects.toMatchObject({ code: "TooLarge" });
   expect(asked).toEqual([16, 4, 1]);

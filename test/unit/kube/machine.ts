@@ -1,19 +1,19 @@
 import type { ResponseInfo } from "../../../src/kube/api.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 
-/** The truth that all machines of a test share. */
+/** The true time, which all machines of a test share. */
 export interface Time {
   ms: number;
 }
 
-/** A machine whose time of day is wrong by so much; its monotonic clock began whenever it liked, and gains so much in the time of 1. */
+/** A machine whose time of day is wrong by `errorMs`. Its monotonic clock began at `upSinceMs` and runs fast by `gain`. */
 export interface MachineOptions {
   errorMs: number;
   upSinceMs?: number;
   gain?: number;
 }
 
-/** Its clock. Nothing on it waits. */
+/** The machine's clock. Nothing waits on it. */
 export function machineClock(time: Time, { errorMs, upSinceMs = 0, gain = 0 }: MachineOptions): Clock {
   return {
     nowMs: () => Math.floor(time.ms + errorMs),
@@ -23,7 +23,7 @@ export function machineClock(time: Time, { errorMs, upSinceMs = 0, gain = 0 }: M
   };
 }
 
-/** How an API server whose time of day is wrong by `errorMs` is asked: the answer's Date is made `thereMs` after its sending. */
+/** The answer of an API server whose time of day is wrong by `errorMs`. The server sets its Date `thereMs` after the request was sent. */
 export function ask(
   time: Time,
   clock: Clock,

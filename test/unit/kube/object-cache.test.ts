@@ -30,7 +30,7 @@ const thing = (name: string, version: number, rest: Partial<Thing> = {}): Thing 
   ...rest,
 });
 
-test("an answer that was applied is not replaced by older watch events, and told of once", () => {
+test("an applied answer is not replaced by older watch events, and is reported once", () => {
   const { cache, told } = start();
   cache.replace([thing("a", 8)], "8", new Set());
   cache.apply(thing("a", 10)); // compared as numbers: "10" < "8" as text
@@ -40,7 +40,7 @@ test("an answer that was applied is not replaced by older watch events, and told
   expect(told).toEqual(["added a/1@8", "modified a/1@8>10", "modified a/1@10>11"]);
 });
 
-test("an answer that comes after the deletion raises nothing from the dead", () => {
+test("an answer that comes after the deletion does not restore the object", () => {
   const { cache, told, versions } = start();
   cache.replace([thing("a", 5)], "5", new Set());
   cache.observeDeletion(thing("a", 7));
@@ -49,7 +49,7 @@ test("an answer that comes after the deletion raises nothing from the dead", () 
   expect(told.at(-1)).toBe("deleted a/1@7");
 });
 
-test("an answer about an object that came and went between two lists is dropped too", () => {
+test("an answer about an object that was created and deleted between two lists is dropped, too", () => {
   const { cache, versions } = start();
   cache.replace([], "20", new Set());
   cache.apply(thing("a", 19));
@@ -58,7 +58,7 @@ test("an answer about an object that came and went between two lists is dropped 
   expect(versions()).toEqual(["b@21"]);
 });
 
-test("a list finds deletions, whose end is unknown; what was written after it stays", () => {
+test("a list shows deletions of unknown last state, and keeps what was written after it", () => {
   const { cache, told, versions } = start();
   cache.replace([thing("a", 1), thing("b", 2), thing("c", 3)], "3", new Set());
   cache.apply(thing("d", 12));
@@ -67,15 +67,15 @@ test("a list finds deletions, whose end is unknown; what was written after it st
   expect(told.filter((line) => line.startsWith("deleted"))).toEqual(["deleted a/1@1 unknown end"]);
 });
 
-test("another object of the same name: the first one's deletion is told of, though it was not seen", () => {
+test("a new object of the same name reports the unseen deletion of the first", () => {
   const { cache, told } = start();
   cache.replace([thing("a", 1)], "1", new Set());
   cache.observe(thing("a", 5, { uid: "2" }));
-  cache.observeDeletion(thing("a", 3)); // late, of the first one
+  cache.observeDeletion(thing("a", 3)); // late, about the first object
   expect(told).toEqual(["added a/1@1", "deleted a/1@1 unknown end", "added a/2@5"]);
 });
 
-test("the deletion of an object that cannot be read ends the version that could", () => {
+test("the deletion of an object that can no longer be parsed ends its last parsed version", () => {
   const { cache, told } = start();
   cache.replace([thing("a", 1)], "1", new Set());
   cache.observeAbsence("ns/a", "4");

@@ -1,4 +1,4 @@
-/** The cases of golang.org/x/net/http/httpproxy, as far as they are about us. */
+/** The cases of golang.org/x/net/http/httpproxy that concern us. */
 import { expect, test } from "vitest";
 import { proxyFromEnvironment } from "../../../src/kube/proxy.ts";
 

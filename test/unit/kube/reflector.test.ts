@@ -1,4 +1,4 @@
-/** When a reflector gives a watch up. All else is tested on a real API server. */
+/** When a reflector gives up a watch. All else is tested on a real API server. */
 import { once } from "node:events";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { KubeClient, ListOptions, WatchEvent, WatchOptions } from "../../../src/kube/api.ts";
@@ -10,7 +10,7 @@ import { createLogger } from "../../../src/shared/log.ts";
 import { type TurnedClock, turnedClock } from "../gate/turned-clock.ts";
 import { leaseHeldBy } from "../gate-api/samples.ts";
 
-/** One watch that the server has accepted. */
+/** A watch that the server has accepted. */
 interface Accepted {
   options: WatchOptions;
   say(event: WatchEvent): void;
@@ -27,7 +27,7 @@ afterEach(() => stop.abort());
 
 interface Following {
   endsAtOnce?: boolean;
-  /** How long the list of this number has the reflector wait; infinitely, where its answer is lost. */
+  /** How long a list, by its number, waits for its answer. It waits forever if the answer is lost. */
   firstByteMs?: (list: number) => number;
 }
 
@@ -97,7 +97,7 @@ const bookmark = (resourceVersion: string): WatchEvent => ({
   object: { metadata: { resourceVersion } },
 });
 
-test("a watch that has gone silent is replaced 8 s after the last word, where it broke and without a new list", async () => {
+test("a silent watch is replaced 8 s after its last event, from its last version and without a new list", async () => {
   const { watchAt, watches, lists, reflector } = await follow();
   await clock.turn(5_000);
   watchAt(0).say(bookmark("17"));
@@ -107,7 +107,7 @@ test("a watch that has gone silent is replaced 8 s after the last word, where it
   expect(watches).toHaveLength(2);
   expect(watchAt(1).options.resourceVersion).toBe("17");
   expect(lists()).toBe(1);
-  // What the dead one withheld is seen.
+  // The new watch shows what the dead one withheld.
   const granted = leaseHeldBy("pod", 18);
   watchAt(1).say({
     type: "ADDED",
@@ -117,7 +117,7 @@ test("a watch that has gone silent is replaced 8 s after the last word, where it
   expect(reflector.store.get("a/report")?.resourceVersion).toBe("18");
 });
 
-test("each watch is asked to last for less time than a silent one is given, so that a healthy one says something", async () => {
+test("each watch is requested for less time than silence is tolerated, so that a healthy watch is heard from", async () => {
   const { watchAt, watches, heardAgoMs, lists } = await follow();
   const { timeoutSeconds = Number.POSITIVE_INFINITY, allowWatchBookmarks } = watchAt(0).options;
   expect([allowWatchBookmarks, timeoutSeconds < 8]).toEqual([true, true]);
@@ -131,7 +131,7 @@ test("each watch is asked to last for less time than a silent one is given, so t
   expect(lists()).toBe(1);
 });
 
-test("neither silence nor watches that end as they begin pass for a word of the server", async () => {
+test("neither silence nor watches that end at once count as news from the server", async () => {
   const silent = await follow();
   await clock.turn(20_000);
   expect(silent.heardAgoMs()).toBe(20_000);
@@ -141,15 +141,18 @@ test("neither silence nor watches that end as they begin pass for a word of the 
   expect(closing.heardAgoMs()).toBe(20_000);
 });
 
-test.each([1, 2, 3])("a list whose answer is lost is asked for anew after 5 s: %i in a row", async (lost) => {
-  const { lists, syncedAfterMs } = await follow({
-    firstByteMs: (list) => (list < lost ? Number.POSITIVE_INFINITY : 0),
-  });
-  expect(lists()).toBe(lost + 1);
-  expect(syncedAfterMs).toBeLessThan([0, 6_000, 17_000, 38_000][lost] ?? 0);
-});
+test.each([1, 2, 3])(
+  "a list whose answer is lost is requested again after 5 s: %i in a row",
+  async (lost) => {
+    const { lists, syncedAfterMs } = await follow({
+      firstByteMs: (list) => (list < lost ? Number.POSITIVE_INFINITY : 0),
+    });
+    expect(lists()).toBe(lost + 1);
+    expect(syncedAfterMs).toBeLessThan([0, 6_000, 17_000, 38_000][lost] ?? 0);
+  },
+);
 
-test("so is one that is asked for later, and patience is as short as before", async () => {
+test("a later list whose answer is lost is requested again, too, after the same time", async () => {
   const { reflector, lists } = await follow({
     firstByteMs: (list) => (list % 2 === 1 ? Number.POSITIVE_INFINITY : 0),
   });
@@ -165,7 +168,7 @@ test("so is one that is asked for later, and patience is as short as before", as
   }
 });
 
-test("a server that lets every list wait for 15 s before it answers is waited for", async () => {
+test("a server that answers every list after 15 s is awaited", async () => {
   const { lists, syncedAfterMs } = await follow({ firstByteMs: () => 15_000 });
   expect(lists()).toBe(3);
   expect(syncedAfterMs).toBeLessThan(5_000 + 10_000 + 15_000 + 3_000);

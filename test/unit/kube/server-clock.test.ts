@@ -6,7 +6,7 @@ import { ask, type MachineOptions, machineClock, type Time } from "./machine.ts"
 const START_MS = Date.parse("2026-01-01T00:00:00.400Z");
 const HOUR_MS = 3_600_000;
 
-/** A machine and its server clock, which tests have ask API servers. */
+/** A machine with its server clock, whose requests to API servers a test makes. */
 function aReplica(options: MachineOptions = { errorMs: HOUR_MS, upSinceMs: START_MS - 7_777.7 }) {
   const time: Time = { ms: START_MS };
   const machine = machineClock(time, options);
@@ -14,21 +14,21 @@ function aReplica(options: MachineOptions = { errorMs: HOUR_MS, upSinceMs: START
   return {
     time,
     clock,
-    /** Asks a server whose time of day is wrong by `errorMs`. */
+    /** Sends a request to a server whose time of day is wrong by `errorMs`. */
     ask: (errorMs: number, thereMs?: number, backMs?: number) =>
       clock.observe(
         ask(time, machine, { errorMs, ...(thereMs !== undefined && { thereMs, backMs: backMs ?? 0 }) }),
       ),
-    /** Asks it about every second for so long. */
+    /** Sends such a request about every second for `ms`. */
     askFor(ms: number, errorMs: number) {
       for (const endMs = time.ms + ms; time.ms < endMs; time.ms += 1_037) this.ask(errorMs);
     },
-    /** By how much it is wrong, against a clock that is wrong by `errorMs`. */
+    /** The server clock's error, compared with a clock that is wrong by `errorMs`. */
     wrongMs: (errorMs: number) => clock.nowMs() - (time.ms + errorMs),
   };
 }
 
-test("before the first answer it is the machine's time, and then the server's, whatever the machine's is", () => {
+test("the clock shows the machine's time before the first answer, and then the server's, whatever the machine's is", () => {
   const replica = aReplica();
   expect(replica.clock.nowMs()).toBe(START_MS + HOUR_MS);
   replica.clock.observe({ status: 502, serverDateMs: undefined, tookMs: 3 });
@@ -37,13 +37,13 @@ test("before the first answer it is the machine's time, and then the server's, w
   expect(Math.abs(replica.wrongMs(0))).toBeLessThan(503);
 });
 
-test("durations stay the machine's", () => {
+test("durations are still measured by the machine", () => {
   const replica = aReplica();
   replica.ask(0);
   expect(replica.clock.monotonicMs()).toBeCloseTo(7_781.7);
 });
 
-test("a minute of answers tells it to some hundredths of a second, and slow ones say nothing against that", () => {
+test("a minute of answers shows the time to some hundredths of a second, and slow answers do not change that", () => {
   const replica = aReplica();
   replica.ask(0, 9_000, 900);
   replica.askFor(60_000, 0);
@@ -53,7 +53,7 @@ test("a minute of answers tells it to some hundredths of a second, and slow ones
 });
 
 test.each([0, 300, 600, 999])(
-  "one second of questions, begun %i ms into it, tells it to a few hundredths",
+  "one second of requests, begun %i ms into a second, shows the time to a few hundredths of a second",
   async (intoMs) => {
     const replica = aReplica();
     replica.time.ms += intoMs;
@@ -76,7 +76,7 @@ test.each([0, 300, 600, 999])(
   },
 );
 
-test("questions that nobody answers end", async () => {
+test("requests without answers end", async () => {
   const { time, clock } = aReplica();
   const sleep = async (ms: number) => {
     time.ms += ms;
@@ -86,7 +86,7 @@ test("questions that nobody answers end", async () => {
   expect(clock.unsureMs()).toBe(Number.POSITIVE_INFINITY);
 });
 
-test("it never goes back and is never wrong by more than the answers leave open, whenever they come and however slowly", () => {
+test("the clock never goes back, and its error never exceeds what the answers leave open, whenever and however slowly they come", () => {
   const ms = (most: number) => fc.double({ min: 0, max: most, noNaN: true });
   const answer = fc.tuple(ms(5_000), ms(300), ms(300));
   const replicas = fc.record({
@@ -101,7 +101,7 @@ test("it never goes back and is never wrong by more than the answers leave open,
       let lastMs = Number.NEGATIVE_INFINITY;
       for (const [pauseMs, thereMs, backMs] of answers) {
         replica.ask(serverErrorMs, thereMs, backMs);
-        // Of the first: a later one may still be waited for.
+        // The first answer sets the bound, since a later one may still be awaited.
         if (openMs === Number.POSITIVE_INFINITY) openMs = 500 + (thereMs + backMs) / 2;
         for (const waitMs of [0, pauseMs]) {
           replica.time.ms += waitMs;
@@ -117,7 +117,7 @@ test("it never goes back and is never wrong by more than the answers leave open,
 });
 
 test.each([2 * HOUR_MS, -2 * HOUR_MS, 11_500])(
-  "the server's clock is set by %i ms, and is followed soon",
+  "a server's clock that is set by %i ms is soon followed",
   (byMs) => {
     const replica = aReplica();
     replica.askFor(60_000, 0);
@@ -129,7 +129,7 @@ test.each([2 * HOUR_MS, -2 * HOUR_MS, 11_500])(
 );
 
 test.each([800, 300, -300, -800])(
-  "a server's clock that is set by %i ms, which most answers do not show, is followed too",
+  "a server's clock that is set by %i ms is followed, although most answers do not show it",
   (byMs) => {
     const replica = aReplica();
     replica.askFor(60_000, 0);
@@ -138,7 +138,7 @@ test.each([800, 300, -300, -800])(
   },
 );
 
-test("a server's clock that is set back by little is waited for, and time goes on", () => {
+test("a server's clock that is set back a little is awaited while time goes on", () => {
   const replica = aReplica();
   replica.askFor(60_000, 0);
   let lastMs = replica.clock.nowMs();
@@ -172,7 +172,7 @@ describe.each([0.3, 3, 7_200])("two API servers that disagree by %f s", (seconds
     expect(Math.abs(replica.wrongMs(followed))).toBeLessThan(500);
   });
 
-  test("are followed in turn, where one ends", () => {
+  test("are followed one after the other if the first ends", () => {
     const replica = aReplica();
     replica.askFor(10_000, errorsMs[1]);
     replica.askFor(30_000, errorsMs[0]);
@@ -180,7 +180,7 @@ describe.each([0.3, 3, 7_200])("two API servers that disagree by %f s", (seconds
   });
 });
 
-test("one answer of another time, as of a proxy that makes its own, changes nothing", () => {
+test("a single answer with another time, such as a proxy's own, changes nothing", () => {
   const replica = aReplica();
   replica.askFor(60_000, 0);
   for (let times = 0; times < 20; times++) {

@@ -1,4 +1,4 @@
-/** How long a server that says nothing is listened to, by a clock that is turned; one that goes on to answer is heard to the end. */
+/** How long a client listens to a silent server, by a simulated clock. An answer that keeps coming is read to its end. */
 import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -11,7 +11,7 @@ const SILENCE_MS = 5_000;
 const LIMITS = { timeoutMs: 60_000, silenceTimeoutMs: SILENCE_MS };
 let kubeConfig: KubeConfig;
 let clock: TurnedClock;
-/** How often a call has begun to wait for the next byte. */
+/** The number of times that a call began to wait for the next byte. */
 let waits: number;
 let client: KubeClient;
 let asked = Promise.withResolvers<ServerResponse>();
@@ -42,7 +42,7 @@ beforeEach(() => {
 
 const given = { code: "Unreachable", message: expect.stringContaining(`said nothing for ${SILENCE_MS} ms`) };
 
-test("a page whose answer never comes is given up after the silence, and not before", async () => {
+test("a page whose answer never comes is given up after the tolerated silence, and not before", async () => {
   const page = client.list(PODS, LIMITS);
   const refused = vi.fn();
   page.catch(refused);
@@ -53,7 +53,7 @@ test("a page whose answer never comes is given up after the silence, and not bef
   await expect(page).rejects.toMatchObject(given);
 });
 
-test("so is one that stops coming in the middle", async () => {
+test("a page that stops in the middle is given up after the tolerated silence", async () => {
   const page = client.list(PODS, LIMITS);
   page.catch(() => undefined);
   const response = await asked.promise;
@@ -64,7 +64,7 @@ test("so is one that stops coming in the middle", async () => {
   await expect(page).rejects.toMatchObject(given);
 });
 
-test("one that keeps coming is read to its end, however long that takes", async () => {
+test("a page that keeps coming is read to its end, however long that takes", async () => {
   const page = client.list(PODS, LIMITS);
   const response = await asked.promise;
   response.writeHead(200, { "content-type": "application/json" });

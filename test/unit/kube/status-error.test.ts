@@ -25,7 +25,7 @@ test.each([
   [{}, "Wed, 21 Oct 2026 07:28:00 GMT", undefined],
   [{}, "-1", undefined],
   ["busy", undefined, undefined],
-])("how long to wait is taken from %o or the header %s", (body, header, retryAfterMs) => {
+])("the time to wait is taken from %o or the header %s", (body, header, retryAfterMs) => {
   expect(statusError("list pods", 429, body, { retryAfter: header }).retryAfterMs).toBe(retryAfterMs);
 });
 
@@ -42,19 +42,23 @@ test.each([
 const missing = { kind: "Status", reason: "NotFound", message: "gone" };
 
 test.each([
-  ["a Status that names it", { ...missing, details: { kind: "pods", name: "b" } }, "NotFound"],
+  ["a Status that names the object", { ...missing, details: { kind: "pods", name: "b" } }, "NotFound"],
   ["a Status that names nothing", missing, "NotFound"],
-  ["a Status about another", { ...missing, details: { kind: "pods", name: "c" } }, "BadRequest"],
-  ["a Status about its namespace", { ...missing, details: { kind: "namespaces", name: "b" } }, "BadRequest"],
+  ["a Status about another object", { ...missing, details: { kind: "pods", name: "c" } }, "BadRequest"],
+  [
+    "a Status about the object's namespace",
+    { ...missing, details: { kind: "namespaces", name: "b" } },
+    "BadRequest",
+  ],
   ["a Status with another reason", { ...missing, reason: "Expired" }, "BadRequest"],
   ["a path that is not served", "404 page not found\n", "BadRequest"],
   ["a proxy's page", "<html>no such host</html>", "BadRequest"],
   ["a proxy's JSON", { error: "no such host" }, "BadRequest"],
-])("that an object is gone is only said by a Status about it: %s", (_, body, code) => {
+])("only a Status about the object shows that it is gone: %s", (_, body, code) => {
   const about = { plural: "pods", name: "b" };
   expect(statusError("get pod a/b", 404, body, { about })).toMatchObject({ code });
 });
 
-test("what a proxy says in place of a Status is cut", () => {
+test("a proxy's text in place of a Status is truncated", () => {
   expect(statusError("list pods", 502, "x".repeat(5_000)).message.length).toBeLessThan(400);
 });

@@ -14,7 +14,7 @@ async function read(chunks: AsyncIterable<Buffer>, limitBytes?: number): Promise
 
 const line = (event: unknown) => `${JSON.stringify(event)}\n`;
 
-test("events come whole wherever the stream is cut into chunks", async () => {
+test("events are complete wherever the stream is cut into chunks", async () => {
   const events = [
     { type: "ADDED", object: { name: "größer" } },
     { type: "BOOKMARK", object: { metadata: { resourceVersion: "7" } } },
@@ -29,7 +29,7 @@ test("events come whole wherever the stream is cut into chunks", async () => {
   }
 });
 
-test("an ERROR event is thrown as the error that it carries", async () => {
+test("an ERROR event is thrown as the error in it", async () => {
   const expired = { kind: "Status", code: 410, reason: "Expired", message: "too old resource version" };
   await expect(read(body(Buffer.from(line({ type: "ERROR", object: expired }))))).rejects.toMatchObject({
     code: "Gone",
@@ -37,7 +37,7 @@ test("an ERROR event is thrown as the error that it carries", async () => {
   });
 });
 
-test("a line without an end, a broken one and an endless one are errors", async () => {
+test("an unfinished line, a broken line and an endless line are errors", async () => {
   const code = (text: string, limitBytes?: number) =>
     read(body(Buffer.from(text)), limitBytes).then(
       () => "none",

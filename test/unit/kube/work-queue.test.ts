@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createWorkQueue } from "../../../src/kube/work-queue.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 
-/** A queue at work whose handlers wait until they are let go. */
+/** A running queue whose handlers wait until a test finishes them. */
 function start(workers: number, flowOf?: (key: string) => string) {
   const clock = turnedClock();
   const errors: string[] = [];
@@ -39,7 +39,7 @@ function start(workers: number, flowOf?: (key: string) => string) {
   return { clock, queue, stop, ended, begun, errors, finish };
 }
 
-test("a key waits once, and keys come in their order", async () => {
+test("a key waits only once, and keys are handled in their order", async () => {
   const { clock, queue, begun, finish } = start(1);
   for (const key of ["a", "b", "a", "c", "b"]) queue.add(key);
   await clock.turn(0);
@@ -49,7 +49,7 @@ test("a key waits once, and keys come in their order", async () => {
   expect(begun).toEqual(["a", "b", "c"]);
 });
 
-test("flows take turns, however many keys one of them has, and whoever comes meanwhile", async () => {
+test("flows take turns, however many keys one of them has and whatever is added meanwhile", async () => {
   const { clock, queue, begun, finish } = start(1, (key) => key.slice(0, 1));
   for (const key of ["a1", "a2", "a3", "a4", "b1", "b2"]) queue.add(key);
   expect(queue.size).toBe(6);
@@ -61,7 +61,7 @@ test("flows take turns, however many keys one of them has, and whoever comes mea
   expect(queue.size).toBe(0);
 });
 
-test("two workers never have the same key; one added meanwhile is worked on again, once", async () => {
+test("two workers never have the same key, and a key that is added while it is handled is handled once more", async () => {
   const { clock, queue, begun, finish } = start(2);
   queue.add("a");
   await clock.turn(0);
@@ -76,7 +76,7 @@ test("two workers never have the same key; one added meanwhile is worked on agai
   expect(begun).toEqual(["a", "b", "a"]);
 });
 
-test("of several delays the one that ends first counts", async () => {
+test("the shortest of several delays counts", async () => {
   const { clock, queue, begun } = start(1);
   queue.addAfter("a", 500);
   queue.addAfter("a", 200);
@@ -89,7 +89,7 @@ test("of several delays the one that ends first counts", async () => {
   expect(queue.size).toBe(0);
 });
 
-test("a failing key is tried again after growing delays, until it is forgotten", async () => {
+test("a failing key is retried after growing delays until it is forgotten", async () => {
   const { clock, queue, begun, errors, finish } = start(1);
   queue.add("a");
   for (const delayMs of [100, 200, 400]) {
@@ -143,7 +143,7 @@ test("a run that ends while all workers are idle ends", async () => {
   await ended;
 });
 
-test("keys whose handlers are slow leave room for the others, and are still worked on once at a time", async () => {
+test("keys with slow handlers leave room for others, and are still handled one at a time", async () => {
   const { clock, queue, stop, ended, begun, finish } = start(1);
   for (const key of ["hangs", "hangs too", "other"]) queue.add(key);
   await clock.turn(5_000);
