@@ -10,22 +10,22 @@ function next(pod: Pod, runs: PodRuns): string[] | "kill" {
   return killPod ? "kill" : start.map(({ name }) => name);
 }
 
-describe("the way through the init containers", () => {
+describe("the order of the init containers", () => {
   const pod = samplePod();
   test.each([
-    ["the first one first", {}, ["gate"]],
-    ["nothing while it runs", { gate: "running" }, []],
-    ["the sidecar after it", { gate: 0 }, ["keeper"]],
+    ["the first one at the beginning", {}, ["gate"]],
+    ["nothing while the first one runs", { gate: "running" }, []],
+    ["the sidecar after the first one", { gate: 0 }, ["keeper"]],
     ["the next one as soon as the sidecar runs", { gate: 0, keeper: "running" }, ["last"]],
     ["nothing while the last one runs", { gate: 0, keeper: "running", last: "running" }, []],
     ["main at the end", { gate: 0, keeper: "running", last: 0 }, ["main"]],
-    ["a sidecar that ended meanwhile again", { gate: 0, keeper: 1, last: "running" }, ["keeper"]],
-    ["a sidecar that ended before the next began: only it", { gate: 0, keeper: 1 }, ["keeper"]],
+    ["a sidecar again that has ended meanwhile", { gate: 0, keeper: 1, last: "running" }, ["keeper"]],
+    ["only the sidecar if it ended before the next one began", { gate: 0, keeper: 1 }, ["keeper"]],
   ] as const)("starts %s", (_, standings, expected) => {
     expect(next(pod, sampleRuns(standings))).toEqual(expected);
   });
 
-  test("a failed init container ends a pod that never restarts, and is started again in any other", () => {
+  test("a failed init container ends a pod with restartPolicy Never, and restarts in any other pod", () => {
     const runs = sampleRuns({ gate: 69 });
     expect(next(pod, runs)).toBe("kill");
     expect(next(samplePod({ restartPolicy: "OnFailure" }), runs)).toEqual(["gate"]);
@@ -46,7 +46,7 @@ describe("the main containers", () => {
     expect(next(samplePod({ restartPolicy }), sampleRuns({ ...past, main }))).toEqual(expected);
   });
 
-  test("the pod goes on while one of them runs, its sidecar too", () => {
+  test("the pod goes on while one of them runs, and so does its sidecar", () => {
     const pod = samplePod({}, ["one", "two"]);
     expect(next(pod, sampleRuns({ ...past, one: 0, two: "running" }))).toEqual([]);
     expect(next(pod, sampleRuns({ ...past, keeper: 137, one: 0, two: "running" }))).toEqual(["keeper"]);
@@ -57,7 +57,7 @@ describe("the main containers", () => {
     expect(next(samplePod(), sampleRuns({ ...past, keeper: 1, main: 0 }))).toBe("kill");
   });
 
-  test("a completed init container is not run again, whatever is known of it", () => {
+  test("a completed init container is not run again, even if its run is forgotten", () => {
     expect(next(samplePod(), sampleRuns({ keeper: "running", main: "running" }))).toEqual([]);
   });
 

@@ -40,7 +40,7 @@ describe("a command line", () => {
     ]);
   });
 
-  test("that only the image knows is refused", () => {
+  test("that only the image could name is refused", () => {
     const { container } = podWith({ args: ["serve"] });
     expect(() => commandLine(container, {}, paths)).toThrow(ContainerConfigError);
   });
@@ -53,7 +53,7 @@ describe("the environment", () => {
   };
   const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
 
-  test("holds the pod's values over the base, in which later ones use earlier ones", () => {
+  test("has the pod's values over the base, and later values may use earlier ones", () => {
     expect(
       env([
         { name: "A", value: "1" },
@@ -67,7 +67,7 @@ describe("the environment", () => {
     });
   });
 
-  test("holds the pod's fields", () => {
+  test("has the pod's fields", () => {
     const names = [
       "metadata.name",
       "metadata.uid",
@@ -79,7 +79,7 @@ describe("the environment", () => {
     expect(found).toMatchObject({ F0: "pod", F1: "uid-1", F2: "node", F3: "127.64.0.1", F4: "web" });
   });
 
-  test("from a source that is not known is refused", () => {
+  test("from an unknown source is refused", () => {
     expect(() => env([{ name: "X", valueFrom: { secretKeyRef: { name: "s", key: "k" } } }])).toThrow(
       ContainerConfigError,
     );

@@ -3,7 +3,7 @@ import { crashBackoff } from "../../cluster/process-node/crash-backoff.ts";
 
 const MINUTE_MS = 60_000;
 
-test("at once the first time, then 10 s doubled up to 5 minutes", () => {
+test("the back-off is 0 the first time, then 10 s, doubled up to 5 minutes", () => {
   const backoff = crashBackoff();
   let nowMs = 0;
   const delays = Array.from({ length: 8 }, () => {
@@ -17,14 +17,14 @@ test("at once the first time, then 10 s doubled up to 5 minutes", () => {
   expect(delays).toEqual([0, 10, 20, 40, 80, 160, 300, 300]);
 });
 
-test("counts from the end of the run: one that ran for longer than the back-off starts at once", () => {
+test("the back-off counts from the end of the last run", () => {
   const backoff = crashBackoff();
   backoff.started("main", 0, 0);
   expect(backoff.current("main", 9_000, 18_999)).toBe(10_000);
   expect(backoff.current("main", 9_000, 19_000)).toBe(0);
 });
 
-test("is forgotten after ten minutes without an end, and is each container's own", () => {
+test("the back-off of each container is forgotten after ten minutes without an end", () => {
   const backoff = crashBackoff();
   backoff.started("main", 0, 0);
   backoff.started("main", 10_000, 10_000);

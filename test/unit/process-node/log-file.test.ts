@@ -27,7 +27,7 @@ async function read(
   return text;
 }
 
-test("keeps lines, empty ones too, whatever pieces they come in", async () => {
+test("keeps lines, including empty ones, however they are split into pieces", async () => {
   for (const piece of ["one\n\ntw", "o\nth", "ree"]) stdout.write(piece);
   await new Promise(setImmediate);
   await log.close();

@@ -1,11 +1,11 @@
 import type { Clock } from "../../../src/shared/clock.ts";
 
 export interface ManualClock extends Clock {
-  /** Goes forward, calling what comes due in its order and letting promises settle in between. */
+  /** Advances the clock, fires due timers in their order, and lets promises settle after each. */
   advance(ms: number): Promise<void>;
 }
 
-/** A clock that stands still unless it is told to go on. */
+/** A clock that moves only by `advance`. */
 export function manualClock(): ManualClock {
   let nowMs = 0;
   const timers = new Set<{ readonly atMs: number; readonly callback: () => void }>();
@@ -35,7 +35,7 @@ export function manualClock(): ManualClock {
   return clock;
 }
 
-/** All promises that are settled by others' settling have been by then. */
+/** Resolves when all promises have settled that can settle without the clock. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

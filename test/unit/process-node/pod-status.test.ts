@@ -51,14 +51,14 @@ describe("the phase", () => {
     },
   );
 
-  test("stays what others wrote once it is terminal", () => {
+  test("stays as others wrote it once it is terminal", () => {
     const pod = samplePod({}, ["main"], { status: { phase: "Failed" } });
     expect(podStatus(pod, situation({ ...past, keeper: 0, main: 0 }, { stage: "terminated" })).phase).toBe(
       "Failed",
     );
   });
 
-  test("a reason of the node's own stands beside the phase at the end only", () => {
+  test("the node's own reason is shown only at the end", () => {
     const failure = { reason: "DeadlineExceeded", message: "too long" };
     const pod = samplePod({}, ["main"], running);
     expect(podStatus(pod, situation({ ...past, main: "running" }, { failure }))).not.toHaveProperty("reason");
@@ -68,7 +68,7 @@ describe("the phase", () => {
 });
 
 describe("the containers", () => {
-  test("wait for those before them", () => {
+  test("wait for earlier containers", () => {
     const { initContainerStatuses, containerStatuses } = podStatus(
       samplePod(),
       situation({ gate: "running" }),
@@ -90,7 +90,7 @@ describe("the containers", () => {
     expect(alone.containerStatuses).toMatchObject([{ state: { waiting: { reason: "ContainerCreating" } } }]);
   });
 
-  test("tell of the run before, and of the back-off that they are in", () => {
+  test("show the previous run and their back-off", () => {
     const pod = samplePod({ restartPolicy: "OnFailure" });
     const again = podStatus(pod, situation({ ...past, main: [3, "running"] }));
     expect(again.containerStatuses).toMatchObject([
@@ -107,7 +107,7 @@ describe("the containers", () => {
     ]);
   });
 
-  test("whose restart was held back when the pod ended are unknown, unless it was deleted", () => {
+  test("in back-off when the pod ended are shown as unknown, unless the pod was deleted", () => {
     const waiting = new Map([["keeper", { reason: "CrashLoopBackOff", message: "back-off 10s" }]]);
     const end = situation({ ...past, keeper: 1, main: 0 }, { waiting, stage: "terminated" });
     const keeper = (deletionTimestamp?: string) => {
@@ -124,7 +124,7 @@ describe("the containers", () => {
     });
   });
 
-  test("that never ran are failed at the end of an initialized pod, and left waiting otherwise", () => {
+  test("that never ran are shown as failed at the end of an initialized pod, and as waiting otherwise", () => {
     const end = (standings: Parameters<typeof sampleRuns>[0]) =>
       podStatus(samplePod(), situation(standings, { stage: "terminated" }));
     expect(end({ gate: 0, keeper: 0, last: 0 }).containerStatuses).toMatchObject([
@@ -171,7 +171,7 @@ describe("the conditions", () => {
     });
   });
 
-  test("tell of the end before the phase does", () => {
+  test("show the end before the phase does", () => {
     const pod = samplePod({}, ["main"], running);
     const status = podStatus(pod, situation({ ...past, keeper: 0, main: 3 }));
     expect(status.phase).toBe("Running");

@@ -1,9 +1,9 @@
-/** Pods and containers for the tests of the process node's pure parts. */
+/** Pods and containers for tests of the process node's pure parts. */
 import { parsePod } from "../../cluster/process-node/parse-pod.ts";
 import type { Pod } from "../../cluster/process-node/pod.ts";
 import type { ContainerRuns, PodRuns } from "../../cluster/process-node/runs.ts";
 
-/** A pod with the init containers `gate`, `keeper` (a sidecar) and `last`, and the main containers named. */
+/** A pod with the init containers `gate`, `keeper` (a sidecar) and `last`, and the main containers `mains`. */
 export function samplePod(spec: object = {}, mains: readonly string[] = ["main"], rest: object = {}): Pod {
   return parsePod({
     metadata: { name: "pod", namespace: "ns", uid: "uid-1", generation: 1 },
@@ -18,10 +18,10 @@ export function samplePod(spec: object = {}, mains: readonly string[] = ["main"]
   });
 }
 
-/** How a container stands: it runs, or it ended with that exit code. */
+/** The state of a container: running, or ended with this exit code. */
 export type Standing = "running" | number;
 
-/** Runs as they stand now; with a list, the last but one is the run before. */
+/** The latest runs of these containers. A list also gives the previous run's exit code. */
 export function sampleRuns(
   standings: Readonly<Record<string, Standing | readonly [number, Standing]>>,
 ): PodRuns {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { readTerminationMessage } from "../../cluster/process-node/termination-message.ts";
 
-test("a termination message is the end of what the container left, at most 4 KiB, if it left anything", async () => {
+test("a termination message is the last 4 KiB of what the container wrote, if it wrote anything", async () => {
   const path = join(await mkdtemp(join(tmpdir(), "termination-")), "0");
   expect(await readTerminationMessage(path)).toBeUndefined();
   await writeFile(path, "");

@@ -18,12 +18,12 @@ beforeEach(() => {
 });
 
 interface Behaviour {
-  /** After TERM; never without it. */
+  /** The time from TERM to the end. Without it, TERM does not end the container. */
   readonly endsAfterMs?: number;
   readonly hookMs?: number;
 }
 
-/** A container that writes down, in seconds, what is done to it. */
+/** A container that records what is done to it, with the time in seconds. */
 function container(pod: Pod, name: string, { endsAfterMs, hookMs = 0 }: Behaviour = {}): Stoppable {
   const found = [...pod.initContainers, ...pod.containers].find((item) => item.name === name);
   if (!found) throw new Error(`no container ${name}`);
@@ -47,7 +47,7 @@ function container(pod: Pod, name: string, { endsAfterMs, hookMs = 0 }: Behaviou
   };
 }
 
-/** Stops the containers and says when that was done, in seconds. */
+/** Stops the containers and returns when that was done, in seconds. */
 async function stop(pod: Pod, running: readonly Stoppable[], graceSeconds: number): Promise<number> {
   let doneAtMs = Number.NaN;
   void stopContainers(pod, running, graceSeconds, clock).then(() => {
@@ -60,7 +60,7 @@ async function stop(pod: Pod, running: readonly Stoppable[], graceSeconds: numbe
 describe("a pod with sidecars", () => {
   const pod = samplePod({ initContainers: SIDECARS }, ["one", "two"]);
 
-  test("hooks at once, mains together, then the sidecars backwards", async () => {
+  test("runs hooks at once, and stops mains together, then the sidecars in reverse order", async () => {
     const running = [
       container(pod, "early", { endsAfterMs: 0 }),
       container(pod, "keeper", { endsAfterMs: 500 }),
@@ -71,7 +71,7 @@ describe("a pod with sidecars", () => {
     expect(seen).toEqual(["0 keeper hook", "0 one TERM", "0 two TERM", "3 keeper TERM", "3.5 early TERM"]);
   });
 
-  test("when grace runs out the sidecars get TERM while main is killed", async () => {
+  test("sends TERM to the sidecars and KILL to main when grace runs out", async () => {
     const running = [
       container(pod, "early", { endsAfterMs: 0 }),
       container(pod, "keeper", { endsAfterMs: 0 }),
@@ -82,7 +82,7 @@ describe("a pod with sidecars", () => {
     expect(new Set(seen.slice(2))).toEqual(new Set(["5 one KILL", "5 keeper TERM", "5 early TERM"]));
   });
 
-  test("a sidecar that is alone is stopped after its hook", async () => {
+  test("stops a lone sidecar after its hook", async () => {
     const running = [container(pod, "keeper", { endsAfterMs: 0, hookMs: 80 })];
     expect(await stop(pod, running, 30)).toBe(0.08);
     expect(seen).toEqual(["0 keeper hook", "0.08 keeper TERM"]);
@@ -92,12 +92,12 @@ describe("a pod with sidecars", () => {
 describe("grace", () => {
   const pod = samplePod({ initContainers: [], containers: [{ name: "main", ...HOOK }] });
 
-  test("is what the hook leaves of it", async () => {
+  test("is what the hook leaves of the grace period", async () => {
     await stop(pod, [container(pod, "main", { hookMs: 4_000 })], 10);
     expect(seen).toEqual(["0 main hook", "4 main TERM", "10 main KILL"]);
   });
 
-  test("is 2 s at least, also when a hook used up all of it", async () => {
+  test("is at least 2 s, even if a hook used up all of it", async () => {
     await stop(pod, [container(pod, "main", { hookMs: 60_000 })], 10);
     expect(seen).toEqual(["0 main hook", "10 main TERM", "12 main KILL"]);
   });
@@ -109,7 +109,7 @@ describe("grace", () => {
   });
 });
 
-test("without sidecars nothing waits for anything", () => {
+test("containers of a pod without sidecars stop at once", () => {
   const pod = samplePod({ initContainers: [{ name: "init" }] }, ["one", "two"]);
   expect(stoppedBefore(pod, "one")).toEqual([]);
   expect(stoppedBefore(pod, "init")).toEqual([]);

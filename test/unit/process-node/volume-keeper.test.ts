@@ -49,13 +49,13 @@ afterEach(() => rm(dir, { recursive: true, force: true }));
 
 const stored = (name: string) => readFile(join(keeper.volumes?.paths.get("identity") ?? "", name), "utf8");
 
-/** The token after whatever is due by now: files are written in real time, in which the next renewal may be planned late. */
+/** The token after all due renewals. Files are written in real time, so the next renewal may be scheduled late. */
 async function renewed(): Promise<string> {
   await clock.advance(0);
   return await stored("token");
 }
 
-test("volumes hold the pod's token and fields, and go with the pod", async () => {
+test("volumes have the pod's token and fields, and are removed with the pod", async () => {
   const volumes = await keeper.ensure(pod);
   expect(await stored("token")).toBe("token-1");
   expect(await stored("app")).toBe("web");
@@ -65,7 +65,7 @@ test("volumes hold the pod's token and fields, and go with the pod", async () =>
   expect(existsSync(work)).toBe(false);
 });
 
-test("a token is renewed after four fifths of its life, again and again", async () => {
+test("each token is renewed after four fifths of its life", async () => {
   await keeper.ensure(pod);
   await clock.advance(799_999);
   expect(requestToken).toHaveBeenCalledTimes(1);
@@ -75,7 +75,7 @@ test("a token is renewed after four fifths of its life, again and again", async 
   await expect.poll(renewed).toBe("token-3");
 });
 
-test("a renewal that fails leaves the token and is tried again", async () => {
+test("a failed renewal keeps the token and is retried", async () => {
   await keeper.ensure(pod);
   requestToken.mockRejectedValueOnce(new Error("no API server"));
   await clock.advance(800_000);
@@ -85,13 +85,13 @@ test("a renewal that fails leaves the token and is tried again", async () => {
   await expect.poll(() => stored("token")).toBe("token-2");
 });
 
-test("without a token there are no volumes, until there is one", async () => {
+test("volumes exist only once there is a token", async () => {
   requestToken.mockRejectedValueOnce(new Error("no API server"));
   expect(await keeper.ensure(pod)).toBeUndefined();
   expect((await keeper.ensure(pod))?.paths.size).toBe(2);
 });
 
-test("nothing is renewed for a pod that has ended", async () => {
+test("tokens are not renewed for a pod that has ended", async () => {
   await keeper.ensure(pod);
   keeper.stop();
   await clock.advance(3_600_000);
