@@ -1,4 +1,7 @@
-/** What the arbiter asks before a klease's first grant, and of a pod that vanished. All else is tested on a real API server, or in the worlds of test/unit/lease. */
+/**
+ * What the arbiter asks before a klease's first grant, and about a pod that vanished. All else is tested on a real API server, or in
+ * test/unit/lease.
+ */
 import { expect, test } from "vitest";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
@@ -20,8 +23,8 @@ const json = ({ spec, status, ...metadata }: LeaseRequest) => ({
 });
 
 /**
- * An arbiter whose caches show who waits, and `pods`, of which the API server has none; `live`: the requests that there are. What it asked, and
- * what it wrote.
+ * An arbiter whose caches have the waiter and `pods`, none of which the API server has. `live` are the requests that the API server has.
+ * Returns what the arbiter asked and wrote.
  */
 function arbitrate(live: readonly LeaseRequest[], lease = LEASE, pods: readonly PodView[] = []) {
   const clock = turnedClock(NOW_MS);
@@ -30,7 +33,7 @@ function arbitrate(live: readonly LeaseRequest[], lease = LEASE, pods: readonly 
     if (what === "get pods") throw new KonductorError("NotFound", "no such pod");
     const { metadata, status } = record(sent);
     const spec = { ttl: "1m" };
-    // Every write of the klease is a version of its own.
+    // Every write of the klease makes a new version.
     const written = { resourceVersion: String(100 + calls.length), generation: lease.generation };
     return { metadata: { ...record(metadata), ...written }, spec, status };
   });
@@ -52,7 +55,7 @@ function arbitrate(live: readonly LeaseRequest[], lease = LEASE, pods: readonly 
   };
 }
 
-test("who was granted a deleted klease of its name is asked of the API server, once", async () => {
+test("the API server is asked once who was granted a deleted klease of the same name", async () => {
   const { asked, phases, end } = arbitrate([waiter]);
   await expect.poll(phases).toContain("Held");
   await end();
@@ -60,30 +63,30 @@ test("who was granted a deleted klease of its name is asked of the API server, o
   expect(asked().filter((what) => what === "list leaserequests")).toHaveLength(1);
 });
 
-test("and waited for, also where the cache had not shown it yet", async () => {
+test("a holder of the deleted klease is awaited, even if the cache has not shown it yet", async () => {
   const granted = aRequest({
     name: "granted",
     resourceVersion: "9",
     status: { phase: "Granted", token: 41 },
   });
   const { phases, end } = arbitrate([waiter, granted]);
-  // That somebody waits is written at last.
+  // The status is written at last, since somebody waits.
   await expect.poll(phases).not.toEqual([]);
   await end();
   expect(phases()).toEqual(["Available"]);
 });
 
-test("nothing is asked where the klease itself records who was granted it", async () => {
+test("nothing is asked if the klease itself records a grant", async () => {
   const { asked, phases, end } = arbitrate([waiter], aLease({ lastToken: 41 }));
   await expect.poll(phases).toContain("Held");
   await end();
   expect(asked()).not.toContain("list leaserequests");
 });
 
-/** After a look the arbiter decides again. */
+/** The delay after which the arbiter decides again after a live look. */
 const LOOK_AGAIN_MS = 5;
 
-test("a pod whose keeper has said that it is being stopped is asked for, though the cache shows it: its grace period counts from then", async () => {
+test("a pod whose keeper announced its stop is looked at live, and its grace period counts from the announcement", async () => {
   const lease = held({ ref: { ...aHold().ref, stoppingSinceMs: NOW_MS }, releasing: true });
   const cached = parsePod({
     metadata: { namespace: "ns", name: "run-1", uid: "pod-1", resourceVersion: "1" },

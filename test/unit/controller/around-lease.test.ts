@@ -1,4 +1,7 @@
-/** What the arbiter asks the API server before it touches the requests of a Lease or creates one, and how its writes are guarded: the caches may be behind. */
+/**
+ * Live looks and guarded writes, since the caches may be behind: what the arbiter asks before it changes the requests of a Lease or creates a
+ * Lease.
+ */
 import { describe, expect, test } from "vitest";
 import { createAligning } from "../../../src/controller/aligning.ts";
 import { createErrands } from "../../../src/controller/errands.ts";
@@ -38,13 +41,13 @@ const once = named("once", { spec: { requestedAtMs: NOW_MS, waitUntilMs: NOW_MS 
 const late = named("late", { spec: { requestedAtMs: NOW_MS - 9_000, waitUntilMs: NOW_MS - 1_000 } });
 
 interface Stage {
-  /** How the klease stands. */
+  /** The klease in the API server. */
   live?: Lease | undefined;
   createMissingLeases?: boolean;
-  /** Throws for what is refused. */
+  /** Throws for refused calls. */
   refuse?: (call: Call) => void;
   isNamespaceTerminating?: boolean;
-  /** What a GET of any pod finds. */
+  /** The answer to a GET of any pod. */
   pod?: object;
 }
 
@@ -102,7 +105,7 @@ describe("beside a klease", () => {
   const lease = aLease({ lastToken: 50 });
   const newer = { ...lease, resourceVersion: "8" };
 
-  test("a request goes only as it was seen: it may have been granted since", async () => {
+  test("a request is deleted only in the version that was seen, since it may have been granted meanwhile", async () => {
     const { work, calls } = stage({ live: lease });
     await work.align(situation(lease, late));
     expect(calls).toMatchObject([
@@ -116,7 +119,7 @@ describe("beside a klease", () => {
     expect(work.liveRequests.isGone(late.uid)).toBe(true);
   });
 
-  test("one that has changed since is looked at: what it is now is decided about anew", async () => {
+  test("a request that has changed meanwhile is read again, and decided about anew", async () => {
     const refuse = ({ what }: Call) => {
       if (what === "delete leaserequests") throw new KonductorError("Conflict", "it has changed");
     };
@@ -128,7 +131,7 @@ describe("beside a klease", () => {
   test.each([
     ["denied", once, { phase: "Denied", reason: "Held" }],
     ["over", granted, { phase: "Expired", reason: "Expired" }],
-  ])("a request is said to be %s after a live look, guarded by its version", async (_, request, status) => {
+  ])("a request is marked as %s after a live look, guarded by its version", async (_, request, status) => {
     const { work, calls } = stage({ live: lease });
     await work.align(situation(lease, request));
     expect(calls).toMatchObject([
@@ -140,14 +143,14 @@ describe("beside a klease", () => {
     ]);
   });
 
-  test.each([once, granted])("but not where the klease has changed: %o", async (request) => {
+  test.each([once, granted])("a request is not marked if the klease has changed: %o", async (request) => {
     const { work, asked, applied } = stage({ live: newer });
     await work.align(situation(lease, request));
     expect(asked()).toEqual(["get leases"]);
     expect(applied).toMatchObject([{ resourceVersion: "8" }]);
   });
 
-  test("who holds is told after a live look, one for all: the cache may show a hold that is over", async () => {
+  test("one live look precedes all writes that name the holder, since the cache may show a hold that is over", async () => {
     const hold = aHold({ ref: { kind: "LeaseRequest", ...late } });
     const held = aLease({ hold, lastToken: hold.token });
     const current = stage({ live: held });
@@ -162,7 +165,7 @@ describe("beside a klease", () => {
     expect(outdated.asked()).toEqual(["get leases"]);
   });
 
-  test("one that is refused, or not answered, keeps none of the others back", async () => {
+  test("a deletion that is refused or not answered does not hold up the others", async () => {
     const refused = ["Forbidden", "Internal", "Unreachable"] as const;
     const others = ["a", "b"].map((name) => ({ ...late, name, uid: name }));
     for (const code of refused) {
@@ -176,7 +179,7 @@ describe("beside a klease", () => {
   });
 
   test.each(["Conflict", "NotFound"] as const)(
-    "somebody was faster (%s): the other steps are taken",
+    "the other steps are taken if somebody else was faster (%s)",
     async (code) => {
       const refuse = ({ sent }: Call) => {
         if (JSON.stringify(sent).includes(late.name)) throw new KonductorError(code, "somebody was faster");
@@ -197,7 +200,7 @@ describe("beside a klease", () => {
     await expect(work.align(situation(lease, late))).rejects.toMatchObject({ code: "Unreachable" });
   });
 
-  test("a request is gone where a live look finds none, or another one of its name", async () => {
+  test("a request is gone if a live look finds another one of its name", async () => {
     const found = (uid: string) => (call: Call) => ({
       metadata: { ...at(granted), uid, resourceVersion: "9" },
       call,
@@ -216,7 +219,7 @@ describe("beside a klease", () => {
 });
 
 describe("where the cache shows no klease", () => {
-  test("nothing is done if there is one", async () => {
+  test("nothing is done if the API server has one", async () => {
     const live = aLease();
     const { work, asked, applied, clock } = stage({ live });
     await work.recreate(KEY, [granted, late]);
@@ -245,10 +248,14 @@ describe("where the cache shows no klease", () => {
   const over = named("over", { status: { phase: "Expired", reason: "Released", expiresMs } });
 
   test.each([
-    ["what was denied, after its minute", denied, 60_000],
-    ["what is over, after its minute", over, 60_000],
-    ["one try that nobody could answer, after a minute", once, 60_000],
-    ["who waits no longer", named("waits", { spec: { waitUntilMs: NOW_MS + 5_000 } }), 5_000],
+    ["a denied request, after its minute", denied, 60_000],
+    ["an expired request, after its minute", over, 60_000],
+    ["an unanswered single try, after a minute", once, 60_000],
+    [
+      "a request that has waited long enough",
+      named("waits", { spec: { waitUntilMs: NOW_MS + 5_000 } }),
+      5_000,
+    ],
   ])("%s is dropped", async (_, request, afterMs) => {
     const { work, deleted, clock } = stage({ createMissingLeases: false });
     await clock.turn(afterMs);
@@ -259,7 +266,7 @@ describe("where the cache shows no klease", () => {
     expect(deleted()).toEqual([at(request)]);
   });
 
-  test("a request that leaves by itself, and a pod's, are left alone", async () => {
+  test("a request that is being deleted, or a pod's, is left alone", async () => {
     const { work, deleted, clock } = stage({ createMissingLeases: false });
     const ref = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
     await clock.turn(999_000);
@@ -270,7 +277,7 @@ describe("where the cache shows no klease", () => {
     expect(deleted()).toEqual([]);
   });
 
-  test("it is created again for the first who waits, with the ttl that was asked for", async () => {
+  test("the klease is created again for the first waiter, with the ttl that it asks for", async () => {
     const { work, calls, applied } = stage();
     await work.recreate(KEY, [denied, late, named("waits", { spec: { ttlMs: 90_000 } })]);
     expect(calls.at(-1)).toMatchObject({
@@ -280,14 +287,14 @@ describe("where the cache shows no klease", () => {
     expect(applied).toMatchObject([{ name: "nightly", spec: { ttlMs: 90_000 } }]);
   });
 
-  test("that somebody else was first to create it is success", async () => {
+  test("a klease that somebody else creates first counts as a success", async () => {
     const refuse = ({ what }: Call) => {
       if (what === "create leases") throw new KonductorError("AlreadyExists", "there is one");
     };
     await expect(stage({ refuse }).work.recreate(KEY, [aRequest()])).resolves.toBeUndefined();
   });
 
-  test("nor has anybody to tell whether the namespace is there to stay", async () => {
+  test("the klease is created even if the namespace cannot be read", async () => {
     const refuse = ({ what }: Call) => {
       if (what === "get namespaces") throw new KonductorError("Forbidden", "no");
     };
@@ -296,7 +303,7 @@ describe("where the cache shows no klease", () => {
     expect(asked()).toContain("create leases");
   });
 
-  test("nor can a request that must not be dropped keep it away", async () => {
+  test("the klease is created even if a request cannot be deleted", async () => {
     const refuse = ({ what }: Call) => {
       if (what === "delete leaserequests") throw new KonductorError("Forbidden", "no");
     };
@@ -307,16 +314,16 @@ describe("where the cache shows no klease", () => {
 
   test.each<[string, Stage, LeaseRequest[]]>([
     ["nobody waits", {}, [denied, over, granted]],
-    ["whoever waits does so no longer", {}, [late]],
+    ["all waiters have waited long enough", {}, [late]],
     ["the flag forbids it", { createMissingLeases: false }, [aRequest()]],
     ["the namespace is terminating", { isNamespaceTerminating: true }, [aRequest()]],
-  ])("it stays away where %s", async (_, options, requests) => {
+  ])("the klease is not created if %s", async (_, options, requests) => {
     const { work, asked } = stage(options);
     await work.recreate(KEY, requests);
     expect(asked()).not.toContain("create leases");
   });
 
-  test("those who have no gate that asks are told that it is missing", async () => {
+  test("an Event tells waiters without a running gate that the klease is missing", async () => {
     const { work, pods, told } = stage({ createMissingLeases: false });
     const request = (kind: "Pod" | "Job", name: string) =>
       named(name, { spec: { ref: { kind, name, uid: `uid-of-${name}` } } });
@@ -336,11 +343,11 @@ describe("where the cache shows no klease", () => {
   });
 
   test.each<[string, { node?: string; uid?: string; deleted?: true }, boolean]>([
-    ["it has no node", {}, true],
-    ["it has a node by now", { node: "node-1" }, false],
-    ["it is another by now", { uid: "another" }, false],
-    ["it is being deleted", { deleted: true }, false],
-  ])("a pod that was granted it before it had a node waits again where %s", async (_, found, waits) => {
+    ["the pod has no node", {}, true],
+    ["the pod has a node by now", { node: "node-1" }, false],
+    ["the name belongs to another pod by now", { uid: "another" }, false],
+    ["the pod is being deleted", { deleted: true }, false],
+  ])("a pod that held before it had a node waits again or not: %s", async (_, found, waits) => {
     const metadata = { namespace: "ns", name: "run-1", uid: found.uid ?? "pod-1" };
     const deletion = found.deleted && { deletionTimestamp: "2026-01-01T00:00:00Z" };
     const pod = { metadata: { ...metadata, ...deletion }, spec: { nodeName: found.node } };
@@ -357,7 +364,7 @@ describe("where the cache shows no klease", () => {
       });
   });
 
-  test("nothing is asked where nobody ever asked for it", async () => {
+  test("nothing is asked without requests", async () => {
     const { work, asked } = stage();
     await work.recreate(KEY, []);
     expect(asked()).toEqual([]);

@@ -9,7 +9,7 @@ import type { Clock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { fedReflector } from "./fed-reflector.ts";
 
-/** The real arbiter, which nobody hears of. Its caches know what is put into them; `begin` begins its term, and returns what ends that. */
+/** The real arbiter, without reports and Events. A test fills its caches. `begin` begins its term, and returns the function that ends it. */
 export function buildArbiter({ client, clock }: { client: KubeClient; clock: Clock }) {
   const ofLease = ({ namespace, lease }: PodView | JobView) => lease && `${namespace}/${lease}`;
   const caches = {

@@ -1,4 +1,4 @@
-/** Requests that outlive their klease: none is taken for the trace of a hold that its pod never had, or no longer has. */
+/** Requests that outlive their klease. None counts as the trace of a hold that its pod never had or no longer has. */
 import { describe, expect, test } from "vitest";
 import { LEASE_LABEL } from "../../../src/shared/names.ts";
 import { microTime } from "../../../src/shared/times.ts";
@@ -19,9 +19,9 @@ const granted = requestObject(
 const gated = podObject("run-1", "pod-1", { gate: "scheduling", gated: true });
 
 test.each([
-  ["there is none yet", []],
-  ["another had it created", [NEVER_GRANTED]],
-])("one that has no node waits again, and is granted the new one: %s", async (_, leases) => {
+  ["there is no new klease yet", []],
+  ["another claimant had it created", [NEVER_GRANTED]],
+])("a pod without a node waits again, and is granted the new klease: %s", async (_, leases) => {
   const stage = stageArbiter({ objects: { leases, pods: [gated], leaserequests: [granted] } });
   const isHolding = () => stage.holder() === "pod-1";
   expect(await stage.until(isHolding, SOON_MS)).toBeLessThan(SOON_MS);
@@ -29,9 +29,9 @@ test.each([
 });
 
 test.each([
-  ["there is none yet", []],
-  ["another had it created", [NEVER_GRANTED]],
-])("one that has a node by now, as a live look shows, may run: %s", async (_, leases) => {
+  ["there is no new klease yet", []],
+  ["another claimant had it created", [NEVER_GRANTED]],
+])("a pod that has a node by now, as a live look shows, may be running: %s", async (_, leases) => {
   const stage = stageArbiter({
     objects: { leases, pods: [gated], leaserequests: [granted] },
     stalled: ["pods"],
@@ -60,7 +60,7 @@ describe("a pod that runs on under a Job's hold of a deleted klease, and cannot 
       fault: (what) => (what === "patch jobs" ? "refused" : undefined),
     });
 
-  test("is left to its Job, which would count it as failed, also where that cannot be suspended", async () => {
+  test("is left to its Job, which would count it as failed, even if the Job cannot be suspended", async () => {
     const stage = stageWith([jobObject(job.name, job.uid, { suspend: false })]);
     await stage.until(() => stage.calls.filter((call) => call === "patch jobs").length > 2, 60_000);
     expect(stage.calls).toContain("get jobs");
@@ -87,10 +87,10 @@ describe("a pod that runs on under a Job's hold of a deleted klease, and cannot 
 });
 
 test.each([
-  ["made since", NOW_MS],
-  ["that may have been put back for it", aHold().acquiredMs],
+  ["made later", NOW_MS],
+  ["that may have been put back for that hold", aHold().acquiredMs],
 ])(
-  "a request %s is not marked as granted by a hold that only a stalled watch still shows",
+  "a request %s is not marked as granted for a hold that only a stalled watch still shows",
   async (_, requestedAtMs) => {
     const again = requestObject("nightly-run-1", "request-2", {
       holderRef,

@@ -21,7 +21,7 @@ function stage() {
 const fail = () => Promise.reject(new KonductorError("Forbidden", "quota"));
 const hang = () => new Promise<void>(() => undefined);
 
-test("one that is not answered is waited for for a while, and not begun again meanwhile", async () => {
+test("an errand without an answer is awaited for a while, and not begun again meanwhile", async () => {
   const { clock, errands, woken } = stage();
   const ended = Promise.withResolvers<void>();
   let begun = 0;
@@ -40,7 +40,7 @@ test("one that is not answered is waited for for a while, and not begun again me
   expect([errands.isStuck(errand), woken]).toEqual([false, [KEY]]);
 });
 
-test("one that fails rests longer each time, wakes its klease then, and is stuck after a while", async () => {
+test("a failing errand rests longer each time, then wakes its klease, and is stuck after a while", async () => {
   const { clock, errands, woken } = stage();
   let tries = 0;
   const work = () => {
@@ -61,7 +61,7 @@ test("one that fails rests longer each time, wakes its klease then, and is stuck
   expect(errands.isStuck({ ...errand, uid: "pod-2" })).toBe(false);
 });
 
-test("what nobody tries any more is not stuck for ever, nor what an outage kept from being done", async () => {
+test("an errand is no longer stuck when nobody tries it any more, or when an outage excuses it", async () => {
   const { clock, errands } = stage();
   for (const end of [() => clock.turn(120_000), async () => errands.excuse(KEY)]) {
     await errands.run(errand, fail);
@@ -72,7 +72,7 @@ test("what nobody tries any more is not stuck for ever, nor what an outage kept 
   }
 });
 
-test("an outage keeps none from resting, for some seconds at most, and begins none twice", async () => {
+test("an excused errand still rests, for some seconds at most, and is not begun twice", async () => {
   const { clock, errands } = stage();
   let tries = 0;
   const work = async () => {
@@ -104,7 +104,7 @@ test("an outage keeps none from resting, for some seconds at most, and begins no
   expect(begun).toBe(1);
 });
 
-test("of many a few are under way at a time, and none stops another", async () => {
+test("only a few of many errands run at a time, and none stops another", async () => {
   const { clock, errands } = stage();
   const uids = Array.from({ length: 100 }, (_, index) => `pod-${index}`);
   let [running, most] = [0, 0];
@@ -125,7 +125,7 @@ test("of many a few are under way at a time, and none stops another", async () =
   expect(most).toBeLessThan(20);
 });
 
-test("none begins when its term is over", async () => {
+test("no errand begins after the term", async () => {
   const { clock } = stage();
   const logger = createLogger({ level: "silent" });
   const errands = createErrands({ clock, logger, isWanted: () => false, wake: () => undefined });

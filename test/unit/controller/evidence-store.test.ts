@@ -1,4 +1,4 @@
-/** What is remembered of a pod that is gone. */
+/** What is remembered about a pod that is gone. */
 import { expect, test } from "vitest";
 import { createEvidenceStore } from "../../../src/controller/evidence-store.ts";
 import { createObjectCache } from "../../../src/kube/object-cache.ts";
@@ -23,7 +23,7 @@ function podAt(version: number, deletionGracePeriodSeconds?: number): PodView {
 
 const REF = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
 
-/** A watch of pods that shows what it is told to, and an API server that has none. */
+/** A watch of pods that a test feeds, and an API server without pods. */
 function watched() {
   const listeners: CacheListener<PodView>[] = [];
   const cache = createObjectCache<PodView>({
@@ -46,7 +46,7 @@ function watched() {
   return { cache, evidence: createEvidenceStore({ client, caches, clock: turnedClock() }) };
 }
 
-test("a pod that was given more time, and is then deleted by force, may have a kubelet that has not heard of that", async () => {
+test("a pod that is deleted by force keeps its longer grace period, since its kubelet may not know yet", async () => {
   const { cache, evidence } = watched();
   cache.observe(podAt(1));
   cache.observe(podAt(2, 300));
@@ -56,7 +56,7 @@ test("a pod that was given more time, and is then deleted by force, may have a k
   expect(evidence.evidenceOf("ns", REF)).toMatchObject({ is: "gone", last: { deletionGraceSeconds: 300 } });
 });
 
-test("a live look that finds none is believed, and not the cache that still shows it", async () => {
+test("a live look that finds no pod overrides a cache that still shows it", async () => {
   const { cache, evidence } = watched();
   cache.observe(podAt(1));
   expect(evidence.evidenceOf("ns", REF)).toMatchObject({ is: "present" });

@@ -2,7 +2,7 @@ import { createObjectCache } from "../../../src/kube/object-cache.ts";
 import type { Indexers, StoredObject } from "../../../src/kube/object-store.ts";
 import type { CacheListener, Reflector } from "../../../src/kube/reflector.ts";
 
-/** A cache without a server: it knows what is put into it, and tells of that. */
+/** A cache without a server: a test fills it, and it notifies its subscribers. */
 export function fedReflector<T extends StoredObject>(indexers: Indexers<T> = {}): Reflector<T> {
   const listeners = new Set<CacheListener<T>>();
   const { store, apply } = createObjectCache<T>({

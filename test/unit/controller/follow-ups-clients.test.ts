@@ -26,14 +26,14 @@ function follow(lease: Lease, request: LeaseRequest, change: Partial<FollowUpInp
   });
 }
 
-describe("the request under which a client holds", () => {
+describe("the request by which a client holds", () => {
   const own = aRequest({ name: "own", spec: WAITS });
 
-  test("tells of the hold: token and ttl", () => {
+  test("shows the hold: token and ttl", () => {
     expect(follow(heldBy(own), own)).toEqual([{ do: "mark", request: own, status: GRANTED }]);
   });
 
-  test("is left alone once it does", () => {
+  test("is left alone once it shows the hold", () => {
     expect(follow(heldBy(own), { ...own, status: GRANTED })).toEqual([]);
   });
 
@@ -44,32 +44,32 @@ describe("the request under which a client holds", () => {
     ]);
   });
 
-  test("is granted, though one try was denied in the same moment", () => {
+  test("is marked as granted, although it was denied at the same moment", () => {
     const denied: LeaseRequest = { ...own, status: { phase: "Denied", reason: "Held", expiresMs: NOW_MS } };
     expect(follow(heldBy(own), denied)).toMatchObject([{ do: "mark", status: GRANTED }]);
   });
 
-  test("is not put back when it is gone: that is a release", () => {
+  test("is not put back when it is gone, since that is a release", () => {
     expect(follow(heldBy(own), own, { requests: [] })).toEqual([]);
   });
 });
 
-describe("one try", () => {
+describe("a request for a single try", () => {
   const once = aRequest({ name: "once", spec: ONCE });
 
-  test("that was not granted is denied, which can be read for a minute", () => {
+  test("is denied if it was not granted, which can be read for a minute", () => {
     const status = { phase: "Denied", reason: "Held", expiresMs: NOW_MS + KEPT_MS };
     const denial = [{ do: "deny", request: once, status }];
     expect(follow(heldBy(aRequest({ name: "other" })), once)).toEqual(denial);
-    // Nobody holds it, but holds of a deleted klease have to be waited for.
+    // A free klease leads to the same denial, since holds of a deleted klease have to be awaited.
     expect(follow(aLease(), once)).toEqual(denial);
   });
 
-  test("is not dropped unanswered because its waitUntil has passed", () => {
+  test("is not dropped without an answer because its waitUntil has passed", () => {
     expect(follow(aLease(), once, { nowMs: NOW_MS + 999_000 })).toMatchObject([{ do: "deny" }]);
   });
 
-  test("that leaves is left alone", () => {
+  test("is left alone while it is being deleted", () => {
     expect(follow(aLease(), { ...once, terminating: true })).toEqual([]);
   });
 });
@@ -81,19 +81,22 @@ describe("a request whose hold is over", () => {
     ...{ reason, token },
   });
 
-  test.each<EndReason>(["Expired", "Forced", "NotConfirmed"])("says why, from the history: %s", (reason) => {
-    const history = [past("Released", TOKEN + 1), past(reason)];
-    const lease = aLease({ lastToken: TOKEN + 1, history });
-    const status = { ...GRANTED, phase: "Expired", reason, expiresMs: NOW_MS + KEPT_MS };
-    expect(follow(lease, request)).toEqual([{ do: "mark", request, status }]);
-  });
+  test.each<EndReason>(["Expired", "Forced", "NotConfirmed"])(
+    "shows the reason from the history: %s",
+    (reason) => {
+      const history = [past("Released", TOKEN + 1), past(reason)];
+      const lease = aLease({ lastToken: TOKEN + 1, history });
+      const status = { ...GRANTED, phase: "Expired", reason, expiresMs: NOW_MS + KEPT_MS };
+      expect(follow(lease, request)).toEqual([{ do: "mark", request, status }]);
+    },
+  );
 
-  test("says Expired where the history has forgotten", () => {
+  test("shows Expired if the history has forgotten the reason", () => {
     const lease = aLease({ lastToken: TOKEN + 20, history: [past("Forced", TOKEN + 20)] });
     expect(follow(lease, request)).toMatchObject([{ status: { phase: "Expired", reason: "Expired" } }]);
   });
 
-  test("but recorded by a deleted klease counts until it has lapsed", () => {
+  test("counts until it has lapsed if a deleted klease recorded it", () => {
     expect(follow(aLease(), request)).toEqual([]);
     expect(follow(aLease(), request, { hasLapsed: () => true })).toMatchObject([
       { do: "mark", status: { phase: "Expired", reason: "Expired" } },
@@ -101,7 +104,7 @@ describe("a request whose hold is over", () => {
   });
 });
 
-describe("a request at rest is deleted", () => {
+describe("a request that is no longer needed is deleted", () => {
   const at = (phase: RequestPhase, expiresMs?: number) =>
     aRequest({ name: "r", spec: WAITS, status: { phase, ...(expiresMs !== undefined && { expiresMs }) } });
   const isDeleted = (request: LeaseRequest, nowMs: number) =>
@@ -109,27 +112,27 @@ describe("a request at rest is deleted", () => {
 
   test.each<[string, LeaseRequest, number]>([
     ["denied, after its minute", at("Denied", NOW_MS + KEPT_MS), NOW_MS + KEPT_MS],
-    ["over, after its minute", at("Expired", NOW_MS + KEPT_MS), NOW_MS + KEPT_MS],
+    ["expired, after its minute", at("Expired", NOW_MS + KEPT_MS), NOW_MS + KEPT_MS],
     ["waiting, after its waitUntil", at("Pending"), WAITS.waitUntilMs],
   ])("%s, and not before", (_, request, atMs) => {
     expect(deletableAtMs(request)).toBe(atMs);
     expect([isDeleted(request, atMs), isDeleted(request, atMs + 1)]).toEqual([false, true]);
   });
 
-  test("at once where nobody says for how long it is kept", () => {
+  test("at once if its status has no expiry", () => {
     expect(isDeleted(at("Denied"), NOW_MS)).toBe(true);
   });
 
   test.each<[string, LeaseRequest, number]>([
     [
-      "one try, a minute after it was made: without a klease nobody tries",
+      "a minute after it was made, if it is a single try, since it is unanswered without a klease",
       aRequest({ spec: ONCE }),
       ONCE.requestedAtMs + KEPT_MS,
     ],
-    ["never, where it waits without end", aRequest(), Number.POSITIVE_INFINITY],
-    ["never, where it is granted", at("Granted"), Number.POSITIVE_INFINITY],
+    ["never, if it waits without end", aRequest(), Number.POSITIVE_INFINITY],
+    ["never, if it is granted", at("Granted"), Number.POSITIVE_INFINITY],
     [
-      "never, where it is a pod's",
+      "never, if it is a pod's",
       { ...at("Denied", NOW_MS), spec: { ...aRequest().spec, ref: aHold().ref } },
       Number.POSITIVE_INFINITY,
     ],

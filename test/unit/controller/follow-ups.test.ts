@@ -33,28 +33,28 @@ function stepsAfter(seconds: number, spec: object) {
   }).map((step) => step.do);
 }
 
-describe("a request that waits until", () => {
+describe("a request with a waitUntil", () => {
   const waitUntil = "2026-01-01T00:00:30.000000Z";
 
-  it("stays until its waitUntil and is dropped then", () => {
+  it("stays until then, and is dropped afterwards", () => {
     expect(stepsAfter(30, { waitUntil })).toEqual([]);
     expect(stepsAfter(31, { waitUntil })).toEqual(["delete"]);
   });
 
-  it("stays for ever when it names none", () => {
+  it("stays for ever without one", () => {
     expect(stepsAfter(86_400, {})).toEqual([]);
   });
 
-  it("is denied, so that its gate hears why, when it is a pod's", () => {
+  it("is denied if it is a pod's, so that its gate learns why", () => {
     const holderRef = { kind: "Pod", name: "a", uid: "u" };
     expect(stepsAfter(31, { waitUntil, holderRef })).toEqual(["deny"]);
   });
 });
 
-describe("a request that a pod has made since its hold", () => {
+describe("a request that a pod has made after its grant", () => {
   const ref = { kind: "Pod" as const, name: "run-1", uid: "pod-1" };
   const hold = aHold();
-  // As a cache shows it that has not heard of the hold's end.
+  // The klease in a cache that has not shown the hold's end yet.
   const outdated = aLease({ hold, lastToken: hold.token, lastRequest: "request-1" });
   const follow = (spec: object, status: Partial<LeaseRequest["status"]> = {}, uid = "request-2") =>
     followUps({
@@ -67,11 +67,11 @@ describe("a request that a pod has made since its hold", () => {
       nowMs: NOW_MS,
     });
 
-  it("is not taken for the one that was granted: it keeps its place", () => {
+  it("is not mistaken for the granted request, and keeps its place", () => {
     expect(follow({ requestedAtMs: NOW_MS + 5 })).toEqual([]);
   });
 
-  it("unlike that one, one that was put back, and one that tells of this hold", () => {
+  it("is treated otherwise than the granted request, a recreated one, and one that shows this hold", () => {
     const marked = [{ do: "mark", status: { phase: "Granted", token: hold.token } }];
     expect(follow({}, {}, "request-1")).toMatchObject(marked);
     expect(follow({ requestedAtMs: hold.acquiredMs })).toMatchObject(marked);
@@ -98,11 +98,11 @@ describe("a pod whose grant was taken back", () => {
       nowMs: NOW_MS,
     }).map((step) => step.do);
 
-  it("queues again while it waits behind its scheduling gate, since no gate of its runs that could ask", () => {
+  it("queues again while it waits behind its scheduling gate, since its gate does not run yet", () => {
     expect(stepsFor(true)).toEqual(["queueAgain"]);
   });
 
-  it("is passed over until its gate asks, where that can run", () => {
+  it("is passed over until its gate asks, if its gate can run", () => {
     expect(stepsFor(false)).toEqual([]);
   });
 });

@@ -7,7 +7,7 @@ const running: HolderState = { isEnding: false, isOutOfReach: false, isIdle: fal
 const refused: HolderState = { ...running, isEnding: true, isOutOfReach: true };
 const told: HolderState = { ...running, isEnding: true };
 
-test("a holder that was told to end late has its whole time to end, however long that was refused before", async () => {
+test("a holder whose deletion was refused at first has its whole time to end from when it is deleted", async () => {
   const clock = turnedClock();
   const holdClock = createHoldClock(clock);
   const lease = held({ expired: true });

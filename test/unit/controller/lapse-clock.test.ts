@@ -16,11 +16,11 @@ function granted(name: string, ttlMs?: number, holdTtlMs?: number): LeaseRequest
 }
 
 test.each([
-  ["its own, which the request remembers", granted("a", 40_000, 30_000), 30_000],
-  ["what its client asked for", granted("a", 40_000), 40_000],
-  ["the klease's", granted("a"), LEASE_TTL_MS],
+  ["the hold's ttl, which the request shows", granted("a", 40_000, 30_000), 30_000],
+  ["the ttl that its client asked for", granted("a", 40_000), 40_000],
+  ["the klease's ttl", granted("a"), LEASE_TTL_MS],
 ])(
-  "a hold that is left over ends with its ttl and the allowance, counted from when it was seen: %s",
+  "a left-over hold lapses after its ttl and the allowance, counted from when it was first seen: %s",
   async (_, request, ttlMs) => {
     const clock = turnedClock();
     const lapseClock = createLapseClock(clock);
@@ -33,7 +33,7 @@ test.each([
   },
 );
 
-test("each hold has its own time", async () => {
+test("each hold has its own clock", async () => {
   const clock = turnedClock();
   const lapseClock = createLapseClock(clock);
   lapseClock.hasLapsed(granted("a"), LEASE_TTL_MS);
@@ -42,7 +42,7 @@ test("each hold has its own time", async () => {
   expect(lapseClock.hasLapsed(granted("a"), LEASE_TTL_MS)).toBe(true);
 });
 
-test("a new term counts anew", async () => {
+test("a new term begins to count anew", async () => {
   const clock = turnedClock();
   const lapseClock = createLapseClock(clock);
   lapseClock.hasLapsed(granted("a"), LEASE_TTL_MS);

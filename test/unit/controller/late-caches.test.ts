@@ -1,4 +1,4 @@
-/** What the arbiter asks of the API server while a watch is stalled: what a cache does not show is not concluded from it. */
+/** What the arbiter asks the API server while a watch is stalled, since it concludes nothing from what a cache does not show. */
 import { expect, test } from "vitest";
 import { createEvidenceStore } from "../../../src/controller/evidence-store.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
@@ -91,7 +91,7 @@ test.each([
   }
 });
 
-test("a Job is not suspended whose klease, by which it holds, the cache does not show", async () => {
+test("a Job that holds is not suspended because the cache does not show its klease", async () => {
   const hold = aHold({ ref: { kind: "Job", name: "batch", uid: "job-1" }, pods: [] });
   const stage = stageArbiter({ objects: { jobs: [jobObject] }, stalled: ["leases"] });
   stage.put("leases", leaseObject({ hold }));
@@ -105,7 +105,7 @@ test("a Job is not suspended whose klease, by which it holds, the cache does not
   expect(free.calls).toContain("patch jobs");
 });
 
-test("the hold of a Job, none of whose pods runs, does not end by a max-hold that is longer by now", async () => {
+test("the hold of a Job without pods does not end by a max-hold that was extended meanwhile", async () => {
   const withMaxHold = (maxHold: string) => {
     const annotations = { ...template.metadata.annotations, [ANNOTATION.maxHold]: maxHold };
     const spec = { suspend: false, template: { metadata: { ...template.metadata, annotations } } };
@@ -130,7 +130,7 @@ test("the hold of a Job, none of whose pods runs, does not end by a max-hold tha
   }
 });
 
-test("the trace of a hold stays that was confirmed, though the cache does not show it", async () => {
+test("the trace of a confirmed hold stays, although the cache does not show the confirmation", async () => {
   const ref = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
   const granted = {
     metadata: { namespace: "ns", name: requestName("nightly", ref), uid: "request-1" },
@@ -155,9 +155,9 @@ test("the trace of a hold stays that was confirmed, though the cache does not sh
 
 test.each([
   ["tainted", true, true],
-  ["tainted no more", false, false],
+  ["no longer tainted", false, false],
 ])(
-  "that the node of a pod that is gone is out of service is looked up live: %s",
+  "a live look shows whether the node of a pod that is gone is out of service: %s",
   async (_, isTainted, isProof) => {
     const taints = isTainted ? [{ key: "node.kubernetes.io/out-of-service" }] : [];
     const { client } = recordedClient(({ what }) =>

@@ -1,4 +1,4 @@
-/** A confirmation that comes as its grant is taken back: the request was marked as passed over already, and the klease not freed yet. */
+/** A confirmation that comes while its grant is taken back: the request is already marked as passed over, and the klease is not free yet. */
 import { expect, test } from "vitest";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
 import { followUps } from "../../../src/lease/follow-ups.ts";
@@ -35,7 +35,7 @@ const POD = parsePod({
   metadata: { namespace: "a", name: "me", uid: "me", labels: { [LEASE_LABEL]: "report" } },
 });
 
-test("it is refused, and leaves its trace over the mark, which the arbiter then restores", async () => {
+test("a late confirmation is refused, and overwrites the mark, which the arbiter then restores", async () => {
   let lease = GRANTED;
   let request: object = {
     metadata: { namespace: "a", name: requestName("report", ME), uid: "request-me", resourceVersion: "7" },

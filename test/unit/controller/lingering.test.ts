@@ -1,4 +1,4 @@
-/** Whoever looks at a Lease that is held for no visible reason is told which container keeps it. */
+/** An Event that names the container because of which a Lease is still held. */
 import { expect, test } from "vitest";
 import { createLingering } from "../../../src/controller/lingering.ts";
 import type { ContainerView, PodView } from "../../../src/lease/pod.ts";
@@ -10,7 +10,7 @@ const { token } = aHold();
 const gate = { name: "konductor-gate", kind: "init", state: "terminated", hasRestartRules: false } as const;
 const STARTED_MS = 2_000;
 
-/** A pod whose gate let it pass, with these app containers. */
+/** A pod that has passed its gate, with these app containers. */
 function podWith(...apps: [name: string, state: ContainerView["state"]][]): PodView {
   const pod = statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" }));
   return {
@@ -39,7 +39,7 @@ function stage() {
   };
 }
 
-test("a sidecar that runs on for a minute is named, once for each hold", async () => {
+test("a sidecar that runs on for a minute is reported once for each hold", async () => {
   const { clock, told, look } = stage();
   const pod = podWith(["main", "terminated"], ["proxy", "running"]);
   expect(look(pod)).toBe(60_000);
@@ -51,14 +51,14 @@ test("a sidecar that runs on for a minute is named, once for each hold", async (
 });
 
 test.each<[string, PodView]>([
-  ["all run", podWith(["main", "running"], ["proxy", "running"])],
-  ["all have ended", podWith(["main", "terminated"], ["proxy", "terminated"])],
+  ["all containers run", podWith(["main", "running"], ["proxy", "running"])],
+  ["all containers have ended", podWith(["main", "terminated"], ["proxy", "terminated"])],
   ["the pod is being deleted", { ...podWith(["main", "terminated"], ["proxy", "running"]), deletionMs: 1 }],
   [
-    "it will be started again",
+    "main will be restarted",
     { ...podWith(["main", "terminated"], ["proxy", "running"]), restartPolicy: "Always" },
   ],
-])("nothing is told where %s", async (_, pod) => {
+])("nothing is reported if %s", async (_, pod) => {
   const { clock, told, look } = stage();
   expect(look(pod)).toBeUndefined();
   await clock.turn(120_000);

@@ -1,4 +1,4 @@
-/** Objects as the API server has them, each with what the arbiter looks at. */
+/** Objects as the API server stores them, each with the fields that the arbiter reads. */
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { Lease, LeaseStatus } from "../../../src/lease/types.ts";
 import {

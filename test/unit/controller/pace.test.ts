@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createPace } from "../../../src/controller/pace.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 
-test("a long queue rests after a look, in proportion to its length; a short one never does", async () => {
+test("a long queue rests after a look in proportion to its length, and a short queue never rests", async () => {
   const clock = turnedClock();
   const pace = createPace(clock);
   expect(pace.restMs("a/long")).toBe(0);
@@ -15,7 +15,7 @@ test("a long queue rests after a look, in proportion to its length; a short one 
   expect(pace.restMs("a/long")).toBe(0);
 });
 
-test("a queue that has become short is looked at at once", () => {
+test("a queue that has become short does not rest", () => {
   const pace = createPace(turnedClock());
   pace.looked("a/b", 10_000);
   pace.looked("a/b", 10);

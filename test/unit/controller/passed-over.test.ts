@@ -1,4 +1,4 @@
-/** Whose grant was not answered is passed over until its gate asks again, also where that could not be written at first. */
+/** A request whose grant was not confirmed is passed over until its gate asks again, even if that could not be written at first. */
 import { expect, test } from "vitest";
 import { aHold, NOW_MS } from "../lease/samples.ts";
 import { leaseObject, podObject, requestObject } from "./objects.ts";
@@ -7,7 +7,7 @@ import { stageArbiter } from "./staged-arbiter.ts";
 const REFUSED_UNTIL_MS = NOW_MS + 12_000;
 const SOON_MS = 5_000;
 
-test("a mark that was refused is written later, so that a gate that asks is heard at once", async () => {
+test("a mark that was refused is written later, so that the request is served at once when its gate asks", async () => {
   const ref = { kind: "Pod", name: "run-1", uid: "pod-1" };
   const request = requestObject("nightly-run-1", "request-1", { holderRef: ref });
   const stage = stageArbiter({
@@ -27,7 +27,7 @@ test("a mark that was refused is written later, so that a gate that asks is hear
   expect(isMarked()).toBe(false);
   await stage.until(isMarked, REFUSED_UNTIL_MS - stage.clock.nowMs() + SOON_MS);
   expect(isMarked()).toBe(true);
-  // Its gate asks.
+  // The pod's gate asks again.
   stage.put("leaserequests", { ...request, status: { phase: "Pending" } });
   await stage.until(() => stage.holder() === "pod-1", SOON_MS);
   expect(stage.holder()).toBe("pod-1");

@@ -1,16 +1,16 @@
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { Resource } from "../../../src/kube/resources.ts";
 
-/** One call: `get leases`, and what went with it. */
+/** A call such as `get leases`, with its arguments. */
 export interface Call {
   what: string;
-  /** The reference, or the object. */
+  /** The object, or the reference to it. */
   sent: unknown;
-  /** The last argument but for a parser: preconditions of a deletion. */
+  /** The last argument that is not a parser, such as the preconditions of a deletion. */
   options: unknown;
 }
 
-/** A client that notes its calls and is answered by `answer`, which may throw; a list by an array. */
+/** A client that records its calls and gets its answers from `answer`, which may throw. An array answers a list. */
 export function recordedClient(answer: (call: Call) => unknown): { client: KubeClient; calls: Call[] } {
   const calls: Call[] = [];
   const client: KubeClient = new Proxy(Object.create(null), {

@@ -1,4 +1,4 @@
-/** What the timers of a situation count from. */
+/** The events from which the timers of a situation count. */
 import { describe, expect, test } from "vitest";
 import { createHoldClock } from "../../../src/controller/hold-clock.ts";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
@@ -16,7 +16,7 @@ import { noPods } from "./no-pods.ts";
 
 const UNKNOWN: Evidence = { is: "unknown" };
 
-/** A pod that is scheduled once it holds; its gate has started or not. */
+/** A pod that is scheduled after its grant, before or after its gate has started. */
 function lateEvidence(hasStarted: boolean): Evidence {
   const { gate, ...others } = statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" }));
   const asked = readAsked("nightly", { [ANNOTATION.gate]: "scheduling" });
@@ -51,8 +51,8 @@ function stage(evidence: Evidence) {
   };
 }
 
-describe("a grant can be answered", () => {
-  test("by a pod whose gate waits, from when it was made", async () => {
+describe("a grant counts as answerable", () => {
+  test("from the grant, for a pod whose gate waits", async () => {
     const { clock, timers } = stage({
       is: "present",
       pod: statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })),
@@ -62,7 +62,7 @@ describe("a grant can be answered", () => {
     expect(timers().answerableForMs).toBe(4_000);
   });
 
-  test("by a pod that is scheduled late, from when its gate was seen to have started, whatever was renewed before", async () => {
+  test("from the start of the gate, for a pod that is scheduled late, whatever was renewed before", async () => {
     const { clock, timers, see } = stage(lateEvidence(false));
     timers();
     await clock.turn(150_000);
@@ -73,7 +73,7 @@ describe("a grant can be answered", () => {
     expect(timers({ expiresMs: 1 })).toMatchObject({ silentForMs: 0, answerableForMs: 4_000 });
   });
 
-  test("also while nothing is known of the pod, as long as it could before", async () => {
+  test("while nothing is known of the pod, if it was answerable before", async () => {
     const { clock, timers, see } = stage(lateEvidence(true));
     timers();
     await clock.turn(5_000);
@@ -83,7 +83,7 @@ describe("a grant can be answered", () => {
     expect(timers().answerableForMs).toBe(10_000);
   });
 
-  test("anew after a regrant, and in a new arbiter's term", async () => {
+  test("anew after a regrant and in a new arbiter's term", async () => {
     const { clock, timers, holdClock } = stage(lateEvidence(true));
     timers();
     await clock.turn(8_000);

@@ -1,4 +1,4 @@
-/** What a skip rests on, and what it does when somebody writes in between. The rest is shown by test/e2e/scenarios/skipping.ts. */
+/** What a skip is based on, and how it handles concurrent writes. The rest is shown by test/e2e/scenarios/skipping.ts. */
 import { expect, test } from "vitest";
 import { createErrands } from "../../../src/controller/errands.ts";
 import { createSkips } from "../../../src/controller/skips.ts";
@@ -19,16 +19,16 @@ import { recordedClient } from "./recorded-client.ts";
 interface Stage {
   lease?: Lease;
   annotations: Record<string, string>;
-  /** What the Job's own template says, where it is not the same as its pod. */
+  /** The metadata of the Job's own template, if they differ from its pod's. */
   template?: { labels?: object; annotations?: object };
   request?: LeaseRequest["status"];
-  /** How often somebody renews between our read and our write. */
+  /** The number of renewals between our read and our write. */
   renewals?: number;
-  /** Pods that a live look shows. */
+  /** Pods that a live look finds. */
   siblings?: object[];
 }
 
-/** A pod of a CronJob's Job that waits for `lease`, which has skipped four Jobs before. */
+/** A pod of a CronJob's Job that waits for `lease`. The klease counts four skipped Jobs already. */
 function stage({
   lease = held(),
   annotations,
@@ -96,7 +96,7 @@ function stage({
   return { seen, skip: () => skips.skip(situation) };
 }
 
-test("a skip is counted though renewals come in between, and once", async () => {
+test("a skip is counted exactly once, even if renewals come in between", async () => {
   const { seen, skip } = stage({
     annotations: { [ANNOTATION.ifHeld]: "skip" },
     request: { phase: "Denied", reason: "Skipped" },
@@ -116,7 +116,7 @@ test("a skip is counted though renewals come in between, and once", async () => 
 
 const waiting = (most: string) => ({ [ANNOTATION.maxWaiting]: most });
 
-test("where no run of a CronJob may wait, the first that would have to is skipped", async () => {
+test("the first run that would have to wait is skipped if no run of a CronJob may wait", async () => {
   const { seen, skip } = stage({ annotations: waiting("0") });
   await skip();
   expect(seen).toMatchObject({ skipped: 5, isOver: true });
@@ -126,8 +126,8 @@ test("where no run of a CronJob may wait, the first that would have to is skippe
 });
 
 test.each<[string, Stage]>([
-  ["one that may wait", { annotations: waiting("1") }],
-  ["one for which nobody is in the way", { lease: aLease(), annotations: waiting("0") }],
+  ["a run that may wait", { annotations: waiting("1") }],
+  ["a run whose klease is free", { lease: aLease(), annotations: waiting("0") }],
 ])("%s is not skipped", async (_, options) => {
   const { seen, skip } = stage(options);
   await skip();
@@ -136,19 +136,19 @@ test.each<[string, Stage]>([
 
 test.each<[string, Stage["template"] & {}]>([
   [
-    "is not for this klease",
+    "names another klease",
     { labels: { [LEASE_LABEL]: "other" }, annotations: { [ANNOTATION.ifHeld]: "skip" } },
   ],
-  ["is for none", { annotations: { [ANNOTATION.ifHeld]: "skip" } }],
-  ["is to wait", { labels: { [LEASE_LABEL]: "nightly" } }],
-])("a pod cannot have a Job skipped that %s, by naming it as its owner", async (_, template) => {
+  ["names no klease", { annotations: { [ANNOTATION.ifHeld]: "skip" } }],
+  ["asks to wait", { labels: { [LEASE_LABEL]: "nightly" } }],
+])("a pod cannot have a Job skipped by naming it as its owner if the Job %s", async (_, template) => {
   const { seen, skip } = stage({ annotations: { [ANNOTATION.ifHeld]: "skip" }, template });
   await skip();
   expect(seen).toEqual({ skipped: 4, isOver: false, told: [] });
 });
 
 test.each(["Pending", "Denied"] as const)(
-  "a Job is not skipped of which a live look shows a pod past its gate: %s",
+  "a Job is not skipped if a live look shows one of its pods past the gate: %s",
   async (phase) => {
     const sibling = {
       metadata: {

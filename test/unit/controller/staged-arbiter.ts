@@ -1,4 +1,4 @@
-/** The real arbiter before an API server of a few objects, of which any call can be refused or left unanswered, and any watch stalled. */
+/** The real arbiter with an API server of a few objects. Any call can be refused or left unanswered, and any watch stalled. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { Resource } from "../../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
@@ -13,14 +13,14 @@ import { buildArbiter } from "./built-arbiter.ts";
 
 type Json = Record<string, unknown>;
 
-/** What becomes of a call: `get pods`; of the object of this name. */
+/** The fate of a call such as `get pods` for the object of this name. */
 export type Fault = (what: string, name: string) => "refused" | "unanswered" | undefined;
 
 export interface Stage {
-  /** By plural. */
+  /** The objects of each resource, by its plural. */
   objects: Record<string, object[]>;
   fault?: Fault;
-  /** Plurals of which the caches are not told. */
+  /** Plurals of resources whose watches are stalled. */
   stalled?: readonly string[];
 }
 
@@ -122,17 +122,17 @@ export function stageArbiter({ objects, fault = () => undefined, stalled = [] }:
     clock,
     calls,
     caches,
-    /** Writes an object, of which the cache is told unless its watch is stalled. */
+    /** Writes an object, and shows it to the cache unless its watch is stalled. */
     put: (plural: string, object: object) => void put(plural, record(object)),
     remove: (plural: string, name: string) => void stored.delete(`${plural}/${name}`),
     lease: () => parseLease(stored.get("leases/nightly")),
-    /** The uid under which klease nightly, if there is one, is held. */
+    /** The uid of the holder of klease nightly, if it exists and is held. */
     holder(): string | undefined {
       const lease = stored.get("leases/nightly");
       return lease && parseLease(lease).status.hold?.ref.uid;
     },
     requests: () => list(answer("list", "leaserequests", {}, undefined)).map(parseLeaseRequest),
-    /** Turns the clock until `isSo`; resolves with how long that took, at most `withinMs`. */
+    /** Turns the clock until `isSo`. Resolves with the time that this took, at most `withinMs`. */
     async until(isSo: () => boolean, withinMs: number): Promise<number> {
       const startMs = clock.monotonicMs();
       while (!isSo() && clock.monotonicMs() - startMs <= withinMs) await clock.turn(1_000);

@@ -1,4 +1,4 @@
-/** What the arbiter does to pods and Jobs while its watch of pods is stalled: who is there no more stands in nobody's way. */
+/** What the arbiter does to pods and Jobs while its watch of pods is stalled. Pods that no longer exist are in nobody's way. */
 import { expect, test } from "vitest";
 import { ANNOTATION, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { microTime } from "../../../src/shared/times.ts";
@@ -12,7 +12,7 @@ test.each([
   ["its gate runs again", podObject("run-1", "pod-1"), false],
   ["its main runs", podObject("run-1", "pod-1", { isRunning: true }), true],
 ])(
-  "a pod past the gate of a deleted klease is deleted only where it still is: %s",
+  "a pod past the gate of a deleted klease is deleted only if it still is past the gate: %s",
   async (_, live, isDeleted) => {
     const { status, ...lease } = leaseObject({});
     const stage = stageArbiter({
@@ -57,7 +57,7 @@ test.each<[string, boolean, object?]>([
   ["names a Job that its user has suspended", false, { spec: { ...TEMPLATE, suspend: true } }],
   ["names a Job that waits for nothing", false, { spec: { template: {} } }],
 ])(
-  "a run of a CronJob is skipped only where the one before it waits: that one %s",
+  "a run of a CronJob is skipped only if the previous run waits: the previous run %s",
   async (what, isSkipped, job) => {
     const isGone = what === "is gone";
     const second = run(2, job);

@@ -1,4 +1,4 @@
-/** How long a pod has been stopped for: by the status, and never longer than this replica knows. */
+/** How long a pod has been stopping: by the status, and never longer than this replica knows. */
 import { expect, test } from "vitest";
 import { createHoldClock } from "../../../src/controller/hold-clock.ts";
 import { keyOf, type Lease } from "../../../src/lease/types.ts";
@@ -9,7 +9,7 @@ const POD = { uid: "pod-1" };
 const running = held();
 const stopping = held({ ref: { ...aHold().ref, stoppingSinceMs: NOW_MS } });
 
-/** A time of day and a monotonic clock that are turned apart, since one of them may be wrong. */
+/** A time of day and a monotonic clock that advance separately, since one of them may be wrong. */
 function clocks() {
   const at = { nowMs: NOW_MS, monotonicMs: 0 };
   const clock = { ...systemClock(), nowMs: () => at.nowMs, monotonicMs: () => at.monotonicMs };
@@ -25,11 +25,11 @@ function clocks() {
   };
 }
 
-test("nobody has said that the pod is being stopped", () => {
+test("a pod is not stopping before its keeper announced that", () => {
   expect(clocks().lasted(running)).toBeUndefined();
 });
 
-test("it is counted from the moment that the status names, also by an arbiter that has just begun", () => {
+test("the time counts from the moment in the status, even for an arbiter that has just begun", () => {
   const { see, lasted, turn, holdClock } = clocks();
   see(running);
   see(stopping);
@@ -38,13 +38,13 @@ test("it is counted from the moment that the status names, also by an arbiter th
   expect(lasted()).toBe(20_000);
 });
 
-test("one that first sees it now knows of it by the time of day", () => {
+test("an arbiter that sees the stop late goes by the time of day", () => {
   const { lasted, turn } = clocks();
   turn(20_000, 0);
   expect(lasted()).toBe(20_000);
 });
 
-test("a time of day that jumps shortens nothing for those who saw it begin", () => {
+test("a time of day that jumps ahead does not count for an arbiter that saw the stop begin", () => {
   const { see, lasted, turn } = clocks();
   see(running);
   see(stopping);
@@ -52,7 +52,7 @@ test("a time of day that jumps shortens nothing for those who saw it begin", () 
   expect(lasted()).toBe(5_000);
 });
 
-test("a time of day that is behind only makes it longer", () => {
+test("a time of day that is behind only delays the end", () => {
   const { see, lasted, turn } = clocks();
   see(running);
   turn(-7_200_000, 0);
@@ -61,7 +61,7 @@ test("a time of day that is behind only makes it longer", () => {
   expect(lasted()).toBeLessThan(0);
 });
 
-test("a keeper that runs on and is stopped again is counted anew", () => {
+test("the time counts anew for a keeper that runs on and is stopped again", () => {
   const { see, lasted, turn } = clocks();
   const again = held({ ref: { ...aHold().ref, stoppingSinceMs: NOW_MS + 10_000 } });
   see(running);
@@ -74,7 +74,7 @@ test("a keeper that runs on and is stopped again is counted anew", () => {
   expect(lasted(again)).toBe(2_000);
 });
 
-test("another hold has nothing of it", () => {
+test("the time does not carry over to another hold", () => {
   const { see, lasted, turn, holdClock } = clocks();
   see(stopping);
   const next = held({ token: 42, ref: { ...aHold().ref, stoppingSinceMs: NOW_MS + 1_000 } });

@@ -1,7 +1,7 @@
 /**
- * Whatever the arbiter does to others than the Lease itself may be refused for ever, or never be answered. Here each of its calls is, in
- * every situation, and yet its time limits hold: a silent holder expires, its hold ends or somebody is told to act, and a Lease that is
- * free is granted to whoever can use it.
+ * Whatever the arbiter does to other objects than the Lease may always be refused, or never be answered. These tests let each of its calls
+ * fail so in every situation, and its time limits still hold: a silent holder expires, its hold ends or somebody is told to act, and a free
+ * Lease is granted to whoever can use it.
  */
 import { describe, expect, test } from "vitest";
 import type { Hold } from "../../../src/lease/types.ts";
@@ -15,13 +15,13 @@ const TTL_MS = 60_000;
 const START_TIMEOUT_MS = 20_000;
 const GRACE_MS = 30_000;
 const LEFT_TO_JOB_MS = 5_000;
-/** A limit, and the patience with what does not work. */
+/** The tolerance of a limit, including the patience with failing calls. */
 const SOON_MS = 5_000;
 
 const podRequest = (pod: string, podUid: string, uid: string, status: object = {}) =>
   requestObject(`nightly-${pod}`, uid, { holderRef: { kind: "Pod", name: pod, uid: podUid } }, status);
 
-/** A client that waits, which can use the Lease at any time. */
+/** A waiting client, which can use the Lease at any time. */
 const WAITER = requestObject("waiter", "uid-of-waiter");
 const NODE = {
   metadata: { name: "node-1", uid: "n" },
@@ -45,9 +45,9 @@ const main = ({ canFence = false } = {}) => podObject("run-1", "pod-1", { isRunn
 
 interface Case {
   objects: Record<string, object[]>;
-  /** By then the waiter is granted the Lease, or somebody is told to act. */
+  /** The time within which the waiter is granted the Lease, or somebody is told to act. */
   endsWithinMs: number;
-  /** By then renewals are refused, where there is a holder. */
+  /** The time within which renewals are refused, if there is a holder. */
   expiresWithinMs?: number;
 }
 
@@ -56,7 +56,7 @@ const EXPIRES_MS = TTL_MS + 2_000 + SOON_MS;
 const silent = { endsWithinMs: ENDS_MS, expiresWithinMs: EXPIRES_MS };
 
 const CASES: Record<string, Case> = {
-  "a free Lease, and others who cannot be asked for or looked at": {
+  "a free Lease, and other claimants that cannot be looked at": {
     endsWithinMs: SOON_MS,
     objects: {
       leases: [leaseObject({})],
@@ -73,7 +73,7 @@ const CASES: Record<string, Case> = {
       leaserequests: [podRequest("run-1", "pod-1", "request-1"), WAITER],
     },
   },
-  "a grant that nobody answers": {
+  "a grant that is not confirmed": {
     endsWithinMs: 10_000 + SOON_MS,
     objects: {
       leases: [leaseObject({ hold: aHold({ confirmed: false }) })],
@@ -81,7 +81,7 @@ const CASES: Record<string, Case> = {
       leaserequests: [podRequest("run-1", "pod-1", "request-1"), WAITER],
     },
   },
-  "a pod that waits unscheduled for its grant to be heard": {
+  "an unscheduled pod that has been granted the Lease": {
     endsWithinMs: START_TIMEOUT_MS + SOON_MS,
     objects: {
       leases: [leaseObject({ hold: aHold({ confirmed: false }) })],
@@ -97,7 +97,7 @@ const CASES: Record<string, Case> = {
       leaserequests: [granted, WAITER],
     },
   },
-  "a silent pod that cannot": {
+  "a silent pod that cannot fence itself": {
     ...silent,
     objects: {
       leases: [leaseObject({ hold: aHold({ ref: cannotFence }) })],
@@ -105,7 +105,7 @@ const CASES: Record<string, Case> = {
       leaserequests: [granted, WAITER],
     },
   },
-  "a silent pod of which time is to be proof": {
+  "a silent pod with AfterExpiry": {
     ...silent,
     objects: {
       leases: [leaseObject({ hold: aHold({ ref: cannotFence }) }, { handoverPolicy: "AfterExpiry" })],
@@ -117,7 +117,7 @@ const CASES: Record<string, Case> = {
     ...silent,
     objects: { leases: [leaseObject({ hold: aHold() })], leaserequests: [granted, WAITER] },
   },
-  "a pod that an admin took the Lease from": {
+  "a pod from which an admin took the Lease": {
     ...silent,
     objects: {
       leases: [
@@ -137,7 +137,7 @@ const CASES: Record<string, Case> = {
   },
   "a Job whose pods are silent": {
     ...silent,
-    // No controller runs here, to which its pods are left at first.
+    // The arbiter leaves the pods to the Job controller at first, and none runs here.
     endsWithinMs: ENDS_MS + LEFT_TO_JOB_MS,
     objects: {
       leases: [leaseObject({ hold: holdOfJob({ pods: [member("a"), member("b")] }) })],
@@ -156,7 +156,7 @@ const CASES: Record<string, Case> = {
     ...silent,
     objects: { leases: [leaseObject({ hold: holdOfJob({ pods: [member("a")] }) })], leaserequests: [WAITER] },
   },
-  "a Job that is to make its pods": {
+  "a Job that has to create its pods": {
     endsWithinMs: START_TIMEOUT_MS + SOON_MS,
     objects: {
       leases: [leaseObject({ hold: holdOfJob({ confirmed: false }) })],
@@ -168,11 +168,11 @@ const CASES: Record<string, Case> = {
     ...silent,
     objects: { leases: [leaseObject({ hold: holdOfClient() })], leaserequests: [own(), WAITER] },
   },
-  "a client that is not to be seen": {
+  "a client whose request is gone": {
     ...silent,
     objects: { leases: [leaseObject({ hold: holdOfClient() })], leaserequests: [WAITER] },
   },
-  "a client that has confirmed once, and is silent since": {
+  "a client that confirmed and has been silent since": {
     ...silent,
     objects: {
       leases: [leaseObject({ hold: holdOfClient({ confirmed: false }) })],
@@ -200,7 +200,7 @@ async function play({ objects, endsWithinMs, expiresWithinMs }: Case, fault?: No
 }
 
 describe.each(Object.entries(CASES))("%s", (_, one) => {
-  test("is served in time, whatever else is refused for ever or never answered", async () => {
+  test("is handled in time if any one call is always refused or never answered", async () => {
     const sound = await play(one);
     const others = new Set(sound.calls.filter((what) => !MAIN_LIMITS.has(what)));
     const late: string[] = [];
@@ -216,7 +216,7 @@ describe.each(Object.entries(CASES))("%s", (_, one) => {
     expect(late).toEqual([]);
   });
 
-  test("and if all of it is", async () => {
+  test("is handled in time if all of those calls are", async () => {
     for (const fate of ["refused", "unanswered"] as const) {
       const { expiredAfterMs, servedAfterMs } = await play(one, (what) =>
         MAIN_LIMITS.has(what) ? undefined : fate,
@@ -227,7 +227,7 @@ describe.each(Object.entries(CASES))("%s", (_, one) => {
   });
 });
 
-test("a Lease that has gone unseen, and pods whose requests are refused, cost a few calls", async () => {
+test("a Lease that vanished unseen and pods whose requests are refused cost only a few calls", async () => {
   const stage = stageArbiter({
     objects: {
       leases: [leaseObject({})],

@@ -1,4 +1,4 @@
-/** Which clients may run under a hold that a deleted klease recorded. Pods' holds are told of in test/sim and integration tests. */
+/** Clients that may run under a hold that a deleted klease recorded. Holds of pods are tested in test/sim and in integration tests. */
 import { expect, test } from "vitest";
 import { createLapseClock } from "../../../src/controller/lapse-clock.ts";
 import { countUnrecorded } from "../../../src/controller/unrecorded-holders.ts";
@@ -32,14 +32,14 @@ test("each client counts once", () => {
 });
 
 test.each([
-  ["one that releases", [{ ...granted, terminating: true }]],
-  ["one that waits", [aRequest()]],
-  ["one whose hold is known to be over", [aRequest({ status: { phase: "Expired", token: 41 } })]],
-  ["nobody", []],
+  ["a client that releases", [{ ...granted, terminating: true }]],
+  ["a client that waits", [aRequest()]],
+  ["a client whose hold is known to be over", [aRequest({ status: { phase: "Expired", token: 41 } })]],
+  ["an empty list", []],
 ])("%s does not count", (_, requests) => {
   expect(counting().count(requests)).toBe(0);
 });
 
-test("a klease that was granted before records its holds itself", () => {
+test("no client counts once the klease records a grant of its own", () => {
   expect(counting().count([granted], aLease({ lastToken: 41 }))).toBe(0);
 });
