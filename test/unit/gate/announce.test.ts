@@ -12,7 +12,7 @@ beforeAll(() => {
 });
 afterEach(() => stage.close());
 
-test("the hook's begin is stored before the server is told", async () => {
+test("the start of the hook is stored before the server is called", async () => {
   stage = await openStage(certificate);
   const { server, clock, context, hold } = stage;
   hold();
@@ -30,7 +30,7 @@ test("the hook's begin is stored before the server is told", async () => {
   });
 });
 
-test("a server that does not answer holds the hook up for 200 ms since its begin", async () => {
+test("a server that does not answer delays the hook until 200 ms after its start", async () => {
   stage = await openStage(certificate);
   const { server, clock, context, hold } = stage;
   hold();
@@ -50,7 +50,7 @@ test.each([
   [401, "Unauthenticated"],
   [503, "NotReady"],
 ])(
-  "an answer %i is not the last word while there is time: the next one may be another's",
+  "an answer %i is not final while time is left, since another replica may answer next",
   async (status, reason) => {
     stage = await openStage(certificate);
     const { server, clock, context, hold } = stage;
@@ -66,7 +66,7 @@ test.each([
   },
 );
 
-test("a refusal that stands is not asked for again, nor one for which no time is left", async () => {
+test("a final refusal is not followed by another try, nor is a refusal without time left", async () => {
   stage = await openStage(certificate);
   const { server, clock, context, hold } = stage;
   hold();

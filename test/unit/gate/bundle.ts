@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { ENV } from "../../../src/shared/names.ts";
 import { buildPrograms } from "../../../tools/build.ts";
 
-/** dist/gate.js as it is shipped, built into a folder of its own. */
+/** dist/gate.js as it is shipped, built into a directory of its own. */
 export interface Bundle {
   path: string;
-  /** The same file where a package.json calls it an ES module, as in an npm install. */
+  /** The same file beside a package.json that declares ES modules, as in an npm install. */
   esmPath: string;
   remove(): void;
 }
@@ -46,12 +46,12 @@ export function podEnv(url: string, ca: string, stateDir: string): Record<string
 export interface RunningProcess {
   pid: number;
   kill(signal: NodeJS.Signals): void;
-  /** Resolves with the exit code, or the signal that ended it, once its output was read. */
+  /** Resolves with the exit code, or the signal that ended the process, once its output was read. */
   exit: Promise<number | NodeJS.Signals | null>;
   output(): string;
 }
 
-/** Starts `node ARGS` with that environment and no other. */
+/** Starts `node ARGS` with only this environment. */
 export function startNode(args: readonly string[], env: Record<string, string>): RunningProcess {
   const child = spawn(process.execPath, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";

@@ -1,13 +1,13 @@
 import { generateKeyPairSync } from "node:crypto";
 import forge from "node-forge";
 
-/** A self-signed certificate: its own authority. */
+/** A self-signed certificate, which is its own authority. */
 export interface Certificate {
   cert: string;
   key: string;
 }
 
-/** Makes a certificate for `localhost`; the key comes from Node, which is ten times faster at it. */
+/** Makes a certificate for `localhost`. The key comes from Node.js, which makes it ten times faster. */
 export function selfSigned(): Certificate {
   const { publicKey, privateKey } = generateKeyPairSync("rsa", {
     modulusLength: 2048,

@@ -1,4 +1,4 @@
-/** Two replicas behind one address. A new connection meets the ill one by chance, several times in a row; a kept one always does. */
+/** Two replicas behind one address. A new connection reaches the ill one by chance, here several times in a row. A kept connection always does. */
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { runAnnounce } from "../../../src/gate/keeping/announce.ts";
 import { runKeeper } from "../../../src/gate/keeping/keeper.ts";
@@ -18,10 +18,10 @@ import {
 import { type SpreadingProxy, spreadingProxy } from "./spreading-proxy.ts";
 import { openStage, STOP_MS, type Stage } from "./stage.ts";
 
-/** The shortest that a pod may have. */
+/** The shortest ttl that a pod may have. */
 const TTL_MS = 15_000;
 const RENEWED = { token: 41, ttlMs: TTL_MS, renewals: 1 };
-/** Five times in a row: once in 32 times. */
+/** The chance of five in a row is 1 in 32. */
 const FIRST_MEET_ILL = 5;
 const AGAIN = { "retry-after": "60" };
 
@@ -65,7 +65,7 @@ afterEach(async () => {
   await Promise.all([proxy.close(), ill.close(), well.close()]);
 });
 
-/** Turns the clock, slower than connections come about, until `holds` or for `ms`. */
+/** Turns the clock until `holds` or for `ms`, slowly enough for connections to be made. */
 async function turnUntil(holds: () => boolean, ms: number, stepMs = 20): Promise<void> {
   for (let turned = 0; !holds() && turned < ms; turned += stepMs) {
     await stage.clock.turn(stepMs);
@@ -77,7 +77,7 @@ function socketsOf(server: ScriptedServer, path: string): number {
   return new Set(server.requests(path).map(({ response }) => response.req.socket)).size;
 }
 
-/** A keeper whose renewal is due in 100 ms, so that it has 5 s until its pod is fenced. */
+/** A keeper whose renewal is due in 100 ms and whose pod would be fenced in 5 s. */
 function keep() {
   const { deadline } = stage.hold({ ttlMs: TTL_MS, deadline: stage.clock.monotonicMs() + 10_100 });
   const exit = runKeeper(stage.context, stage.termination);
@@ -85,14 +85,14 @@ function keep() {
 }
 
 test.each(ILL)(
-  "a keeper with a ttl of 15s that is answered %s is renewed by the other replica",
+  "a keeper with a ttl of 15s that gets %s is renewed by the other replica",
   async (_what, answer) => {
     ill.play(PATH.renew, answer);
     const { exit, isRenewed } = keep();
     await turnUntil(isRenewed, TTL_MS - STOP_MS);
     expect(stage.stored()?.state).toBe("held");
     expect(isRenewed()).toBe(true);
-    // None of its connections was used twice.
+    // Each try used a new connection.
     expect(ill.requests(PATH.renew)).toHaveLength(FIRST_MEET_ILL);
     expect(socketsOf(ill, PATH.renew)).toBe(FIRST_MEET_ILL);
     stage.terminate();
@@ -100,7 +100,7 @@ test.each(ILL)(
   },
 );
 
-test("a keeper with a ttl of 15s is renewed, though its connections are accepted by a replica that is stopped", async () => {
+test("a keeper with a ttl of 15s is renewed, although a stopped replica accepts its connections", async () => {
   illUrl = undefined;
   const { exit, isRenewed } = keep();
   await turnUntil(isRenewed, TTL_MS - STOP_MS);
@@ -109,7 +109,7 @@ test("a keeper with a ttl of 15s is renewed, though its connections are accepted
   await exit;
 });
 
-test("a keeper whose kept connection leads to a replica that has stopped goes on by another one", async () => {
+test("a keeper whose kept connection leads to a stopped replica goes on by a new connection", async () => {
   ill.play(PATH.renew, json(RENEWED), silent);
   meetIll = 1;
   const first = keep();
@@ -118,14 +118,14 @@ test("a keeper whose kept connection leads to a replica that has stopped goes on
   await turnUntil(() => (stage.stored()?.deadline ?? 0) > renewedMs, TTL_MS);
   expect(stage.stored()).toMatchObject({ state: "held" });
   expect(well.requests(PATH.renew)).toHaveLength(1);
-  // The silent try has lost, and is not waited for.
+  // The silent try has lost, and is not awaited.
   const lost = ill.requests(PATH.renew)[1]?.response.req.socket;
   await expect.poll(() => lost?.destroyed).toBe(true);
   stage.terminate();
   await first.exit;
 });
 
-test("an ill replica's next address is tried before it is met again", async () => {
+test("another address is tried after an ill replica's answer", async () => {
   ill.play(PATH.renew, json({ reason: "NotReady" }, 503));
   stage.context.route.learn({ ca: undefined, urls: [ill.url, well.url] });
   const { exit, isRenewed } = keep();
@@ -135,7 +135,7 @@ test("an ill replica's next address is tried before it is met again", async () =
   await exit;
 });
 
-test("while no replica can work a keeper tries often enough, and not for ever faster", async () => {
+test("a keeper tries often enough while no replica can work, but not ever faster", async () => {
   meetIll = Number.POSITIVE_INFINITY;
   ill.play(PATH.renew, json({ reason: "NotReady" }, 503));
   const { exit } = keep();
@@ -146,7 +146,7 @@ test("while no replica can work a keeper tries often enough, and not for ever fa
   expect(tries).toBeLessThanOrEqual(50);
 });
 
-test.each(SOME)("a release that is answered %s reaches the other replica", async (_what, answer) => {
+test.each(SOME)("a release that gets %s reaches the other replica", async (_what, answer) => {
   ill.play(PATH.release, answer);
   stage.hold();
   const exit = runKeeper(stage.context, stage.termination);
@@ -157,7 +157,7 @@ test.each(SOME)("a release that is answered %s reaches the other replica", async
   expect(stage.lines.at(-1)).toMatch(/released$/);
 });
 
-test("an announcement that an ill replica refuses reaches the other one", async () => {
+test("an announcement that an ill replica refuses reaches the other replica", async () => {
   meetIll = 1;
   ill.play(PATH.announce, json({ reason: "NotReady" }, 503));
   well.play(PATH.announce, json({}));
@@ -172,9 +172,9 @@ test("an announcement that an ill replica refuses reaches the other one", async 
 
 test.each<[string, Reply]>([
   ...SOME,
-  ["that it is sent away", stream([{ state: "reconnect" }], { end: true })],
-  ["nothing, by a stream that ends", stream([], { end: true })],
-])("a gate that is answered %s queues and confirms at the other replica", async (_what, answer) => {
+  ["a line that sends it away", stream([{ state: "reconnect" }], { end: true })],
+  ["a stream that ends without a line", stream([], { end: true })],
+])("a gate that gets %s queues and confirms at the other replica", async (_what, answer) => {
   ill.play(PATH.acquire, answer);
   ill.play(PATH.renew, answer);
   well.play(PATH.acquire, stream([{ state: "granted", token: 41, ttlMs: TTL_MS }], { end: true }));
@@ -188,7 +188,7 @@ test.each<[string, Reply]>([
   expect(socketsOf(ill, PATH.acquire)).toBe(FIRST_MEET_ILL);
 });
 
-test("a gate that every replica sends away comes back less and less often, but in time to answer a grant", async () => {
+test("a gate that every replica sends away comes back ever less often, but in time to confirm a grant", async () => {
   meetIll = Number.POSITIVE_INFINITY;
   ill.play(PATH.acquire, json({ reason: "NotReady" }, 503));
   const exit = runGate(stage.context, stage.termination.signal).catch(() => "ended");

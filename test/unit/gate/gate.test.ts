@@ -33,7 +33,7 @@ async function start(changes: Partial<GateConfig> = {}): Promise<Stage> {
 }
 const run = (): Promise<number> => runGate(stage.context, stage.termination.signal);
 
-test("a grant is confirmed, and its deadline counts from the sending of that confirmation", async () => {
+test("a grant is confirmed, and its deadline counts from when the confirmation was sent", async () => {
   const { server, clock, stored, lines } = await start();
   server.play(PATH.acquire, stream([WAITING, GRANTED]));
   server.play(PATH.renew, silent);
@@ -61,7 +61,7 @@ test("a grant is confirmed, and its deadline counts from the sending of that con
   );
 });
 
-test("a confirmation that is not answered soon is sent again, and the first answer of all counts, from its sending", async () => {
+test("a confirmation without a quick answer is sent again, and the first answer counts from when its confirmation was sent", async () => {
   const { server, clock, stored } = await start();
   server.play(PATH.renew, silent);
   const exit = run();
@@ -78,7 +78,7 @@ test("a confirmation that is not answered soon is sent again, and the first answ
   await closed;
 });
 
-test("a machine that slept through the ttl of its confirmation confirms again", async () => {
+test("a machine that sleeps through the ttl after its confirmation confirms again", async () => {
   const { server, clock, context, stored } = await start();
   server.play(PATH.renew, silent, json(RENEWED));
   let sleptMs = 0;
@@ -92,7 +92,7 @@ test("a machine that slept through the ttl of its confirmation confirms again", 
   expect(stored()?.deadline).toBe(context.bootMs() + TTL_MS);
 });
 
-test("a grant that was taken back before it was confirmed sends the gate to the queue again", async () => {
+test("a grant that was taken back before it was confirmed sends the gate back to the queue", async () => {
   const { server, clock } = await start();
   server.play(PATH.renew, json({ reason: "NotHolder", message: "another pod holds it" }, 409), json(RENEWED));
   const exit = run();
@@ -103,7 +103,7 @@ test("a grant that was taken back before it was confirmed sends the gate to the 
   expect(server.requests(PATH.acquire)).toHaveLength(2);
 });
 
-test("20 s of silence, and not less, end a connection; the gate then reconnects", async () => {
+test("a connection ends after 20 s of silence, not earlier, and the gate reconnects", async () => {
   const { server, clock } = await start();
   server.play(PATH.acquire, stream([WAITING]), stream([GRANTED]));
   const exit = run();
@@ -119,7 +119,7 @@ test("20 s of silence, and not less, end a connection; the gate then reconnects"
   expect(await exit).toBe(EXIT.done);
 });
 
-test("a place that stays the same is logged once a minute", async () => {
+test("an unchanged place in the queue is logged once a minute", async () => {
   const { server, clock, lines } = await start();
   server.play(PATH.acquire, stream([WAITING]));
   const exit = run();
@@ -139,7 +139,7 @@ test("a place that stays the same is logged once a minute", async () => {
   expect(await exit).toBe(EXIT.done);
 });
 
-test("a replica that drains sends the gate to another connection at once, and is no trouble", async () => {
+test("a draining replica sends the gate to another connection at once, which is not logged as trouble", async () => {
   const { server, clock, lines } = await start();
   server.play(PATH.acquire, stream([{ state: "reconnect" }], { end: true }), stream([GRANTED]));
   const exit = run();
@@ -148,7 +148,7 @@ test("a replica that drains sends the gate to another connection at once, and is
   expect(lines.join()).not.toContain("trying again");
 });
 
-test("a gate that is sent away again and again slows down", async () => {
+test("a gate that is sent away repeatedly slows down", async () => {
   const { server, clock } = await start();
   server.play(PATH.acquire, stream([{ state: "reconnect" }], { end: true }));
   const exit = run().catch(() => "ended");
@@ -164,7 +164,7 @@ test("a gate that is sent away again and again slows down", async () => {
   expect(await exit).toBe("ended");
 });
 
-test("a lost hold is reported until that is answered, then the pod queues again", async () => {
+test("a lost hold is reported until the report is answered, and then the pod queues again", async () => {
   const { server, clock, hold, stored } = await start();
   hold({ state: "lost", token: 40 });
   server.play(PATH.acquire, json({}, 503), stream([WAITING], { end: true }), stream([GRANTED]));
@@ -189,7 +189,7 @@ test("a pod that may not rerun reports its lost hold and fails, whatever the ans
   expect(server.requests(PATH.renew)).toEqual([]);
 });
 
-test("a pod that may not rerun fails after 10 s when nobody takes its report", async () => {
+test("a pod that may not rerun fails after 10 s when its report is not answered", async () => {
   const { server, clock, hold } = await start({ rerun: false });
   hold({ state: "lost" });
   server.play(PATH.acquire, silent);
@@ -199,7 +199,7 @@ test("a pod that may not rerun fails after 10 s when nobody takes its report", a
   expect(await exit).toBe(EXIT.lost);
 });
 
-test("a hold without the mark is not resumed by the gate, but asked for", async () => {
+test("a stored hold that is not marked as lost is requested anew by the gate, not resumed", async () => {
   const { server, hold, stored } = await start({ rerun: false });
   hold({ token: 40 });
   expect(await run()).toBe(EXIT.done);
@@ -210,7 +210,7 @@ test("a hold without the mark is not resumed by the gate, but asked for", async 
 test.each([
   ["TimedOut", EXIT.refused],
   ["HoldLost", EXIT.lost],
-])("denied with %s ends the gate with %i, and the pod's status tells why", async (reason, code) => {
+])("a denial with %s ends the gate with %i, and the pod's status shows why", async (reason, code) => {
   const { server, lines, context } = await start();
   server.play(PATH.acquire, stream([{ state: "denied", reason, message: "waited long enough" }]));
   expect(await run()).toBe(code);
@@ -227,7 +227,7 @@ test.each([400, 403])("an answer %i is final, and its message is logged", async 
 });
 
 test.each([401, 404, 409, 500, 302])(
-  "an answer %i is tried again, with the token read anew",
+  "an answer %i leads to another try, with the token read again",
   async (status) => {
     const { server, clock, context } = await start();
     server.play(
@@ -250,10 +250,10 @@ test.each([401, 404, 409, 500, 302])(
 
 test.each<Record<string, string>>([
   { "retry-after": "7" },
-  // Written by a machine whose time of day is not this node's.
+  // The date comes from a machine whose time of day differs from this node's.
   { "retry-after": "Thu, 01 Jan 2026 00:00:07 GMT", date: "Thu, 01 Jan 2026 00:00:00 GMT" },
 ])(
-  "a gate that asks too often is told when to come back, and comes back by the same connection: %o",
+  "a gate that asks too often comes back when it is told to, by the same connection: %o",
   async (headers) => {
     const { server, clock } = await start();
     const tooOften = { reason: "TooManyRequests", elsewhere: false };
@@ -270,12 +270,12 @@ test.each<Record<string, string>>([
 );
 
 test.each([
-  ["no JSON", "<html>hello</html>\n"],
+  ["text that is not JSON", "<html>hello</html>\n"],
   ["JSON of another kind", '{"state":"granted","token":"41"}\n'],
   ["a line of 1 MB", `${"x".repeat(2 ** 20)}\n`],
-  ["1 MB without a line's end", "x".repeat(2 ** 20)],
+  ["1 MB without a line end", "x".repeat(2 ** 20)],
   ["nothing", ""],
-])("%s is no answer: the gate tries again", async (_what, text) => {
+])("%s does not count as an answer: the gate tries again", async (_what, text) => {
   const { server, clock } = await start();
   server.play(PATH.acquire, raw(text), stream([GRANTED]));
   const exit = run();
@@ -284,7 +284,7 @@ test.each([
   expect(await exit).toBe(EXIT.done);
 });
 
-test("a server that another authority vouches for gets no request, and the likely cause is named after 10 s", async () => {
+test("a server with a certificate of another authority gets no request, and the likely cause is named after 10 s", async () => {
   const { server, clock, lines } = await start({ ca: selfSigned().cert });
   const exit = run().catch(() => "ended");
   await untilLogged("self-signed certificate");
@@ -297,7 +297,7 @@ test("a server that another authority vouches for gets no request, and the likel
   expect(await exit).toBe("ended");
 });
 
-test("whom to trust a gate hears while it waits, and stores it with its hold", async () => {
+test("authorities and addresses that a gate learns while it waits are stored with its hold", async () => {
   const { server, context, stored } = await start();
   const news = { ca: `${certificate.cert}${selfSigned().cert}`, urls: [server.url] };
   server.play(PATH.acquire, stream([{ ...WAITING, ...news }, GRANTED]));
@@ -306,7 +306,7 @@ test("whom to trust a gate hears while it waits, and stores it with its hold", a
   expect(stored()).toMatchObject(news);
 });
 
-test("when the ClusterIP does not answer, the DNS name is tried", async () => {
+test("the DNS name is tried if the ClusterIP does not answer", async () => {
   const { server, clock, context } = await start();
   context.route.learn({ ca: undefined, urls: [server.url.replace("127.0.0.1", "127.0.0.2")] });
   const exit = run();

@@ -1,4 +1,4 @@
-/** How a name is looked up, and that a process which has asked a silent DNS server ends when it wants to. */
+/** How a name is looked up, and that a process which has asked a silent DNS server can still end at once. */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -41,7 +41,7 @@ async function dnsServer(onQuestion: (name: string, type: number, question: Buff
   return { server: `127.0.0.1:${socket.address().port}`, close: () => socket.close() };
 }
 
-/** No such name, or 10.96.0.7. */
+/** An answer with 10.96.0.7, or without a record. */
 function reply(question: Buffer, isKnown: boolean): Buffer {
   const header = Buffer.from(question);
   header.writeUInt16BE(isKnown ? 0x8180 : 0x8183, 2);
@@ -61,8 +61,18 @@ function addressesOf(host: string, servers: readonly string[] = []): Promise<unk
 }
 
 test.each([
-  ["few dots: the search list first", `${SEARCH}\noptions ndots:5`, "konductor.konductor-system.svc", 1],
-  ["as many as ndots: as it is first", `${SEARCH}\noptions ndots:2`, "konductor.konductor-system.svc", 0],
+  [
+    "a name with fewer dots than ndots is tried with the search list first",
+    `${SEARCH}\noptions ndots:5`,
+    "konductor.konductor-system.svc",
+    1,
+  ],
+  [
+    "a name with as many dots as ndots is tried as it is first",
+    `${SEARCH}\noptions ndots:2`,
+    "konductor.konductor-system.svc",
+    0,
+  ],
 ])("%s", (_, resolvConf, host, at) => {
   const names = candidates(resolvConf, host);
   expect(names).toHaveLength(4);
@@ -71,13 +81,13 @@ test.each([
 
 test.each([
   ["no resolv.conf", "", "db", ["db"]],
-  ["a name that is whole", SEARCH, "db.", ["db."]],
+  ["a name that ends with a dot", SEARCH, "db.", ["db."]],
   ["the last search line", "search a\nsearch b", "db", ["db.b", "db"]],
-])("of %s", (_, resolvConf, host, names) => {
+])("candidates for %s", (_, resolvConf, host, names) => {
   expect(candidates(resolvConf, host).toSorted()).toEqual(names.toSorted());
 });
 
-test("what the hosts file knows is not asked for", async () => {
+test("names in the hosts file are not asked for", async () => {
   expect(await addressesOf("localhost")).toEqual([
     { address: "127.0.0.1", family: 4 },
     { address: "::1", family: 6 },
@@ -98,7 +108,7 @@ test("the first name of the search list that has an address wins", async () => {
   close();
 });
 
-test("a process that has asked a silent server ends at once", async () => {
+test("a process that has asked a silent server can end at once", async () => {
   const { server, close } = await dnsServer(() => undefined);
   const script = join(dir, "script.ts");
   writeFileSync(

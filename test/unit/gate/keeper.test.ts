@@ -22,7 +22,7 @@ async function start(changes: Partial<GateConfig> = {}): Promise<Stage> {
   stage.server.play(PATH.release, json({ released: true }));
   return stage;
 }
-/** Runs the keeper; `ended` tells without waiting. */
+/** Runs the keeper. `ended` shows without waiting whether it has ended. */
 function run(): { exit: Promise<number>; ended(): boolean } {
   let over = false;
   const exit = runKeeper(stage.context, stage.termination).finally(() => {
@@ -35,7 +35,7 @@ async function stop(exit: Promise<number>): Promise<void> {
   expect(await exit).toBe(EXIT.done);
 }
 
-test("the hold is renewed three times in its ttl, each deadline counted from the sending", async () => {
+test("the hold is renewed three times per ttl, and each deadline counts from when the renewal was sent", async () => {
   const { server, clock, hold, stored } = await start();
   const beganMs = clock.monotonicMs();
   const { deadline } = hold();
@@ -55,7 +55,7 @@ test("the hold is renewed three times in its ttl, each deadline counted from the
   await stop(exit);
 });
 
-test("a slow answer does not move the deadline: it counts from the sending", async () => {
+test("a slow answer does not move the deadline, which counts from when the renewal was sent", async () => {
   const { server, clock, hold, stored } = await start();
   const { deadline } = hold();
   server.play(PATH.renew, silent);
@@ -68,7 +68,7 @@ test("a slow answer does not move the deadline: it counts from the sending", asy
   await stop(exit);
 });
 
-test("a server that goes silent: the pod is fenced at stop before the deadline, not earlier and not later", async () => {
+test("a silent server leads to the fence exactly one stop before the deadline", async () => {
   const { server, clock, hold, stored, lines } = await start();
   hold();
   server.play(PATH.renew, silent);
@@ -82,7 +82,7 @@ test("a server that goes silent: the pod is fenced at stop before the deadline, 
   expect(lines.at(-1)).toContain(`the hold of klease ${LEASE} is lost`);
 });
 
-test("a try that is not answered ends after ttl/6; others are made beside it", async () => {
+test("a try without an answer ends after ttl/6, and others are made meanwhile", async () => {
   const { server, clock, hold } = await start();
   hold();
   server.play(PATH.renew, silent);
@@ -93,7 +93,7 @@ test("a try that is not answered ends after ttl/6; others are made beside it", a
   first.response.once("close", () => {
     isClosed = true;
   });
-  // A sixteenth of what is left until the pod would be fenced.
+  // A sixteenth of the time that is left until the fence.
   await clock.turn((TTL_MS - TTL_MS / 3 - STOP_MS) / 16);
   await server.received(PATH.renew, 2);
   await clock.turn(TTL_MS / 6 - (TTL_MS - TTL_MS / 3 - STOP_MS) / 16 - 1);
@@ -103,7 +103,7 @@ test("a try that is not answered ends after ttl/6; others are made beside it", a
   await stop(exit);
 });
 
-test("whatever is no word of konductor's is tried again, until one is", async () => {
+test("answers that are not a decision by konductor lead to another try", async () => {
   const { server, clock, hold, stored } = await start();
   const { deadline } = hold();
   const answers = [
@@ -136,7 +136,7 @@ test.each(["NotHolder", "Revoked", "NotStarted"])("409 %s fences at once", async
 });
 
 test.each(["MaxHold", "NotRenewable"])(
-  "409 %s ends renewing, and the hold lasts to its deadline",
+  "409 %s ends the renewals, and the hold lasts until its deadline",
   async (reason) => {
     const { server, clock, hold } = await start();
     hold();
@@ -155,7 +155,7 @@ test.each(["MaxHold", "NotRenewable"])(
 test.each([
   [{ fencing: false } as const, "konductor deletes the pod"],
   [{ onLost: "continue" } as const, "two may run"],
-])("with %j a lost hold is said, not fenced, and tried again slowly", async (changes, said) => {
+])("a lost hold with %j is logged, not fenced, and retried slowly", async (changes, said) => {
   const { server, clock, hold, lines, stored } = await start(changes);
   hold();
   server.play(PATH.renew, json({ reason: "NotHolder" }, 409));
@@ -171,7 +171,7 @@ test.each([
   await stop(exit);
 });
 
-test("without fencing, silence is a loss at the deadline, said once", async () => {
+test("silence without fencing is logged once, at the deadline, as a loss", async () => {
   const { server, clock, hold, lines } = await start({ fencing: false });
   hold();
   server.play(PATH.renew, silent);
@@ -184,7 +184,7 @@ test("without fencing, silence is a loss at the deadline, said once", async () =
   await stop(exit);
 });
 
-test("a restarted keeper knows the deadline of the one before it", async () => {
+test("a restarted keeper knows its predecessor's deadline", async () => {
   const { server, clock, hold } = await start();
   hold({ deadline: clock.monotonicMs() + STOP_MS + 200 });
   server.play(PATH.renew, silent);
@@ -197,9 +197,9 @@ test("a restarted keeper knows the deadline of the one before it", async () => {
 });
 
 test.each([
-  ["whose deadline has come too near", { deadline: 1_000_000 + STOP_MS }],
+  ["whose deadline is too close", { deadline: 1_000_000 + STOP_MS }],
   ["marked as lost", { state: "lost" } as const],
-])("a stored hold %s is fenced before anything is asked", async (_what, changes) => {
+])("a stored hold %s is fenced before any request", async (_what, changes) => {
   const { server, hold, stored } = await start();
   hold(changes);
   expect(await run().exit).toBe(EXIT.fenced);
@@ -207,19 +207,19 @@ test.each([
   expect(server.requests(PATH.renew)).toEqual([]);
 });
 
-test("without a stored hold a pod that can fence goes back to its gate, marked as lost", async () => {
+test("a keeper without a stored hold marks it as lost and fences, so that the pod goes back to its gate", async () => {
   const { stored } = await start();
   expect(await run().exit).toBe(EXIT.fenced);
   expect(stored()).toMatchObject({ state: "lost", token: 0 });
 });
 
-test("without a stored hold and without fencing the keeper cannot work", async () => {
+test("a keeper without a stored hold and without fencing cannot work", async () => {
   const { stored } = await start({ fencing: false });
   expect(await run().exit).toBe(EXIT.badConfiguration);
   expect(stored()).toBeUndefined();
 });
 
-test("a state that cannot be stored does not end the hold, nor keep the pod from being fenced", async () => {
+test("a state that cannot be stored neither ends the hold nor prevents the fence", async () => {
   const { server, clock, hold, context } = await start();
   hold();
   const { exit, ended } = run();
@@ -231,7 +231,7 @@ test("a state that cannot be stored does not end the hold, nor keep the pod from
   expect(await exit).toBe(EXIT.fenced);
 });
 
-test("SIGTERM releases the hold, with the time since the preStop hook began", async () => {
+test("SIGTERM releases the hold, and tells the time since the preStop hook began", async () => {
   const { server, clock, hold, context } = await start();
   hold();
   const { exit } = run();
@@ -243,7 +243,7 @@ test("SIGTERM releases the hold, with the time since the preStop hook began", as
   ]);
 });
 
-test("what a hook of an earlier keeper left is not told", async () => {
+test("the start of an earlier keeper's hook is not told", async () => {
   const { server, clock, hold, context } = await start();
   hold();
   context.prestopFile.write(clock.monotonicMs() - 1);
@@ -252,7 +252,7 @@ test("what a hook of an earlier keeper left is not told", async () => {
   expect(server.requests(PATH.release)[0]?.body).not.toHaveProperty("sincePreStopMs");
 });
 
-test("a release that is not answered is sent again for 25 s; the keeper then ends with 0, though its deadline has passed", async () => {
+test("a release without an answer is sent again for 25 s, and then the keeper ends with 0, even after its deadline", async () => {
   const { server, clock, hold, context } = await start();
   hold({ deadline: clock.monotonicMs() + STOP_MS + 1_000 });
   server.play(PATH.renew, silent);
@@ -270,7 +270,7 @@ test("a release that is not answered is sent again for 25 s; the keeper then end
   expect(context.holdFile.read(LEASE)?.state).toBe("held");
 });
 
-test("a release that is refused, since the pod is gone, is sent again: the next replica may know the key of its token", async () => {
+test("a release that is refused because the pod is gone is sent again, since another replica may know its token's key", async () => {
   const { server, clock, hold } = await start();
   hold();
   server.play(PATH.release, json({}, 401), json({ released: false }));
@@ -283,7 +283,7 @@ test("a release that is refused, since the pod is gone, is sent again: the next 
   expect(server.requests(PATH.release)).toHaveLength(2);
 });
 
-test("the release of a hold that was lost is tried for 5 s, since the kubelet proves main's end when the keeper has ended", async () => {
+test("the release of a lost hold is tried for only 5 s, since the keeper's end lets the kubelet prove main's end", async () => {
   const { server, clock, hold } = await start({ fencing: false });
   hold({ deadline: clock.monotonicMs() - 1, state: "lost" });
   server.play(PATH.renew, silent);
@@ -300,7 +300,7 @@ test("the release of a hold that was lost is tried for 5 s, since the kubelet pr
 test.each([
   [200, { released: false }],
   [409, { reason: "NotHolder" }],
-])("an answer %i %j to a release is one", async (status, answer) => {
+])("an answer %i %j to a release is final", async (status, answer) => {
   const { server, hold } = await start();
   hold();
   server.play(PATH.release, json(answer, status));
@@ -308,7 +308,7 @@ test.each([
   expect(server.requests(PATH.release)).toHaveLength(1);
 });
 
-test("authority and addresses of an answer are used from then on, also by a restarted keeper", async () => {
+test("authority and addresses of an answer are used from then on, and stored for a restarted keeper", async () => {
   const { server, clock, hold, stored } = await start();
   const other = selfSigned();
   const next = await scriptedServer(other);
@@ -330,7 +330,7 @@ test("authority and addresses of an answer are used from then on, also by a rest
   }
 });
 
-test("a stored hold of another lease is none", async () => {
+test("a stored hold of another Lease does not count", async () => {
   const { hold } = await start({ fencing: false });
   hold({ lease: "another" });
   expect(await run().exit).toBe(EXIT.badConfiguration);

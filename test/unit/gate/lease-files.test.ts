@@ -1,4 +1,4 @@
-/** What the user's containers read of the hold, from the grant to its loss. */
+/** The files about the hold that the user's containers read, from the grant to the loss. */
 import {
   closeSync,
   existsSync,
@@ -45,14 +45,14 @@ afterEach(async () => {
 const read = (file: string) => readFileSync(join(dir, file), "utf8");
 const files = () => leaseFiles({ dir, nowMs: () => NOW_MS, bootMs: () => BOOT_MS });
 
-test("token and expiry are there as a user reads them, and nothing else", () => {
+test("the files are token and expiry in a user's format, and nothing else", () => {
   files().show({ token: 1_767_225_600_001, deadline: BOOT_MS + 30_500 });
   expect(readdirSync(dir).sort()).toEqual(["expires", "token"]);
   expect(read("token")).toBe("1767225600001");
   expect(read("expires")).toBe("2026-01-01T02:00:41Z");
 });
 
-test("everybody may read them, whatever the umask is", () => {
+test("everybody may read the files, whatever the umask is", () => {
   const umask = process.umask(0o077);
   try {
     files().show({ token: 41, deadline: BOOT_MS });
@@ -62,7 +62,7 @@ test("everybody may read them, whatever the umask is", () => {
   for (const file of ["token", "expires"]) expect(statSync(join(dir, file)).mode & 0o777).toBe(0o644);
 });
 
-test("a reader that has opened one reads it to its end, though it was replaced", () => {
+test("a reader that has opened a file can read it to the end after it was replaced", () => {
   const shown = files();
   shown.show({ token: 41, deadline: BOOT_MS + 1_000 });
   const open = openSync(join(dir, "expires"), "r");
@@ -72,7 +72,7 @@ test("a reader that has opened one reads it to its end, though it was replaced",
   expect(read("expires")).toBe("2026-01-01T02:01:10Z");
 });
 
-test("no token is there without its expiry", () => {
+test("the token is never there without its expiry", () => {
   mkdirSync(join(dir, "expires"));
   expect(() => files().show({ token: 41, deadline: BOOT_MS })).toThrow();
   expect(existsSync(join(dir, "token"))).toBe(false);
@@ -80,12 +80,12 @@ test("no token is there without its expiry", () => {
   files().show({ token: 41, deadline: BOOT_MS });
   rmSync(join(dir, "expires"));
   mkdirSync(join(dir, "expires"));
-  // It goes last, so what keeps it from going leaves no token either.
+  // The expiry is removed last, so the token is gone even where the removal of the expiry fails.
   expect(() => files().hide()).toThrow();
   expect(existsSync(join(dir, "token"))).toBe(false);
 });
 
-test("hides what is not there without a word, and writes nothing where nobody reads", () => {
+test("hiding missing files is no error, and nothing is written without a directory", () => {
   files().hide();
   const unread = leaseFiles({ dir: undefined, nowMs: () => NOW_MS, bootMs: () => BOOT_MS });
   unread.show({ token: 41, deadline: BOOT_MS });
@@ -101,10 +101,10 @@ async function start(changes: Partial<GateConfig> = {}): Promise<Stage> {
   return stage;
 }
 
-/** The stage's clock counts time of day and time since boot alike. */
+/** The time that the stage's clock shows at `ms`. Its time of day and its time since boot are the same. */
 const timeAt = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-test("the gate leaves them before it lets main through, and nothing of an earlier run", async () => {
+test("the gate writes the files before it lets main through, and removes those of an earlier run", async () => {
   const { context, server, stored } = await start();
   context.leaseFiles.show({ token: 40, deadline: 0 });
   const exit = runGate(context);
@@ -115,7 +115,7 @@ test("the gate leaves them before it lets main through, and nothing of an earlie
   expect(read("expires")).toBe(timeAt(stored()?.deadline ?? 0));
 });
 
-test("a gate that cannot leave them lets nobody through", async () => {
+test("a gate that cannot write the files does not let main through", async () => {
   const { context } = await start({ leaseDir: join(dir, "missing") });
   await expect(runGate(context)).rejects.toThrow("ENOENT");
 });
@@ -132,11 +132,11 @@ test("the expiry moves on with every renewal", async () => {
   expect(read("token")).toBe("41");
   terminate();
   expect(await exit).toBe(EXIT.done);
-  // Main may be running on, if the grace period has run out.
+  // The files stay, since main may still run if the grace period has run out.
   expect(read("token")).toBe("41");
 });
 
-test("they are gone when the hold is lost", async () => {
+test("the files are removed when the hold is lost", async () => {
   const { context, clock, server, hold, termination } = await start();
   context.leaseFiles.show(hold());
   server.play(PATH.renew, json({ reason: "Revoked" }, 409));
@@ -146,7 +146,7 @@ test("they are gone when the hold is lost", async () => {
   expect(readdirSync(dir)).toEqual([]);
 });
 
-test("with on-lost: continue they are back when the hold is", async () => {
+test("the files come back with the hold under on-lost: continue", async () => {
   const { context, clock, server, hold, termination, terminate } = await start({ onLost: "continue" });
   context.leaseFiles.show(hold());
   server.play(PATH.renew, json({ reason: "NotHolder" }, 409), json(RENEWED));

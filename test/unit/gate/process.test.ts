@@ -14,7 +14,7 @@ const SHIFTED_CLOCK = join(import.meta.dirname, "../../e2e/shifted-clock.ts");
 const LEASE = "nightly-report";
 const WAITING = { state: "waiting", position: 1, of: 1, holder: "report-x7k2p" };
 
-/** Sends the process SIGTERM in the instant in which it begins to handle it. */
+/** Sends SIGTERM to the process at the moment when it begins to handle it. */
 const SIGTERM_AT_REGISTRATION = `
   const on = process.on;
   process.on = function (event, listener) {
@@ -59,7 +59,7 @@ function start(command: string, env: Record<string, string> = {}, path = bundle.
   return child;
 }
 
-/** The server grants, renews and releases a hold of `ttlMs`. */
+/** Lets the server grant, renew and release a hold of `ttlMs`. */
 function serve(ttlMs: number): void {
   server.play(
     PATH.acquire,
@@ -88,10 +88,10 @@ test("SIGTERM ends a waiting gate with 143", async () => {
   expect(await gate.exit).toBe(143);
 });
 
-test("gate, keeper, a keeper killed with -9, its successor, preStop, SIGTERM: one hold from end to end", async () => {
+test("one hold lasts from end to end: gate, keeper, kill -9 of the keeper, its successor, preStop, SIGTERM", async () => {
   serve(3_000);
   expect(await start("gate").exit).toBe(EXIT.done);
-  // A gate on a busy machine may have sent its confirmation twice.
+  // A gate on a busy machine may send its confirmation twice.
   const confirmations = server.requests(PATH.renew).length;
   const first = start("keep");
   await server.received(PATH.renew, confirmations + 1);
@@ -113,9 +113,9 @@ test("gate, keeper, a keeper killed with -9, its successor, preStop, SIGTERM: on
   expect(body["sincePreStopMs"]).toBeLessThan(5_000);
 });
 
-/** Between the gate and its keeper the time of day of their node is set. */
+/** The node's time of day is set between the end of the gate and the start of its keeper. */
 test.each([
-  ["exits 75 at ttl minus stop; the next gate reports the hold as lost", 0],
+  ["exits 75 at ttl minus stop, and the next gate reports the hold as lost", 0],
   ["does so on a node whose clock is set back by an hour", -HOUR_MS],
   ["does so on a node whose clock is put forward by an hour", HOUR_MS],
 ])("a keeper whose server goes silent %s", async (_, offsetMs) => {
@@ -146,7 +146,7 @@ test("SIGTERM is handled from the first moment of the keeper, before it loads TL
   expect(server.requests(PATH.release)).toHaveLength(1);
 });
 
-test("the preStop hook ends with 0 in time, whatever is missing", async () => {
+test("the preStop hook ends with 0 in time, even with a bad configuration", async () => {
   const hook = start("announce", { KONDUCTOR_URL: "nonsense" });
   expect(await hook.exit).toBe(EXIT.done);
   expect(existsSync(join(stateDir, "prestop"))).toBe(false);

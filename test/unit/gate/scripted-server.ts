@@ -11,15 +11,15 @@ export interface Received {
   response: ServerResponse;
 }
 
-/** How the server answers one request; never ending the response is an answer, too. */
+/** The server's answer to a request. An answer may also never end the response. */
 export type Reply = (received: Received) => void;
 
-/** A real HTTPS server that plays the replies it is given, by path, the last one again and again. */
+/** A real HTTPS server that answers each path with its replies in order, and repeats the last one. */
 export interface ScriptedServer {
   url: string;
   play(path: string, ...replies: Reply[]): void;
   requests(path: string): Received[];
-  /** Resolves with the `count`th request (from 1) to `path`, as soon as it is there. */
+  /** Resolves with the `count`th request (from 1) to `path`, as soon as it has arrived. */
   received(path: string, count?: number): Promise<Received>;
   close(): Promise<void>;
 }
@@ -79,7 +79,7 @@ export function json(body: object, status = 200, headers: Record<string, string>
   return ({ response }) => response.writeHead(status, headers).end(JSON.stringify(body));
 }
 
-/** Streams `lines` and, unless told to end, leaves the stream open. */
+/** Streams `lines`, and leaves the stream open unless `end` is set. */
 export function stream(lines: object[], { end = false } = {}): Reply {
   return ({ response }) => {
     for (const line of lines) response.write(`${JSON.stringify(line)}\n`);

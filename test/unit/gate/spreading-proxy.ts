@@ -1,14 +1,14 @@
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-/** One address for several servers, as a Service is: each connection goes as a whole to one of them. */
+/** One address for several servers, as a Service has: each connection leads to one of them as a whole. */
 export interface SpreadingProxy {
   url: string;
-  /** How many connections went to each server. */
+  /** The number of connections to each server. */
   readonly connections: readonly number[];
   close(): Promise<void>;
 }
 
-/** `next` names the server for the connection of that number, from 0. Undefined: it is accepted, and led nowhere. */
+/** `next` returns the server for a connection, by its number from 0. Without a url the connection is accepted, but leads nowhere. */
 export async function spreadingProxy(
   next: (connection: number) => { server: number; url: string | undefined },
 ): Promise<SpreadingProxy> {
@@ -21,7 +21,7 @@ export async function spreadingProxy(
     const both = url === undefined ? [socket] : [socket, connect(Number(new URL(url).port), "127.0.0.1")];
     for (const each of both) {
       sockets.add(each);
-      each.on("error", () => undefined); // the other side learns of it by the close
+      each.on("error", () => undefined); // the close tells the other side
       each.on("close", () => {
         sockets.delete(each);
         for (const end of both) end.destroy();

@@ -19,17 +19,17 @@ export const TTL_MS = 30_000;
 export const STOP_MS = 5_000;
 export const GATE_RUN = "0a1b/7";
 
-/** Gate or keeper with a real server, real files and a clock to turn. */
+/** A gate or keeper with a real server, real files and a turned clock. */
 export interface Stage {
   server: ScriptedServer;
   clock: TurnedClock;
   context: Context;
-  /** What was logged so far. */
+  /** The lines logged so far. */
   lines: string[];
   stored(): StoredHold | undefined;
-  /** Stores a hold as a gate left it now. */
+  /** Stores a hold as a gate would store it now. */
   hold(changes?: Partial<StoredHold>): StoredHold;
-  /** A keeper's SIGTERM. */
+  /** Ends the keeper as SIGTERM does. */
   terminate(): void;
   termination: { signal: AbortSignal; atMs(): number | undefined };
   close(): Promise<void>;

@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../../src/shared/clock.ts";
 
-/** A clock that stands still until it is turned. */
+/** A clock that stands still until a test turns it. */
 export interface TurnedClock extends Clock {
-  /** Fires in order what falls due within `ms`, letting what it woke go on in between. */
+  /** Fires what falls due within `ms`, in order, and lets everything woken by it go on in between. */
   turn(ms: number): Promise<void>;
-  /** Resolves once somebody waits for this clock for at least `ms`. */
+  /** Resolves once a timer of this clock is due in `ms` or later. */
   waitedFor(ms: number): Promise<void>;
 }
 
