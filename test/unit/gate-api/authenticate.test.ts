@@ -1,4 +1,4 @@
-/** How often the API server is asked who somebody is; what it says of real tokens is tested on a real one. */
+/** How often the API server is asked to review tokens. Its answers about real tokens are tested on a real API server. */
 import { errors } from "jose";
 import { expect, test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
@@ -10,7 +10,7 @@ import { fedReflector } from "../controller/fed-reflector.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { createPod, statusOf } from "../lease/pod-fixture.ts";
 
-/** The claims of a projected token; nobody here looks at the signature. */
+/** A token with these claims of a projected token. Its signature is not checked here. */
 function tokenWith(claims: object): string {
   const payload = {
     aud: ["konductor.io"],
@@ -52,7 +52,7 @@ function authenticateWith(answer: () => Promise<unknown>, verifySignature: Verif
   };
 }
 
-test("calls with one token wait for one review, and believe it for a minute", async () => {
+test("concurrent calls with one token share one review, which is believed for a minute", async () => {
   const { authenticate, clock, reviews } = authenticateWith(async () => ACCEPTED);
   expect(await Promise.all([authenticate(TOKEN), authenticate(TOKEN), authenticate(TOKEN)])).toEqual([
     POD,
@@ -81,7 +81,7 @@ test("a refusal is believed for 5 s", async () => {
   expect(reviews()).toBe(2);
 });
 
-test("what keeps konductor from asking is neither believed nor the caller's fault", async () => {
+test("a failure to ask is neither remembered nor blamed on the caller", async () => {
   const { authenticate, reviews } = authenticateWith(() =>
     Promise.reject(new KonductorError("Forbidden", "no")),
   );
@@ -95,13 +95,13 @@ test.each<[string, object]>([
   ["that does not know our audience", { ...ACCEPTED, audiences: undefined }],
   ["for another audience", { ...ACCEPTED, audiences: ["somebody"] }],
   ["of a user", { ...ACCEPTED, user: { ...ACCEPTED.user, username: "alice" } }],
-  ["that is bound to no pod", { ...ACCEPTED, user: { username: ACCEPTED.user.username } }],
-])("a review %s is no proof", async (_what, status) => {
+  ["of a token without a pod", { ...ACCEPTED, user: { username: ACCEPTED.user.username } }],
+])("a review %s identifies nobody", async (_what, status) => {
   const { authenticate } = authenticateWith(async () => status);
   await expect(authenticate(TOKEN)).rejects.toThrow(expect.objectContaining({ code: "Unauthenticated" }));
 });
 
-test("a token of absurd length is not sent anywhere", async () => {
+test("an absurdly long token is not sent anywhere", async () => {
   const { authenticate, reviews } = authenticateWith(async () => ACCEPTED);
   await expect(authenticate("x".repeat(8_193))).rejects.toThrow("8193");
   await expect(authenticate("")).rejects.toThrow(expect.objectContaining({ code: "Unauthenticated" }));
@@ -111,14 +111,14 @@ test("a token of absurd length is not sent anywhere", async () => {
 test.each([
   ["nonsense", "nonsense"],
   ["a token for another audience", tokenWith({ aud: ["https://kubernetes.default.svc"] })],
-  ["a token that is bound to no pod", tokenWith({ "kubernetes.io": { namespace: "a" } })],
+  ["a token without a pod", tokenWith({ "kubernetes.io": { namespace: "a" } })],
 ])("%s is refused without asking the API server", async (_what, token) => {
   const { authenticate, reviews } = authenticateWith(async () => ACCEPTED);
   await expect(authenticate(token)).rejects.toThrow(expect.objectContaining({ code: "Unauthenticated" }));
   expect(reviews()).toBe(0);
 });
 
-test("no number of refused tokens makes an accepted one forgotten", async () => {
+test("an accepted token is remembered however many others are refused", async () => {
   const { authenticate, reviews } = authenticateWith(async () =>
     reviews() === 1 ? ACCEPTED : { authenticated: false },
   );
@@ -129,13 +129,13 @@ test("no number of refused tokens makes an accepted one forgotten", async () => 
   expect(reviews()).toBe(asked);
 });
 
-test("of what was not signed by the API server it is not asked", async () => {
+test("a token with a forged signature is refused without asking the API server", async () => {
   const { authenticate, reviews } = authenticateWith(async () => ACCEPTED, forged);
   await expect(authenticate(TOKEN)).rejects.toMatchObject({ code: "Unauthenticated" });
   expect(reviews()).toBe(0);
 });
 
-test("tokens that anybody can make up are reviewed a few at a time, and keep waiting neither a pod's nor a signed one", async () => {
+test("made-up tokens are reviewed a few at a time, and delay neither a known pod's token nor a signed one", async () => {
   const open: (() => void)[] = [];
   const signed = tokenWith({ jti: "signed" });
   const { authenticate, reviews } = authenticateWith(

@@ -1,4 +1,4 @@
-/** Both of our images changed at once in a pod that is then deleted. Today's wrong behaviour. */
+/** A deleted pod in which both of our images were changed at once. This behaviour is known to be wrong. */
 import { expect, test } from "vitest";
 import { parsePod } from "../../../src/lease/pod.ts";
 import { provesEnd } from "../../../src/lease/proof.ts";
@@ -7,7 +7,7 @@ import { GATE_CONTAINER, KEEPER_CONTAINER, passMessage } from "../../../src/shar
 const TOKEN = 42;
 const since = (startedAt: string) => ({ state: { running: { startedAt } } });
 
-/** Main runs, and its kubelet stops the keeper for its new image. */
+/** A pod whose main runs while the kubelet stops the keeper because of its new image. */
 const podWith = (gateImage: string, keeperImage: string) =>
   parsePod({
     metadata: {
@@ -37,7 +37,7 @@ const podWith = (gateImage: string, keeperImage: string) =>
     },
   });
 
-test("a keeper that was stopped for its new image counts as stopped after main, if the gate's was changed, too", () => {
+test("a keeper that was stopped for its new image counts as stopped after main, if the gate's image was changed, too", () => {
   expect(provesEnd(podWith("konductor:1", "konductor:2"), TOKEN, 40)).toBe(false);
   expect(provesEnd(podWith("konductor:2", "konductor:2"), TOKEN, 40)).toBe(true);
 });

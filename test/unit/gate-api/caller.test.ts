@@ -1,4 +1,4 @@
-/** Whom the gate API takes its caller for: a gate takes a denial for final, and the cache of pods may be behind. */
+/** How the gate API looks up its caller's pod. The cache of pods may be behind, and a gate treats a denial as final. */
 import { fastify } from "fastify";
 import { expect, test } from "vitest";
 import { LEASES, PODS } from "../../../src/kube/resources.ts";
@@ -11,7 +11,7 @@ import { memoryCaches } from "./samples.ts";
 import { unitGateApi } from "./unit-gate-api.ts";
 
 interface Change {
-  /** null: no label. */
+  /** The pod's label. null means no label. */
   lease?: string | null;
   owners?: object[];
 }
@@ -26,7 +26,7 @@ const podOf = ({ lease = "report", owners = [] }: Change) => ({
   spec: { restartPolicy: "Never", containers: [{ name: "main" }] },
 });
 
-/** A replica that is being replaced, so that every gate is answered at once. */
+/** The answer of a draining replica, which answers every gate at once. */
 async function ask(path: string, { cached, live }: { cached: Change; live: Change }) {
   const { client } = recordedClient(({ what }) => {
     if (what === `get ${PODS.plural}`) return podOf(live);
@@ -54,7 +54,7 @@ async function ask(path: string, { cached, live }: { cached: Change; live: Chang
 }
 
 test.each([PATH.acquire, PATH.renew, PATH.announce])(
-  "%s: the label is looked up live before a pod is refused for it",
+  "%s: a pod is refused because of its label only after a live look",
   async (path) => {
     const changed = await ask(path, { cached: { lease: "before" }, live: { lease: "report" } });
     expect(changed.status).not.toBe(403);
@@ -70,7 +70,7 @@ test("the gate of a copy that lost its label is told how to go on", async () => 
     expect(body).toContain(part);
 });
 
-test("and whether a Job owns it, before it is told that none does", async () => {
+test("the gate of a pod without a Job is denied only after a live look for its owner", async () => {
   const job = { apiVersion: "batch/v1", kind: "Job", name: "j", uid: "job-1", controller: true };
   const adopted = await ask(PATH.acquire, { cached: {}, live: { owners: [job] } });
   expect(adopted.body).toContain('"reconnect"');

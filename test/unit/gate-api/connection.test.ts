@@ -1,4 +1,4 @@
-/** How the connections end by which gates, keepers and the API server speak to a replica. */
+/** When connections to a replica end, from gates, keepers and the API server. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 afterEach(() => pair.close());
 
-test("a renewal whose keeper has hung up is not written, however late its turn comes", async () => {
+test("a renewal is not written if its keeper has hung up before its turn", async () => {
   const { stage, ill, hold, turnUntil } = pair;
   pair.grant(POD.name, 41, { confirmed: true });
   await turnUntil(() => false, 100);
@@ -27,7 +27,7 @@ test("a renewal whose keeper has hung up is not written, however late its turn c
   ill.until = answered.promise;
   const gone = new AbortController();
   const renewal = { token: 41, ttlMs: TTL_MS, keeperSince: stage.context.momentOf(0) };
-  // The first one is under way when the connections break; the second has not begun.
+  // The first renewal is being written when the connections break, and the second has not begun.
   const renewals = [1, 2].map(() => {
     return stage.context.client.renew(renewal, { totalMs: TTL_MS, signal: gone.signal });
   });
@@ -41,7 +41,7 @@ test("a renewal whose keeper has hung up is not written, however late its turn c
 });
 
 const BODY = { lease: LEASE, token: 41, ttlMs: TTL_MS };
-/** The answer, and whether the next call to `path` finds the same connection. */
+/** The answer, and whether the next call to `path` uses the same connection. */
 async function twice(path: string) {
   const { ill } = pair;
   const caller = createCaller(ill.url.replace("127.0.0.1", "localhost"), certificate.cert);
@@ -52,23 +52,23 @@ async function twice(path: string) {
 }
 
 test.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])(
-  "an answer of %s that is for another replica ends the connection",
+  "an answer of %s that sends the caller to another replica ends the connection",
   async (path) => {
     await pair.turnUntil(() => false, 100);
     pair.ill.isCut = true;
-    // Its copies are outdated by then.
+    // The replica's caches are outdated after that time.
     await pair.stage.clock.turn(60_000);
     const { status, connection, isKept } = await twice(path);
     expect([status, connection, isKept]).toEqual([503, "close", false]);
   },
 );
 
-test("what it says of the caller does not", async () => {
+test("an answer about the caller does not end the connection", async () => {
   const { status, connection, isKept } = await twice(PATH.renew);
   expect([status, connection, isKept]).toEqual([409, undefined, true]);
 });
 
-test("where there are many, none is kept for a next call", async () => {
+test("a connection is not kept for a next call when there are many", async () => {
   await pair.close();
   pair = await openReplicaPair(certificate, 10);
   const { port } = new URL(pair.ill.url);
@@ -82,7 +82,7 @@ test("where there are many, none is kept for a next call", async () => {
   for (const socket of sockets) socket.destroy();
 });
 
-test("the API server's connections are kept, also after one for another replica", async () => {
+test("the API server's connections are kept, even when the replica is cut off", async () => {
   pair.ill.isCut = true;
   const { status, isKept } = await twice(PATH.mutate);
   expect([status, isKept]).toEqual([200, true]);

@@ -1,4 +1,4 @@
-/** What a keeper's word does where its pod is gone, or is being deleted; and who may give it. */
+/** What a keeper's announcement or release does when its pod is gone or being deleted, and who may send it. */
 import { errors } from "jose";
 import { describe, expect, test } from "vitest";
 import { parseLease } from "../../../src/lease/codec.ts";
@@ -50,10 +50,10 @@ const leaseObject = (status: object, version = 1) => ({
 });
 
 interface Given {
-  /** As the API server has it; undefined: gone. */
+  /** The pod in the API server. undefined means that it is gone. */
   live?: object | undefined;
   cached?: PodView;
-  /** Why a review refuses the token, and why its signature is. */
+  /** The error with which a review refuses the token, and the error with which its signature is refused. */
   review?: ErrorCode;
   signature?: ErrorCode;
   status?: object;
@@ -101,22 +101,22 @@ function replica({ live, cached, review, signature, status = STATUS }: Given) {
   };
 }
 
-describe("the word comes from", () => {
-  test("a pod that a review vouches for, and that is there", async () => {
+describe("a message is accepted from", () => {
+  test("an existing pod whose token a review accepts", async () => {
     const { ending } = replica({ live: podObject() });
     expect(await ending()).toMatchObject({ uid: "holder", pod: { name: "holder" } });
     expect(await ending()).not.toHaveProperty("stopping");
   });
 
-  test("one that is being deleted, and may have more time for it than its spec says", async () => {
+  test("a pod that is being deleted, with the grace period of its deletion", async () => {
     const { ending } = replica({ live: podObject(DELETED) });
     expect(await ending()).toMatchObject({ stopping: { sinceMs: START_MS, graceSeconds: 90 } });
   });
 
   test.each<[string, Given]>([
-    ["by a review that is remembered", {}],
+    ["by a remembered review", {}],
     ["by its token's signature", { review: "Unauthenticated" }],
-  ])("one that is gone, known %s", async (_how, given) => {
+  ])("a pod that is gone, identified %s", async (_how, given) => {
     const { ending } = replica({ ...given, cached: parsePod(podObject(DELETED)) });
     const found = await ending("another");
     expect(found).toMatchObject({
@@ -129,24 +129,24 @@ describe("the word comes from", () => {
 
 test.each<[string, Given, ErrorCode]>([
   [
-    "one that is there and whose token a review refuses",
+    "an existing pod whose token a review refuses",
     { live: podObject(), review: "Unauthenticated" },
     "Unauthenticated",
   ],
   [
-    "one that is being deleted and whose token a review refuses",
+    "a pod that is being deleted and whose token a review refuses",
     { live: podObject(DELETED), review: "Unauthenticated" },
     "Unauthenticated",
   ],
-  ["one with the label of another klease", { live: podObject({ labels: {} }) }, "Forbidden"],
+  ["a pod with the label of another klease", { live: podObject({ labels: {} }) }, "Forbidden"],
   [
-    "one whose token nobody vouches for",
+    "a pod whose token neither review nor signature accepts",
     { review: "Unauthenticated", signature: "Unauthenticated" },
     "Unauthenticated",
   ],
-  ["anybody while no review can be had", { review: "NotReady" }, "NotReady"],
+  ["any pod while no review is available", { review: "NotReady" }, "NotReady"],
   [
-    "one that is gone while no keys can be had",
+    "a pod that is gone while no keys are available",
     { review: "Unauthenticated", signature: "NotReady" },
     "NotReady",
   ],
@@ -154,7 +154,7 @@ test.each<[string, Given, ErrorCode]>([
   await expect(replica(given).ending()).rejects.toThrow(expect.objectContaining({ code }));
 });
 
-test("who is vouched for by nothing hears why a review refused", async () => {
+test("a caller that neither review nor signature accepts gets the review's reason", async () => {
   const { options } = replica({ review: "Unauthenticated", signature: "Unauthenticated" });
   const refused = new KonductorError("Unauthenticated", "it has expired");
   const asked = identifyEnding({ ...options, authenticate: () => Promise.reject(refused) }, "the-token");
@@ -174,10 +174,10 @@ test("a forged signature is not verified a second time", async () => {
   await expect(asked).rejects.toBe(forged);
 });
 
-describe("that a pod is being stopped is noted when", () => {
+describe("the status records that a pod is being stopped", () => {
   const gone: Given = { review: "Unauthenticated" };
 
-  test("its hook announces it, and not again when that is repeated, or SIGTERM follows", async () => {
+  test("when its hook announces that, and not again on a repetition or on SIGTERM", async () => {
     const { options, ending, hold, clock } = replica(gone);
     await announce(options, await ending(), HOLD);
     const noted = { releasing: true, ref: { stoppingSinceMs: START_MS, graceSeconds: 30 } };
@@ -188,20 +188,20 @@ describe("that a pod is being stopped is noted when", () => {
     expect(hold()).toMatchObject(noted);
   });
 
-  test("SIGTERM is the first that is heard", async () => {
+  test("when SIGTERM comes first", async () => {
     const { options, ending, hold } = replica(gone);
     expect(await release(options, await ending(), HOLD)).toBe(false);
     expect(hold()).toMatchObject({ releasing: true, ref: { stoppingSinceMs: START_MS } });
   });
 
-  test("its end was announced before it was deleted", async () => {
+  test("when its keeper's stop was already announced before the deletion", async () => {
     const conditions = [{ type: "Releasing", status: "True" }];
     const { options, ending, hold } = replica({ ...gone, status: { ...STATUS, conditions } });
     await announce(options, await ending(), HOLD);
     expect(hold()?.ref.stoppingSinceMs).toBe(START_MS);
   });
 
-  test("but not when it is there, and not being deleted: its keeper alone is stopped", async () => {
+  test("but not when the pod exists and is not being deleted, since only its keeper is stopped", async () => {
     const { options, ending, hold } = replica({ live: podObject() });
     await announce(options, await ending(), HOLD);
     await release(options, await ending(), HOLD);
@@ -213,7 +213,7 @@ describe("that a pod is being stopped is noted when", () => {
     ["an earlier hold", { ...HOLD, token: 40 }, STATUS],
     ["another pod's hold", HOLD, { ...STATUS, holderRef: { kind: "Pod", name: "holder", uid: "z" } }],
     ["a hold that is over", HOLD, { phase: "Available", fencingToken: 41 }],
-  ])("but a signature says nothing about %s", async (_whose, message, status) => {
+  ])("but not by signature alone for %s", async (_whose, message, status) => {
     const { options, ending, hold } = replica({ ...gone, status });
     const before = hold();
     const refused = expect.objectContaining({ code: "Unauthenticated" });
@@ -223,11 +223,11 @@ describe("that a pod is being stopped is noted when", () => {
   });
 });
 
-describe("a pod that is being stopped renews", () => {
+describe("a renewal by a pod that was being stopped", () => {
   const status = { ...STATUS, holderRef: { ...STATUS.holderRef, stoppingSince: "2026-01-01T00:04:59.000Z" } };
   const request = { ...HOLD, ttlMs: 600_000 };
 
-  test("no more when it is gone, whatever the cache of pods shows", async () => {
+  test("is refused if the pod is gone, whatever the cache of pods shows", async () => {
     const cached = parsePod(podObject());
     const { options, hold } = replica({ cached, status });
     await expect(renew(options, cached, request)).rejects.toThrow(
@@ -236,7 +236,7 @@ describe("a pod that is being stopped renews", () => {
     expect(hold()?.ref.stoppingSinceMs).toBe(START_MS - 1_000);
   });
 
-  test("while it is there: then it runs on", async () => {
+  test("is accepted if the pod exists, since it runs on", async () => {
     const cached = parsePod(podObject());
     const { options, hold } = replica({ cached, live: podObject(DELETED), status });
     expect(await renew(options, cached, request)).toMatchObject({ ok: true });

@@ -1,4 +1,4 @@
-/** What a caller is answered before anything of Kubernetes is asked for. */
+/** Answers that a caller gets before anything is asked of Kubernetes. */
 import { fastify } from "fastify";
 import { describe, expect, test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
@@ -47,7 +47,7 @@ function gateApiWith({ authenticate = async () => POD }: { authenticate?: Authen
 
 describe.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])("%s", (path) => {
   test.each<[string, unknown]>([
-    ["no JSON", "{"],
+    ["text that is not JSON", "{"],
     ["nothing", ""],
     ["an array", []],
     ["no lease", {}],
@@ -63,7 +63,7 @@ describe.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])("%s", (pa
     });
   });
 
-  test("answers 401 to a caller without a token, or with one that is refused", async () => {
+  test("answers 401 to a caller without a token, or with a refused token", async () => {
     const refusing = gateApiWith({
       authenticate: () => Promise.reject(new KonductorError("Unauthenticated", "no")),
     });
@@ -73,7 +73,7 @@ describe.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])("%s", (pa
     }
   });
 
-  test("keeps the API server's refusals to konductor to itself, and the token out of the log", async () => {
+  test("hides how the API server refused konductor, and keeps the token out of the log", async () => {
     const { post, log } = gateApiWith();
     const { status, headers, body } = await post(path, WELL_FORMED);
     expect([status, body["reason"], headers["retry-after"]]).toEqual([503, "NotReady", "1"]);
@@ -85,7 +85,7 @@ describe.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])("%s", (pa
   test.each<[ErrorCode | undefined, number, string]>([
     ["NotReady", 503, "NotReady"],
     [undefined, 500, "Internal"],
-  ])("tells trouble of its own as such: %s", async (code, status, reason) => {
+  ])("reports its own trouble as such: %s", async (code, status, reason) => {
     const authenticate = () =>
       Promise.reject(code ? new KonductorError(code, "inner") : new TypeError("inner"));
     const answer = await gateApiWith({ authenticate }).post(path, WELL_FORMED);
@@ -98,13 +98,13 @@ describe.each([PATH.acquire, PATH.renew, PATH.announce, PATH.release])("%s", (pa
     ["a replica's own failure", new Refusal("Internal", "no"), "close"],
     ["a full replica", new Refusal("TooManyRequests", "no", { elsewhere: true }), "close"],
     [
-      "a caller that asks too often",
+      "a caller that calls too often",
       new Refusal("TooManyRequests", "no", { elsewhere: false }),
       "keep-alive",
     ],
-    ["a caller that may not", new Refusal("Forbidden", "no"), "keep-alive"],
+    ["a caller without permission", new Refusal("Forbidden", "no"), "keep-alive"],
   ])(
-    "ends the connection where another replica may answer otherwise: %s",
+    "ends the connection if another replica may answer otherwise: %s",
     async (_what, refusal, connection) => {
       const answer = await gateApiWith({ authenticate: () => Promise.reject(refusal) }).post(
         path,

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createHealthServer } from "../../../src/server/health.ts";
 import { createReadiness } from "../../../src/server/readiness.ts";
 
-test("a replica is ready once its caches are filled and its server listens, until it drains, and says why it is not", async () => {
+test("a replica is ready from when its caches are filled and its server listens until it drains, and otherwise says why it is not", async () => {
   const missing = new Set(["leases", "pods"]);
   const readiness = createReadiness({ unsynced: () => [...missing] });
   const server = createHealthServer({ readiness });

@@ -1,4 +1,4 @@
-/** Real replicas, gates and keepers behind one address; one replica is ill in every way in which the other can be well. */
+/** Real replicas, gates and keepers behind one address. One replica is ill in each way that spares the other. */
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { runKeeper } from "../../../src/gate/keeping/keeper.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 afterEach(() => pair.close());
 
-/** Of a pod that holds. */
+/** Runs the keeper of a pod that holds. */
 function keep(): Promise<number> {
   const { stage, grant } = pair;
   grant(POD.name, 41, { confirmed: true });
@@ -47,7 +47,7 @@ const ILLNESSES: [string, (link: Link) => void][] = [
 ];
 
 describe.each(ILLNESSES)("a replica that %s", (_what, fallsIll) => {
-  test("loses the keeper that was connected to it, which is renewed by the other and not fenced", async () => {
+  test("loses its keeper to the other replica, which renews the hold, so that the pod is not fenced", async () => {
     const { stage, ill, other, hold, turnUntil } = pair;
     pair.meetIllFirst(6);
     const exit = keep();
@@ -57,14 +57,14 @@ describe.each(ILLNESSES)("a replica that %s", (_what, fallsIll) => {
     await turnUntil(() => (hold()?.renewals ?? 0) >= 3, 3 * TTL_MS);
     expect(hold()?.renewals).toBe(3);
     expect(stage.stored()?.state).toBe("held");
-    // Once by each connection, then never again.
+    // The keeper met the ill replica once per connection, and then no more.
     expect([ill.connections(), other.connections()]).toEqual([6, 1]);
     expect(ill.readiness.problem()).toBeUndefined();
     stage.terminate();
     expect(await exit).toBe(EXIT.done);
   });
 
-  test("loses the gate that waits at it, which hears of its grant from the other and confirms it", async () => {
+  test("loses its waiting gate to the other replica, from which the gate learns of its grant and confirms it", async () => {
     const { ill, hold, turnUntil } = pair;
     pair.meetIllFirst(3);
     const code = await pair.waitAtGate();
@@ -78,10 +78,10 @@ describe.each(ILLNESSES)("a replica that %s", (_what, fallsIll) => {
   });
 });
 
-test("an outage of the API server that both share ends no hold of 15s in 4 s, and turns nobody unready", async () => {
+test("a 4 s outage of the API server for both replicas ends no hold of 15s, and makes no replica unready", async () => {
   const { stage, ill, other, hold, turnUntil } = pair;
   const exit = keep();
-  // It begins just before a renewal is due, which is the worst time.
+  // The outage begins just before a renewal is due, which is the worst time.
   await turnUntil(() => false, TTL_MS / 3 - 100);
   for (const each of [ill, other]) each.isCut = true;
   await turnUntil(() => false, 4_000);

@@ -1,4 +1,4 @@
-/** A pod whose grant was taken back keeps its place, also at a replica whose kleases are behind. */
+/** A pod whose grant was taken back keeps its place, even at a replica whose cache of kleases is behind. */
 import { expect, test } from "vitest";
 import { requestName } from "../../../src/lease/naming.ts";
 import { LEASE_LABEL, PATH } from "../../../src/shared/names.ts";
@@ -37,7 +37,7 @@ const REQUEST = {
   status: { phase: "Pending", reason: "NotConfirmed" },
 };
 
-test("its request waits again where a late confirmation has left its trace", async () => {
+test("its request waits again after a late confirmation has left its trace", async () => {
   const history = [{ holder: "me", token: 42, reason: "NotConfirmed" }];
   const { post, writes, requestStatus } = storedApi({
     lease: leaseHeldBy("next", "9", {
@@ -54,7 +54,7 @@ test("its request waits again where a late confirmation has left its trace", asy
   expect(requestStatus()).toMatchObject({ phase: "Pending" });
 });
 
-test("its request waits on where the cache still shows that it was granted last", async () => {
+test("its request keeps waiting while the cache still shows that it was granted last", async () => {
   const { post, writes, requestStatus } = storedApi({
     lease: leaseHeldBy("next", "9", { fencingToken: 43, requestUID: "request-next", confirmed: true }),
     cachedLease: leaseHeldBy("me", "5", { fencingToken: 42, requestUID: "request-me", confirmed: false }),
@@ -66,7 +66,7 @@ test("its request waits on where the cache still shows that it was granted last"
   expect(requestStatus()).toMatchObject({ phase: "Pending" });
 });
 
-test("where somebody has taken its request's name, and keeps that from going, its gate is told so", async () => {
+test("its gate learns that another request has its name and is stuck in deletion", async () => {
   const { metadata, spec } = REQUEST;
   const { post } = storedApi({
     lease: leaseHeldBy("next", "9", { fencingToken: 43, requestUID: "request-next", confirmed: true }),

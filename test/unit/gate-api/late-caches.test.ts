@@ -1,4 +1,4 @@
-/** What a replica answers while its caches are behind: what they do not show is not concluded from them. */
+/** What a replica answers while its caches are behind, since it concludes nothing from what they do not show. */
 import { expect, test } from "vitest";
 import {
   ANNOTATION,
@@ -29,8 +29,8 @@ const podWith = (annotations: object) => ({
 
 test.each([
   ["a longer max-hold", { [ANNOTATION.maxHold]: "10m" }, { [ANNOTATION.maxHold]: "1h" }],
-  ["that its hold may be renewed now", { [ANNOTATION.renew]: "false" }, {}],
-])("a keeper is renewed though the cache does not show %s", async (_what, cached, live) => {
+  ["that its hold may now be renewed", { [ANNOTATION.renew]: "false" }, {}],
+])("a keeper is renewed although the cache does not show %s", async (_what, cached, live) => {
   const { post, hold } = storedApi({
     lease: leaseHeldBy("me", { fencingToken: TOKEN, confirmed: true, renewals: 1 }),
     pod: podWith(live),
@@ -41,7 +41,7 @@ test.each([
   expect(hold()?.renewals).toBe(2);
 });
 
-test("a keeper whose max-hold is over is refused", async () => {
+test("a keeper is refused after max-hold", async () => {
   const { post } = storedApi({
     lease: leaseHeldBy("me", { fencingToken: TOKEN, confirmed: true, renewals: 1 }),
     pod: podWith({ [ANNOTATION.maxHold]: "10m" }),
@@ -50,7 +50,7 @@ test("a keeper whose max-hold is over is refused", async () => {
   expect(answer).toMatchObject({ reason: "MaxHold" });
 });
 
-test("a pod whose grant was taken back keeps its place though the cache still shows the grant", async () => {
+test("a pod whose grant was taken back keeps its place although the cache still shows the grant", async () => {
   const { post, writes, requestStatus } = storedApi({
     lease: leaseHeldBy("other", { fencingToken: TOKEN + 1, requestUID: "request-of-other", confirmed: true }),
     cachedLease: leaseHeldBy("me", { fencingToken: TOKEN, requestUID: "request-of-me" }),
@@ -67,10 +67,10 @@ test("a pod whose grant was taken back keeps its place though the cache still sh
 });
 
 test.each([
-  ["are right by now", {}, { state: "waiting" }],
-  ["are still wrong", { [ANNOTATION.ttl]: "soon" }, { reason: "BadRequest" }],
+  ["are valid by now", {}, { state: "waiting" }],
+  ["are still invalid", { [ANNOTATION.ttl]: "soon" }, { reason: "BadRequest" }],
 ])(
-  "a gate is answered by what its annotations say now, though the cache shows wrong ones: they %s",
+  "a gate is answered by its current annotations, although the cache shows invalid ones: they %s",
   async (_, live, answer) => {
     const { post } = storedApi({
       lease: leaseHeldBy("other", { fencingToken: TOKEN, confirmed: true }),
@@ -81,7 +81,7 @@ test.each([
   },
 );
 
-test("a late acquire of a pod that holds leaves its request alone, though the cache shows another holder", async () => {
+test("a late acquire of a pod that holds leaves its request alone, although the cache shows another holder", async () => {
   const { post, requestStatus } = storedApi({
     lease: leaseHeldBy("me", { fencingToken: TOKEN, confirmed: true, gateRun: "b/300" }),
     cachedLease: leaseHeldBy("other", { fencingToken: TOKEN - 1, confirmed: true }),

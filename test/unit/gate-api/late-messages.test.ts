@@ -1,4 +1,4 @@
-/** What gates and keepers said long ago, and what reaches a replica only now or a second time, changes nothing. */
+/** Delayed and repeated messages of gates and keepers, which change nothing. */
 import { describe, expect, test } from "vitest";
 import {
   ANNOTATION,
@@ -16,10 +16,10 @@ const TOKEN = 42;
 const HOLD = { lease: "report", token: TOKEN };
 const RENEWAL = { ...HOLD, ttlMs: 600_000 };
 
-/** Moments of the node's boot clock: two runs of the pod's gate, and the keepers after the second. */
+/** Moments of the node's boot clock: two runs of the pod's gate, and keepers after the second run. */
 const [RUN_1, RUN_2, KEEPER, ASKED, NEXT_KEEPER] = ["b/100", "b/300", "b/400", "b/500", "b/600"];
 
-/** Klease a/report, held by the pod, or by its Job with the pod on the list; as the second run of its gate has confirmed. */
+/** Klease a/report, held by the pod or by its Job with the pod on the list, as confirmed by the second run of the gate. */
 function leaseOf(run: object = {}, ofJob = false): object {
   return {
     metadata: { namespace: "a", name: "report", uid: "lease", resourceVersion: "1" },
@@ -42,7 +42,7 @@ function leaseOf(run: object = {}, ofJob = false): object {
 interface PodOptions {
   ofJob?: boolean;
   isDeleted?: boolean;
-  /** Whether its status shows yet that the second run of its gate has passed. */
+  /** Whether the pod's status already shows that the second run of its gate has passed. */
   isShown?: boolean;
 }
 
@@ -86,7 +86,7 @@ function requestOf(uid: string, status: object, spec: object = {}): object {
 describe.each([
   ["a pod", false],
   ["a pod of a Job that holds as a whole", true],
-])("of %s", (_, ofJob) => {
+])("messages of %s", (_, ofJob) => {
   function sample({ run = {}, ...pod }: PodOptions & { run?: object } = {}) {
     const api = storedApi({ lease: leaseOf(run, ofJob), pod: podOf({ ofJob, ...pod }) });
     const keeper = () => {
@@ -96,7 +96,7 @@ describe.each([
     return { ...api, keeper };
   }
 
-  test("an announcement is taken back by no renewal of the keeper that was asked to stop, and is written once", async () => {
+  test("an announcement is written once, and a renewal by the same keeper does not take it back", async () => {
     const { post, keeper, writes, hold } = sample({ run: { keeperSince: KEEPER } });
     for (let times = 0; times < 2; times++) await post(PATH.announce, { ...HOLD, keeperSince: ASKED });
     expect(writes()).toHaveLength(1);
@@ -108,10 +108,10 @@ describe.each([
   });
 
   test.each([
-    ["of the run before", "b/250", {}],
-    ["of the keeper before", ASKED, { keeperSince: NEXT_KEEPER }],
+    ["of the previous run", "b/250", {}],
+    ["of the previous keeper", ASKED, { keeperSince: NEXT_KEEPER }],
   ])("an announcement and a release %s change nothing", async (_what, keeperSince, run) => {
-    // By now it is being deleted, and main works off its SIGTERM.
+    // The pod is being deleted by now, and main handles its SIGTERM.
     const { post, writes } = sample({ run, isDeleted: true });
     await post(PATH.announce, { ...HOLD, keeperSince });
     const released = await post(PATH.release, { ...HOLD, keeperSince, sincePreStopMs: 100 });
@@ -119,16 +119,16 @@ describe.each([
     expect(writes()).toEqual([]);
   });
 
-  test("a release by a keeper of 0.1.0, which does not say of which run it is, counts where the token tells", async () => {
+  test("a release by a keeper of version 0.1.0, which does not name its run, counts if the token identifies it", async () => {
     const { post } = sample({ isDeleted: true });
     const released = await post(PATH.release, { ...HOLD, sincePreStopMs: 100 });
     expect(released).toMatchObject({ released: !ofJob });
   });
 
   test.each([
-    ["a renewal of the run before", { keeperSince: "b/250" }, true],
-    ["a renewal of the keeper before", { keeperSince: KEEPER }, true],
-    ["a confirmation of the run before", { gateRun: RUN_1 }, false],
+    ["a renewal of the previous run", { keeperSince: "b/250" }, true],
+    ["a renewal of the previous keeper", { keeperSince: KEEPER }, true],
+    ["a confirmation of the previous run", { gateRun: RUN_1 }, false],
     ["a confirmation of the run that the pod's status shows", { gateRun: RUN_2 }, true],
   ])("%s is refused", async (_what, said, isShown) => {
     const { post, writes } = sample({ run: { keeperSince: NEXT_KEEPER }, isShown });
@@ -138,8 +138,8 @@ describe.each([
 
   test.each([
     ["of the run that the pod's status shows", { gateRun: RUN_2 }],
-    ["of the run before, with the loss of the hold", { gateRun: RUN_1, lostToken: TOKEN }],
-  ])("an acquire %s asks for nothing and ends nothing", async (_what, said) => {
+    ["of the previous run, with the loss of the hold", { gateRun: RUN_1, lostToken: TOKEN }],
+  ])("an acquire %s makes no request and ends no hold", async (_what, said) => {
     const { post, writes } = sample();
     expect(await post(PATH.acquire, { lease: "report", ...said })).toMatchObject({
       state: "reconnect",
@@ -153,13 +153,13 @@ describe("a confirmation", () => {
   const request = requestOf("request-1", { phase: "Pending" });
   const pod = podOf({ isShown: false });
 
-  test("has the request show its grant", async () => {
+  test("makes the request show its grant", async () => {
     const { post, requestStatus } = storedApi({ lease: leaseOf({ confirmed: false }), pod, request });
     expect(await post(PATH.renew, { ...RENEWAL, gateRun: RUN_2 })).toMatchObject({ token: TOKEN });
     expect(requestStatus()).toEqual({ phase: "Granted", fencingToken: TOKEN });
   });
 
-  test("that comes when the grant is over leaves the pod its new place, though the cache shows the grant", async () => {
+  test("that comes after the grant is over leaves the pod its new place, although the cache shows the grant", async () => {
     const lease = { ...leaseOf(), status: { phase: "Available", fencingToken: TOKEN } };
     const { post, requestStatus } = storedApi({ lease, pod, request, cachedLease: leaseOf() });
     await post(PATH.renew, { ...RENEWAL, gateRun: RUN_2 });
@@ -167,7 +167,7 @@ describe("a confirmation", () => {
   });
 });
 
-test("an acquire of an earlier run hears the denial of the later one, and does not take its place", async () => {
+test("an acquire of an earlier run does not replace the denied request of a later run", async () => {
   const request = requestOf("request-2", { phase: "Denied", reason: "TimedOut" }, { gateRun: RUN_2 });
   const lease = {
     ...leaseOf(),

@@ -16,7 +16,7 @@ function taking() {
   return { clock, begun, take };
 }
 
-test("one comes after the other, however that one ended", async () => {
+test("turns are taken one after the other, however they end", async () => {
   const { clock, begun, take } = taking();
   const first = Promise.withResolvers<void>();
   take("first", first.promise);
@@ -28,7 +28,7 @@ test("one comes after the other, however that one ended", async () => {
   expect(begun).toEqual(["first", "second"]);
 });
 
-test("one that is never answered keeps nobody waiting for long, however many are", async () => {
+test("turns that never end delay others only briefly, however many they are", async () => {
   const { clock, begun, take } = taking();
   const never = new Promise(() => undefined);
   for (const name of ["hangs", "hangs too", "hangs as well"]) take(name, never);

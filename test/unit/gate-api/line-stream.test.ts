@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { openLineStream } from "../../../src/server/gate-api/acquire/line-stream.ts";
 
-test("a reader that does not read loses its connection, however much is left to say", async () => {
+test("a client that does not read loses its connection, and few bytes are kept for it", async () => {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address: AddressInfo | string | null = server.address();

@@ -6,26 +6,26 @@ import { record, text } from "../../../src/shared/json.ts";
 
 type Doc = Record<string, unknown>;
 
-/** How one replica stands with the API server; may change at any time. */
+/** A replica's connection to the API server, which a test may break at any time. */
 export interface Link {
   client: KubeClient;
-  /** Every call is refused by the network, and watches that are open say nothing more. */
+  /** Every call fails as in a network partition, and open watches are silent. */
   isCut: boolean;
-  /** Watches of these resources (plural) are accepted, and say nothing more, those that are open included. */
+  /** Watches of these resources (by plural), open or new, are accepted but silent. */
   stalled: Set<string>;
-  /** Every call is answered with this, watches too; those that are open go on. */
+  /** Every new call and watch gets this error, and open watches go on. */
   refusal: KonductorError | undefined;
-  /** Calls are answered after it. */
+  /** Calls are answered once this resolves. */
   until: Promise<void> | undefined;
-  /** Calls that were made, as `get leases`; watches left out. */
+  /** The calls that were made, such as `get leases`, without watches. */
   calls: string[];
 }
 
-/** As much of an API server as a replica needs, for as many replicas as there are. */
+/** The parts of an API server that replicas need. Any number of replicas can share it. */
 export interface MemoryApi {
   link(): Link;
   put(resource: Resource, doc: Doc): void;
-  /** Writes what `change` makes of the status. */
+  /** Replaces the status by the result of `change`. */
   change(resource: Resource, ref: ObjectRef, change: (status: Doc) => Doc): void;
   read<T>(resource: Resource, ref: ObjectRef, parse: Parse<T>): T;
 }

@@ -10,8 +10,8 @@ export interface MemoryCache<T> extends Cache<T> {
 }
 
 /**
- * A cache that holds what it is given, and tells its listeners; `indexOf` says under what an object is found by any index. The API server
- * is heard of only where a test says so.
+ * A cache that a test fills, and that notifies its listeners. `indexOf` returns the key of an object in every index. A test sets when the API
+ * server was last heard.
  */
 export function memoryCache<T extends Named>(indexOf: (object: T) => string = () => ""): MemoryCache<T> {
   const objects = new Map<string, T>();

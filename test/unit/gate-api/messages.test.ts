@@ -9,7 +9,7 @@ import {
 const HOLD = { lease: "nightly-report", token: 7 };
 
 describe("what gate and keeper send", () => {
-  test("is read, unknown fields are not", () => {
+  test("is read without unknown fields", () => {
     expect(parseAcquire({ lease: "a.b-c", priority: "high" })).toEqual({ lease: "a.b-c" });
     expect(parseAcquire({ lease: "a", lostToken: 3 })).toEqual({ lease: "a", lostToken: 3 });
     expect(parseHold({ ...HOLD, more: true })).toEqual(HOLD);
@@ -19,16 +19,16 @@ describe("what gate and keeper send", () => {
   });
 
   test.each([
-    ["no object", () => parseHold("lease"), /^lease: /],
+    ["text instead of an object", () => parseHold("lease"), /^lease: /],
     ["no lease", () => parseAcquire({}), /^lease: /],
     ["a lease that is a path", () => parseAcquire({ lease: "../pods" }), /^lease: /],
     ["a lease that is too long", () => parseAcquire({ lease: "a".repeat(64) }), /^lease: /],
     ["an upper case lease", () => parseAcquire({ lease: "Report" }), /^lease: /],
-    ["a lost token that is no number", () => parseAcquire({ lease: "a", lostToken: "3" }), /^lostToken: /],
+    ["a lost token that is not a number", () => parseAcquire({ lease: "a", lostToken: "3" }), /^lostToken: /],
     ["no token", () => parseHold({ lease: "a" }), /^token: /],
     ["token 0", () => parseHold({ lease: "a", token: 0 }), /^token: /],
     [
-      "a token beyond what a number holds exactly",
+      "a token that a number cannot represent exactly",
       () => parseHold({ lease: "a", token: 2 ** 53 }),
       /^token: /,
     ],
@@ -36,7 +36,7 @@ describe("what gate and keeper send", () => {
     ["a ttl over a year", () => parseRenew({ ...HOLD, ttlMs: 31_536_000_001 }), /^ttlMs: /],
     ["a fraction", () => parseRenew({ ...HOLD, ttlMs: 15_000.5 }), /^ttlMs: /],
     ["negative time", () => parseRelease({ ...HOLD, sincePreStopMs: -1 }), /^sincePreStopMs: /],
-  ])("%s is refused by the field's name", (_what, parse, message) => {
+  ])("%s is refused with the field's name", (_what, parse, message) => {
     expect(parse).toThrow(
       expect.objectContaining({ code: "BadRequest", message: expect.stringMatching(message) }),
     );

@@ -10,7 +10,7 @@ function queueOf(...requests: ReturnType<typeof requestOf>[]) {
   return { caches, clock, view: createQueueView({ caches, clock }) };
 }
 
-test("places follow priority, then age, and leave out who holds", () => {
+test("places follow priority, then age, and leave out the holder", () => {
   const [old, young, urgent] = [
     requestOf("old", 1),
     requestOf("young", 2),
@@ -23,7 +23,7 @@ test("places follow priority, then age, and leave out who holds", () => {
   expect(view.placeOf(LEASE_KEY, young)).toEqual({ position: 3, of: 3 });
 });
 
-test("a queue rests between two looks, and newcomers see where they will come", async () => {
+test("a queue rests between two looks, and newcomers see their future places", async () => {
   const crowd = Array.from({ length: 1_000 }, (_, index) => requestOf(`pod-${index}`, index));
   const [first] = crowd;
   if (!first) throw new Error("no crowd");

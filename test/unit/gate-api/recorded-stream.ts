@@ -1,6 +1,6 @@
 import type { LineStream } from "../../../src/server/gate-api/acquire/line-stream.ts";
 
-/** A stream that keeps what was said, and whether its end was to close the connection; it is closed by its end, by its destruction or by `hangUp`. */
+/** A stream that records its lines, and whether its end was to close the connection. Its end, its destruction and `hangUp` all close it. */
 export function recordedStream() {
   const listeners: (() => void)[] = [];
   const lines: Record<string, unknown>[] = [];

@@ -15,17 +15,17 @@ const BACKING_OFF = {
 
 interface Case {
   sincePreStopMs?: number;
-  /** The status of main. */
+  /** The status of the main container. */
   main?: object;
-  /** What differs in the spec of main. */
+  /** Changes to the spec of the main container. */
   spec?: object;
   restartPolicy?: string;
-  /** Of a pod that is being deleted. */
+  /** The grace period of the deletion. undefined means that the pod is not being deleted. */
   graceSeconds?: number;
   token?: number;
   keeperImage?: string;
   phase?: string;
-  /** A container of the user between keeper and main, and its status. */
+  /** A user's init container between keeper and main, with its status. */
   init?: { spec: object; status: object };
 }
 
@@ -66,13 +66,13 @@ function podOf(given: Case): object {
 
 const isProved = (given: Case) => provesEnd(parsePod(podOf(given)), TOKEN, given.sincePreStopMs);
 
-describe("main has ended", () => {
+describe("main has provably ended", () => {
   test.each<[string, Case]>([
     ["a Job's pod completed", { main: ended(0) }],
     ["a Job's pod failed", { main: ended(1) }],
-    ["the pod may restart it, and it succeeded", { main: ended(0), restartPolicy: "OnFailure" }],
+    ["main succeeded with OnFailure", { main: ended(0), restartPolicy: "OnFailure" }],
     [
-      "it is not restarted, though the pod's others are",
+      "main is never restarted, although other containers are",
       {
         main: ended(1),
         restartPolicy: "Always",
@@ -94,25 +94,25 @@ describe("main has ended", () => {
         restartPolicy: "Always",
       },
     ],
-  ])("where %s", (_what, given) => {
+  ])("if %s", (_what, given) => {
     expect(isProved(given)).toBe(true);
   });
 });
 
-describe("nothing is proved", () => {
+describe("main has not provably ended", () => {
   test.each<[string, Case]>([
     ["in main's crash back-off", { sincePreStopMs: 100, main: BACKING_OFF, restartPolicy: "Always" }],
     [
-      "in the back-off of a Job's main",
+      "in the back-off of a Job's main container",
       { sincePreStopMs: 100, main: BACKING_OFF, restartPolicy: "OnFailure" },
     ],
     ["when main failed a moment ago", { sincePreStopMs: 100, main: ended(1), restartPolicy: "OnFailure" }],
     [
-      "when main ended a moment ago, and always runs",
+      "when main ended a moment ago, and always restarts",
       { sincePreStopMs: 100, main: ended(0), restartPolicy: "Always" },
     ],
     [
-      "when main is always restarted, and no other container is",
+      "when main always restarts, and no other container does",
       {
         sincePreStopMs: 100,
         main: ended(0),
@@ -120,7 +120,7 @@ describe("nothing is proved", () => {
       },
     ],
     [
-      "when a rule may restart it",
+      "when a rule may restart main",
       {
         sincePreStopMs: 100,
         main: ended(1),
@@ -128,7 +128,7 @@ describe("nothing is proved", () => {
       },
     ],
     [
-      "when a rule of another container may restart them all",
+      "when a rule of another container may restart all containers",
       {
         sincePreStopMs: 100,
         main: ended(0),
@@ -136,7 +136,7 @@ describe("nothing is proved", () => {
       },
     ],
     [
-      "while an init container runs, or is to run again",
+      "while an init container runs or will run again",
       {
         sincePreStopMs: 100,
         main: { state: { waiting: {} } },
@@ -152,9 +152,9 @@ describe("nothing is proved", () => {
         init: { spec: { restartPolicy: "Always" }, status: RUNNING },
       },
     ],
-    ["when main is seen running: the keeper alone was stopped", { sincePreStopMs: 40 }],
+    ["when main runs, since only the keeper was stopped", { sincePreStopMs: 40 }],
     ["when main ended under an earlier hold", { main: ended(0), token: TOKEN - 1 }],
-    ["of a deleted pod when it is not known how long the preStop ago was", { graceSeconds: 30 }],
+    ["of a deleted pod when the time since preStop is unknown", { graceSeconds: 30 }],
     [
       "of a deleted pod when no main container has started",
       {
@@ -190,25 +190,22 @@ test.each([
   [undefined, true],
   ["AfterExpiry", true],
   ["AfterTermination", false],
-])(
-  "under handoverPolicy %s the keeper of a deleted pod is believed: %s",
-  async (handoverPolicy, released) => {
-    const { post, hold } = storedApi({
-      lease: {
-        metadata: { namespace: "a", name: "report", uid: "lease", resourceVersion: "1" },
-        spec: { ttl: "10m", handoverPolicy },
-        status: {
-          phase: "Held",
-          holder: "me",
-          holderRef: { kind: "Pod", name: "me", uid: "me" },
-          fencingToken: TOKEN,
-          confirmed: true,
-        },
+])("under handoverPolicy %s a deleted pod's keeper is believed: %s", async (handoverPolicy, released) => {
+  const { post, hold } = storedApi({
+    lease: {
+      metadata: { namespace: "a", name: "report", uid: "lease", resourceVersion: "1" },
+      spec: { ttl: "10m", handoverPolicy },
+      status: {
+        phase: "Held",
+        holder: "me",
+        holderRef: { kind: "Pod", name: "me", uid: "me" },
+        fencingToken: TOKEN,
+        confirmed: true,
       },
-      pod: podOf({ graceSeconds: 30 }),
-    });
-    const body = { lease: "report", token: TOKEN, sincePreStopMs: 40 };
-    expect(await post(PATH.release, body)).toMatchObject({ released });
-    expect(hold() === undefined).toBe(released);
-  },
-);
+    },
+    pod: podOf({ graceSeconds: 30 }),
+  });
+  const body = { lease: "report", token: TOKEN, sincePreStopMs: 40 };
+  expect(await post(PATH.release, body)).toMatchObject({ released });
+  expect(hold() === undefined).toBe(released);
+});

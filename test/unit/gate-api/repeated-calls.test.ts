@@ -1,4 +1,4 @@
-/** What a pod can make konductor do by calling again and again. */
+/** The load that a pod can cause by calling again and again. */
 import { expect, test } from "vitest";
 import { createCallRates } from "../../../src/server/gate-api/wire/call-rates.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER, LEASE_LABEL, PATH } from "../../../src/shared/names.ts";
@@ -29,14 +29,14 @@ function replica() {
   });
 }
 
-test("renewals within a second are all answered, and one is written", async () => {
+test("renewals within a second are all answered, but written once", async () => {
   const { post, writes } = replica();
   for (let index = 0; index < 20; index++)
     expect(await post(PATH.renew, RENEWAL)).toMatchObject({ token: TOKEN, ttlMs: 600_000 });
   expect(writes()).toEqual(["replaceStatus leases"]);
 });
 
-test("a pod that calls without end is told so, and asks the API server for nothing", async () => {
+test("a pod that calls too often is refused", async () => {
   const { post } = replica();
   const answers: unknown[] = [];
   for (let index = 0; index < 60; index++) answers.push((await post(PATH.renew, RENEWAL))["reason"]);
@@ -44,7 +44,7 @@ test("a pod that calls without end is told so, and asks the API server for nothi
   expect(answers.slice(45).every((reason) => reason === "TooManyRequests")).toBe(true);
 });
 
-test("the rate is each pod's own, and grows back", async () => {
+test("each pod has a call rate of its own, which recovers", async () => {
   const clock = turnedClock();
   const rates = createCallRates(clock);
   const most = (uid: string) => {

@@ -17,22 +17,22 @@ const REF = { namespace: POD.namespace, name: LEASE };
 /** Two replicas behind one address, and the gate or keeper of a pod that waits for a klease. */
 export interface ReplicaPair {
   stage: Stage;
-  /** The one that the test makes ill. */
+  /** The replica that the test makes ill. */
   ill: Replica;
   other: Replica;
-  /** The first so many connections meet the ill one, all further ones the other. */
+  /** Leads the first `connections` connections to the ill replica, and all later ones to the other. */
   meetIllFirst(connections: number): void;
   hold(): Hold | undefined;
-  /** What the arbiter writes. */
+  /** Grants as the arbiter does. */
   grant(holder: string, token: number, more?: object): void;
-  /** Turns the clock, not faster than connections come about. */
+  /** Turns the clock until `holds` or for `ms`, slowly enough for connections to be made. */
   turnUntil(holds: () => boolean, ms: number, stepMs?: number): Promise<void>;
-  /** Has the gate wait while somebody else holds; resolves once it has been told so, with what says its exit code when it has ended. */
+  /** Starts the gate while somebody else holds. Resolves once the gate has learned that, with a function that returns its exit code after its end. */
   waitAtGate(): Promise<() => number | undefined>;
   close(): Promise<void>;
 }
 
-/** `connections`: so many each of them takes. */
+/** `connections` is each replica's limit. */
 export async function openReplicaPair(certificate: Certificate, connections = 1_000): Promise<ReplicaPair> {
   let toIll = 0;
   const urls: string[] = [];

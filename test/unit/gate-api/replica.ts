@@ -13,13 +13,13 @@ import { PATH } from "../../../src/shared/names.ts";
 import type { Certificate } from "../gate/certificates.ts";
 import type { Link } from "./memory-api.ts";
 
-/** One konductor without an arbiter. */
+/** A konductor replica without an arbiter. */
 export interface Replica extends Link {
   url: string;
   readiness: Readiness;
-  /** How many connections were opened to it. */
+  /** The number of connections opened to it. */
   connections(): number;
-  /** How many of them are open. */
+  /** The number of open connections. */
   open(): number;
   close(): Promise<void>;
 }
@@ -28,13 +28,13 @@ export interface ReplicaOptions {
   link: Link;
   clock: Clock;
   certificate: Certificate;
-  /** Who calls. */
+  /** The pod that calls. */
   caller: PodIdentity;
-  /** So many it takes. */
+  /** The limit of connections. */
   connections: number;
 }
 
-/** Resolves when its caches are filled and it listens. */
+/** Starts a replica. Resolves when its caches are filled and it listens. */
 export async function startReplica({
   link,
   clock,

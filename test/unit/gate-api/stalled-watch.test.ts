@@ -1,4 +1,4 @@
-/** A gate that waits at a replica of which watches say nothing more, while all else works. */
+/** A gate that waits at a replica whose watches are silent while all else works. */
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { EXIT } from "../../../src/shared/names.ts";
 import { type Certificate, selfSigned } from "../gate/certificates.ts";
@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => pair.close());
 
 test.each(["leases", "leaserequests"])(
-  "a gate hears of its grant, and confirms it, though all watches of %s are stalled at its replica and all else works",
+  "a gate learns of its grant and confirms it, although all watches of %s are stalled at its replica",
   async (plural) => {
     const { ill, other, hold, turnUntil } = pair;
     pair.meetIllFirst(2);
@@ -27,12 +27,12 @@ test.each(["leases", "leaserequests"])(
     pair.grant(POD.name, 42);
     await turnUntil(() => code() !== undefined, 60_000, 50);
     expect([code(), hold()?.confirmed]).toEqual([EXIT.done, true]);
-    // Silence costs no call.
+    // The silence causes no calls.
     expect(ill.calls).toEqual([]);
   },
 );
 
-test("one watch that is stalled, while a new one would not be, is noticed within the 10 s in which a grant must be confirmed", async () => {
+test("a stalled watch is replaced within the 10 s in which a grant must be confirmed", async () => {
   const { stage, ill, other, turnUntil } = pair;
   pair.meetIllFirst(4);
   const code = await pair.waitAtGate();

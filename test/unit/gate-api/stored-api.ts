@@ -9,25 +9,25 @@ import { memoryCache } from "./memory-cache.ts";
 import { memoryCaches } from "./samples.ts";
 import { unitGateApi } from "./unit-gate-api.ts";
 
-/** What an API server stores that knows one klease, one pod and at most one request. */
+/** The content of an API server with one klease, one pod and at most one request. */
 export interface Stored {
   lease: object;
   pod: object;
   request?: object;
-  /** The klease as the replica has it in its cache. */
+  /** The klease in the replica's cache. */
   cachedLease?: object;
-  /** The same for the pod. */
+  /** The pod in the replica's cache. */
   cachedPod?: object;
 }
 
-/** What is left of an object that is deleted: all of it, while finalizers keep it. */
+/** The object after its deletion: gone, or still there while it has finalizers. */
 function withoutFinalizers(found: object): object | undefined {
   const metadata = record(record(found)["metadata"]);
   if (list(metadata["finalizers"]).length === 0) return undefined;
   return { ...found, metadata: { ...metadata, deletionTimestamp: "2026-01-01T00:00:00Z" } };
 }
 
-/** The gate API in front of such an API server, called by the pod. */
+/** The gate API of a replica with such an API server, called by the pod. */
 export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod = pod }: Stored) {
   const stored: Record<string, object | undefined> = { leases: lease, pods: pod, leaserequests: request };
   const { client, calls } = recordedClient(({ what, sent }) => {
@@ -57,7 +57,7 @@ export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod 
     await app.close();
   });
   return {
-    /** Resolves with the answer, of a stream with its first line. */
+    /** Resolves with the answer, or with the first line of a stream. */
     async post(path: string, body: object) {
       const headers = { authorization: "Bearer token", "content-type": "application/json" };
       const { body: answer } = await fetch(`${await address}${path}`, {
@@ -67,7 +67,7 @@ export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod 
       for await (const chunk of answer ?? []) return record(parseJson(new TextDecoder().decode(chunk)));
       return {};
     },
-    /** What was changed, as `verb resource`. */
+    /** The calls that changed something, as `verb resource`. */
     writes: () => calls.map(({ what }) => what).filter((what) => !what.startsWith("get")),
     hold: () => parseLease(stored["leases"]).status.hold,
     requestStatus: () => record(stored["leaserequests"])["status"],

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { createStreams } from "../../../src/server/gate-api/acquire/streams.ts";
 import { recordedStream } from "./recorded-stream.ts";
 
-test("a full replica refuses newcomers, not those who come back, until somebody leaves", () => {
+test("a full replica refuses newcomers, but not pods that come back, until a stream closes", () => {
   const streams = createStreams(1);
   const { stream, hangUp } = recordedStream();
   streams.add("one", stream);
@@ -14,7 +14,7 @@ test("a full replica refuses newcomers, not those who come back, until somebody 
   streams.admit("two");
 });
 
-test("a pod's new stream ends the one before it, whose end then counts for nothing", () => {
+test("a pod's new stream replaces its previous one, whose end frees no place", () => {
   const streams = createStreams(1);
   const [before, after] = [recordedStream(), recordedStream()];
   let isEnded = false;

@@ -5,7 +5,7 @@ import { turnedClock } from "../gate/turned-clock.ts";
 
 type Given = Pick<GateApiOptions, "client" | "caches" | "authenticate"> & Partial<GateApiOptions>;
 
-/** The gate API with nothing around it but what a test gives: every caller is reviewed, nobody is told anything. */
+/** The gate API with a test's dependencies: every caller is reviewed, and reports and Events are dropped. */
 export function unitGateApi(given: Given): GateApi {
   const options: GateApiOptions = {
     events: { record: () => {} },

@@ -1,4 +1,4 @@
-/** Tokens signed here by real keys, as the API server signs and publishes them; its own tokens are in test/integration. */
+/** Tokens signed here by real keys, as the API server signs and publishes them. The API server's own tokens are tested in test/integration. */
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from "jose";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createPublishedKeys } from "../../../src/server/identity/published-keys.ts";
@@ -53,7 +53,7 @@ const sign = (key: Key, claims: JWTPayload = CLAIMS, header: object = {}) =>
 interface Api {
   issuer: string;
   keys: object[];
-  /** Why nothing can be read. */
+  /** The error of every read. */
   fails?: ErrorCode;
   calls: number;
 }
@@ -77,47 +77,44 @@ const notReady = expect.objectContaining({ code: "NotReady" });
 test.each<[string, () => Key]>([
   ["RSA", () => rsa],
   ["EC", () => ec],
-])("a token tells by its signature which pod it belongs to: %s", async (_kind, keyOf) => {
+])("a token's signature proves its pod: %s", async (_kind, keyOf) => {
   const { verify } = verifier([rsa, ec]);
   expect(await verify(await sign(keyOf()))).toEqual(POD);
 });
 
-describe("refused is", () => {
+describe("a token is refused", () => {
   const { exp: _, ...withoutExpiry } = CLAIMS;
   const bound = { ...(CLAIMS["kubernetes.io"] as object) };
   test.each<[string, () => Promise<string> | string]>([
-    ["another issuer's token", () => sign(rsa, { ...CLAIMS, iss: "https://elsewhere" })],
-    ["a token for another audience", () => sign(rsa, { ...CLAIMS, aud: [ISSUER] })],
-    ["one that has expired", () => sign(rsa, { ...CLAIMS, exp: NOW_SECONDS - 6 })],
-    ["one that is not valid yet", () => sign(rsa, { ...CLAIMS, nbf: NOW_SECONDS + 6 })],
-    ["one that never expires", () => sign(rsa, withoutExpiry)],
+    ["of another issuer", () => sign(rsa, { ...CLAIMS, iss: "https://elsewhere" })],
+    ["for another audience", () => sign(rsa, { ...CLAIMS, aud: [ISSUER] })],
+    ["that has expired", () => sign(rsa, { ...CLAIMS, exp: NOW_SECONDS - 6 })],
+    ["that is not valid yet", () => sign(rsa, { ...CLAIMS, nbf: NOW_SECONDS + 6 })],
+    ["that never expires", () => sign(rsa, withoutExpiry)],
+    ["without a pod", () => sign(rsa, { ...CLAIMS, "kubernetes.io": { ...bound, pod: undefined } })],
     [
-      "one that is bound to no pod",
-      () => sign(rsa, { ...CLAIMS, "kubernetes.io": { ...bound, pod: undefined } }),
-    ],
-    [
-      "one that is bound to a pod without a uid",
+      "of a pod without a uid",
       () => sign(rsa, { ...CLAIMS, "kubernetes.io": { ...bound, pod: { name: "b" } } }),
     ],
     [
-      "one whose account is of another namespace",
+      "of an account in another namespace",
       () => sign(rsa, { ...CLAIMS, sub: "system:serviceaccount:z:runner" }),
     ],
-    ["one that a foreign key of the same name has signed", () => sign(foreign)],
-    ["one that is signed by nobody", () => new UnsecuredJWT(CLAIMS).encode()],
+    ["signed by a foreign key with the same key id", () => sign(foreign)],
+    ["without a signature", () => new UnsecuredJWT(CLAIMS).encode()],
     [
-      "one that is signed by our public key as a secret",
+      "signed with our public key as a shared secret",
       async () =>
         new SignJWT(CLAIMS)
           .setProtectedHeader({ alg: "HS256", kid: "rsa" })
           .sign(new TextEncoder().encode(JSON.stringify(rsa.published))),
     ],
     [
-      "one that was changed",
+      "that was changed",
       async () => (await sign(rsa)).replace(/\.[^.]+\./, (payload) => `${payload.slice(0, -3)}A.`),
     ],
-    ["one of absurd length", async () => `${await sign(rsa)}${"x".repeat(8 * 1024)}`],
-    ["no token at all", () => "abc.def.ghi"],
+    ["of absurd length", async () => `${await sign(rsa)}${"x".repeat(8 * 1024)}`],
+    ["that is no token at all", () => "abc.def.ghi"],
   ])("%s", async (_what, tokenOf) => {
     const { verify } = verifier([rsa, ec]);
     await expect(verify(await tokenOf())).rejects.toEqual(refused);
@@ -137,7 +134,7 @@ describe("the published keys", () => {
     expect(api.calls).toBe(4);
   });
 
-  test("are read for a key that they lack, at most every 5 s", async () => {
+  test("are read again for an unknown key, at most every 5 s", async () => {
     const { verify, clock, api } = verifier([rsa]);
     await verify(await sign(rsa));
     const token = await sign(ec);
@@ -152,7 +149,7 @@ describe("the published keys", () => {
     expect(api.calls).toBe(4);
   });
 
-  test("are read again for another issuer that has signed with one of them", async () => {
+  test("are read again for another issuer that signs with a known key", async () => {
     const { verify, clock, api } = verifier([rsa]);
     await verify(await sign(rsa));
     api.issuer = "https://moved";
@@ -163,7 +160,7 @@ describe("the published keys", () => {
     expect(api.calls).toBe(4);
   });
 
-  test("that cannot be read are asked for again after 5 s, and nobody is believed meanwhile", async () => {
+  test("are requested again 5 s after a failed read, and no token is accepted meanwhile", async () => {
     const { verify, clock, api } = verifier([rsa]);
     const token = await sign(rsa);
     api.fails = "Unreachable";
@@ -176,7 +173,7 @@ describe("the published keys", () => {
     expect(await verify(token)).toEqual(POD);
   });
 
-  test("that have become old and cannot be read again are not believed", async () => {
+  test("are not used any more if they are old and cannot be read again", async () => {
     const { verify, clock, api } = verifier([rsa]);
     const token = await sign(rsa, { ...CLAIMS, exp: NOW_SECONDS + 3_600 });
     await verify(token);
@@ -186,7 +183,7 @@ describe("the published keys", () => {
   });
 
   test.each<ErrorCode>(["NotFound", "Forbidden"])(
-    "that nobody publishes (%s) leave a refusal what it is",
+    "lead to a refusal if they are not published (%s)",
     async (code) => {
       const { verify, api } = verifier([rsa]);
       api.fails = code;
@@ -196,13 +193,13 @@ describe("the published keys", () => {
     },
   );
 
-  test("are not read at all where there are absurdly many", async () => {
+  test("are not used if there are absurdly many", async () => {
     const { verify, api } = verifier([rsa]);
     api.keys = Array.from({ length: 65 }, () => rsa.published);
     await expect(verify(await sign(rsa))).rejects.toEqual(notReady);
   });
 
-  test("leave out what is no public key to verify by, and what is absurdly long", async () => {
+  test("are used without those that are not public keys or absurdly long", async () => {
     const { verify, api } = verifier([ec]);
     api.keys = [
       { kty: "oct", kid: "rsa", k: "c2VjcmV0" },

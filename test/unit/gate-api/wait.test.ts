@@ -1,4 +1,4 @@
-/** What a waiting gate hears, and when. What its server asks of Kubernetes is tested on a real one. */
+/** What a waiting gate hears, and when. What its server asks of Kubernetes is tested on a real API server. */
 import { expect, test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
@@ -18,7 +18,7 @@ import { memoryCache } from "./memory-cache.ts";
 import { recordedStream } from "./recorded-stream.ts";
 import { leaseHeldBy, memoryCaches, requestOf } from "./samples.ts";
 
-/** `live`: how the Lease stands when it is looked at; without it the API server does not answer. */
+/** `live` is the Lease that a live look finds. Without it the API server does not answer. */
 function replica({ live }: { live?: Lease | "deleted" | undefined } = {}) {
   const clock = turnedClock();
   const trusted = { ca: "one", urls: ["https://10.0.0.1"] };
@@ -60,7 +60,7 @@ function waiting({ live, status = {} }: { live?: Lease | "deleted"; status?: obj
 
 const DENIED = { phase: "Denied", reason: "Held" };
 
-test("it hears its place at once, and at least every 15 s, but no renewals", async () => {
+test("a waiting gate hears its place at once, and then every 15 s or sooner, but no renewals", async () => {
   const { clock, caches, lines } = waiting();
   const place = { state: "waiting", position: 1, of: 1, holder: "holder" };
   expect(lines).toEqual([
@@ -76,7 +76,7 @@ test("it hears its place at once, and at least every 15 s, but no renewals", asy
   expect(lines[1]).toMatchObject({ ...place, expires: "2026-01-01T00:15:00.000Z" });
 });
 
-test("it hears whom to trust with the first line, and again only when that has changed", async () => {
+test("a waiting gate hears whom to trust in the first line, and again only after a change", async () => {
   const { clock, trusted, lines } = waiting();
   await clock.turn(15_000);
   trusted.ca = "one and two";
@@ -85,7 +85,7 @@ test("it hears whom to trust with the first line, and again only when that has c
   expect(told).toEqual(["one", undefined, "one and two", undefined]);
 });
 
-test("it hears nothing more once it has hung up", async () => {
+test("a gate that has hung up hears nothing more", async () => {
   const { clock, caches, lines, hangUp } = waiting();
   hangUp();
   caches.leases.apply(leaseHeldBy("somebody", 2));
@@ -93,7 +93,7 @@ test("it hears nothing more once it has hung up", async () => {
   expect(lines).toHaveLength(1);
 });
 
-test("it hears when it is sent away, and its connection is closed", async () => {
+test("a gate that is sent away hears so, and its connection is closed", async () => {
   const { lines, closes, drain } = waiting();
   await drain();
   await drain();
@@ -101,7 +101,7 @@ test("it hears when it is sent away, and its connection is closed", async () => 
   expect(closes).toEqual([true]);
 });
 
-test("one that was passed over asks again, and may do so here", () => {
+test("a gate that was passed over is asked to come back, and may do so here", () => {
   const { caches, lines, closes } = waiting();
   caches.requests.apply(requestOf("me", 1, {}, { phase: "Pending", reason: "NotConfirmed" }));
   expect(lines.slice(1)).toEqual([{ state: "reconnect", elsewhere: false }]);
@@ -117,7 +117,7 @@ test.each([
     "TimedOut",
     "the pod has waited for 5m, its konductor.io/wait-timeout; held by holder since 2026-01-01T00:00:00.000Z",
   ],
-])("it hears of a denial, and why: %s", async (reason, message) => {
+])("a waiting gate hears of a denial with its reason: %s", async (reason, message) => {
   const { clock, caches, lines } = waiting({ live: leaseHeldBy("holder", 1) });
   const until = { waitUntil: "2026-01-01T00:05:01Z" };
   caches.requests.apply(requestOf("me", 1, until, { phase: "Denied", reason }));
@@ -125,20 +125,20 @@ test.each([
   expect(lines.slice(1)).toEqual([{ state: "denied", reason, message }]);
 });
 
-test("it hears of a denial that came before it was back", async () => {
+test("a gate that comes back hears of an earlier denial", async () => {
   const { clock, lines } = waiting({ live: leaseHeldBy("holder", 1), status: DENIED });
   await clock.turn(0);
   expect(lines.slice(1)).toMatchObject([{ state: "denied", reason: "Held" }]);
 });
 
-test("a grant counts for more than a denial", async () => {
+test("a grant takes precedence over a denial", async () => {
   const { clock, caches, lines } = waiting({ live: leaseHeldBy("me", 2) });
   caches.requests.apply(requestOf("me", 1, {}, DENIED));
   await clock.turn(0);
   expect(lines.slice(1)).toMatchObject([{ state: "granted", token: 2 }]);
 });
 
-test("a denial that cannot be told apart from a grant is asked for again", async () => {
+test("a gate is asked to come back if no live look confirms its denial", async () => {
   const { clock, caches, lines } = waiting();
   caches.requests.apply(requestOf("me", 1, {}, DENIED));
   await clock.turn(0);
@@ -149,10 +149,10 @@ const GRANTED = { phase: "Granted", fencingToken: 2 };
 
 test.each([
   ["its klease was deleted", "deleted" as const, { state: "reconnect", elsewhere: false }],
-  ["it is over", leaseHeldBy("somebody", 3), { state: "reconnect", elsewhere: false }],
-  ["it holds", leaseHeldBy("me", 2), { state: "granted", token: 2 }],
-  ["nobody can tell", undefined, { state: "reconnect" }],
-])("it does not wait on once its request was granted: %s", async (_, live, line) => {
+  ["its hold is over", leaseHeldBy("somebody", 3), { state: "reconnect", elsewhere: false }],
+  ["its pod holds", leaseHeldBy("me", 2), { state: "granted", token: 2 }],
+  ["the API server does not answer", undefined, { state: "reconnect" }],
+])("a gate does not keep waiting once its request was granted: %s", async (_, live, line) => {
   const { clock, caches, lines } = waiting(live && { live });
   caches.requests.apply(requestOf("me", 1, {}, GRANTED));
   await clock.turn(0);
@@ -162,7 +162,7 @@ test.each([
   expect(back.lines.slice(1)).toMatchObject([line]);
 });
 
-test("a grant that cannot be looked up is not believed: it comes back", async () => {
+test("a gate is asked to come back if no live look confirms its grant", async () => {
   const { clock, caches, lines } = waiting();
   caches.leases.apply(leaseHeldBy("me", 2));
   await clock.turn(0);
@@ -170,7 +170,7 @@ test("a grant that cannot be looked up is not believed: it comes back", async ()
 });
 
 test.each([0, FRESH_FOR_MS + 1])(
-  "a pod that waits for its Job's hold is sent away as well from a replica that heard last %i ms ago",
+  "a pod that waits for its Job's hold is sent away if the replica's caches are outdated: last event %i ms ago",
   async (agoMs) => {
     const { clock, caches, options, queue, waiters } = replica();
     caches.requests.lastEventMonotonicMs = clock.monotonicMs() - agoMs;

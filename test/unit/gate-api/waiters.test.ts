@@ -33,7 +33,7 @@ function waiterOf(request: LeaseRequest): Waiter {
   };
 }
 
-test("a new holder is told to all, a renewal to nobody", () => {
+test("all waiters are told of a new holder, and none of a renewal", () => {
   for (const pod of ["one", "two"]) waiters.add(waiterOf(requestOf(pod, 1)));
   caches.leases.apply(leaseHeldBy("somebody", 1));
   expect(told.splice(0)).toEqual(["one sees another", "two sees another"]);
@@ -43,7 +43,7 @@ test("a new holder is told to all, a renewal to nobody", () => {
   expect(told.splice(0)).toEqual(["two holds", "one sees another"]);
 });
 
-test("of many those who wait on are told a few at a time, after the one who holds, and of the latest holder", async () => {
+test("the new holder is told first, and the others a few at a time of the latest holder", async () => {
   const COUNT = 120;
   const others = () => told.filter((line) => line.endsWith("sees another")).length;
   const crowd = Array.from({ length: COUNT }, (_, index) => waiterOf(requestOf(`pod-${index}`, index)));
@@ -65,7 +65,7 @@ test("of many those who wait on are told a few at a time, after the one who hold
   expect(told).toContain("pod-118 sees another");
 });
 
-test("what happens to a request is told to the one who waits by it", () => {
+test("a change of a request is told to its waiter", () => {
   const request = requestOf("one", 1);
   waiters.add(waiterOf(request));
   waiters.add(waiterOf(requestOf("two", 2)));
@@ -74,7 +74,7 @@ test("what happens to a request is told to the one who waits by it", () => {
   expect(told).toEqual(["one is passed over", "two is answered"]);
 });
 
-test("who has gone is told nothing, and takes nobody along who came in its place", () => {
+test("a waiter that has gone is told nothing, and does not remove its successor", () => {
   const request = requestOf("one", 1);
   const first = waiterOf(request);
   waiters.add(first);
@@ -84,7 +84,7 @@ test("who has gone is told nothing, and takes nobody along who came in its place
   expect(told).toEqual(["one sees another"]);
 });
 
-/** `count` who wait, and leave when they are sent away; `left` are those that have, with when. */
+/** Adds `count` waiters that leave when they are sent away. Returns those that have left, with the time. */
 function crowd(count: number) {
   const left: { holder: string; atMs: number }[] = [];
   for (let index = 0; index < count; index++) {
@@ -105,13 +105,13 @@ beforeEach(() => {
   beganMs = clock.monotonicMs();
 });
 
-/** The API server was heard of at `ageMs` before now. */
+/** Lets the cache's last event lie `ageMs` ago. */
 function heardOf(cache: "leases" | "requests", ageMs: number): void {
   caches[cache].lastEventMonotonicMs = clock.monotonicMs() - ageMs;
 }
 
 test.each(["leases", "requests"] as const)(
-  "nobody waits where nothing was heard of %s for 20 s, however well the other is",
+  "nobody waits at a replica without news of %s for 20 s, however fresh its other cache is",
   async (silent) => {
     const left = crowd(1);
     heardOf(silent, 0);
@@ -122,7 +122,7 @@ test.each(["leases", "requests"] as const)(
   },
 );
 
-test("a copy that is heard of again in time sends nobody away, be it late once", async () => {
+test("a cache that is late only once sends nobody away", async () => {
   const left = crowd(3);
   heardOf("leases", 0);
   await clock.turn(FRESH_FOR_MS + 1_000);
@@ -131,7 +131,7 @@ test("a copy that is heard of again in time sends nobody away, be it late once",
   expect(left).toEqual([]);
 });
 
-test("a crowd is sent away little by little, who has waited longest first, and those that come meanwhile last", async () => {
+test("a crowd is sent away little by little in order of arrival, newcomers last", async () => {
   const left = crowd(1_000);
   heardOf("requests", FRESH_FOR_MS);
   await clock.turn(2_999);
@@ -146,7 +146,7 @@ test("a crowd is sent away little by little, who has waited longest first, and t
   }
 });
 
-test("those who are left when the copies are well again stay", async () => {
+test("waiters that are left when the caches are fresh again stay", async () => {
   const left = crowd(1_000);
   heardOf("requests", FRESH_FOR_MS);
   await clock.turn(3_000);
@@ -157,7 +157,7 @@ test("those who are left when the copies are well again stay", async () => {
   expect(left).toHaveLength(gone);
 });
 
-test("a replica that drains sends everybody away, whoever still comes too, and says when all have gone", async () => {
+test("a draining replica sends all waiters away, including newcomers, and resolves when all have gone", async () => {
   const left = crowd(100);
   let isEmpty = false;
   const drained = waiters.drain().then(() => {
