@@ -1,4 +1,4 @@
-/** Who may write what, as our webhooks and policies have it: konductor, Kubernetes and the nodes are let pass, all others are looked at. */
+/** Admission as our webhooks and policies do it: konductor, Kubernetes and the nodes pass, and everybody else's writes are checked. */
 import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
 import { admitLease } from "../../src/server/admission/forced-release.ts";
 import { stampRequest } from "../../src/server/admission/lease-request.ts";
@@ -15,8 +15,8 @@ export const ADMIN = "admin";
 const PASS = [KONDUCTOR, CONTROLLERS];
 
 /**
- * @param webhookNowMs the clock of the replica that is called; undefined: none answers.
- * @param refused holders for whom a quota, or somebody's webhook, lets nobody make a request.
+ * @param webhookNowMs the clock of the replica that is called, or undefined if none answers.
+ * @param refused holders whose requests nobody may create, because of a quota or a foreign webhook.
  */
 export function admitAs(
   webhookNowMs: () => number | undefined,

@@ -1,6 +1,6 @@
 /**
- * `AbortSignal.any` for the time of a story. Node keeps each composite signal that somebody listens to until it is aborted, and with it
- * everything that its listeners know: here the whole world, when its story is long over.
+ * `AbortSignal.any` for the time of a story. Node.js keeps every composite signal with listeners until it is aborted, and with it everything
+ * that the listeners refer to: here the whole world, long after its story.
  */
 export function anySignal(signals: Iterable<AbortSignal>): AbortSignal {
   const controller = new AbortController();

@@ -1,4 +1,4 @@
-/** A person who applies a LeaseRequest by kubectl, looks again and again whether it was granted, and deletes it when the work is done. */
+/** A person who applies a LeaseRequest by kubectl, looks repeatedly whether it was granted, and deletes it when the work is done. */
 import type { KubeClient } from "../../src/kube/api.ts";
 import { find } from "../../src/kube/find.ts";
 import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
@@ -17,7 +17,7 @@ export async function runApplied({ wish, launch, work }: Surroundings): Promise<
   const { name, priority, ttlMs, graceMs } = wish;
   const ref = { namespace: NAMESPACE, name };
 
-  /** Whoever cannot get through tries again. */
+  /** Tries again until the call gets through. */
   async function untilDone<T>(call: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
@@ -31,7 +31,7 @@ export async function runApplied({ wish, launch, work }: Surroundings): Promise<
   const ttl = ttlMs === undefined ? undefined : formatDuration(ttlMs);
   const spec = { lease: LEASE_NAME, holder: name, ...defined({ priority, ttl }) };
   await untilDone(() => apply(client, { metadata: ref, spec }));
-  // The klease says who holds; a request may lag behind it.
+  // The klease is the truth about the holder, and a request may lag behind it.
   for (let notYetMs = clock.monotonicMs(); ; await clock.sleep(LOOK_EVERY_MS)) {
     const sentMs = clock.monotonicMs();
     const request = await untilDone(() => find(client, LEASE_REQUESTS, ref, parseLeaseRequest));

@@ -1,27 +1,28 @@
 /**
- * What must hold for those who ask by a lease client, and how much konductor may ask of the API server:
- * - told: while all is well a client is told no but that somebody else holds the klease (one try, and soon) or that its time is over; and
- *   whatever is broken it is told neither before that is true, nor that its request is gone; of two under one name either is told so;
- * - dead: as long as what a client has started may run on without it nobody else is granted, unless an admin says so; and not for
- *   much longer is its hold in the way of others;
- * - calls: konductor comes to rest, instead of looking or writing again and again, be it for a second.
+ * Rules for those who ask by a lease client, and for the number of calls to the API server:
+ * - told: while all is well, a client is refused only because somebody else holds the klease (soon, for a single try) or because its time is
+ *   over. Even during faults it is not refused too early, nor ever told that its request is gone. Of two clients under one name, either may be
+ *   told that the name is in use;
+ * - dead: nobody else is granted while the work of a killed client may run on, unless an admin says so, and the client's hold does not block
+ *   others much longer;
+ * - calls: konductor comes to rest instead of reading or writing again and again, even if only for a few seconds.
  */
 import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../src/lease/decision.ts";
 import type { Noted } from "./history.ts";
 
-/** One try is answered so soon, also where the klease has to be created again. */
+/** The time within which a single try is answered, even if the klease has to be created again. */
 export const TOLD_WITHIN_MS = 15_000;
-/** What a few calls take, and how long an expired klease shows its phase. */
+/** The time for a few calls, and for which an expired klease shows its phase. */
 const STEPS_MS = 3_000;
-/** A replica that has ended may have been the only one, and a call may come so late. */
+/** How long the end of a replica may be felt: it may have been the only one, and calls may come late. */
 const FELT_FOR_MS = 20_000;
-/** A new arbiter has read everything by then. */
+/** The time that a new arbiter needs to read everything. */
 const READY_AFTER_MS = 2_000;
-/** A look that shows nothing new is repeated after 5 ms and what it takes, so that it is twice as many. */
+/** The most calls per second at rest. A look that shows nothing new is repeated after 5 ms plus its own time, and makes about twice as many. */
 export const MOST_CALLS = 60;
-/** What has waited for a replica that stood still comes all at once, and no longer. */
+/** How many seconds with more calls break the rule. Work that has waited for a paused replica takes less. */
 export const FOR_SECONDS = 3;
-/** Nor does as much come at once. */
+/** The most calls within any one second. */
 export const MOST_AT_ONCE = 150;
 
 interface Asked {
@@ -33,7 +34,7 @@ interface Asked {
 
 interface Dead {
   mayRunUntilMs: number;
-  /** Its hold counts from then on; `lastsMs`: for so long at most, where it has one. */
+  /** The time from which the client's hold counts. `lastsMs` is how long it may last, if the client holds or was granted. */
   sinceMs: number;
   lastsMs?: number;
   mustConfirm: boolean;
@@ -45,7 +46,7 @@ export function clientViolations(history: readonly Noted[]): string[] {
   const dead = new Map<string, Dead>();
   let isBroken = false;
   let restless = { seconds: 0, atMs: 0 };
-  /** Nothing is well before the first election. */
+  /** Nothing counts as well before the first election. */
   let feltUntilMs = Number.POSITIVE_INFINITY;
 
   function upset(feltMs: number): void {
@@ -85,7 +86,7 @@ export function clientViolations(history: readonly Noted[]): string[] {
         break;
       case "upset":
         upset(atMs + (fact.by === "election" ? READY_AFTER_MS : FELT_FOR_MS));
-        // A new arbiter gives everybody the whole ttl once more.
+        // A new arbiter gives every holder its whole ttl again.
         for (const one of dead.values()) one.sinceMs = Math.max(one.sinceMs, atMs);
         break;
       case "asks":
@@ -93,7 +94,7 @@ export function clientViolations(history: readonly Noted[]): string[] {
           ...{ atMs, timeoutMs: fact.timeoutMs, hasNamesake: false },
           isCalm: !isBroken && atMs > feltUntilMs,
         });
-        // It goes on with what it had.
+        // The client was restarted, and goes on with what it had.
         dead.delete(fact.who);
         break;
       case "namesake": {

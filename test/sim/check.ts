@@ -1,38 +1,41 @@
 /**
- * What must hold, judged by what has truly happened. Each rule is a sentence that begins with its name:
- * - two: no two mains at once, but for the pods of one Job, and for one that has lost its hold and is to continue;
- * - tokens: each grant's token is greater than all before it;
- * - order: with nothing broken the first in the queue is granted;
- * - ending: of a holder who vanishes the hold ends within its grace period and 10 s of its keeper's word, where time may stand for proof
- *   and nothing is broken;
- * - healthy: a hold whose renewals were all answered, or could have been by another replica than the one that was asked, and whose
- *   main runs ends only by an admin, max-hold, non-renewal or start-timeout, and not before that is due; nor does its keeper fence it; nor
- *   is a grant taken back before its gate had the time to answer it;
- * - idle: after the last fault a free klease with somebody who can use it is granted within a bound;
- * - forgotten: in the end everybody has had their turn, or was told why not; and konductor neither deletes a pod that waits, nor skips a
- *   Job for others that do not wait, nor refuses a pod for annotations that are right;
- * - tries: no Job that is not over loses one of its tries since konductor deletes a pod of its;
+ * Rules that must hold for what has truly happened. The sentence of each violation begins with the rule's name:
+ * - two: no two mains run at once, except pods of one Job, and a main with on-lost: continue that has lost its hold;
+ * - tokens: the token of each grant is greater than all earlier tokens;
+ * - order: the first in the queue is granted unless something is broken;
+ * - ending: the hold of a vanished holder ends within its grace period and 10 s after its keeper's announcement, if time counts as proof and
+ *   nothing is broken;
+ * - healthy: a hold ends while its main runs only by an admin, max-hold, non-renewal or start-timeout, and not before that is due, if its
+ *   renewals were all answered, or could have been by another replica. Its keeper does not fence it, and a grant is not taken back before its
+ *   gate had time to answer;
+ * - idle: after the last fault a free klease is granted within a bound if somebody can use it;
+ * - forgotten: in the end everybody has had a turn, or was told why not. konductor neither deletes a waiting pod, nor skips a Job for others
+ *   that do not wait, nor refuses a pod with valid annotations;
+ * - tries: no unfinished Job loses one of its tries because konductor deletes one of its pods;
  * - told, dead, calls: see check-clients.ts.
  */
 import { clientViolations } from "./check-clients.ts";
 import type { Noted } from "./history.ts";
 
 /**
- * A list whose answer was lost is asked for anew after 20 s at most, and a term of the arbiter begins with lists; an election takes 7 s, a
- * replica that is lost is noticed after 20 s, and its election's record is; a watch, a gate, or a step backs off for 5 s or 10 s.
+ * The longest chain of delays: a list whose answer was lost is requested again after at most 20 s, and an arbiter's term begins with lists; an
+ * election takes 7 s; a lost replica, and its election's record, is noticed after 20 s; a watch, a gate or a step backs off for 5 s or 10 s.
  */
 export const GRANTED_WITHIN_MS = 45_000;
-/** Longer, and everybody has seen it by then. */
+/** The time after which everybody has seen a change. */
 const SEEN_AFTER_MS = 2_000;
-/** What was broken until so short a time ago may still be felt. */
+/** How long the effects of a fault may still be felt. */
 const FELT_FOR_MS = 15_000;
-/** What ends a hold, while its main runs, by an admin's or a user's word. */
+/** Reasons by which an admin or a user ends a hold while its main runs. */
 const IN_ORDER = ["Forced", "Deleted", "Suspended"];
-/** Beyond its grace period: docs/guarantees.md. */
+/** The allowance beyond the grace period (docs/guarantees.md). */
 const ENDS_WITHIN_MS = 10_000;
-/** Less than the time to answer a grant by as much as its holder and an arbiter may see it begin apart. */
+/** The time to answer a grant, less the difference with which holder and arbiter may see it begin. */
 const ANSWERS_WITHIN_MS = 9_000;
-/** Who held a klease that was deleted, and cannot be seen, is given its ttl once more: 10 minutes where konductor has made the klease. */
+/**
+ * The time for which the unseen holder of a deleted klease is awaited: its ttl once more, which is 10 minutes if konductor has created the
+ * klease.
+ */
 const LEFT_OVER_MS = 602_000;
 const CLOCK_STEP_MS = 1_000;
 
@@ -41,7 +44,7 @@ interface Standing {
   sinceMs: number;
   isTroubled: boolean;
   isRefused: boolean;
-  /** Since its last renewal it was only sent to another replica. */
+  /** Since its last renewal the hold was only sent to other replicas. */
   isTurnedAway: boolean;
 }
 
@@ -50,9 +53,9 @@ export function violations(history: readonly Noted[]): string[] {
   const running = new Map<string, { claim: string; sinceMs: number }>();
   const standings = new Map<string, Standing>();
   const limits = new Map<string, { maxHoldMs?: number; startTimeoutMs?: number; continues?: boolean }>();
-  /** Those who have lost their hold, and may run all the same. */
+  /** Claims that have lost their hold, but may still run. */
   const continuing = new Set<string>();
-  /** By claim: when the first gate of its ran, which may still be there. */
+  /** When the first gate of each claim began, which may still run. */
   const gates = new Map<string, number>();
   const endings = new Map<string, { fromMs: number; graceMs: number; isSaid: boolean }>();
   let lastUpsetMs = Number.NEGATIVE_INFINITY;
@@ -121,7 +124,7 @@ export function violations(history: readonly Noted[]): string[] {
         break;
       case "upset":
         lastUpsetMs = atMs;
-        // A new arbiter counts it anew.
+        // A new arbiter begins to count anew.
         if (fact.by === "election" && Number.isFinite(deletedMs)) deletedMs = atMs;
         break;
       case "granted": {
@@ -169,7 +172,7 @@ export function violations(history: readonly Noted[]): string[] {
               `healthy: ${fact.claim} was refused for its max-hold ${maxHoldMs} ms after ${heldMs} ms`,
             );
         }
-        // A refusal is judged where the hold is lost.
+        // A refusal is judged when the hold is lost.
         if (fact.refused === undefined && !fact.isElsewhere) standing.isTroubled = true;
         break;
       }
@@ -179,7 +182,7 @@ export function violations(history: readonly Noted[]): string[] {
       case "troubled": {
         const standing = standings.get(fact.claim);
         if (!fact.why.startsWith("deleted")) endings.delete(fact.claim);
-        // One that goes answers nothing.
+        // A pod that is being deleted answers no grant.
         else gates.delete(fact.claim);
         if (!standing) break;
         const isHealthy = !standing.isTroubled && !standing.isRefused && standing.isTurnedAway;

@@ -1,5 +1,5 @@
 /**
- * Notes whom konductor sends away: pods that it deletes while they wait, for everybody to see, or while their Job could end them, and Jobs
+ * Notes claimants that konductor sends away: pods that it deletes although they visibly wait, or although their Job could end them, and Jobs
  * that it skips.
  */
 import { JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
@@ -15,7 +15,7 @@ import type { Note } from "./history.ts";
 import { LEASE_NAME, metadataOf, NAMESPACE } from "./pod-object.ts";
 import type { TruePod } from "./true-pod.ts";
 
-/** For so long a call may be on its way, or its replica paused, after that was looked at which it rests on. */
+/** How late a call may come after the look on which it is based, because of the network or a paused replica. */
 const LATE_BY_MS = 70_000;
 
 const reasonOf = (request: Json) => record(request["status"])["reason"];
@@ -24,9 +24,9 @@ const isGoing = (type: Change["type"], object: Json) =>
 const ownerOf = (job: Json) => record(list(metadataOf(job)["ownerReferences"])[0])["uid"];
 
 export function witnessDismissals({ store, scheduler }: Cluster, note: Note, pods: readonly TruePod[]): void {
-  /** By uid of pods. */
+  /** When each pod (by uid) last changed. */
   const changedMs = new Map<string, number>();
-  /** By uid of Jobs: until when they could use the klease. */
+  /** Until when each Job (by uid) could use the klease. */
   const jobs = new Map<string, { owner: unknown; untilMs: number }>();
 
   function othersThan(uid: string, owner: unknown): number {
@@ -57,7 +57,7 @@ export function witnessDismissals({ store, scheduler }: Cluster, note: Note, pod
     if (pod && scheduler.nowMs() - sinceMs > LATE_BY_MS) note({ what: "dismissed", who: pod.name });
   }
 
-  /** Nobody takes back that a Job is over, so what was looked at before cannot be otherwise. */
+  /** Judges the deletion of a pod. Nothing reverses the end of a Job, so an earlier look cannot have shown it as over. */
   function judgeLoss(pod: Json): void {
     const owner = list(metadataOf(pod)["ownerReferences"]).map(record)[0];
     const found = owner && store.find(JOBS, { namespace: NAMESPACE, name: String(owner["name"]) });

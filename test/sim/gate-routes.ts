@@ -1,22 +1,22 @@
 /**
- * The routes of the gate API as a server without a socket has them: the real handlers, and of fastify no more than they use of it. A real
- * one takes longer for one request than a whole cluster here for a second.
+ * The routes of the gate API without a socket: the real handlers, with as much of fastify as they use. A real server takes longer for one
+ * request than this simulation for a second of a whole cluster.
  */
 import type { ServerResponse } from "node:http";
 import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from "fastify";
 
-/** What is sent back; nothing of it has travelled yet. */
+/** The response, before it travels. */
 export interface Response {
   begin(status: number, headers: ReadonlyMap<string, string>): void;
   chunk(text: string): void;
-  /** `close`: and the connection is closed. */
+  /** Ends the response and, with `close`, the connection. */
   end(options: { close: boolean }): void;
-  /** The connection is cut. */
+  /** Cuts the connection. */
   destroy(): void;
 }
 
 export interface Routes {
-  /** Answers a POST. Returns what is to be called when the caller has gone. */
+  /** Answers a POST. Returns a function to call when the caller has gone. */
   handle(call: { path: string; token: string; body: unknown }, response: Response): () => void;
 }
 

@@ -1,9 +1,9 @@
-/** What has truly happened in a story, whatever anybody believed: what check.ts judges. */
+/** What has truly happened in a story, whatever anybody believed. check.ts judges it. */
 
-/** Somebody who could have been granted instead, and came before in the queue. */
+/** Somebody who could have been granted instead, and was ahead in the queue. */
 export interface Passed {
   who: string;
-  /** For so long it had been as it was then, for everybody to see. */
+  /** How long this had been so, for everybody to see. */
   readyForMs: number;
 }
 
@@ -12,56 +12,53 @@ export type Fact =
   | { what: "runs"; who: string; claim: string }
   | { what: "stops"; who: string }
   | { what: "granted"; token: number; claim: string; passed: readonly Passed[] }
-  /** The hold ended, or renewals of it are refused from now on: `how` is a word of the klease's status, or `Deleted`. */
+  /** The hold ended, or its renewals are refused from now on. `how` is a word of the klease's status, or `Deleted`. */
   | { what: "lost"; token: number; claim: string; how: string }
-  /**
-   * What became of a renewal; `refused` is the code of a refusal. `isElsewhere`: the replica did not renew it, and another one could
-   * have.
-   */
+  /** The outcome of a renewal. `refused` is the code of a refusal. `isElsewhere` means that the replica did not renew, but another one could have. */
   | { what: "renewed"; claim: string; isAnswered: boolean; refused?: string; isElsewhere?: boolean }
-  /** What a hold was promised, where that is less than for ever; `continues`: its main runs on where it is lost, beside another's. */
+  /** The limits of a hold, if it has any. With `continues` its main runs on after a loss, beside another's. */
   | { what: "limited"; claim: string; maxHoldMs?: number; startTimeoutMs?: number; continues?: boolean }
-  /** A gate of the claimant has started, so that a grant can be answered. */
+  /** A gate of the claimant has started, so that a grant can be confirmed. */
   | { what: "gate"; claim: string }
   /**
-   * The object of a holder has gone, whose kubelet and keeper are well, and for whose end time may stand: its containers are stopped within
-   * `graceMs` of its kubelet's learning that.
+   * The object of a holder is gone while its kubelet and keeper are well, and time counts as proof of its end: its containers are stopped
+   * within `graceMs` after its kubelet learns of that.
    */
   | { what: "vanished"; claim: string; graceMs: number }
-  /** The keeper's word that its pod ends was answered. */
+  /** The keeper's announcement of its pod's end was answered. */
   | { what: "said"; claim: string }
-  /** Something befell the holder, or was said by an admin, that may end its hold. */
+  /** Something happened to the holder, or an admin did something, that may end its hold. */
   | { what: "troubled"; claim: string; why: string }
-  /** Somebody asks for the klease by a client; 0: one try. */
+  /** Somebody asks for the klease by a client. 0 means a single try. */
   | { what: "asks"; who: string; timeoutMs: number }
   /** Another process asks under its name. */
   | { what: "namesake"; who: string }
-  /** Why it never gets to work, as it was told: the code of an error. */
+  /** The code of the error for which the client never gets to work. */
   | { what: "told"; who: string; code: string }
   /**
-   * A client is killed. What it has started may go on for `mayRunForMs`; `ttlMs` is there where it holds the klease; `mustConfirm`: whether a
-   * grant that it does not answer is taken back.
+   * A client is killed. Its work may go on for `mayRunForMs`. `ttlMs` is set if it holds the klease. `mustConfirm` says whether a grant that
+   * it does not confirm is taken back.
    */
   | { what: "dies"; claim: string; mayRunForMs: number; ttlMs?: number; mustConfirm: boolean }
   /** An admin has deleted the klease, a replica has ended, or another one arbitrates from now on. */
   | { what: "upset"; by: "deletion" | "end" | "election" }
-  /** So many calls konductor has made within a second, where that is much. */
+  /** konductor has made this many calls within a second, if that is much. */
   | { what: "called"; times: number }
-  /** Nobody holds or runs, and somebody could use the klease; `busy` ends it. */
+  /** Nobody holds or runs, but somebody could use the klease, until `busy`. */
   | { what: "idle"; who: string }
   | { what: "busy" }
-  /** Something is broken; from `calm` on nothing is. */
+  /** Something is broken until `calm`. */
   | { what: "fault"; name: string }
   | { what: "calm" }
-  /** konductor deletes a pod of which nothing but its gate runs, which everybody could know. */
+  /** konductor deletes a pod of which visibly only the gate runs. */
   | { what: "dismissed"; who: string }
   /** konductor deletes a pod of a Job that goes on, or is suspended. */
   | { what: "taken"; who: string; job: string }
-  /** konductor skips a Job since `most` others of its CronJob may wait, and so many did, or had until a short time ago. */
+  /** konductor skips a Job since `most` others of its CronJob may wait, and `others` did, or had until shortly before. */
   | { what: "skipped"; who: string; others: number; most: number }
-  /** A gate is refused for its pod's annotations, although they can be read. */
+  /** A gate is refused because of its pod's annotations, although they are valid. */
   | { what: "misread"; who: string }
-  /** It came to rest, and never got to run. */
+  /** The claimant is idle at the end, and never got to run. */
   | { what: "forgotten"; who: string };
 
 export type Noted = Fact & { atMs: number };

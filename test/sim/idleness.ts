@@ -6,10 +6,10 @@ import { record } from "../../src/shared/json.ts";
 import { LEASE_NAME, metadataOf, NAMESPACE, phaseOf } from "./pod-object.ts";
 import { leaseOf, type World } from "./world.ts";
 
-/** By world: whether somebody waits for a klease that is free. */
+/** Whether somebody waits for a free klease in each world. */
 const idle = new WeakMap<World, boolean>();
 
-/** Notes when nobody holds, but for a pod that has come to its end, or runs, though somebody could use the klease, and when that is over. */
+/** Notes when nobody holds, except for a pod that has ended or runs, although somebody could use the klease, and when that is over. */
 export function lookForIdleness(world: World): void {
   const lease = leaseOf(world, LEASE_NAME);
   const phase = phaseOf(lease);

@@ -36,7 +36,7 @@ export function createJob(
   const ref = { namespace: NAMESPACE, name };
   const annotations: PodWish["annotations"] = { ...pods.annotations, gate: "job" };
   const created = store.create(CONTROLLERS, JOBS, {
-    // As our webhook has it created.
+    // The Job as our webhook changes it at its creation.
     metadata: {
       ...ref,
       labels: { [LEASE_LABEL]: LEASE_NAME },

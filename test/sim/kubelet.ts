@@ -1,6 +1,6 @@
 /**
- * A kubelet with one pod of its: it runs the real gate and the real keeper, starts and restarts them as a kubelet does, and writes the pod's
- * status late, or, while its node is cut off, not at all. How it ends a pod stands in pod-end.ts.
+ * A kubelet with one of its pods. It runs the real gate and the real keeper, starts and restarts them as a kubelet does, and writes the pod's
+ * status late, or not at all while its node is cut off. How it ends a pod is in pod-end.ts.
  */
 
 import { LEASES, PODS } from "../../src/kube/resources.ts";
@@ -17,7 +17,7 @@ const KEEPER_BACKOFF_MS = [1_000, 14_000, 28_000];
 const MAIN_BACKOFF_MS = 10_000;
 const GATE_BACKOFF_MS = 5_000;
 const KILLED_AT_FENCE_AFTER_MS = 2_000;
-/** A kubelet stops no pod in less. */
+/** The shortest grace period that a kubelet allows. */
 const LEAST_GRACE_SECONDS = 1;
 
 export function startPod(options: KubeletOptions): TruePod {

@@ -3,7 +3,7 @@ import { LEASE_LABEL } from "../../src/shared/names.ts";
 import type { Note } from "./history.ts";
 import { LEASE_NAME } from "./pod-object.ts";
 
-/** Notes what a hold of `claim` is promised by these annotations of its pod, where they can be read. */
+/** Notes the limits that these annotations of the pod set for a hold of `claim`, if they are valid. */
 export function noteLimits(note: Note, claim: string, annotations: Readonly<Record<string, string>>): void {
   const limits = readSettings({ labels: { [LEASE_LABEL]: LEASE_NAME }, annotations });
   if (!limits.ok) return;

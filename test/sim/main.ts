@@ -1,8 +1,8 @@
 /**
- * The simulation, by hand or for a night: `make sim STORIES=100000 SEED=1`. Prints violations, each with the shortest story that still
- * breaks its rule and how to tell it again, and at the end seeds, stories and violations; on stderr each minute how far it is. STORIES, SEED,
- * KEEP (of one story only these events), TRACE=on (everything that happens in it) and MOST (so many violations are shortened and printed)
- * may be flags as well. Exit codes: 0 nothing was violated, 1 something was, 2 an option that is not known.
+ * The simulation, by hand or for a night: `make sim STORIES=100000 SEED=1`. Prints each violation with the shortest story that still breaks
+ * its rule and how to replay it, and finally the seeds and the numbers of stories and violations. Reports its progress on stderr every minute.
+ * STORIES, SEED, KEEP (only these events of one story), TRACE=on (everything that happens in it) and MOST (how many violations are shortened
+ * and printed) may also be flags. Exit codes: 0 for no violation, 1 for violations, 2 for an unknown option.
  */
 import { describeError } from "../../src/shared/errors.ts";
 import type { Noted } from "./history.ts";
@@ -14,7 +14,7 @@ const PROGRESS_EVERY_MS = 60_000;
 const print = (line: string) => void process.stdout.write(`${line}\n`);
 const kindOf = (violation: string | undefined) => violation?.split(":")[0];
 
-/** Takes events away, one after the other, as long as the same rule is broken. */
+/** Removes events one by one as long as the same rule is broken. */
 async function shorten(story: Story, rule: string): Promise<{ keep: number[]; violation: string }> {
   let keep = story.events.map((_, index) => index);
   let violation = "";

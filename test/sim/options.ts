@@ -3,21 +3,21 @@ import { describeError } from "../../src/shared/errors.ts";
 
 export interface Options {
   stories: number;
-  /** Of the first story; each has the next one. */
+  /** The seed of the first story. Each further story has the next seed. */
   seed: number;
-  /** Of the events of the one story only these. */
+  /** The only events to keep of the one story. */
   keep: readonly number[] | undefined;
   /** Whether everything that happens is printed. */
   isTraced: boolean;
-  /** So many violations are shortened and printed. */
+  /** How many violations are shortened and printed. */
   most: number;
 }
 
 const SEEDS = 2 ** 32;
 
 /**
- * Reads `--stories`, `--seed`, `--keep`, `--trace` and `--most`, or `STORIES`, `SEED`, `KEEP`, `TRACE` and `MOST`. Throws on anything else,
- * by a sentence for people.
+ * Reads `--stories`, `--seed`, `--keep`, `--trace` and `--most`, or `STORIES`, `SEED`, `KEEP`, `TRACE` and `MOST`. Throws a sentence for
+ * people on anything else.
  */
 export function readOptions(
   args: readonly string[],

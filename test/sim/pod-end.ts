@@ -1,14 +1,14 @@
-/** How a kubelet ends a pod: in which order, and in what time. What was measured on a real one stands in the comments. */
+/** How a kubelet ends a pod: in which order, and in what time. The comments give what was measured on a real kubelet. */
 
 import type { KubeletOptions, PodLife } from "./pod-life.ts";
 import type { Phase } from "./pod-object.ts";
 
 export interface PodEnd {
-  /** Main has ended by itself, and does not run again. */
+  /** Main has ended by itself, and does not restart. */
   complete(exitCode: number): void;
-  /** The pod is to be deleted. */
+  /** The pod is being deleted. */
   terminate(graceMs: number): void;
-  /** Nothing of it runs from now on. */
+  /** Nothing of the pod runs from now on. */
   finish(last: Phase): void;
 }
 
@@ -60,7 +60,10 @@ export function createPodEnd(life: PodLife, { note, wish, uid, claim }: KubeletO
       later(300, 770, () => endKeeper(100, () => finish(exitCode === 0 ? "Succeeded" : "Failed")));
     },
 
-    /** Its preStop runs beside main's TERM; its SIGTERM comes when main has exited, or, when the grace period is over, before main is killed. */
+    /**
+     * The keeper's preStop runs beside main's TERM. Its SIGTERM comes when main has exited, or, at the end of the grace period, before main is
+     * killed.
+     */
     terminate(graceMs) {
       if (life.isEnding || life.isOver) return;
       life.isEnding = true;

@@ -1,4 +1,4 @@
-/** A pod on its node, as it truly is: its containers, what runs in them, and how its kubelet tells of them. */
+/** A pod on its node as it truly is: its containers, the programs in them, and how its kubelet reports them. */
 import type { Cluster } from "./api/cluster.ts";
 import type { Switch } from "./guards/switch.ts";
 import type { Note } from "./history.ts";
@@ -18,7 +18,7 @@ export interface KubeletOptions {
   node: Node;
   wish: PodWish;
   uid: string;
-  /** Under whose hold it runs. */
+  /** The claimant under whose hold the pod runs. */
   claim: string;
   /** A guard that is switched off. */
   off?: Switch | undefined;
@@ -35,17 +35,17 @@ export interface PodLife {
   isEnding: boolean;
   gateProcess: Process | undefined;
   keeperRun: ReturnType<PodPrograms["keep"]> | undefined;
-  /** What was planned for an earlier run of the pod, or of main, is void. */
+  /** The number of the run of the pod or of main. Whatever was planned for an earlier run is void. */
   run: number;
   isDead(): boolean;
-  /** Acts some time from now, if nothing has come in between. */
+  /** Acts some time from now, unless another run has begun before. */
   later(leastMs: number, mostMs: number, act: () => void): void;
   start(container: Container): void;
   ended(container: Container, exitCode: number, message?: string): void;
   stopMain(exitCode: number): void;
-  /** Of a main that has so long to end after its TERM. */
+  /** The exit code of a main that has `ms` to end after its TERM. */
   exitCodeWithin(ms: number): number;
-  /** Has its status written, a while later. */
+  /** Writes its status a while later. */
   report(): void;
 }
 

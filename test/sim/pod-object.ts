@@ -1,4 +1,4 @@
-/** A labelled pod as admission has it created, and as its kubelet describes it. */
+/** A labelled pod as admission changes it, and as its kubelet reports it. */
 import { record, text } from "../../src/shared/json.ts";
 import {
   ENV,
@@ -14,26 +14,26 @@ import type { Json } from "./api/rules.ts";
 
 export const NAMESPACE = "ns";
 export const LEASE_NAME = "nightly";
-/** How long the kubelet takes to stop main at a fence, at most: what admission computes for one container. */
+/** How long the kubelet takes at most to stop main at a fence, as admission computes it for one container. */
 export const STOP_MS = 5_000;
 
 export interface PodWish {
   name: string;
   restartPolicy: "Never" | "OnFailure";
-  /** Its keeper carries the restart rule. */
+  /** The pod's keeper carries the restart rule. */
   selfFencing: boolean;
   graceSeconds: number;
-  /** `konductor.io/` left out. */
+  /** Annotations without the prefix `konductor.io/`. */
   annotations: Readonly<Record<string, string>>;
-  /** How long main works, and the exit codes of its runs one after the other; 0 for all later ones. */
+  /** How long main works, and the exit codes of its successive runs. Later runs exit with 0. */
   worksForMs: number;
   exitCodes: readonly number[];
   /** How long main takes to end when it is told to. */
   stopsWithinMs: number;
-  /** Of a main that ends then. */
+  /** The exit code of a main that ends when it is told to. */
   exitCodeAtTerm: number;
   node: number;
-  /** A quota keeps everybody from making a request for it. */
+  /** A quota forbids everybody to make a request for the pod. */
   isRefused: boolean;
 }
 
@@ -81,7 +81,7 @@ export interface Container {
 
 export type Phase = "Pending" | "Running" | "Succeeded" | "Failed";
 
-/** The status that the kubelet would write; its clock is the node's, in whole seconds. */
+/** The status that the kubelet would write, by the node's clock, in whole seconds. */
 export function podStatus(
   phase: Phase,
   { gate, keeper, main }: { gate: Container; keeper: Container; main: Container },

@@ -1,4 +1,4 @@
-/** The programs that a pod's injected containers run: the real ones, with a file system of their own and the network of their node. */
+/** The programs in a pod's injected containers: the real ones, with a file system of their own and the network of their node. */
 import { randomUUID } from "node:crypto";
 import { readFileSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -45,12 +45,12 @@ export interface PodPrograms {
   announce(): void;
 }
 
-/** As src/gate/run.ts has them. */
+/** The same limits as in src/gate/run.ts. */
 const CONNECT_MS = 3_000;
 const SILENCE_MS = 20_000;
 
 const BOOT = "b00f";
-/** Each is taken away as soon as it is written. */
+/** The file is removed as soon as it was written. */
 const TERMINATION_LOG = join(tmpdir(), `konductor-sim-${randomUUID()}`);
 
 export function podPrograms(options: ProgramsOptions): PodPrograms {
@@ -68,7 +68,7 @@ export function podPrograms(options: ProgramsOptions): PodPrograms {
     stopMs: STOP_MS,
     rerun: wish.restartPolicy !== "Never",
     onLost: wish.annotations["on-lost"] === "continue" ? "continue" : "terminate",
-    // Who calls is known to the transport.
+    // The transport knows the caller.
     tokenPath: "/dev/null",
     stateDir: "none",
     leaseDir: undefined,
@@ -87,7 +87,7 @@ export function podPrograms(options: ProgramsOptions): PodPrograms {
       log: { info: () => undefined },
       startedMs: process.clock.monotonicMs(),
       momentOf: (ms) => formatGateRun(BOOT, ms),
-      // Two runs of one gate differ, however short the first was.
+      // Two runs of one gate differ, however short the first is.
       newGateRun: () => {
         lastRun = Math.max(lastRun + 1, Math.round(bootMs()));
         return formatGateRun(BOOT, lastRun);
@@ -103,7 +103,7 @@ export function podPrograms(options: ProgramsOptions): PodPrograms {
             note({ what: "renewed", claim, isAnswered: true });
             return renewed;
           } catch (error) {
-            // Of several tries the others are given up when one is answered.
+            // Once one of several tries is answered, the others are given up.
             if (limits.signal?.aborted && answeredMs === scheduler.nowMs()) throw error;
             const refused = error instanceof KonductorError && error.status === 409 ? error.code : undefined;
             const isElsewhere =
@@ -131,7 +131,7 @@ export function podPrograms(options: ProgramsOptions): PodPrograms {
       leaseFiles: leaseFiles({ dir: undefined, nowMs: process.clock.nowMs, bootMs }),
     };
   }
-  /** A word that was refused has arrived as well. */
+  /** Notes a message that has arrived, even if it was refused. */
   async function said<T>(word: Promise<T>): Promise<T> {
     const outcome = await word.catch((error: unknown) => error);
     if (!(outcome instanceof KonductorError) || outcome.status < 500) note({ what: "said", claim });
@@ -174,7 +174,7 @@ export function podPrograms(options: ProgramsOptions): PodPrograms {
   };
 }
 
-/** The next gate's, too, is written there. */
+/** Reads and removes the message, since the next gate writes to the same file. */
 function takeMessage(path: string): string | undefined {
   try {
     const message = readFileSync(path, "utf8");

@@ -1,15 +1,15 @@
 import type { Clock } from "../../src/shared/clock.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** Where processes run: its time of day may be wrong, and may jump. All processes of one machine share it. */
+/** The machine of processes. Its time of day may be wrong, and may jump. All its processes share it. */
 export interface Machine {
   name: string;
   wallErrorMs: number;
 }
 
 /**
- * A process of the real code. Whatever it waits for, a timer or an answer, comes to it by `enter`: so it can be killed, or paused, at
- * any await of a dependency that it was given.
+ * A process of the real code. Every timer and answer reaches it by `enter`, so that it can be killed or paused at any await of an injected
+ * dependency.
  */
 export interface Process {
   readonly name: string;
@@ -19,12 +19,12 @@ export interface Process {
   readonly isPaused: boolean;
   /** Lets the process go on with `work`: now, when it is resumed, or never. */
   enter(work: () => void): void;
-  /** Does `strike` right before the process goes on for the `count`th time from now. */
+  /** Calls `strike` right before the process goes on for the `count`th time from now. */
   strikeAt(count: number, strike: () => void): void;
   pause(): void;
   resume(): void;
   kill(): void;
-  /** Calls `listener` once, when it is killed. */
+  /** Calls `listener` once when the process is killed. */
   onDeath(listener: () => void): void;
 }
 
@@ -37,7 +37,7 @@ export function createProcess(scheduler: Scheduler, machine: Machine, name: stri
 
   const after = (delayMs: number, callback: () => void) => {
     let isCancelled = false;
-    // One that is cancelled while the process is paused must not fire afterwards.
+    // A timer that is cancelled while the process is paused must not fire afterwards.
     const fire = () => process.enter(() => isCancelled || callback());
     const cancel = scheduler.after(delayMs, fire);
     return () => {

@@ -1,11 +1,11 @@
-/** Chance that comes from a seed alone (the generator sfc32), so that a story can be told again. */
+/** Random numbers that depend only on a seed (the generator sfc32), so that a story can be replayed. */
 export interface Random {
   /** In [0, 1). */
   next(): number;
   /** A whole number from `least` to `most`. */
   between(least: number, most: number): number;
   chance(probability: number): boolean;
-  /** One of several, of at least one. */
+  /** One of several items, of which there must be at least one. */
   pick<T>(from: readonly T[]): T;
 }
 

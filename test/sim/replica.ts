@@ -1,4 +1,4 @@
-/** One konductor as serve.ts puts it together, but for certificates and admission: caches, gate API, election, arbiter. */
+/** A konductor replica as serve.ts builds it, without certificates and admission: caches, gate API, election, arbiter. */
 import { createArbiter } from "../../src/controller/arbiter.ts";
 import type { KubeClient } from "../../src/kube/api.ts";
 import { createLeaderElector } from "../../src/kube/leader-election.ts";
@@ -16,7 +16,7 @@ import type { Process } from "./process.ts";
 import type { Endpoint } from "./service.ts";
 
 const SILENT = createLogger({ level: "silent" });
-/** As src/bin/serve/serve.ts asks for it. */
+/** The same limit as in src/bin/serve/serve.ts. */
 const ASK_TIME = { timeoutMs: 1_000 };
 const NO_EVENTS = { record: () => undefined };
 
@@ -26,7 +26,7 @@ export interface Replica extends Endpoint {
   isReady: boolean;
   isCutFromGates: boolean;
   isLeader(): boolean;
-  /** SIGTERM: it hands its work over and ends. */
+  /** SIGTERM: the replica hands its work over and ends. */
   end(): void;
 }
 
@@ -35,7 +35,7 @@ export interface ReplicaOptions {
   process: Process;
   clock: ServerClock;
   line: Line;
-  /** Of this run of this process. */
+  /** The identity of this run of the process. */
   identity: string;
 }
 

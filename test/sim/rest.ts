@@ -1,4 +1,4 @@
-/** How a story ends: nothing new happens, everybody behaves well, and an admin does what conditions ask for. */
+/** The end of a story: no new events, everybody behaves well, and an admin does what conditions ask for. */
 import { JOBS, LEASES, NODES, PODS } from "../../src/kube/resources.ts";
 import { parseLease } from "../../src/lease/codec.ts";
 import { isSuspendedByUser, parseJob } from "../../src/lease/job.ts";
@@ -33,7 +33,7 @@ export async function rest(world: World): Promise<void> {
 }
 
 function tidy({ cluster: { store }, nodes, pods, jobs }: World): void {
-  // A pod that works for longer than its ttl would begin again and again.
+  // A pod that works for longer than its ttl would restart again and again.
   const lease = { namespace: NAMESPACE, name: LEASE_NAME };
   if (store.find(LEASES, lease))
     store.patch(CONTROLLERS, LEASES, lease, { type: "merge", body: { spec: { renewable: true } } });
@@ -50,13 +50,13 @@ function tidy({ cluster: { store }, nodes, pods, jobs }: World): void {
     const ref = { namespace: NAMESPACE, name };
     const found = store.find(JOBS, ref);
     if (!found || !isSuspendedByUser(parseJob(found))) continue;
-    // Its user takes it back, by which it waits for its turn.
+    // The user resumes the Job, which makes it wait for its turn.
     const body = { metadata: { annotations: { [SUSPENDED_ANNOTATION]: "true" } } };
     store.patch(ADMIN, JOBS, ref, { type: "merge", body });
   }
 }
 
-/** HolderUnreachable says who must act: an admin, who looks whether the holder runs and then releases the klease by force. */
+/** HolderUnreachable asks an admin to act, who checks whether the holder runs, and then releases the klease by force. */
 function obey(world: World): void {
   const { pods, cluster } = world;
   if (phaseOf(leaseOf(world, LEASE_NAME)) !== "Expired") return;
@@ -75,7 +75,7 @@ function leaseNow(world: World) {
   return found && parseLease(found);
 }
 
-/** Those that are there and have not come to their end, but for those that nobody may ask for. */
+/** Existing pods that have not ended, except those for which nobody may make a request. */
 function unfinishedPods({ cluster: { store }, refused }: World): { name: string }[] {
   return store
     .list(PODS, NAMESPACE)

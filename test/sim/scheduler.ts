@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
-/** Virtual time: it stands still while anything can go on without it, and then jumps to what is due next. */
+/** Virtual time. It stands still while anything can go on without it, and then jumps to the next due time. */
 export interface Scheduler {
-  /** Milliseconds of true time, which no machine's clock need show. */
+  /** Milliseconds of true time, which may differ from every machine's clock. */
   nowMs(): number;
   /** Calls `run` once after `delayMs`, unless the returned function is called before. */
   after(delayMs: number, run: () => void): () => void;
-  /** Lets time pass until `endMs`, or until `isDone` says so; it is asked about once a second. */
+  /** Lets time pass until `endMs`, or until `isDone`, which is called once a second. */
   passUntil(endMs: number, isDone?: () => boolean): Promise<void>;
 }
 
@@ -15,13 +15,13 @@ interface Planned {
   run: (() => void) | undefined;
 }
 
-/** 2026-01-01: times of day have to be real ones, since tokens begin with them. */
+/** 2026-01-01. Times of day have to be realistic, since they begin tokens. */
 export const START_MS = 1_767_225_600_000;
 const ASK_EVERY_MS = 1_000;
 
 export function createScheduler(): Scheduler {
   let nowMs = START_MS;
-  /** The latest first; of those due at one moment the one that was planned last. */
+  /** The latest entry comes first. Of entries with the same due time, the last planned one comes first. */
   const planned: Planned[] = [];
 
   function after(delayMs: number, run: () => void): () => void {
@@ -43,7 +43,7 @@ export function createScheduler(): Scheduler {
     after,
     async passUntil(endMs, isDone = () => false) {
       for (let askAtMs = nowMs + ASK_EVERY_MS; ; ) {
-        // Nothing here waits for anything real, so after one turn of the event loop all promises have come as far as they can.
+        // Nothing here waits for real time, so after one turn of the event loop all promises have settled that can.
         await nextTurn();
         while (planned.length > 0 && planned.at(-1)?.run === undefined) planned.pop();
         const next = planned.at(-1);

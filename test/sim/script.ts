@@ -1,4 +1,4 @@
-/** A script as docs/koncli.md has it: it acquires, works, renews meanwhile and stops where that is refused, and releases. */
+/** A script as in docs/koncli.md: it acquires, works while it renews, stops when a renewal is refused, and releases. */
 
 import { CLI_EXIT, exitCodeOf } from "../../src/cli/failure.ts";
 import { sleepUntil } from "../../src/client/awake-clock.ts";
@@ -16,7 +16,7 @@ export async function runScript({ wish, launch, clientOf, work, doubt }: Surroun
   const done = new AbortController();
   const over = AbortSignal.any([lost.signal, done.signal]);
 
-  /** One command is one process. */
+  /** Runs one command as one process. */
   async function run<T>(command: (client: LeaseClient) => Promise<T>): Promise<T> {
     const launched = launch();
     try {
@@ -28,7 +28,7 @@ export async function runScript({ wish, launch, clientOf, work, doubt }: Surroun
   const renew = () => run((client) => client.renew(asked));
 
   let hold = await run((client) => client.acquire({ ...asked, join: wish.takesOver === true }));
-  // Of one that was there before nobody has said since when it lasts.
+  // The start of a hold that existed before is unknown.
   if (hold.sentMs === undefined) hold = await renew();
 
   async function renewAgainAndAgain(): Promise<void> {

@@ -1,4 +1,4 @@
-/** The Service through which gates and keepers reach the replicas: connections are balanced, not requests, as kube-proxy does it. */
+/** The Service through which gates and keepers reach the replicas. It balances connections, not requests, as kube-proxy does. */
 import type { Answer, Call, Transport } from "../../src/gate/wire/transport.ts";
 import { KonductorError } from "../../src/shared/errors.ts";
 import { record } from "../../src/shared/json.ts";
@@ -11,12 +11,12 @@ import type { Scheduler } from "./scheduler.ts";
 /** A replica as its callers see it. */
 export interface Endpoint {
   readonly process: Process;
-  /** New connections are sent to it; for a while also after it has died. */
+  /** New connections are sent to the replica, even for a while after it has died. */
   readonly isReady: boolean;
-  /** No packet passes between it and the gates. */
+  /** No packet passes between the replica and the gates. */
   readonly isCutFromGates: boolean;
   readonly routes: Routes;
-  /** It can do what it is asked for. */
+  /** Whether the replica can do what it is asked for. */
   isAble(): boolean;
 }
 
@@ -25,12 +25,12 @@ export interface Lateness {
   twice: boolean;
 }
 
-/** What a caller's packets meet on their way. */
+/** What happens to a caller's packets on their way. */
 export interface Way {
   isCut(): boolean;
-  /** By how much the next call arrives later; and, if it is sent `twice`, also at once. */
+  /** How much later the next call arrives. With `twice` it also arrives at once. */
   late: (() => Lateness | undefined) | undefined;
-  /** Calls arrive, and their answers do not. */
+  /** Calls arrive, but their answers do not. */
   isDeaf: boolean;
 }
 
@@ -42,7 +42,7 @@ export interface Caller {
 
 export interface Service {
   transport(caller: Caller): Transport;
-  /** Whether a replica that can be reached by this way could do what is asked of it. */
+  /** Whether a replica that can be reached this way could do what it is asked for. */
   isAble(way: Way): boolean;
   /** Resets every connection to a process that has died. */
   reset(process: Process): void;
@@ -53,7 +53,7 @@ interface Connection {
   to: Endpoint;
 }
 
-/** What may become of the connection of a call: another call of its caller uses it, or none. */
+/** The fate of a call's connection: its caller's next call uses it, or no call does. */
 interface Keeping {
   keep(): void;
   drop(): void;
@@ -98,7 +98,7 @@ export function createService(
         : process.clock.after(totalMs, () => fail(`did not answer within ${totalMs} ms`));
     const isCut = () => way.isCut() || to.isCutFromGates;
 
-    /** Over the network, which loses what it carries while it is cut; nothing more comes by a connection that has lost something. */
+    /** Carries something over the network. What is sent while it is cut is lost, and a connection that has lost something carries nothing more. */
     function carry(dueMs: number, arrive: () => void): void {
       isBroken ||= isCut();
       scheduler.after(dueMs - scheduler.nowMs(), () => {
@@ -181,7 +181,7 @@ export function createService(
       to,
       reset: () => back(() => fail("closed the connection", "ECONNRESET")),
     };
-    /** What was sent arrives, though its sender may have given up meanwhile; an answer may then find nobody. */
+    /** Lets the call arrive, even if its sender has given up. Its answer may then find nobody. */
     function arriveIn(ms: number, answer: Response): void {
       carry(scheduler.nowMs() + latencyMs() + ms, () => {
         if (to.process.isDead) back(() => fail("refused the connection", "ECONNREFUSED"));
@@ -198,7 +198,7 @@ export function createService(
     if (end) return promise;
     if (isNew) allow(connectMs, "did not connect within", "ETIMEDOUT");
     else heard();
-    // Packets that come late are those of a connection that stands.
+    // Late packets are those of an established connection.
     if (isNew && !isCut()) back(heard);
     const late = way.late?.();
     if (!late || late.twice) arriveIn(0, response);
@@ -208,7 +208,7 @@ export function createService(
 
   return {
     transport(caller) {
-      // As the agent of node:https has them: one that is free, for each address.
+      // One free connection for each address, as the agent of node:https keeps them.
       const free = new Map<string, Connection>();
       return (call) => {
         const { url } = call.address;

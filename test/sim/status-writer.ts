@@ -9,8 +9,8 @@ import type { Node } from "./true-pod.ts";
 const KUBELET = "system:node";
 
 /**
- * How a kubelet writes a pod's status: a while after it has changed, as it is then; not while its node is cut off. Of a pod that is over
- * and to be deleted it takes the object away.
+ * Writes a pod's status as a kubelet does: a while after a change, in its state at that time, and not while its node is cut off. Removes the
+ * object of a pod that has ended and is being deleted.
  */
 export function statusWriter(
   {

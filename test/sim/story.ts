@@ -1,4 +1,4 @@
-/** Stories: drawn from a seed, told in a world, judged by what has happened in it. */
+/** Stories are drawn from a seed, told in a world, and judged by what has happened in it. */
 
 import { LEASES } from "../../src/kube/resources.ts";
 import type { Lease } from "../../src/lease/types.ts";
@@ -18,7 +18,7 @@ export interface Story {
   seed: number;
   replicas: number;
   apiServers: number;
-  /** Of the klease, with which it begins. */
+  /** The initial ttl of the klease. */
   ttl: string;
   policy: Lease["spec"]["handoverPolicy"];
   events: Event[];
@@ -29,17 +29,17 @@ const EVENTS_UNTIL_MS = 60_000;
 const PEOPLE = ["pod", "pod", "pod", "pod", "worker", "job"] as const;
 const CLIENTS_ALONE = ["worker"] as const;
 
-/** What a story is to be about, where it is about less than everything. */
+/** The subject of a story, if it is about less than everything. */
 export interface DrawOptions {
-  /** Exactly this happens, with one API server; by default with one replica. */
+  /** The only events of the story, which has one API server and by default one replica. */
   tale?: readonly Event[] | undefined;
   replicas?: number | undefined;
-  /** Of what befalls people, only these. */
+  /** The only kinds of events that may occur. */
   events?: readonly string[] | undefined;
   ttl?: string | undefined;
 }
 
-/** The story of this seed. */
+/** Draws the story of this seed. */
 export function drawStory(
   seed: number,
   { tale, replicas, events: only, ttl = "15s" }: DrawOptions = {},
@@ -62,7 +62,7 @@ export function drawStory(
   const count = random.between(2, 5);
   const crowd = !only && random.chance(0.25) ? CLIENTS_ALONE : PEOPLE;
   for (let index = 0; index < count; index++) {
-    // Most want it at once.
+    // Most claimants come at once.
     const atMs = random.chance(0.6) ? random.between(100, 4_000) : random.between(4_000, EVENTS_UNTIL_MS);
     const what = random.pick<(typeof PEOPLE)[number]>(crowd);
     const event = draw(atMs, what);
@@ -99,13 +99,13 @@ function drawPod(random: Random, name: string, { isJobs }: { isJobs: boolean }):
     maybe(0.1, "renew", "false");
     maybe(0.1, "on-lost", "continue");
     if (annotations["gate"] === undefined) maybe(0.1, "if-held", "fail");
-    // Who waits unscheduled has nobody who could be told that the time is over.
+    // A pod that waits unscheduled has no gate that could be told of the end of its wait.
     maybe(0.1, "wait-timeout", "40s");
     if (annotations["gate"] !== undefined) delete annotations["wait-timeout"];
   }
   const restartPolicy = random.pick(["Never", "OnFailure"] as const);
   const worksForMs = random.pick([500, 4_000, 15_000, 40_000]);
-  // One that is restarted whenever its max-hold is over would never come to its end.
+  // A pod that restarts whenever its max-hold is over would never end.
   const isLimited = annotations["max-hold"] !== undefined || annotations["renew"] === "false";
   const isEndless = isLimited && restartPolicy === "OnFailure";
   return {
@@ -137,16 +137,16 @@ function drawWorker(random: Random, index: number) {
 export interface Told {
   world: World;
   violations: string[];
-  /** Virtual time. */
+  /** The virtual time that the story took. */
   tookMs: number;
 }
 
-/** Lets the story happen and everything come to rest. */
+/** Tells the story until everything has come to rest. */
 export async function tell(story: Story, options: Pick<WorldOptions, "off"> = {}): Promise<Told> {
   const { seed, replicas, apiServers, ttl, policy, events } = story;
   const chance = createRandom(seed, 3);
   const [random, any] = [Math.random, AbortSignal.any];
-  // The one source of chance that not all of the code takes as an argument.
+  // Math.random is the only source of chance that some of the code does not take as an argument.
   Math.random = chance.next;
   AbortSignal.any = anySignal;
   try {

@@ -5,7 +5,7 @@ import type { Way } from "./service.ts";
 export interface Node {
   name: string;
   machine: Machine;
-  /** cut: no packet leaves it, and its kubelet works on. dead: nothing runs on it any more. */
+  /** cut: no packet leaves the node, and its kubelet works on. dead: nothing runs on the node any more. */
   state: "up" | "cut" | "dead";
 }
 
@@ -26,13 +26,13 @@ export interface TruePod {
   readonly waitsSinceMs: number | undefined;
   /** Main has run. */
   readonly hasRun: boolean;
-  /** Its object has changed or gone, or its node is connected again. */
+  /** Called when its object has changed or gone, or its node is connected again. */
   look(): void;
   crashKeeper(): void;
-  /** It is started anew, beside a main that goes on. */
+  /** Restarts the keeper for a new image while main goes on. */
   patchKeeper(): void;
   loseSandbox(): void;
   killGate(): void;
-  /** Nothing of it runs any more, and nobody says so. */
+  /** Ends everything of the pod without anybody's notice. */
   die(): void;
 }

@@ -1,4 +1,4 @@
-/** Notes what a klease's status truly says, as it is written: grants, and the ends of holds. */
+/** Notes the truth in each klease's status as it is written: grants, and ends of holds. */
 import { isDeepStrictEqual } from "node:util";
 import { ELECTION_LEASES, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
@@ -10,12 +10,12 @@ import type { Json } from "./api/rules.ts";
 import type { Note, Passed } from "./history.ts";
 import { LEASE_NAME, metadataOf, NAMESPACE } from "./pod-object.ts";
 
-/** Asked for within so short a time they may come in any order. */
+/** Requests that are made within this time may be served in any order. */
 const SAME_TIME_MS = 2_000;
-/** Who did not answer a grant, and cannot be told so, is passed over for so long. */
+/** How long a claimant is passed over that did not confirm a grant and cannot be told so. */
 const PASSED_OVER_FOR_MS = 60_000;
 
-/** What tells one standing of a klease from another: renewals change it all the time. */
+/** The fields whose changes matter, since renewals change a klease all the time. */
 function wordsOf(lease: Json): unknown[] {
   const { phase, fencingToken, conditions } = record(lease["status"]);
   return [phase, fencingToken, ...list(conditions).map((condition) => record(condition)["reason"])];
@@ -41,11 +41,11 @@ export function witness(
 ): void {
   const changedMs = new Map<unknown, number>();
   const createdMs = new Map<string, number>();
-  /** By claimant: when its last grant was taken back unanswered. */
+  /** When each claimant's last grant was taken back for lack of a confirmation. */
   const takenBackMs = new Map<string, number>();
-  /** By claimant: since when it waits for a grant, by whichever of its requests. Only a grant, a denial and a user's hand end that. */
+  /** Since when each claimant has waited for a grant, by any of its requests. Only a grant, a denial or a user's deletion ends the wait. */
   const waitsSinceMs = new Map<string, number>();
-  /** The same of those who have been granted it, who wait on where that is taken back unanswered. */
+  /** The same for claimants that have been granted the klease. They keep waiting if the grant is taken back. */
   const waitedSinceMs = new Map<string, number>();
 
   function move(claimant: string, from: Map<string, number>, to: Map<string, number>): void {
@@ -55,7 +55,7 @@ export function witness(
     else to.set(claimant, sinceMs);
   }
 
-  /** Written anew, so as not to trust the comparator. */
+  /** The order, implemented again so as not to rely on the real comparator. */
   function isBefore(lease: Lease, a: LeaseRequest, b: LeaseRequest): boolean {
     const priorityOf = ({ spec }: LeaseRequest) => spec.priority ?? lease.spec.priority;
     if (priorityOf(a) !== priorityOf(b)) return priorityOf(a) > priorityOf(b);
@@ -81,7 +81,7 @@ export function witness(
       });
   }
 
-  /** A request that has not changed since bears no mark yet that would have its gate ask again. */
+  /** How long the claimant is passed over. A request that has not changed since has no mark that would make its gate ask again. */
   function passedOverUntilMs(uid: string, claimant = uid): number {
     const sinceMs = takenBackMs.get(claimant) ?? 0;
     return sinceMs > (changedMs.get(uid) ?? 0) ? sinceMs + PASSED_OVER_FOR_MS : 0;
@@ -131,13 +131,13 @@ export function witness(
       if (type === "ADDED") {
         const sinceMs = waitsSinceMs.get(claimant) ?? askedMs.get(String(metadataOf(object)["name"])) ?? atMs;
         createdMs.set(uid, sinceMs);
-        // One that is put back for a holder waits for nothing.
+        // A request that is put back for a holder does not wait.
         if (!isHolder(claimant)) waitsSinceMs.set(claimant, sinceMs);
       }
       if (status.phase === "Denied" || (type === "DELETED" && user !== KONDUCTOR))
         for (const sinceMs of [waitsSinceMs, waitedSinceMs]) sinceMs.delete(claimant);
     }
-    // Renewals change a klease all the time: its spec is what matters.
+    // Renewals change a klease all the time, so only changes of its spec count.
     const isSpec = resource === LEASES && metadataOf(object)["generation"] !== metadataOf(old)["generation"];
     if (isSpec || resource === LEASE_REQUESTS || resource === PODS) changedMs.set(uid, atMs);
     if (resource !== LEASES || !old) return;

@@ -1,4 +1,4 @@
-/** What is wished for by somebody who works while it holds the klease, and what its program is given. */
+/** What somebody asks for who works while holding the klease, and what its program gets. */
 import type { LeaseClient } from "../../src/client/types.ts";
 import type { KubeClient } from "../../src/kube/api.ts";
 import type { Clock } from "../../src/shared/clock.ts";
@@ -7,43 +7,43 @@ import type { Process } from "./process.ts";
 
 export interface WorkerWish {
   name: string;
-  /** As whom it asks, where that is another one's name. */
+  /** The holder's name, if it differs from `name`. */
   holder?: string;
-  /** 0: one try. */
+  /** 0 means a single try. */
   timeoutMs: number;
   ttlMs?: number;
   priority?: number;
   worksForMs: number;
   graceMs: number;
-  /** exec: `koncli lease exec`, or a Node program. script: acquire, renew and release, each a process. kubectl: a request that is applied. */
+  /** exec: `koncli lease exec`, or a Node.js program. script: acquire, renew and release, each as a process. kubectl: an applied request. */
   by: "exec" | "script" | "kubectl";
-  /** A script that goes on with what an earlier process, which has ended, has under its name. */
+  /** A script that takes over what an earlier process, which has ended, has under its name. */
   takesOver?: boolean;
-  /** By how much the time of day of its machine is wrong. */
+  /** The error of its machine's time of day. */
   wallErrorMs?: number;
 }
 
-/** A process that has just been started, and its way to the API server. */
+/** A process that has just been started, with its connection to the API server. */
 export interface Launched {
   process: Process;
   client: KubeClient;
   clock: Clock;
 }
 
-/** The hold under which something works. */
+/** The hold under which the work runs. */
 export interface Hold {
   readonly signal: AbortSignal;
   readonly graceMs: number;
-  /** When it ends at the earliest, by the clock of its process. */
+  /** The earliest end of the hold, by the clock of its process. */
   readonly expiresMs: number;
 }
 
-/** What a worker's program is given. */
+/** What a worker's program gets. */
 export interface Surroundings {
   wish: WorkerWish;
   launch(): Launched;
   clientOf(launched: Launched): LeaseClient;
-  /** Works until it is done, or has to stop. */
+  /** Works until the work is done or has to stop. */
   work(clock: Clock, hold: Hold): Promise<void>;
   /** A renewal was not answered. */
   doubt(): void;

@@ -1,4 +1,4 @@
-/** Somebody who works while it holds the klease, by the real lease client: koncli, a Node program, or a script of koncli's commands. */
+/** Somebody who works while holding the klease, by the real lease client: koncli, a Node.js program, or a script of koncli's commands. */
 import { createLeaseClient } from "../../src/client/lease-client.ts";
 import { runUnderLease } from "../../src/client/run-under-lease.ts";
 import { hasCode, KonductorError } from "../../src/shared/errors.ts";
@@ -19,12 +19,12 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly wish: WorkerWish;
-  /** The one that was started last. */
+  /** The process that was started last. */
   readonly process: Process;
   readonly state: "waits" | "works" | "over";
   readonly isKilled: boolean;
   readonly hasRun: boolean;
-  /** For so long what it has started may run on without it. */
+  /** How long its work may run on without the process. */
   readonly mayRunForMs: number;
   kill(): void;
 }

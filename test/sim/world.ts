@@ -28,7 +28,7 @@ import { witness } from "./witness.ts";
 import { holderOf, type WorkerWish } from "./work.ts";
 import { startWorker, type Worker } from "./worker.ts";
 
-/** A Deployment's pod: a replica that ends is started again. */
+/** A pod of the Deployment. A replica that ends is started again. */
 export interface Slot {
   machine: Machine;
   replica: Replica;
@@ -46,9 +46,9 @@ export interface World {
   pods: TruePod[];
   workers: { worker: Worker; line: Line }[];
   jobs: TrueJob[];
-  /** Holders for whom nobody may make a request. */
+  /** Holders whose requests nobody may create. */
   refused: ReadonlySet<string>;
-  /** Until then no node has room for one more pod. */
+  /** The time until which no node has room for another pod. */
   fullUntilMs: number;
   createPod(wish: PodWish, job?: { name: string; uid: string }): void;
   createWorker(wish: WorkerWish): void;
@@ -66,12 +66,12 @@ export interface WorldOptions {
   off?: Switch | undefined;
 }
 
-/** Within a second. */
+/** The number of calls within a second that is noted. */
 const MANY_CALLS = 40;
 const RESTARTED_AFTER_MS = 3_000;
-/** For so long the Service still sends connections to one that has died. */
+/** How long the Service still sends connections to a replica that has died. */
 const IN_SERVICE_MS = 3_000;
-/** So long after a kubelet's last word its node counts as not ready. */
+/** The time after a kubelet's last message when its node counts as not ready. */
 const NODE_GRACE_MS = 40_000;
 const BIND_AGAIN_MS = 1_000;
 
@@ -99,7 +99,7 @@ export function createWorld({ seed, replicas, apiServers, nodes: nodeCount = 3, 
   const wishes = new Map<string, { wish: PodWish; claim: string | undefined }>();
   let restarts = 0;
 
-  /** By name of the request: when it was sent; it may have been on its way for long. */
+  /** When each request (by name) was sent, since it may arrive much later. */
   const askedMs = new Map<string, number>();
   function newLine(): Line {
     const line = createLine(random.pick(cluster.servers), random);
@@ -191,7 +191,7 @@ export function createWorld({ seed, replicas, apiServers, nodes: nodeCount = 3, 
     },
   };
 
-  /** Kubernetes' scheduler, and each kubelet's watch. */
+  /** The scheduler of Kubernetes, and each kubelet's watch. */
   store.onChange(({ type, resource, object }) => {
     if (resource !== PODS) return;
     const { name, uid, deletionTimestamp } = metadataOf(object);

@@ -1,4 +1,4 @@
-/** The project's own `KubeClient`, on the store: every call takes virtual time, and may meet any trouble that its line has. */
+/** The project's own `KubeClient` interface on the store. Every call takes virtual time, and may meet the faults of its line. */
 import type * as api from "../../../src/kube/api.ts";
 import { creationPath, describeAction, objectPath } from "../../../src/kube/paths.ts";
 import type { Resource } from "../../../src/kube/resources.ts";
@@ -20,18 +20,18 @@ export interface SimClientOptions {
   store: Store;
   process: Process;
   line: Line;
-  /** As whom the API servers know it. */
+  /** The user that the API servers see. */
   user: string;
-  /** Called with every answer, also with those that begin a watch. */
+  /** Called with every answer, including those that begin a watch. */
   onResponse?: (info: api.ResponseInfo) => void;
 }
 
-/** A call, and how an error about it shall call it. */
+/** A call, and how an error names it. */
 interface Asked {
   verb: string;
   resource: Resource;
   action: string;
-  /** Of the one object that is addressed. */
+  /** The name of the addressed object, if there is just one. */
   name?: string | undefined;
 }
 
@@ -71,7 +71,7 @@ export function createSimClient({
     const abort = () => settle(() => reject(signal?.reason));
     const unreachable = (why: string, cause: Error) =>
       settle(() => reject(new KonductorError("Unreachable", `cannot ${action}: ${why}`, { cause })));
-    // An answer comes whole: until then nothing is heard.
+    // An answer arrives as a whole, so nothing is heard before.
     const patienceMs = Math.min(timeoutMs, silenceTimeoutMs);
     const stopTimer = clock.after(patienceMs, () => {
       const cause = Object.assign(new Error("timeout"), { name: "TimeoutError" });
@@ -241,12 +241,12 @@ export function createSimClient({
   };
 }
 
-/** Without a parser an answer is `unknown`, and so is T. */
+/** Without a parser an answer is `unknown`, and T is, too. */
 function parsed<T>(answer: unknown, parse: api.Parse<T> | undefined): T {
   return parse ? parse(answer) : (answer as T);
 }
 
-/** As JSON has it: nothing that is undefined, and nothing that its sender could change afterwards. */
+/** A copy as JSON transmits it: without undefined fields, and safe from later changes by the sender. */
 function onTheWire(object: object): Json {
   return record(JSON.parse(JSON.stringify(object)));
 }

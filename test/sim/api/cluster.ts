@@ -1,4 +1,4 @@
-/** API servers in memory: one store, and the controllers of Kubernetes that konductor rests on. */
+/** API servers in memory: one store, and the Kubernetes controllers on which konductor relies. */
 import type { Resource } from "../../../src/kube/resources.ts";
 import { JOBS, LEASE_REQUESTS, NAMESPACES, PODS } from "../../../src/kube/resources.ts";
 import { list as array, record, text } from "../../../src/shared/json.ts";
@@ -31,7 +31,7 @@ export function createCluster(
   return { scheduler, store, servers };
 }
 
-/** Requests of pods and Jobs, and pods of Jobs, go with their owners; so do those whose owner was gone before. */
+/** Deletes requests of pods and Jobs, and pods of Jobs, with their owners, and those whose owner was already gone. */
 function collectGarbage({ scheduler, store }: Cluster): void {
   const owned: readonly Resource[] = [LEASE_REQUESTS, PODS];
   const ownersOf = (object: Json) => array(record(object["metadata"])["ownerReferences"]).map(record);

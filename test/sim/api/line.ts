@@ -2,15 +2,15 @@ import type { Resource } from "../../../src/kube/resources.ts";
 import type { Random } from "../random.ts";
 import type { Scheduler } from "../scheduler.ts";
 
-/** What happens to one call. */
+/** The fate of one call. */
 export type CallFault =
-  /** It is refused before anything has happened. */
+  /** The call is refused before it takes effect. */
   | { is: "refused"; status: number; retryAfterSeconds?: number }
   /** A proxy in between answers 404 in its own words. */
   | { is: "misled" }
-  /** Its connection breaks, or nothing is ever heard of it; `tookEffect`: the answer is what was lost. */
+  /** The connection breaks, or no answer ever comes. With `tookEffect` only the answer is lost. */
   | { is: "broken" | "unanswered"; tookEffect: boolean }
-  /** It arrives so much later; and, if it is sent `twice`, once more then. */
+  /** The call arrives `byMs` later. With `twice` it arrives both at once and later. */
   | { is: "late"; byMs: number; twice: boolean };
 
 export interface CallInfo {
@@ -18,33 +18,33 @@ export interface CallInfo {
   resource: Resource;
 }
 
-/** One of several API servers. Reads and writes go to the store; watches are served from a cache of its own. */
+/** One of several API servers. Reads and writes go to the store. Watches are served from the server's own cache. */
 export interface ApiServer {
-  /** How far its watch cache is behind. */
+  /** How far the server's watch cache is behind. */
   lagMs: number;
-  /** Watches that begin before this version are told 410. */
+  /** Watches that begin before this version are answered with 410. */
   oldestVersion: number;
-  /** Called when `lagMs` has become less. */
+  /** Functions that are called when `lagMs` has decreased. */
   readonly pumps: Set<() => void>;
 }
 
-/** Between one process and the API servers. */
+/** The network between one process and the API servers. */
 export interface Line {
   server: ApiServer;
   isCut: boolean;
-  /** Resources (by plural) of which no event arrives. */
+  /** Resources (by plural) whose events do not arrive. */
   readonly stalled: Set<string>;
-  /** What may happen to a call; undefined: nothing special. */
+  /** Functions that may return a fault for a call. */
   readonly troubles: Set<(call: CallInfo) => CallFault | undefined>;
   faultOf(call: CallInfo): CallFault | undefined;
-  /** Told of every call when it is sent. */
+  /** Called for every call when it is sent. */
   onCall(call: CallInfo): void;
-  /** Told of an object that is about to be created, and when that was asked for. */
+  /** Called when an object is about to be created, with the time when that call was sent. */
   onCreate(resource: Resource, name: string, sentMs: number): void;
-  /** Lets what was held back go on: after `isCut`, `stalled` or the server have changed. */
+  /** Delivers what was held back, after `isCut`, `stalled` or the server has changed. */
   heal(): void;
   readonly pumps: Set<() => void>;
-  /** The watches that there are: the connection of each may come to hang, so that nothing more is heard by it, not even its end. */
+  /** The open watches. The connection of each may hang, so that nothing more is heard on it, not even its end. */
   readonly watches: Set<{ plural: string; hang(): void }>;
   latencyMs(): number;
 }
@@ -77,10 +77,10 @@ export function createLine(server: ApiServer, random: Random): Line {
   };
 }
 
-/** What an answer that leaves now says of the time of day: whole seconds. */
+/** The Date of an answer that is sent now, in whole seconds. */
 export const dateMs = ({ nowMs }: Scheduler): number => Math.floor(nowMs() / 1_000) * 1_000;
 
-/** A step of the network: it takes its time, and comes to nothing while the line is cut. */
+/** A step through the network, which takes time, and is lost while the line is cut. */
 export function send(scheduler: Scheduler, line: Line, arrive: () => void, extraMs = 0): void {
   if (line.isCut) return;
   scheduler.after(line.latencyMs() + extraMs, () => {

@@ -12,7 +12,7 @@ export interface Scope {
   fieldSelector?: string | undefined;
 }
 
-/** Selectors as konductor writes them: `label`, `label=value`, `metadata.name=NAME`. */
+/** The selectors that konductor uses: `label`, `label=value`, `metadata.name=NAME`. */
 export function inScope({ namespace, labelSelector, fieldSelector }: Scope): (object: Json) => boolean {
   const [label = "", value] = labelSelector?.split("=") ?? [];
   const [, name] = fieldSelector?.match(/^metadata\.name=(.+)$/) ?? [];
@@ -27,7 +27,7 @@ export function inScope({ namespace, labelSelector, fieldSelector }: Scope): (ob
   };
 }
 
-/** Consistent lists, in pages that all show one version. */
+/** Consistent lists, in pages that all show the same version. */
 export function createLister(store: Store, { server }: Pick<Line, "server">) {
   const begun = new Map<string, { rest: Json[]; version: number }>();
   let tokens = 0;

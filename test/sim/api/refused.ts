@@ -12,7 +12,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: "ServiceUnavailable",
 };
 
-/** An answer of the API server that is a refusal: an HTTP status, and its `Status` document. */
+/** A refusal by the API server: an HTTP status, and its `Status` document. */
 export class Refused extends Error {
   readonly status: number;
   readonly body: object;
@@ -53,7 +53,7 @@ export const conflict = (resource: Resource, name: string, why: string) =>
 export const MODIFIED =
   "the object has been modified; please apply your changes to the latest version and try again";
 
-/** `field`: the one that is at fault, where it is known. */
+/** `field` is the invalid field, if it is known. */
 export const invalid = ({ kind, group }: Resource, name: string, why: string, field?: string) =>
   new Refused(422, `${kind}${group === "" ? "" : `.${group}`} "${name}" is invalid: ${why}`, {
     ...(field !== undefined && { details: { name, group, kind, causes: [{ field, message: why }] } }),

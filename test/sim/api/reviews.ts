@@ -5,7 +5,7 @@ import { TOKEN_AUDIENCE } from "../../../src/shared/names.ts";
 import type { Json } from "./rules.ts";
 import type { Store } from "./store.ts";
 
-/** So long after its pod should have gone a token is still accepted. */
+/** How long a token is still accepted after its pod should have gone. */
 const TOKEN_OUTLIVES_MS = 60_000;
 
 export interface PodName {
@@ -14,13 +14,13 @@ export interface PodName {
   uid: string;
 }
 
-/** A pod's projected token, in the form of a JWT; nobody has signed it. */
+/** A pod's projected token, in the form of an unsigned JWT. */
 export function tokenOf({ namespace, name, uid }: PodName): string {
   const claims = { aud: [TOKEN_AUDIENCE], "kubernetes.io": { namespace, pod: { name, uid } } };
   return `e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.e30`;
 }
 
-/** As konductor verifies it by the keys that the API server publishes: whether the pod is there or not. */
+/** konductor's verification by the keys that the API server publishes, which does not depend on whether the pod exists. */
 export async function verifySignature(token: string): Promise<PodIdentity> {
   return identityOf(token);
 }
@@ -32,7 +32,7 @@ function identityOf(token: string): PodIdentity {
   return { namespace: text(namespace) ?? "", name: name ?? "", uid: uid ?? "", serviceAccount: "default" };
 }
 
-/** What the API server answers to questions that look like objects; undefined for what is one. */
+/** The API server's answers to review requests. undefined for any other object. */
 export function reviewOf(
   store: Store,
   resource: Resource,

@@ -1,6 +1,6 @@
 /**
- * What the API server itself makes of an object, by the schemas in deploy/crds and by the types of Kubernetes: defaults, what a write may
- * not change, which of them have a status of their own. Only what konductor's code rests on.
+ * What the API server does with an object by the schemas in deploy/crds and by the types of Kubernetes: defaults, immutable fields, and status
+ * subresources. Only what konductor's code relies on is here.
  */
 import { isDeepStrictEqual } from "node:util";
 import { JOBS, LEASE_REQUESTS, LEASES, NODES, PODS, type Resource } from "../../../src/kube/resources.ts";
@@ -12,7 +12,7 @@ export type Json = Record<string, unknown>;
 export const hasStatus = (resource: Resource) =>
   [LEASES, LEASE_REQUESTS, PODS, JOBS, NODES].includes(resource);
 
-/** As it is stored when it is created: of a status of its own nothing but the schema's default. */
+/** The object as it is stored at its creation. With a status subresource, its status is only the schema's default. */
 export function fresh(resource: Resource, object: Json): Json {
   if (!hasStatus(resource) || resource === NODES) return object;
   const { status: _, ...rest } = object;

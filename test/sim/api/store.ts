@@ -1,6 +1,6 @@
 /**
- * What the API servers share: every object in its newest version, and everything that has happened to it. A write has happened, whole
- * and in its turn, when the call returns; objects are never changed in place.
+ * The state that the API servers share: every object in its newest version, and the history of all changes. A write has happened, as a whole
+ * and in its turn, when the call returns. Objects are never changed in place.
  */
 import { isDeepStrictEqual } from "node:util";
 import jsonPatch from "fast-json-patch";
@@ -14,14 +14,14 @@ export interface Change {
   type: "ADDED" | "MODIFIED" | "DELETED";
   user: string;
   resource: Resource;
-  /** Of a deleted one the last version, with the version number of its deletion. */
+  /** The object. After a deletion, its last version with the version number of the deletion. */
   object: Json;
   old: Json | undefined;
   version: number;
   atMs: number;
 }
 
-/** A write that admission looks at. */
+/** A write that admission checks. */
 export interface Review {
   operation: "CREATE" | "UPDATE" | "DELETE";
   user: string;
@@ -38,10 +38,10 @@ export interface Patch {
 
 export interface Store {
   version(): number;
-  /** What has happened to objects of this resource, the oldest first. */
+  /** The changes of objects of this resource, the oldest first. */
   changes(resource: Resource): readonly Change[];
   find(resource: Resource, ref: ObjectRef): Json | undefined;
-  /** Throws NotFound. */
+  /** Returns the object, or throws NotFound. */
   read(resource: Resource, ref: ObjectRef): Json;
   list(resource: Resource, namespace?: string): Json[];
   create(user: string, resource: Resource, object: Json): Json;
@@ -53,7 +53,7 @@ export interface Store {
 
 export interface StoreOptions {
   nowMs(): number;
-  /** Mutating webhooks and admission policies; throws what refuses. Deletions and status are looked at, too. */
+  /** Mutating webhooks and admission policies, which throw to refuse. They also see deletions and status updates. */
   admit?(review: Review): Json;
 }
 
@@ -100,7 +100,7 @@ export function createStore({ nowMs, admit = ({ object }) => object }: StoreOpti
     return found;
   }
 
-  /** Throws Conflict where what was sent is meant for another object, or for another version of it. */
+  /** Throws Conflict if the write is meant for another object or another version of it. */
   function checkGuards(
     resource: Resource,
     current: Json,
@@ -249,7 +249,7 @@ export function createStore({ nowMs, admit = ({ object }) => object }: StoreOpti
   };
 }
 
-/** What of its metadata no writer changes. */
+/** The metadata that no writer can change. */
 function kept(metadata: Json): Json {
   const names = ["name", "namespace", "uid", "resourceVersion", "creationTimestamp", "generation"];
   const deletion = ["deletionTimestamp", "deletionGracePeriodSeconds"];
@@ -257,7 +257,7 @@ function kept(metadata: Json): Json {
   return Object.fromEntries(fields.map((field) => [field, metadata[field]]));
 }
 
-/** A pod without a kubelet that could stop it, or with nothing left to be stopped, goes at once. */
+/** The grace period of a deletion. It is 0 for a pod without a kubelet, or with nothing left to stop. */
 function graceOf(pod: Json, asked: number | undefined): number {
   const spec = record(pod["spec"]);
   const isOver = ["Succeeded", "Failed"].includes(text(record(pod["status"])["phase"]) ?? "");
@@ -280,7 +280,7 @@ function merged(target: unknown, patch: unknown): unknown {
   return result;
 }
 
-/** RFC 6902. A test that fails is answered by Invalid. */
+/** RFC 6902. A failed test is answered with Invalid. */
 function jsonPatched(resource: Resource, name: string, current: Json, body: unknown): Json {
   const operations = array(body).map((entry) => {
     const { op, path, value } = record(entry);

@@ -19,13 +19,13 @@ export interface WatchWorld {
   onResponse?: (info: ResponseInfo) => void;
 }
 
-/** At first also this long before its end (cache_watcher.go of kube-apiserver). */
+/** The first bookmark also comes this long before the watch ends (cache_watcher.go of kube-apiserver). */
 const BOOKMARK_BEFORE_END_MS = 2_000;
 const BOOKMARK_EVERY_MS = 60_000;
-/** A peer that does not even acknowledge is given up by TCP's own probes. */
+/** How long TCP's own probes take to give up a peer that does not acknowledge. */
 const LOST_AFTER_MS = 20_000;
 
-/** A watch, served from the cache of the API server to which the line leads when it begins. */
+/** A watch, served from the cache of the API server to which the line leads when the watch begins. */
 export async function* createWatch(
   { scheduler, store, process, line, onResponse }: WatchWorld,
   resource: Resource,
@@ -49,7 +49,7 @@ export async function* createWatch(
   let isHanging = false;
 
   const sentMs = process.clock.monotonicMs();
-  /** The answer, with which a watch begins or is refused. */
+  /** The answer that begins or refuses the watch. */
   function answer(status: number, error?: unknown): void {
     const serverDateMs = dateMs(scheduler);
     const begun = () => {
@@ -58,7 +58,7 @@ export async function* createWatch(
     };
     send(scheduler, line, () => arrive(begun));
   }
-  /** Something reaches the process. */
+  /** Lets something arrive at the process. */
   function arrive(what: () => void): void {
     process.enter(() => {
       if (end) return;
@@ -79,7 +79,7 @@ export async function* createWatch(
   }
   const isBlocked = () => isHanging || line.isCut || line.stalled.has(resource.plural);
 
-  /** Events come in their order; what the line holds back comes when it lets go. */
+  /** Delivers events in their order, and those that the line holds back once it lets go. */
   function deliver(event: WatchEvent): void {
     const dueMs = Math.max(onTheWay.at(-1)?.dueMs ?? 0, scheduler.nowMs() + line.latencyMs());
     onTheWay.push({ dueMs, event });
@@ -97,7 +97,7 @@ export async function* createWatch(
     });
   }
 
-  /** Sends what the server's cache shows by now and the line lets through. */
+  /** Sends what the server's cache shows by now, unless the line holds it back. */
   function pump(): void {
     if (end || cursor < 0 || isBlocked()) return;
     flush();
@@ -124,7 +124,7 @@ export async function* createWatch(
       pump();
     });
   }
-  /** A cache that is behind has no more to say than what it has shown. */
+  /** Sends a bookmark. A cache that is behind bookmarks only what it has shown. */
   function bookmark(): void {
     if (end) return;
     scheduler.after(BOOKMARK_EVERY_MS, bookmark);
@@ -159,7 +159,7 @@ export async function* createWatch(
     if (timeoutSeconds === undefined) return;
     scheduler.after(endsAfterMs, () => send(scheduler, line, () => isHanging || arrive(() => finish())));
   }
-  /** While the line is cut its own probes are not answered either. */
+  /** Checks the connection. TCP's probes are not answered either while the line is cut. */
   function probe(): void {
     if (end) return;
     if (line.isCut) lose("the connection was lost");
@@ -201,7 +201,7 @@ export async function* createWatch(
   }
 }
 
-/** What a watcher of those that match is told of a change. */
+/** The event that a change means for a watcher of the objects that match. */
 function eventOf({ type, object, old }: Change, matches: (object: Json) => boolean): WatchEvent | undefined {
   const before = old !== undefined && matches(old);
   const now = type !== "DELETED" && matches(object);

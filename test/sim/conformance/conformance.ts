@@ -1,6 +1,6 @@
 /**
- * What konductor rests on of an API server, as one suite: it runs against the one in memory (test/unit/sim) and against kube-apiserver
- * (test/integration), through the project's own client, with the same expectations.
+ * The behaviour of an API server on which konductor relies, as one suite. It runs against the server in memory (test/unit/sim) and against
+ * kube-apiserver (test/integration), through the project's own client, with the same expectations.
  */
 import { kinds } from "./kinds.ts";
 import { reads } from "./reads.ts";

@@ -1,4 +1,4 @@
-/** What objects of Kubernetes itself do. */
+/** The behaviour of Kubernetes' own objects. */
 import { expect } from "vitest";
 import type { ObjectRef } from "../../../src/kube/api.ts";
 import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, PODS, TOKEN_REVIEWS } from "../../../src/kube/resources.ts";
@@ -7,7 +7,7 @@ import { LEASE_LABEL, SCHEDULING_GATE, TOKEN_AUDIENCE } from "../../../src/share
 import { type Check, CONFIG_MAPS, code, metadataOf, uidOf, until, versionOf } from "./stage.ts";
 
 export function kinds(check: Check): void {
-  check("a pod is deleted in its grace period, or at once where nothing runs of it", async (stage) => {
+  check("a pod is deleted within its grace period, or at once if nothing of it runs", async (stage) => {
     const { client, namespace, node } = stage;
     const pod = (name: string, spec: object) => ({
       metadata: { namespace, name },
@@ -20,7 +20,7 @@ export function kinds(check: Check): void {
     expect(deleted).toMatchObject({
       metadata: { deletionGracePeriodSeconds: 20, deletionTimestamp: expect.any(String) },
     });
-    // Neither a second deletion nor a change of it makes that undone.
+    // Neither a second deletion nor a change undoes the deletion.
     await client.delete(PODS, ref("bound"));
     const change = { metadata: { annotations: { a: "b" } } };
     const changed = await client.patch(PODS, ref("bound"), change, { type: "merge" });
@@ -53,19 +53,22 @@ export function kinds(check: Check): void {
     await expect(client.get(PODS, ref("over"))).rejects.toMatchObject(code("NotFound"));
   });
 
-  check("an object with a finalizer goes when that has gone", async ({ client, namespace }) => {
-    const ref = { namespace, name: "final" };
-    await client.create(LEASE_REQUESTS, {
-      metadata: { ...ref, finalizers: ["konductor.test/keep"] },
-      spec: { lease: "a", holder: "a" },
-    });
-    const marked = await client.delete(LEASE_REQUESTS, ref);
-    expect(metadataOf(marked)["deletionTimestamp"]).toBeDefined();
-    await client.patch(LEASE_REQUESTS, ref, { metadata: { finalizers: null } }, { type: "merge" });
-    await expect(client.get(LEASE_REQUESTS, ref)).rejects.toMatchObject(code("NotFound"));
-  });
+  check(
+    "an object with a finalizer is deleted when the finalizer is removed",
+    async ({ client, namespace }) => {
+      const ref = { namespace, name: "final" };
+      await client.create(LEASE_REQUESTS, {
+        metadata: { ...ref, finalizers: ["konductor.test/keep"] },
+        spec: { lease: "a", holder: "a" },
+      });
+      const marked = await client.delete(LEASE_REQUESTS, ref);
+      expect(metadataOf(marked)["deletionTimestamp"]).toBeDefined();
+      await client.patch(LEASE_REQUESTS, ref, { metadata: { finalizers: null } }, { type: "merge" });
+      await expect(client.get(LEASE_REQUESTS, ref)).rejects.toMatchObject(code("NotFound"));
+    },
+  );
 
-  check("a request goes with its owner", async (stage) => {
+  check("a request is deleted with its owner", async (stage) => {
     const { client, namespace } = stage;
     const owner = await client.create(CONFIG_MAPS, { metadata: { namespace, name: "owner" } });
     const ownerReferences = [{ apiVersion: "v1", kind: "ConfigMap", name: "owner", uid: uidOf(owner) }];
@@ -84,7 +87,7 @@ export function kinds(check: Check): void {
     await until(stage, isGone);
   });
 
-  check("a Job's spec and status are guarded apart", async ({ client, namespace }) => {
+  check("a Job's spec and status are guarded separately", async ({ client, namespace }) => {
     const ref = { namespace, name: "batch" };
     const containers = [{ name: "main", image: "none" }];
     const template = { spec: { restartPolicy: "Never", containers } };
@@ -94,7 +97,7 @@ export function kinds(check: Check): void {
       const metadata = { uid, resourceVersion, annotations: { a: "b" } };
       return client.patch(JOBS, ref, { metadata, spec: { suspend: true } }, { type: "merge" });
     };
-    // Its controller writes, too.
+    // The Job controller writes, too.
     const again = async (tries: number): Promise<unknown> => {
       const version = versionOf(await client.get(JOBS, ref));
       return patch(version).catch((error: unknown) => (tries > 0 ? again(tries - 1) : Promise.reject(error)));
@@ -115,7 +118,7 @@ export function kinds(check: Check): void {
     await expect(client.replace(ELECTION_LEASES, late)).rejects.toMatchObject(code("Conflict"));
   });
 
-  check("a pod's token says which pod it is, as long as that is there", async (stage) => {
+  check("a pod's token identifies the pod as long as the pod exists", async (stage) => {
     const { client, namespace, node, tokenOf, sleep } = stage;
     const ref = { namespace, name: "speaker" };
     const spec = { nodeName: node, containers: [{ name: "main", image: "none" }] };

@@ -5,7 +5,7 @@ import { LEASES, type Resource } from "../../../src/kube/resources.ts";
 import { type Check, CONFIG_MAPS, code, metadataOf, type Stage, until, versionOf } from "./stage.ts";
 
 export function reads(check: Check): void {
-  check("lists come in pages, by labels and names", async ({ client, namespace }) => {
+  check("lists are paged, and selected by labels and names", async ({ client, namespace }) => {
     for (const name of ["a", "b", "c"])
       await client.create(CONFIG_MAPS, { metadata: { namespace, name, labels: { page: "yes" } } });
     await client.create(CONFIG_MAPS, { metadata: { namespace, name: "d", labels: { page: "no" } } });
@@ -21,7 +21,7 @@ export function reads(check: Check): void {
     expect(names(await client.list(CONFIG_MAPS, byName))).toEqual(["bb"]);
   });
 
-  check("a watch shows everything after its version, as its selector has it", async (stage) => {
+  check("a watch shows all changes after its version, as its selector sees them", async (stage) => {
     const { client, namespace } = stage;
     const { resourceVersion } = await client.list(CONFIG_MAPS, { namespace });
     const told: string[] = [];
@@ -48,7 +48,7 @@ export function reads(check: Check): void {
     const [type, name, version = ""] = told[4]?.split(" ") ?? [];
     expect([type, name]).toEqual(["DELETED", "w2"]);
     expect(BigInt(version)).toBeGreaterThan(BigInt(versionOf(other)));
-    // It can be taken up again at any version.
+    // The watch can be resumed at any version.
     const again: string[] = [];
     const resumed = watching(
       stage,

@@ -6,7 +6,7 @@ import { record, text } from "../../../src/shared/json.ts";
 export interface Stage {
   client: KubeClient;
   namespace: string;
-  /** Of a node that nothing looks after. */
+  /** The name of a node without a kubelet. */
   node: string;
   /** A projected token of this pod, for our audience. */
   tokenOf(pod: { namespace: string; name: string; uid: string }): Promise<string>;

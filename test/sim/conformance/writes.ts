@@ -1,4 +1,4 @@
-/** Writes: what guards them, and what the schemas make of them. */
+/** Writes: their preconditions, and what the schemas do with them. */
 import { expect } from "vitest";
 import { LEASE_REQUESTS, LEASES } from "../../../src/kube/resources.ts";
 import { record } from "../../../src/shared/json.ts";
@@ -29,7 +29,7 @@ export function writes(check: Check): void {
     const patch = (metadata: object) =>
       client.patch(CONFIG_MAPS, ref, { metadata, data: { color: "green" } }, { type: "merge" });
     await expect(patch({ resourceVersion: versionOf(first) })).rejects.toMatchObject(code("Conflict"));
-    // A patch has no precondition: it would change what cannot change, which our client calls by what it means.
+    // A patch has no precondition. Another uid is a forbidden change, which our client reports as the conflict that it means.
     await expect(patch({ uid: "another" })).rejects.toMatchObject({
       code: "Conflict",
       cause: { reason: "Invalid" },
@@ -43,7 +43,7 @@ export function writes(check: Check): void {
     expect(status).toMatchObject({ kind: "Status", status: "Success" });
   });
 
-  check("what is not there, and what is there already", async ({ client, namespace }) => {
+  check("missing and existing objects lead to errors", async ({ client, namespace }) => {
     const ref = { namespace, name: "absent" };
     const message = `cannot get klease ${namespace}/absent: leases.konductor.io "absent" not found (HTTP 404)`;
     await expect(client.get(LEASES, ref)).rejects.toMatchObject({ code: "NotFound", message });

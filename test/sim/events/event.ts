@@ -12,21 +12,21 @@ import { leaseOf, type World } from "../world.ts";
 export interface Event {
   atMs: number;
   what: string;
-  /** Which pod (0: the one that runs or holds), replica, node. */
+  /** Which pod (0: the one that runs or holds), replica or node. */
   who: number;
-  /** How long, how much. */
+  /** A duration or an amount. */
   ms: number;
-  /** Which of several kinds. */
+  /** Which of several variants. */
   kind: number;
   pod?: PodWish;
   worker?: WorkerWish;
 }
 
-/** lease: kleases are deleted and created again, under holders who can be reached; harsh: nodes and pods go without a word. */
+/** With lease, kleases are deleted and created again under reachable holders. With harsh, nodes and pods vanish without notice. */
 export type Profile = "harsh" | "lease";
 
 export interface Kind {
-  /** How often, compared with others. */
+  /** The frequency, relative to other kinds. */
   weight: number;
   profile?: Profile;
   act(world: World, event: Event): void;
@@ -36,7 +36,7 @@ export const LEASE = { namespace: NAMESPACE, name: LEASE_NAME };
 export const pick = <T>(from: readonly T[], index: number): T | undefined =>
   from[index % Math.max(1, from.length)];
 export const slotOf = ({ slots }: World, { who }: Event) => pick(slots, who);
-/** The leader is what most is about. */
+/** The replica that is meant: the leader, half of the time. */
 export const leaderOf = (world: World, event: Event) =>
   (event.kind % 2 === 0 ? world.slots.find(({ replica }) => replica.isLeader()) : undefined) ??
   slotOf(world, event);
@@ -54,7 +54,7 @@ export function podOf({ pods }: World, { who }: Event): TruePod | undefined {
       );
 }
 
-/** Users find out when something cannot be done. */
+/** Ignores a refusal, as users do. */
 export function attempt(act: () => unknown): void {
   try {
     act();
@@ -77,10 +77,10 @@ export function holdOf(world: World) {
     hold,
     claim: claimOf(hold),
     leaseTtlMs: lease.spec.ttlMs,
-    /** When it is revoked the Job's controller deletes its pods, which are gone at once. */
+    /** Whether the Job controller deletes the hold's pods at once when it is revoked. */
     vanishes: hold.ref.kind === "Job" && seen.some((pod) => pod?.wish.graceSeconds === 0),
     isForced: lease.forced?.token === hold.token,
-    /** All pods under it can be seen where they are. */
+    /** Whether all pods under the hold can be seen. */
     isSeen: seen.every(
       (pod) =>
         pod?.node.state === "up" && world.cluster.store.find(PODS, { namespace: NAMESPACE, name: pod.name }),

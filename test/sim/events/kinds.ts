@@ -1,8 +1,7 @@
 /**
- * What may happen in a story. Each event makes sense, or does nothing, whatever has become of those whom it is about, so that every story
- * can be shortened. What docs/guarantees.md does not cover is left out: kubelets that are dead while containers run, keepers that crash
- * while cut off, machines and programs that are frozen while they work; and an admin's word against the truth, given while nobody can see
- * the holder.
+ * All events of stories. Each event makes sense or does nothing, whatever has happened to its targets, so that every story can be shortened.
+ * Events outside of docs/guarantees.md are left out: kubelets that are dead while containers run, keepers that crash while cut off, machines
+ * and programs that freeze at work, and a wrong forced release while nobody can see the holder.
  */
 import type { Random } from "../random.ts";
 import type { Kind } from "./event.ts";

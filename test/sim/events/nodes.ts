@@ -1,4 +1,4 @@
-/** What befalls nodes, and the programs on them. */
+/** Events of nodes, and of the programs on them. */
 import { PODS } from "../../../src/kube/resources.ts";
 import { breakFor } from "../broken.ts";
 import { NAMESPACE } from "../pod-object.ts";
@@ -10,7 +10,7 @@ export const NODES: Record<string, Kind> = {
     weight: 1,
     act(world, event) {
       const node = nodeOf(world, event);
-      // A clock that is set back between two runs of a pod is a limit of proof.ts: each is off from the beginning, or not at all.
+      // A clock that is set back between two runs of a pod is a limit of proof.ts. So each clock is wrong from the beginning or not at all.
       if (node && !world.pods.some((pod) => pod.node === node && pod.hasRun))
         node.machine.wallErrorMs = ((event.kind % 17) - 8) * 900_000;
     },
@@ -62,7 +62,7 @@ export const NODES: Record<string, Kind> = {
         });
     },
   },
-  /** Some messages of two runs of one gate, each later than the next. */
+  /** Delays some messages of two runs of one gate, each by another time. */
   jumble: {
     weight: 3,
     act(world, event) {
@@ -102,7 +102,7 @@ export const NODES: Record<string, Kind> = {
     weight: 2,
     act(world, event) {
       const pod = podOf(world, event);
-      // Its kubelet has to hear of it.
+      // The pod's kubelet has to learn of the patch.
       if (pod?.node.state === "up" && isThere(world, pod.name)) pod.patchKeeper();
     },
   },
@@ -140,7 +140,7 @@ export const NODES: Record<string, Kind> = {
 const isThere = ({ cluster: { store } }: World, name: string) =>
   store.find(PODS, { namespace: NAMESPACE, name }) !== undefined;
 
-/** Something runs on that node of which nothing else could tell. */
+/** Whether something runs on that node of which nothing else could tell. */
 function isBlind(world: World, node: string): boolean {
   const hold = holdOf(world);
   return world.pods.some(

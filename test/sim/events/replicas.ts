@@ -1,11 +1,11 @@
-/** What befalls replicas, and API servers. */
+/** Events of replicas and API servers. */
 import type { CallFault, CallInfo } from "../api/line.ts";
 import { breakFor, breakInPart, strike } from "../broken.ts";
 import type { World } from "../world.ts";
 import { type Kind, leaderOf, pick, slotOf } from "./event.ts";
 import { cut, trouble, troubleOf } from "./trouble.ts";
 
-/** Without these somebody cannot be seen, told to end, or scheduled; and the others are served all the same. */
+/** Calls without which some claimant cannot be seen, told to end, or scheduled. Others are served all the same. */
 const FORBIDDABLE = [
   { verb: "get", plural: "pods" },
   { verb: "delete", plural: "pods" },
@@ -93,7 +93,7 @@ export const REPLICAS: Record<string, Kind> = {
       if (slot) trouble(world, slot.line, event, { is: "misled" });
     },
   },
-  /** For long, and others can work. */
+  /** Cuts one replica off for a long time while others can work. */
   loseReplica: {
     weight: 3,
     act(world, event) {
@@ -112,7 +112,7 @@ export const REPLICAS: Record<string, Kind> = {
       });
     },
   },
-  /** The arbiter dies, and no list is answered for a while. */
+  /** Kills the arbiter, and leaves lists unanswered for a while. */
   loseLists: {
     weight: 1,
     act(world, event) {
@@ -128,22 +128,22 @@ export const REPLICAS: Record<string, Kind> = {
       });
     },
   },
-  /** A policy, or a webhook, keeps all of konductor from one kind of call, for long. */
+  /** Forbids one kind of call to all of konductor for a long time, as a policy or a webhook may. */
   forbid: {
     weight: 2,
     act: (world, event) => forbid(world, event.what, pick(FORBIDDABLE, event.kind) ?? FORBIDDABLE[0]),
   },
-  /** In tales alone: who has had a hold cannot be asked for anew, though it could use the klease. */
+  /** Only in tales: the request of a claimant that has had its hold cannot be replaced, although the claimant could use the klease. */
   forbidDeletions: {
     weight: 0,
     act: (world, event) => forbid(world, event.what, { verb: "delete", plural: "leaserequests" }),
   },
-  /** In tales alone: a Job can neither be suspended nor resumed. */
+  /** Only in tales: a Job can neither be suspended nor resumed. */
   forbidSuspensions: {
     weight: 0,
     act: (world, event) => forbid(world, event.what, { verb: "patch", plural: "jobs" }),
   },
-  /** Its connection stands, and nothing more is heard by it. */
+  /** The connection of a watch stays open, but nothing more is heard on it. */
   hangWatch: {
     weight: 3,
     act(world, event) {

@@ -1,4 +1,4 @@
-/** Calls to the API server that are refused, late, sent twice, or not answered, or do not get there, for a while. */
+/** Calls to the API server that are refused, late, sent twice, unanswered or lost for a while. */
 import type { CallFault, Line } from "../api/line.ts";
 import { breakFor } from "../broken.ts";
 import type { World } from "../world.ts";
@@ -23,7 +23,7 @@ export function troubleOf({ kind, ms }: Event): CallFault {
   }
 }
 
-/** Most calls of one process meet `fault`, or all, about one resource, or about all. */
+/** Lets most or all calls of one process, about one or all resources, meet `fault`. */
 export function trouble(world: World, line: Line, event: Event, fault: CallFault): void {
   const isSure = event.kind % 4 === 0;
   const plural = event.kind % 3 === 0 ? undefined : pick(RESOURCES, event.kind);
@@ -37,7 +37,7 @@ export function trouble(world: World, line: Line, event: Event, fault: CallFault
   });
 }
 
-/** Nothing of one process gets there. */
+/** Cuts one process off from the API servers. */
 export function cut(world: World, line: Line, event: Event): void {
   breakFor(world, event.what, event.ms, () => {
     line.isCut = true;

@@ -1,4 +1,4 @@
-/** What users and admins do. */
+/** Events by users and admins. */
 import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../../src/kube/resources.ts";
 import { isSuspendedByUs, parseJob } from "../../../src/lease/job.ts";
 import { record, textMap } from "../../../src/shared/json.ts";
@@ -18,7 +18,7 @@ import { holderOf } from "../work.ts";
 import type { World } from "../world.ts";
 import { attempt, type Event, edit, holdOf, type Kind, LEASE, pick, podOf } from "./event.ts";
 
-/** A limit is longer by now; one that could not be read is gone. */
+/** Changes of annotations: a longer limit, and the removal of an invalid one. */
 const NEW_ANNOTATIONS = [{ [ANNOTATION.maxHold]: "10m" }, { [ANNOTATION.startTimeout]: null }];
 
 export const USERS: Record<string, Kind> = {
@@ -48,7 +48,7 @@ export const USERS: Record<string, Kind> = {
       world.note({ what: "troubled", claim: pod.claim, why: "deleted by force" });
     },
   },
-  /** In tales alone: its user changes the pod's mind. */
+  /** Only in tales: the user changes the pod's annotations. */
   annotatePod: {
     weight: 0,
     act(world, event) {
@@ -68,7 +68,7 @@ export const USERS: Record<string, Kind> = {
     profile: "harsh",
     act({ cluster: { store } }, { who }) {
       const request = pick(store.list(LEASE_REQUESTS, NAMESPACE), who);
-      // A client's is its word that it has ended.
+      // The deletion of a client's request means that the client has ended.
       if (!request || !String(metadataOf(request)["ownerReferences"] ?? "")) return;
       attempt(() =>
         store.remove(ADMIN, LEASE_REQUESTS, {
@@ -83,7 +83,7 @@ export const USERS: Record<string, Kind> = {
     profile: "lease",
     act: deleteLease,
   },
-  /** When somebody has just been granted it. */
+  /** Deletes the klease just after it was granted. */
   deleteGrantedLease: {
     weight: 2,
     profile: "lease",
@@ -104,7 +104,7 @@ export const USERS: Record<string, Kind> = {
   changePolicy: {
     weight: 2,
     act(world, { kind }) {
-      // With AfterExpiry two may run: docs/guarantees.md says when.
+      // AfterExpiry is left out, since two may run with it: see docs/guarantees.md.
       edit(world, { spec: { handoverPolicy: [null, "AfterTermination"][kind % 2] } });
       const hold = holdOf(world);
       if (hold) world.note({ what: "troubled", claim: hold.claim, why: "the policy was changed" });
@@ -123,7 +123,7 @@ export const USERS: Record<string, Kind> = {
     weight: 2,
     act(world) {
       const hold = holdOf(world);
-      // The end of a client is not waited for: src/client/run-under-lease.ts says so.
+      // The end of a client is not awaited: see src/client/run-under-lease.ts.
       const isAlive =
         hold?.hold.ref.kind === "LeaseRequest" &&
         world.workers.some(({ worker }) => holderOf(worker.wish) === hold.claim && !worker.isKilled);
@@ -132,7 +132,7 @@ export const USERS: Record<string, Kind> = {
       edit(world, { status: { phase: "Available", holder: "" } });
     },
   },
-  /** Its term goes on until its next renewal, beside the next leader's. */
+  /** The old leader's term lasts until its next renewal, beside that of the new leader. */
   deposeLeader: {
     weight: 1,
     act({ cluster: { store } }) {
@@ -141,12 +141,12 @@ export const USERS: Record<string, Kind> = {
       attempt(() => store.patch(ADMIN, ELECTION_LEASES, ref, { type: "merge", body }));
     },
   },
-  /** Somebody's policy lets nobody write what becomes of requests. */
+  /** A policy forbids writes of the status of requests. */
   forbidAnswers: {
     weight: 1,
     act: (world, event) => forbidOfRequests(world, event, "replaceStatus"),
   },
-  /** In tales alone: somebody's quota lets nobody make a request. */
+  /** Only in tales: a quota forbids new requests. */
   forbidRequests: {
     weight: 0,
     act: (world, event) => forbidOfRequests(world, event, "create"),
@@ -154,7 +154,7 @@ export const USERS: Record<string, Kind> = {
   suspendJob: { weight: 2, act: (world, event) => changeJob(world, event, true) },
   resumeJob: { weight: 1, act: (world, event) => changeJob(world, event, false) },
   deleteJob: { weight: 1, act: (world, event) => void deleteJob(world, event) },
-  /** By the same name, while pods of the first may still be there. */
+  /** Creates the Job again under the same name, while pods of the first one may still exist. */
   replaceJob: {
     weight: 1,
     act(world, event) {
@@ -196,7 +196,7 @@ function changeJob({ cluster: { store }, jobs, note }: World, { who }: Event, su
   const view = parseJob(found);
   if (view.suspended === suspend || view.over || isSuspendedByUs(view)) return;
   note({ what: "troubled", claim: job.uid, why: "suspended" });
-  // Our webhook has it wait again where its user resumes it.
+  // Our webhook makes the Job wait again when its user resumes it.
   const annotations = suspend ? {} : { [SUSPENDED_ANNOTATION]: "true" };
   const body = { metadata: { annotations }, spec: { suspend: true } };
   attempt(() => store.patch(ADMIN, JOBS, { namespace: NAMESPACE, name: job.name }, { type: "merge", body }));

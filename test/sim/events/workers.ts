@@ -1,4 +1,4 @@
-/** What befalls those who hold the klease by a lease client. */
+/** Events of those who hold the klease by a lease client. */
 import { LEASES } from "../../../src/kube/resources.ts";
 import { defined } from "../../../src/shared/json.ts";
 import { breakFor } from "../broken.ts";
@@ -6,7 +6,7 @@ import type { World } from "../world.ts";
 import { type Event, holdOf, type Kind, pick } from "./event.ts";
 import { cut, trouble, troubleOf } from "./trouble.ts";
 
-/** One that is not over. */
+/** A worker that is not over. */
 const workerOf = ({ workers }: World, { who }: Event) =>
   pick(
     workers.filter(({ worker }) => worker.state !== "over"),
@@ -21,7 +21,7 @@ export const WORKERS: Record<string, Kind> = {
       if (!worker) return;
       const { name, by } = worker.wish;
       const holds = holdOf(world);
-      // A renewal that is on its way may bring the klease's.
+      // A renewal that is on its way may set the klease's ttl.
       const ttlMs = holds?.claim === name ? Math.max(holds.hold.ttlMs, holds.leaseTtlMs) : undefined;
       const { mayRunForMs } = worker;
       world.note({
@@ -34,7 +34,7 @@ export const WORKERS: Record<string, Kind> = {
       worker.kill();
     },
   },
-  /** Somebody who knows that it has ended goes on with what it had; a request that was applied has a name of its own. */
+  /** Restarts a killed worker, which goes on with its request or hold. An applied request has a name of its own, and is not taken over. */
   takeOver: {
     weight: 2,
     act(world, event) {
@@ -63,7 +63,7 @@ export const WORKERS: Record<string, Kind> = {
       if (line) trouble(world, line, event, troubleOf(event));
     },
   },
-  /** The same command, started a second time. */
+  /** Starts the same command a second time. */
   twinWorker: {
     weight: 1,
     act(world, event) {
@@ -93,7 +93,7 @@ export const WORKERS: Record<string, Kind> = {
       });
     },
   },
-  /** In tales alone: the watch by which the next grant to it would be heard comes to hang, which is for its client to make good. */
+  /** Only in tales: the watch that would show the next grant hangs, for which the client has to make up. */
   hangGrant: {
     weight: 0,
     act(world, event) {

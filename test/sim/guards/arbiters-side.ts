@@ -1,4 +1,4 @@
-/** konductor's client, without one of the guards by which the arbiter treats clients. */
+/** konductor's client without one of the guards that protect clients on the arbiter's side. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES } from "../../../src/kube/resources.ts";
 import { parseDuration } from "../../../src/lease/duration.ts";
@@ -7,7 +7,7 @@ import { record, text } from "../../../src/shared/json.ts";
 import { calling, parsedBy, refOf, specOf, statusOf } from "./calling.ts";
 import { seenAs } from "./rewriting.ts";
 
-/** Requests are deleted in whatever version. */
+/** Deletes requests in any version. */
 export const deletesAnyVersion = (client: KubeClient) =>
   calling(client, {
     delete: (call) => (resource, ref, options) => {
@@ -16,7 +16,7 @@ export const deletesAnyVersion = (client: KubeClient) =>
     },
   });
 
-/** Which requests there are for one klease is not asked: there are none but those that are known. */
+/** Finds no requests beyond the known ones when it lists those of one klease. */
 export const listsNoRequests = (client: KubeClient) =>
   calling(client, {
     list:
@@ -27,7 +27,7 @@ export const listsNoRequests = (client: KubeClient) =>
           : call(resource, options, ...rest),
   });
 
-/** A request that cannot be marked as granted counts as marked. */
+/** Treats a request that cannot be marked as granted as if it were marked. */
 export const forgoesTraces = (client: KubeClient) =>
   calling(client, {
     replaceStatus:
@@ -44,7 +44,7 @@ export const forgoesTraces = (client: KubeClient) =>
       },
   });
 
-/** A live look at a klease shows what the watch has shown. */
+/** Answers a live look at a klease with what the watch has shown. */
 export function looksAtWhatItKnows(client: KubeClient): KubeClient {
   let known: unknown;
   return calling(
@@ -71,7 +71,7 @@ export function looksAtWhatItKnows(client: KubeClient): KubeClient {
   );
 }
 
-/** A hold has the ttl that a new one would get. */
+/** Shows each hold with the ttl that a new hold would get. */
 export const shortensHolds = (client: KubeClient) =>
   seenAs(client, (lease) => {
     const status = statusOf(lease);

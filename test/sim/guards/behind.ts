@@ -1,4 +1,4 @@
-/** What keeps the rules where a cache is behind: nothing is concluded from what it shows no more, or not yet. */
+/** Guards while a cache is behind: nothing is concluded from what it no longer shows, or does not show yet. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES, PODS, type Resource } from "../../../src/kube/resources.ts";
 import { keyOf } from "../../../src/lease/types.ts";
@@ -15,11 +15,11 @@ type Renewals = typeof import("../../../src/server/gate-api/hold/renew-for-pod.t
 type Skips = typeof import("../../../src/controller/skips.ts");
 type Unrecorded = typeof import("../../../src/controller/unrecorded-holders.ts");
 
-/** Of what the leader watches. */
+/** Watches of the leader. */
 const OF_LEADERS_PODS = 0;
 const OF_LEADERS_REQUESTS = 4;
 const OF_LEADERS_JOBS = 6;
-/** The same, of whichever replica is meant. */
+/** Watches of the replica that `who` names. */
 const OF_PODS = 1;
 const OF_LEASES = 3;
 const OF_REQUESTS = 5;
@@ -29,7 +29,7 @@ interface Known {
   caches: Partial<Record<"leases" | "pods", { store: { get(key: string): unknown } }>>;
 }
 
-/** What is looked at of `resource` is what the cache shows. */
+/** Answers live looks at `resource` from the cache. */
 function lookingAtCaches<T extends Known>(options: T, resource: Resource): T {
   const { leases, pods } = options.caches;
   const cache = isSame(resource, PODS) ? pods : leases;
@@ -43,7 +43,7 @@ function lookingAtCaches<T extends Known>(options: T, resource: Resource): T {
   return { ...options, client: calling(options.client, { get }) };
 }
 
-/** What is gone seems to be there as it was looked at last. */
+/** Shows a missing object as it was last seen. */
 function missingNothing(client: KubeClient): KubeClient {
   const known = new Map<string, unknown>();
   const get =
@@ -60,7 +60,7 @@ function missingNothing(client: KubeClient): KubeClient {
   return calling(client, { get });
 }
 
-/** A request that could not be deleted as it was seen cannot be looked at either. */
+/** Makes a request unreadable after its guarded deletion has failed. */
 function looksAtNoneThatChanged(client: KubeClient): KubeClient {
   const changed = new Set<string>();
   return calling(client, {
@@ -84,18 +84,18 @@ function looksAtNoneThatChanged(client: KubeClient): KubeClient {
   });
 }
 
-/** Of what its user changes of a pod. */
+/** Changes of a pod by its user. */
 const LONGER_MAX_HOLD = 0;
 const READABLE = 1;
 
-/** One of its runs may wait. */
+/** A CronJob of which one run may wait. */
 const OF_A_CRON_JOB = { annotations: { "max-waiting": "1" }, worksForMs: 500 };
 
 export const BEHIND: Record<string, Guard> = {
   "a pod's request is deleted only after a live look at its klease": {
     rule: "two",
     replicas: 3,
-    // What the first run of its gate asked arrives when main runs by leave of the second, where nobody has heard of that.
+    // The first run's acquire arrives while main runs under the second run's hold, at a replica that does not know that yet.
     tale: [
       pod(2_600, "first", { worksForMs: 20_000 }),
       event(2_801, "lateCalls", { ms: 8_000 }),
@@ -116,7 +116,7 @@ export const BEHIND: Record<string, Guard> = {
   "a left-over hold's ttl counts from when nothing records it": {
     rule: "two",
     replicas: 2,
-    // The new leader has seen the request that the one before it, which leads on, has granted; and not yet the klease.
+    // The new leader has seen the request that its predecessor, which still leads, has granted, but not the klease yet.
     tale: [
       event(9_050, "deposeLeader"),
       event(9_850, "stallWatch", { who: 1, kind: OF_REQUESTS, ms: 500 }),
@@ -167,9 +167,9 @@ export const BEHIND: Record<string, Guard> = {
       ],
     },
   },
-  "a pod is looked at before it is deleted for a hold of a deleted klease": {
+  "a pod is looked at live before it is deleted because of a hold of a deleted klease": {
     rule: "forgotten",
-    // Its gate runs again, and cannot confirm, which the watch does not show.
+    // The pod's gate runs again and cannot confirm, which the watch does not show.
     tale: [
       pod(500, "first", { selfFencing: false }),
       event(4_000, "forbidAnswers", { ms: 80_000 }),
@@ -185,9 +185,9 @@ export const BEHIND: Record<string, Guard> = {
       ],
     },
   },
-  "a Job is skipped for those before it when live looks show that they wait": {
+  "a Job is skipped for earlier Jobs only when live looks show that those wait": {
     rule: "forgotten",
-    // One that waited is gone when the last one comes to be asked for, which the watches do not show.
+    // One of the waiting Jobs is gone when the last one is requested, which the watches do not show.
     tale: [
       pod(500, "holder", { worksForMs: 120_000 }),
       job(2_000, "early", OF_A_CRON_JOB),
@@ -207,9 +207,9 @@ export const BEHIND: Record<string, Guard> = {
       ],
     },
   },
-  "a request that has changed since it was seen is looked at before it is deleted": {
+  "a request that has changed since it was seen is read again before it is deleted": {
     rule: "told",
-    // It was granted, confirmed and taken back unseen; and its client, which hears late of that, goes on in its place.
+    // The request was granted, confirmed and taken back unseen, and its client, which learns of that late, continues in its place.
     tale: [
       worker(1_400, "z", { by: "script" }),
       worker(2_300, "a", { by: "script", priority: 2, ttlMs: 60_000, worksForMs: 5_000 }),

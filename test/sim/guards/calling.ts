@@ -4,7 +4,7 @@ import { record, text } from "../../../src/shared/json.ts";
 
 export type Call = (resource: Resource, ...rest: unknown[]) => Promise<unknown>;
 
-/** `client`, but calls of these verbs go as `instead` has them. */
+/** `client` with these verbs replaced. */
 export function calling(
   client: KubeClient,
   instead: Partial<Record<keyof KubeClient, (call: Call) => Call>>,
@@ -25,11 +25,11 @@ export function refOf(object: unknown): { namespace: string | undefined; name: s
   return { namespace: text(namespace), name: text(name) ?? "" };
 }
 
-/** As the call with these arguments would have parsed it. */
+/** The object as the call with these arguments would have parsed it. */
 export function parsedBy(args: readonly unknown[], object: unknown): unknown {
   const parse = args.find((value) => typeof value === "function");
   return parse ? parse(object) : object;
 }
 
-/** Modules that are loaded anew, since others are replaced, have resources of their own. */
+/** Compares by group and plural, since modules that are loaded anew have their own resource objects. */
 export const isSame = (a: Resource, b: Resource) => a.group === b.group && a.plural === b.plural;

@@ -1,4 +1,4 @@
-/** What keeps the rules for those who ask by a lease client: on their own side, and on the arbiter's. */
+/** Guards for those who ask by a lease client, on their own side and on the arbiter's. */
 import {
   deletesAnyVersion,
   forgoesTraces,
@@ -14,7 +14,7 @@ import { event, until, worker } from "./tale.ts";
 
 type Places = typeof import("../../../src/client/place-request.ts");
 
-/** Kinds of events, as test/sim/events has them. */
+/** Variants of events, as in test/sim/events. */
 const TWO_HOURS_AHEAD = 16;
 const SHORT_TTL = 0;
 const NOT_RENEWABLE = 1;
@@ -26,8 +26,8 @@ export const CLIENTS: Record<string, Guard> = {
     tale: [worker(4_000, "a", { ttlMs: 60_000, graceMs: 10_000 }), worker(5_000, "b")],
     off: { worker: confirmsToItself },
   },
-  "a client counts from the first renewal of which it has heard nothing": {
-    // A confirmation whose answer is lost is repeated, refused as a renewal, and taken for confirmed.
+  "a client counts from its first renewal without an answer": {
+    // A confirmation whose answer is lost is repeated, refused as a renewal, and treated as confirmed.
     rule: "two",
     tale: [
       event(3_000, "changeRenewable", { kind: NOT_RENEWABLE }),
@@ -41,7 +41,7 @@ export const CLIENTS: Record<string, Guard> = {
     off: { worker: countsFromTheLast },
   },
   "clients go by the API server's time of day": {
-    // Its time seems to be over, again and again.
+    // The client's time seems to be over, again and again.
     rule: "calls",
     tale: [worker(4_000, "a", { worksForMs: 5_000 }), worker(5_000, "b", { wallErrorMs: -7_200_000 })],
     off: { worker: hearsNoTime },
@@ -55,7 +55,7 @@ export const CLIENTS: Record<string, Guard> = {
     ],
     off: { goesByItsOwnTime: true },
   },
-  "a client's silence is measured by a clock that nobody sets": {
+  "a client's silence is measured by a monotonic clock": {
     rule: "dead",
     tale: [
       worker(4_000, "a"),
@@ -65,7 +65,7 @@ export const CLIENTS: Record<string, Guard> = {
     ],
     off: { measuresByTimeOfDay: true },
   },
-  "a hold lasts for as long as its client counts, though the ttl was shortened": {
+  "a hold lasts as long as its client counts on, even if the ttl was shortened": {
     rule: "two",
     ttl: "60s",
     tale: [
@@ -87,13 +87,13 @@ export const CLIENTS: Record<string, Guard> = {
     ],
     off: { client: forgoesTraces },
   },
-  "a client under a klease that was deleted has its ttl once more": {
+  "a client under a deleted klease has its ttl once more": {
     rule: "two",
     tale: [worker(4_000, "a"), worker(5_000, "b", { priority: 2 }), event(6_000, "deleteLease")],
     off: { client: asGrantedBefore },
   },
-  "a request is deleted only as it was read": {
-    // The arbiter has not seen that somebody waits for longer by now.
+  "a request is deleted only in the version that was read": {
+    // The arbiter has not seen yet that somebody waits for longer now.
     rule: "told",
     tale: [
       worker(4_000, "a", { worksForMs: 60_000 }),
@@ -105,8 +105,8 @@ export const CLIENTS: Record<string, Guard> = {
     ],
     off: { client: deletesAnyVersion },
   },
-  "who was granted a klease that was deleted is asked of the API server": {
-    // The new leader has seen that "z" ended; what the one before it, which leads on, grants to "a" right after that, it has not.
+  "the API server is asked who was granted a deleted klease": {
+    // The new leader has seen the end of "z", but not the grant to "a" that its predecessor, which still leads, makes right after that.
     rule: "two",
     replicas: 2,
     tale: [
@@ -120,8 +120,8 @@ export const CLIENTS: Record<string, Guard> = {
     ],
     off: { client: listsNoRequests },
   },
-  "that a hold is over is concluded from a live look at its klease": {
-    // Who leads has not seen what the one before it, which leads on, has granted.
+  "the end of a hold is concluded only from a live look at its klease": {
+    // The new leader has not seen what its predecessor, which still leads, has granted.
     rule: "two",
     replicas: 2,
     tale: [
@@ -135,7 +135,7 @@ export const CLIENTS: Record<string, Guard> = {
     ],
     off: { client: looksAtWhatItKnows },
   },
-  "a client whose klease is deleted under its grant goes on in its own place": {
+  "a client whose klease is deleted under its grant keeps its place": {
     rule: "told",
     tale: [event(3_500, "deleteGrantedLease"), worker(4_000, "a")],
     off: {
@@ -146,7 +146,7 @@ export const CLIENTS: Record<string, Guard> = {
       ],
     },
   },
-  "a client hears of its grant by its request, too": {
+  "a client can also learn of its grant from its request": {
     rule: "told",
     tale: [worker(4_000, "a", { timeoutMs: 0 }), event(4_000, "hangGrant"), until(15_000)],
     off: { worker: hearsOfNoGrant },

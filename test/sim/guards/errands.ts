@@ -1,4 +1,4 @@
-/** What keeps the rules where a call on another object than the klease fails again and again. */
+/** Guards while a call on another object than the klease fails again and again. */
 import { LEASES } from "../../../src/kube/resources.ts";
 import { defined } from "../../../src/shared/json.ts";
 import { calling, isSame } from "./calling.ts";
@@ -9,15 +9,15 @@ import { event, pod, worker } from "./tale.ts";
 
 type Errands = typeof import("../../../src/controller/errands.ts");
 
-/** Of what is watched, by the leader. */
+/** A watch of the leader. */
 const OF_LEASES = 2;
 
-/** A quota keeps it from being asked for. */
+/** A pod whose request a quota forbids. */
 const REFUSED = { isRefused: true, annotations: { gate: "scheduling" } };
 
-/** What has failed is forgotten whenever a klease is not found, or cannot be looked at. */
+/** Forgets all failed errands whenever a klease is not found or cannot be looked at. */
 function forgetful(): Switch {
-  /** Errands of before are others. */
+  /** Changes the identity of all errands when it increases. */
   let times = 0;
   return {
     client: (client) =>
@@ -49,7 +49,7 @@ function forgetful(): Switch {
   };
 }
 
-/** Its grant is over before it could be answered, which its request does not say; and that cannot be taken away. */
+/** A pod whose grant is over before it could be confirmed. Its request does not show that, and cannot be deleted. */
 const A_REQUEST_STAYS = [
   event(400, "forbidAnswers", { ms: 9_000 }),
   event(450, "forbidDeletions"),
@@ -59,7 +59,7 @@ const A_REQUEST_STAYS = [
 ];
 
 export const ERRANDS: Record<string, Guard> = {
-  "nothing waits for what has been tried in vain for a while": {
+  "nothing waits for an errand that has failed for a while": {
     rule: "idle",
     tale: A_REQUEST_STAYS,
     off: {
@@ -70,7 +70,7 @@ export const ERRANDS: Record<string, Guard> = {
       ],
     },
   },
-  "a call that is refused keeps no other step from being taken": {
+  "a refused call does not hold up other steps": {
     rule: "idle",
     tale: A_REQUEST_STAYS,
     off: {
@@ -84,7 +84,7 @@ export const ERRANDS: Record<string, Guard> = {
       ],
     },
   },
-  "errands rest also where the klease that they are for has gone unseen": {
+  "errands rest even if their klease has vanished unseen": {
     rule: "calls",
     tale: [
       event(3_000, "stallWatch", { kind: OF_LEASES, ms: 2_500 }),

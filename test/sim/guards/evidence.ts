@@ -1,4 +1,4 @@
-/** What keeps the rules where it is concluded that a pod has ended: by its status, by time, by its keeper's word. */
+/** Guards of the proofs that a pod has ended: by its status, by time, by its keeper's announcement. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASES, PODS } from "../../../src/kube/resources.ts";
 import { isEarlierRun } from "../../../src/shared/gate-run.ts";
@@ -10,7 +10,7 @@ import type { Guard } from "./guard.ts";
 import { OF_CACHES, showing, statusWrites, withGateEnd, withStatus } from "./rewriting.ts";
 import { event, job, pod, until } from "./tale.ts";
 
-/** A pod's status seems to be about the hold of which konductor has heard last. */
+/** Shows every pod's status with the newest token that konductor has seen. */
 function believingAnyToken(client: KubeClient): KubeClient {
   let token = 0;
   return showing(client, (object, { resource }) => {
@@ -23,7 +23,7 @@ function believingAnyToken(client: KubeClient): KubeClient {
   });
 }
 
-/** A live look shows no more than the watch has shown. */
+/** Answers a live look with what the watch has shown. */
 function lookingAtCaches(client: KubeClient): KubeClient {
   const shown = new Map<unknown, Json>();
   return showing(client, (object, { resource, verb }) => {
@@ -34,7 +34,7 @@ function lookingAtCaches(client: KubeClient): KubeClient {
   });
 }
 
-/** Of the pods that may run under a Job's hold those count that were seen to be past their gates. */
+/** Counts only those pods under a Job's hold that were seen past their gates. */
 function countingWhoIsSeen(client: KubeClient): KubeClient {
   const seen = new Set<unknown>();
   return showing(client, (object, { resource, verb }) => {
@@ -49,7 +49,7 @@ function countingWhoIsSeen(client: KubeClient): KubeClient {
   });
 }
 
-/** A pod's status seems to be about the last run of its gate that has confirmed. */
+/** Shows every pod's status with the last run of its gate that has confirmed. */
 function believingAnyRun(client: KubeClient): KubeClient {
   const runs = new Map<unknown, string | undefined>();
   return showing(client, (object, { resource }) => {
@@ -65,14 +65,14 @@ function believingAnyRun(client: KubeClient): KubeClient {
   });
 }
 
-/** Pods seem to have no grace period. */
+/** Shows pods without a grace period. */
 const withoutGrace = (pod: Json): Json => ({
   ...pod,
   metadata: { ...metadataOf(pod), deletionGracePeriodSeconds: metadataOf(pod)["deletionTimestamp"] && 0 },
   spec: { ...record(pod["spec"]), terminationGracePeriodSeconds: 0 },
 });
 
-/** Whose keeper says that it is stopped is noted as stopped, too. */
+/** Records a pod as stopping when only its keeper has announced that it is being stopped. */
 function takingWordsForEnds(lease: Json): Json {
   const status = record(lease["status"]);
   const said = list(status["conditions"])
@@ -83,7 +83,7 @@ function takingWordsForEnds(lease: Json): Json {
   return withStatus(lease, { holderRef: { ...ref, stoppingSince: said["lastTransitionTime"] } });
 }
 
-/** One that is restarted under its uid, as by the loss of its sandbox, and whose main then ends as if it were done. */
+/** A pod that is restarted under its uid, as after the loss of its sandbox, and whose main then ends as if it were done. */
 const RESTARTED = {
   restartPolicy: "OnFailure",
   annotations: {},
@@ -98,13 +98,13 @@ const A_SANDBOX_IS_LOST = [
 ];
 
 export const EVIDENCE: Record<string, Guard> = {
-  "a pod's status proves something about the hold whose token its gate has left": {
+  "a pod's status proves only the end of the hold whose token its gate wrote": {
     rule: "two",
-    // What shows how main ended is seen when it runs again.
+    // The status that shows main's end is seen when main runs again.
     tale: A_SANDBOX_IS_LOST,
     off: { client: believingAnyToken },
   },
-  "a pod's status proves something about what has started after its gate was done": {
+  "a pod's status proves only the end of what started after its gate finished": {
     rule: "two",
     tale: [...A_SANDBOX_IS_LOST, until(30_000)],
     off: {
@@ -116,9 +116,9 @@ export const EVIDENCE: Record<string, Guard> = {
         ),
     },
   },
-  "once a hold has expired the API server is asked whether its keeper runs": {
+  "the API server is asked whether the keeper runs once a hold has expired": {
     rule: "two",
-    // The watch shows a keeper that has crashed, and comes back when others may run already.
+    // The watch shows a keeper that has crashed, and comes back when others may already run.
     tale: [
       pod(500, "first"),
       pod(1_000, "second", { node: 1 }),
@@ -130,9 +130,9 @@ export const EVIDENCE: Record<string, Guard> = {
     ],
     off: { client: lookingAtCaches },
   },
-  "who may run under a Job's hold is read from the klease": {
+  "the pods that may run under a Job's hold are read from the klease": {
     rule: "two",
-    // The watch does not show yet that they were let through.
+    // The watch does not show yet that the pods have passed their gates.
     tale: [
       job(500, "first", { stopsWithinMs: 8_000 }),
       event(600, "stallWatch", { ms: 20_000 }),
@@ -144,7 +144,7 @@ export const EVIDENCE: Record<string, Guard> = {
   },
   "a status of an earlier run of a pod that shares a hold proves nothing": {
     rule: "two",
-    // What shows how main ended is seen when it runs again, of both pods.
+    // The status that shows main's end, of both pods, is seen when main runs again.
     tale: [
       job(500, "first", { ...RESTARTED, selfFencing: false, stopsWithinMs: 8_000, worksForMs: 100_000 }),
       pod(5_000, "second", { node: 1 }),
@@ -156,9 +156,9 @@ export const EVIDENCE: Record<string, Guard> = {
     ],
     off: { client: believingAnyRun },
   },
-  "after the word of a keeper whose pod is gone its grace period is waited for": {
+  "the grace period of a pod that is gone is awaited after its keeper's announcement": {
     rule: "two",
-    // It has no object any more, and its kubelet is stopping it.
+    // The pod has no object any more, and its kubelet is stopping it.
     tale: [
       pod(500, "first", { graceSeconds: 30, stopsWithinMs: 20_000 }),
       pod(1_500, "second", { node: 1 }),
@@ -169,9 +169,9 @@ export const EVIDENCE: Record<string, Guard> = {
         showing(client, (object, { resource }) => (resource === PODS ? withoutGrace(object) : object)),
     },
   },
-  "a keeper's word tells of its pod's end only where the pod is being deleted, or gone": {
+  "a keeper's announcement counts for its pod only if the pod is being deleted or gone": {
     rule: "two",
-    // A keeper is stopped alone, and then its pod can be neither reached nor found.
+    // Only the keeper is stopped, and then its pod can be neither reached nor found.
     tale: [
       pod(500, "first", { annotations: { ttl: "60s" } }),
       pod(1_500, "second", { node: 1 }),

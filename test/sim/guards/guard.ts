@@ -1,9 +1,9 @@
 import type { DrawOptions } from "../story.ts";
 import type { Switch } from "./switch.ts";
 
-/** In stories of this kind a rule breaks soon. */
+/** A guard, with the kind of stories in which its rule soon breaks without it. */
 export interface Guard extends DrawOptions {
-  /** The rule that breaks without it. */
+  /** The rule that breaks without the guard. */
   rule: string;
   off: Switch;
 }

@@ -1,6 +1,6 @@
 /**
- * What keeps the rules of check.ts, each switched off from outside of the real code: by what its client tells it or does for it, by its
- * clock, by the kubelet, or by a module that is replaced before it is loaded. Without it a rule has to break, or the rule would be worth nothing.
+ * The guards behind the rules of check.ts. Each can be switched off from outside of the real code: by a changed client, clock or kubelet, or
+ * by a module that is replaced before it is loaded. A rule has to break without its guard, or the rule would prove nothing.
  */
 import { BEHIND } from "./behind.ts";
 import { CLIENTS } from "./clients.ts";

@@ -1,7 +1,4 @@
-/**
- * What keeps the rules when something is only half broken: a replica that hears nothing, a watch or a list that is silent, a clock that is
- * wrong, a gate that reaches nobody, a pod that has vanished.
- */
+/** Guards for partial faults: a replica that hears nothing, a silent watch or list, a wrong clock, a gate that reaches nobody, a vanished pod. */
 import { record } from "../../../src/shared/json.ts";
 import { calling } from "./calling.ts";
 import type { Guard } from "./guard.ts";
@@ -15,15 +12,15 @@ type Freshness = typeof import("../../../src/server/gate-api/wire/freshness.ts")
 type HoldClocks = typeof import("../../../src/controller/hold-clock.ts");
 type Order = typeof import("../../../src/lease/order.ts");
 
-/** Of the replicas the first, whether or not it leads. */
+/** The first replica, whether or not it leads. */
 const FIRST = 1;
-/** Of what a leader watches. */
+/** Watches of a leader. */
 const OF_PODS = 0;
 const OF_REQUESTS = 4;
 const TWO_HOURS_AHEAD = 16;
 const RIGHT = 8;
 
-/** Its hold is to end long before its ttl does. */
+/** A pod whose hold has to end long before its ttl does. */
 const A_POD_VANISHES = [
   pod(500, "first", { annotations: { ttl: "60s" } }),
   pod(1_500, "second", { node: 1 }),
@@ -32,7 +29,7 @@ const A_POD_VANISHES = [
 ];
 
 export const HALF_BROKEN: Record<string, Guard> = {
-  "gates wait at no replica that hears nothing": {
+  "gates do not wait at a replica that hears nothing": {
     rule: "idle",
     replicas: 2,
     tale: [
@@ -49,7 +46,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
       ],
     },
   },
-  "a watch that is silent is replaced": {
+  "a silent watch is replaced": {
     rule: "idle",
     replicas: 2,
     tale: [
@@ -71,7 +68,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
       }),
     },
   },
-  "a list whose answer does not come is asked for anew": {
+  "a list without an answer is requested again": {
     rule: "idle",
     replicas: 2,
     // A term begins with lists.
@@ -91,7 +88,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
         }),
     },
   },
-  "that main has not started is looked at live": {
+  "a main that seems not to have started is looked at live": {
     rule: "healthy",
     tale: [
       pod(500, "first", { annotations: { "start-timeout": "8s" } }),
@@ -128,9 +125,9 @@ export const HALF_BROKEN: Record<string, Guard> = {
       ],
     },
   },
-  "the time to answer a grant counts from when the gate could": {
+  "the time to confirm a grant counts from when the gate could": {
     rule: "healthy",
-    // It is granted while it has no node yet; and when its gate runs it can reach nobody at first.
+    // The pod is granted before it has a node, and its gate can reach nobody at first.
     tale: [
       event(100, "fillNodes", { ms: 8_000 }),
       pod(500, "first", { annotations: { gate: "scheduling", ttl: "60s" } }),
@@ -154,7 +151,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
       ],
     },
   },
-  "a pod that has vanished is known by its token's signature": {
+  "a vanished pod is identified by its token's signature": {
     rule: "ending",
     tale: A_POD_VANISHES,
     off: {
@@ -162,7 +159,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
         replaced<Endings>("src/server/gate-api/hold/ending.ts", () => ({
           identifyEnding: async ({ authenticate }, token) => ({ identity: await authenticate(token) }),
         })),
-        // Nor is a review of before believed, as of one whose keeper has not spoken for long.
+        // Earlier reviews are not believed either, as if the keeper had not called for long.
         replaced<Authentication>("src/server/identity/authenticate.ts", ({ createAuthenticate }) => ({
           createAuthenticate(options) {
             let atMs = 0;
@@ -173,7 +170,7 @@ export const HALF_BROKEN: Record<string, Guard> = {
       ],
     },
   },
-  "the klease keeps since when a pod is being stopped": {
+  "the klease records since when a pod is being stopped": {
     rule: "ending",
     tale: A_POD_VANISHES,
     off: {

@@ -1,4 +1,4 @@
-/** What keeps the rules where kleases are written, deleted and created again. */
+/** Guards for kleases that are written, deleted and created again. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { JOBS, LEASES } from "../../../src/kube/resources.ts";
 import { record } from "../../../src/shared/json.ts";
@@ -10,10 +10,10 @@ import { event, job, pod, until } from "./tale.ts";
 
 type Unrecorded = typeof import("../../../src/controller/unrecorded-holders.ts");
 
-/** Of what the leader watches. */
+/** A watch of the leader. */
 const OF_LEASES = 2;
 
-/** Every Job is another than the one that is asked for. */
+/** Answers every look at a Job with another Job. */
 function withOtherJobs(client: KubeClient): KubeClient {
   return calling(client, {
     get:
@@ -25,10 +25,10 @@ function withOtherJobs(client: KubeClient): KubeClient {
 
 export const KLEASES: Record<string, Guard> = {
   "writes of a klease's status carry the resourceVersion that was read": {
-    // That tokens do not fall is seen to by the klease's schema, too; but a confirmation or renewal is lost.
+    // The klease's schema, too, keeps tokens from falling, but a confirmation or renewal is lost.
     rule: "healthy",
     replicas: 2,
-    // The leader does not hear of the renewals that the other replica writes.
+    // The leader does not see the renewals that the other replica writes.
     tale: [pod(600, "first"), event(5_100, "stallWatch", { kind: OF_LEASES, ms: 25_000 }), until(45_000)],
     off: {
       client: (client) =>
@@ -49,14 +49,14 @@ export const KLEASES: Record<string, Guard> = {
         })),
     },
   },
-  "holders under a klease that was deleted are waited for": {
+  "holders under a deleted klease are awaited": {
     rule: "two",
     events: ["deleteLease"],
     off: { client: asGrantedBefore },
   },
   "a pod without a grace period has a second to end when konductor deletes it": {
     rule: "two",
-    // Its object would have gone when its kubelet has not even heard of that.
+    // The pod's object would be gone before its kubelet has even heard of the deletion.
     tale: [
       pod(500, "first", { selfFencing: false, graceSeconds: 0, stopsWithinMs: 900 }),
       pod(1_500, "second", { node: 1, worksForMs: 5_000 }),
@@ -70,7 +70,7 @@ export const KLEASES: Record<string, Guard> = {
         }),
     },
   },
-  "under a klease that was deleted, pods of a Job that goes on are left to it": {
+  "pods of a Job that goes on are left to the Job when their klease was deleted": {
     rule: "tries",
     tale: [
       job(500, "first", { selfFencing: false, worksForMs: 30_000 }),

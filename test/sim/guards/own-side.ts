@@ -1,11 +1,11 @@
-/** What a process that asks by a lease client has in the place of its client and its clock, without one of its guards. */
+/** The client and clock of a process that asks by a lease client, without one of the process's own guards. */
 import { LEASE_REQUESTS } from "../../../src/kube/resources.ts";
 import { record } from "../../../src/shared/json.ts";
 import { type Call, calling, parsedBy, refOf, specOf, statusOf } from "./calling.ts";
 import { OF_CACHES, seenAs, showing } from "./rewriting.ts";
 import type { WorkerHas } from "./switch.ts";
 
-/** What a client says first under a hold is kept back, and shown to it as if it had been taken into account. */
+/** Withholds a client's first message under a hold, and shows the client that it was accepted. */
 export function confirmsToItself({ client, clock }: WorkerHas): WorkerHas {
   const said = new Map<unknown, unknown>();
   const seen = seenAs(client, (lease) => {
@@ -29,7 +29,7 @@ export function confirmsToItself({ client, clock }: WorkerHas): WorkerHas {
   return { client: calling(seen, { patch }), clock };
 }
 
-/** The time of those renewals of which nothing was heard does not pass. */
+/** Skips the time of renewals without an answer. */
 export function countsFromTheLast({ client, clock }: WorkerHas): WorkerHas {
   let skippedMs = 0;
   let firstMs: number | undefined;
@@ -49,7 +49,7 @@ export function countsFromTheLast({ client, clock }: WorkerHas): WorkerHas {
   };
 }
 
-/** It never hears what time it is at the API server. */
+/** Never shows the time of the API server. */
 export function hearsNoTime({ client, clock }: WorkerHas): WorkerHas {
   const deaf =
     (call: Call): Call =>
@@ -63,7 +63,7 @@ export function hearsNoTime({ client, clock }: WorkerHas): WorkerHas {
   return { client: calling(client, { get: deaf, patch: deaf, create: deaf, list: deaf }), clock };
 }
 
-/** What it follows of its own request does not tell of a grant. */
+/** Hides the grant in the client's own request. */
 export function hearsOfNoGrant({ client, clock }: WorkerHas): WorkerHas {
   const seen = showing(client, (request, { resource, verb }) =>
     resource === LEASE_REQUESTS && OF_CACHES.includes(verb) && statusOf(request)["phase"] === "Granted"

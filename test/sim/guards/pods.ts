@@ -1,4 +1,4 @@
-/** What keeps the rules for pods: what their gates and keepers say, and when that counts. */
+/** Guards for pods: the messages of their gates and keepers, and when they count. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES, PODS as OF_PODS } from "../../../src/kube/resources.ts";
 import { record } from "../../../src/shared/json.ts";
@@ -9,12 +9,12 @@ import type { Guard } from "./guard.ts";
 import { showing, statusWrites, withGateEnd, withStatus } from "./rewriting.ts";
 import { event, pod, until } from "./tale.ts";
 
-/** Of a node's boots the last one: what is said in it is later than all else. */
+/** The last boot of a node, whose messages are later than all others. */
 const LATEST_BOOT = "ffff";
-/** Of the two that wait the first. */
+/** The first of two waiting pods. */
 const NEXT = 2;
 
-/** Which run of its gate has confirmed is not known where a renewal is judged, nor which one has ended. */
+/** Hides the run of the gate that has confirmed from the judgement of renewals, and the run that has ended. */
 function forgettingRuns(client: KubeClient): KubeClient {
   const runs = new Map<string, unknown>();
   const keyOf = (object: Json, status: Json) => `${metadataOf(object)["uid"]} ${status["fencingToken"]}`;
@@ -36,10 +36,10 @@ function forgettingRuns(client: KubeClient): KubeClient {
   });
 }
 
-/** One that nothing but its deletion can end. */
+/** A pod that only its deletion can end. */
 const UNFENCED = { selfFencing: false, worksForMs: 40_000, annotations: { ttl: "60s" } };
 
-/** A grant is not answered, since the gate is held up, and is taken back. */
+/** A grant that is not confirmed, since the gate is paused, and is taken back. */
 const WHILE_ITS_GATE_SLEEPS = [
   pod(500, "before", { worksForMs: 9_000, node: 1 }),
   pod(1_500, "first"),
@@ -51,7 +51,7 @@ const WHILE_ITS_GATE_SLEEPS = [
 export const PODS: Record<string, Guard> = {
   "main starts only after its grant was confirmed": {
     rule: "two",
-    // Its gate hears of the grant when it has been taken back.
+    // The gate learns of the grant after it was taken back.
     tale: WHILE_ITS_GATE_SLEEPS,
     off: {
       gate: (client) => ({
@@ -81,9 +81,9 @@ export const PODS: Record<string, Guard> = {
         }),
     },
   },
-  "a hold that was confirmed is granted anew to a later run of its gate alone": {
+  "a confirmed hold is granted anew only to a later run of its gate": {
     rule: "two",
-    // What its gate asked comes once more while main runs.
+    // The gate's acquire arrives again while main runs.
     tale: [
       pod(500, "first", UNFENCED),
       event(750, "lateCalls", { kind: 1, ms: 8_000 }),
@@ -96,9 +96,9 @@ export const PODS: Record<string, Guard> = {
           : { gateRun, ...body },
     },
   },
-  "a confirmation of an earlier run does not take the place of a later one's": {
+  "a confirmation of an earlier run does not replace one of a later run": {
     rule: "two",
-    // The first run of the gate confirms, and is ended; the second one is faster, and what it asked comes once more.
+    // The first run of the gate confirms, and is ended. The second run is faster, and the first run's message arrives once more.
     tale: [
       pod(500, "before", { worksForMs: 9_000, node: 1 }),
       pod(1_500, "first", UNFENCED),
@@ -109,9 +109,9 @@ export const PODS: Record<string, Guard> = {
     ],
     off: { client: forgettingRuns },
   },
-  "a hold lasts no shorter than its keeper counts": {
+  "a hold lasts at least as long as its keeper counts on": {
     rule: "two",
-    // Its klease's ttl is shortened, and it is not told so.
+    // The klease's ttl is shortened, and the keeper does not learn of that.
     ttl: "60s",
     tale: [
       pod(500, "first"),

@@ -1,11 +1,11 @@
-/** A module of the real code with some of its exports replaced, before anything that imports it is loaded. */
+/** A module of the real code with some exports replaced before it is loaded. */
 export interface Replacement {
-  /** From the project's root. */
+  /** The path from the project's root. */
   path: string;
   replace(load: <T>() => Promise<T>): Promise<object>;
 }
 
-/** `Module` is the type of the module at `path`; its other exports stay as they are. */
+/** `Module` is the type of the module at `path`. Its other exports stay as they are. */
 export function replaced<Module extends object>(
   path: string,
   instead: (real: Module) => Partial<Module>,

@@ -1,10 +1,10 @@
-/** What keeps the rules where a replica, its clock or its API server is not well. */
+/** Guards against faults of a replica, of its clock or of its API server. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import type { Guard } from "./guard.ts";
 import { event, pod, until } from "./tale.ts";
 
-/** Whatever answers with 404 is believed that the object is gone. */
+/** Takes every 404 as proof that the object is gone. */
 function believingAny404(client: KubeClient): KubeClient {
   return new Proxy(client, {
     get(target, verb: keyof KubeClient) {
@@ -23,11 +23,11 @@ function believingAny404(client: KubeClient): KubeClient {
 }
 
 const TWO_HOURS_AHEAD = 16;
-/** Every call of the leader meets it; trouble of this kind is that all are refused. */
+/** A variant of trouble in which all calls of the leader are refused. */
 const ALL_CALLS = 12;
 
 export const REPLICAS: Record<string, Guard> = {
-  "silence is measured by a clock that nobody sets": {
+  "silence is measured by a monotonic clock": {
     rule: "healthy",
     tale: [
       pod(500, "first"),
@@ -47,7 +47,7 @@ export const REPLICAS: Record<string, Guard> = {
   },
   "only a Status says that an object is gone": {
     rule: "healthy",
-    // A keeper that is told so asks nobody else.
+    // A keeper that is told so asks no other replica.
     tale: [
       pod(500, "first", { selfFencing: false }),
       event(5_000, "misleadReplica", { kind: ALL_CALLS, ms: 40_000 }),
@@ -58,7 +58,7 @@ export const REPLICAS: Record<string, Guard> = {
   },
   "a replica that cannot work is left": {
     rule: "healthy",
-    // The leader is refused everything, and may be the one that has renewed the hold.
+    // All calls of the leader are refused, which may be the replica that renews the hold.
     tale: [pod(500, "first"), event(5_000, "trouble", { kind: ALL_CALLS, ms: 40_000 }), until(45_000)],
     replicas: 2,
     off: { staysConnected: true },

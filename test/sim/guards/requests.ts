@@ -1,4 +1,4 @@
-/** What keeps the rules where requests cannot be written, or are taken away, or two are made under one name. */
+/** Guards for requests that cannot be written, are deleted, or are made twice under one name. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES } from "../../../src/kube/resources.ts";
 import { isWaiting, NOT_CONFIRMED, wasGranted } from "../../../src/lease/order.ts";
@@ -14,15 +14,15 @@ type FollowUps = typeof import("../../../src/lease/follow-ups.ts");
 type Order = typeof import("../../../src/lease/order.ts");
 type Places = typeof import("../../../src/client/place-request.ts");
 
-/** Of what is watched, by whichever replica is meant. */
+/** Watches of the replica that `who` names. */
 const OF_PODS = 0;
 const OF_FIRSTS_LEASES = 3;
-/** Of the calls that may be forbidden, the one by which a scheduling gate is taken away. */
+/** The forbidden call that removes scheduling gates. */
 const PATCHES = 2;
 
 const OF_LEADERS_LEASES = 2;
 
-/** Who is passed over is marked before the klease says so. */
+/** Marks a request as passed over before the klease shows that. */
 const marksFirst = (client: KubeClient): KubeClient =>
   calling(client, {
     replaceStatus:
@@ -41,10 +41,10 @@ const marksFirst = (client: KubeClient): KubeClient =>
       },
   });
 
-/** So long an expired hold is shown. */
+/** How long an expired hold is shown. */
 const SHOWN_MS = 1_000;
 
-/** Without this the calls for one event grow with the queue: a place in it is computed, and never written. */
+/** Without this guard the calls per event grow with the queue, since each place in it would be written. */
 export const CALLS: readonly Replacement[] = [
   replaced<FollowUps>("src/lease/follow-ups.ts", ({ followUps }) => ({
     followUps: (input) => [
@@ -56,7 +56,7 @@ export const CALLS: readonly Replacement[] = [
   })),
 ];
 
-/** Nothing else tells of the hold when the klease goes, too, since the watch does not show that the gate has let its pod through. */
+/** A pod whose hold only its request shows when the klease is deleted, since the watch does not show that its gate has finished. */
 const A_REQUEST_GOES = [
   pod(500, "first"),
   pod(800, "second", { node: 1, annotations: { priority: "2" } }),
@@ -68,10 +68,10 @@ const A_REQUEST_GOES = [
 ];
 
 export const REQUESTS: Record<string, Guard> = {
-  "a gate asks again whose granted request the klease does not show": {
+  "a gate asks again if the klease does not show its granted request": {
     rule: "forgotten",
     replicas: 2,
-    // The replica where it waits hears of the grant when the klease is gone.
+    // The replica where the gate waits learns of the grant when the klease is gone.
     tale: [
       pod(500, "first", { worksForMs: 5_000 }),
       pod(1_500, "second", { node: 1 }),
@@ -83,7 +83,7 @@ export const REQUESTS: Record<string, Guard> = {
       modules: [replaced<Order>("src/lease/order.ts", ({ isDenied }) => ({ isAnswered: isDenied }))],
     },
   },
-  "a pod waits again whose scheduling gate could not be taken away": {
+  "a pod whose scheduling gate could not be removed waits again": {
     rule: "forgotten",
     tale: [
       event(500, "forbid", { kind: PATCHES }),
@@ -131,7 +131,7 @@ export const REQUESTS: Record<string, Guard> = {
   },
   "a request whose grant was taken back keeps its place though it shows the grant": {
     rule: "order",
-    // It could not be marked; and its gate, which was held up, asks again when others wait that have come later.
+    // The request could not be marked, and its gate, which was paused, asks again when later ones wait.
     tale: [
       pod(500, "before", { worksForMs: 9_000, node: 1 }),
       pod(1_500, "first", { worksForMs: 5_000 }),
@@ -143,9 +143,9 @@ export const REQUESTS: Record<string, Guard> = {
     ],
     off: { modules: [replaced<Order>("src/lease/order.ts", () => ({ wasTakenBack: () => false }))] },
   },
-  "who was passed over by memory alone is marked when that can be written": {
+  "a request that is passed over only in memory is marked when that can be written": {
     rule: "idle",
-    // Its grant could not be confirmed, since it could not be written down first.
+    // The grant could not be confirmed, since its request could not be marked first.
     tale: [
       event(400, "forbidAnswers", { ms: 12_000 }),
       pod(500, "first", { worksForMs: 5_000 }),
@@ -159,9 +159,9 @@ export const REQUESTS: Record<string, Guard> = {
       ],
     },
   },
-  "the own request of a hold that has expired is left alone while that is shown": {
+  "the request of an expired holder is left alone while phase Expired is shown": {
     rule: "calls",
-    // It is deleted by a user just then, put back, taken for one that had its hold, and so on.
+    // A user deletes the request just then. It would be put back, treated as one that had its hold, and so on.
     tale: [
       pod(500, "first", { worksForMs: 20_000 }),
       event(7_000, "cutNode", { ms: 10_000 }),
@@ -182,10 +182,10 @@ export const REQUESTS: Record<string, Guard> = {
       ],
     },
   },
-  "who is passed over is marked when its grant has been taken back": {
+  "a request is marked as passed over only after its grant was taken back": {
     rule: "two",
     replicas: 2,
-    // The leader has not seen that it was confirmed; and that the gate has let its pod through is not seen, either.
+    // The leader has seen neither the confirmation nor that the gate has finished.
     tale: [
       event(1_900, "stallWatch", { kind: OF_PODS, ms: 9_000 }),
       event(1_900, "stallWatch", { kind: OF_LEADERS_LEASES, ms: 5_800 }),

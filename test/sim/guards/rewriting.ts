@@ -1,4 +1,4 @@
-/** konductor's client, which tells it, or does for it, something else than the API server has or is asked for. */
+/** konductor's client with changed reads or writes. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASES, type Resource } from "../../../src/kube/resources.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
@@ -6,18 +6,18 @@ import { GATE_CONTAINER, passedToken } from "../../../src/shared/names.ts";
 import type { Json } from "../api/rules.ts";
 
 export type Verb = keyof KubeClient;
-/** Caches are filled by these. */
+/** The verbs that fill caches. */
 export const OF_CACHES: readonly Verb[] = ["list", "watch"];
 const OF_OBJECTS: readonly Verb[] = ["get", "list", "create", "replace", "replaceStatus", "patch"];
 
-/** How konductor gets to see an object that a call of this verb has answered. */
+/** How konductor sees an object that a call of this verb has returned. */
 export type See = (object: Json, of: { resource: Resource; verb: Verb }) => object;
 
-/** konductor sees each klease as `rewrite` has it. */
+/** Lets konductor see each klease as `rewrite` returns it. */
 export const seenAs = (client: KubeClient, rewrite: (lease: Json) => object) =>
   showing(client, (object, { resource }) => (resource === LEASES ? rewrite(object) : object));
 
-/** konductor sees every object as `see` has it. */
+/** Lets konductor see every object as `see` returns it. */
 export function showing(client: KubeClient, see: See): KubeClient {
   return new Proxy(client, {
     get(target, verb: Verb) {
@@ -45,7 +45,7 @@ export function showing(client: KubeClient, see: See): KubeClient {
   });
 }
 
-/** Writes of the status of `of` go as `change` has them; undefined: not at all. */
+/** Changes writes of the status of `of`, or drops them if `change` returns undefined. */
 export function statusWrites(
   client: KubeClient,
   of: Resource,
@@ -73,7 +73,7 @@ export const withStatus = (object: Json, change: Json): Json => ({
   status: { ...record(object["status"]), ...change },
 });
 
-/** The pod with what its gate has left, where it has let it through, as `change` has it. */
+/** The pod with the state of its finished gate changed, if its gate has let it through. */
 export function withGateEnd(pod: Json, change: (ended: Json, message: string | undefined) => Json): Json {
   const changed = (entry: unknown) => {
     const container = record(entry);
@@ -87,7 +87,7 @@ export function withGateEnd(pod: Json, change: (ended: Json, message: string | u
   });
 }
 
-/** A klease that was never granted looks as if it had been: nobody under an earlier one of its name is thought of. */
+/** Lets a klease that was never granted look as if it had been, so that nobody under an earlier klease of its name is considered. */
 export const asGrantedBefore = (client: KubeClient): KubeClient =>
   seenAs(client, (lease) => ({
     ...lease,

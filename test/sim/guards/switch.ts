@@ -4,19 +4,19 @@ import type { Clock } from "../../../src/shared/clock.ts";
 import type { Json } from "../api/rules.ts";
 import type { Replacement } from "./replacement.ts";
 
-/** What a process has that asks by a lease client. */
+/** The client and clock of a process that asks by a lease client. */
 export interface WorkerHas {
   client: KubeClient;
   clock: Clock;
 }
 
-/** What is done in the place of a guard. */
+/** What replaces a guard. */
 export interface Switch {
-  /** konductor's client. */
+  /** Changes konductor's client. */
   client?(client: KubeClient): KubeClient;
   gate?(client: GateClient): GateClient;
   worker?(has: WorkerHas): WorkerHas;
-  /** What a replica hears of a call of the gate API: its body. */
+  /** Changes the body of a gate API call before a replica reads it. */
   heard?(path: string, body: Json): Json;
   /** Replicas measure durations by their time of day. */
   measuresByTimeOfDay?: boolean;
@@ -24,8 +24,8 @@ export interface Switch {
   goesByItsOwnTime?: boolean;
   /** No connection is closed by either end, whatever was said on it. */
   staysConnected?: boolean;
-  /** Kubelets do nothing when a keeper fences. */
+  /** Kubelets ignore the fences of keepers. */
   ignoresFences?: boolean;
-  /** For what has no client, clock or message in its way. */
+  /** Replaced modules, for guards that no client, clock or message passes. */
   modules?: readonly Replacement[];
 }

@@ -1,15 +1,15 @@
-/** Stories that are written down, since they are too long to be met with by chance. */
+/** Stories that are written down, since they are too long to occur by chance. */
 import type { Event } from "../events/event.ts";
 import type { PodWish } from "../pod-object.ts";
 import type { WorkerWish } from "../work.ts";
 
-/** One that holds for as long as a tale lasts, on its own. */
+/** A pod that would hold for as long as a tale lasts. */
 const POD: PodWish = {
   ...{ name: "", annotations: {}, restartPolicy: "OnFailure", selfFencing: true, node: 0, isRefused: false },
   ...{ worksForMs: 100_000, exitCodes: [], graceSeconds: 10, stopsWithinMs: 50, exitCodeAtTerm: 143 },
 };
 
-/** At `atMs` this happens: by default to the pod that runs. */
+/** An event at `atMs`, by default of the pod that runs. */
 export function event(
   atMs: number,
   what: string,
@@ -18,7 +18,7 @@ export function event(
   return { atMs, what, who, ms, kind };
 }
 
-/** At `atMs` it is created. */
+/** The creation of a pod at `atMs`. */
 export function pod(atMs: number, name: string, wish: Partial<PodWish> = {}): Event {
   return { ...event(atMs, "pod"), pod: { ...POD, name, ...wish } };
 }
@@ -28,7 +28,7 @@ export function job(atMs: number, name: string, pods: Partial<PodWish>): Event {
   return { ...event(atMs, "job"), pod: { ...POD, name, ...pods } };
 }
 
-/** At `atMs` it asks by a lease client, and works for a while under its hold. */
+/** At `atMs` somebody asks by a lease client, and works for a while under the hold. */
 export function worker(atMs: number, name: string, wish: Partial<WorkerWish> = {}): Event {
   const usual: WorkerWish = {
     ...{ name, by: "exec", timeoutMs: Number.POSITIVE_INFINITY },
