@@ -1,4 +1,4 @@
-/** Whether our admission answers a review as it should, whatever stands in it; throws what is wrong. */
+/** Checks that our admission answers a review correctly, whatever the review contains. Throws what is wrong. */
 import jsonPatch from "fast-json-patch";
 import { fastify } from "fastify";
 import { admissionPlugin } from "../../src/server/admission/plugin.ts";
@@ -7,13 +7,13 @@ import { list, parseJson, record, text } from "../../src/shared/json.ts";
 import { PATH } from "../../src/shared/names.ts";
 import { contextWith } from "../unit/admission/fixtures.ts";
 
-/** What a refusal or a warning may be long: both are printed by kubectl, and stored in events. */
+/** The longest refusal or warning. kubectl prints both, and Events store them. */
 const LONGEST_SENTENCE = 2_001;
 const GIB = 1024 ** 3;
 
 export interface Answer {
   allowed: boolean;
-  /** With the patch applied. */
+  /** The object with the patch applied. */
   object: unknown;
 }
 
@@ -52,7 +52,7 @@ export function createChecker(): Checker {
     async check(review) {
       const first = await answer(review);
       if (!first.isPatched) return first;
-      // As the API server asks again when another webhook has changed the object.
+      // The API server asks again when another webhook has changed the object.
       const again = await answer({ ...review, request: { ...review.request, object: first.object } });
       if (!again.allowed || again.isPatched)
         throw new Error(

@@ -1,6 +1,6 @@
 /**
- * AdmissionReviews as an API server may send them, and then damaged: objects are made of what users write, in many combinations, some of them
- * refused; the damage puts something else in the place of a part, takes it away, or says it twice.
+ * AdmissionReviews as an API server may send them, which are then damaged. The objects combine what users write, and some are refused. Damage
+ * replaces, removes or repeats a part.
  */
 import fc from "fast-check";
 import {
@@ -16,7 +16,7 @@ type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Objekt = { [key: string]: Json };
 
 const LEASES = ["nightly", "report", "a.b-c", "", "No Such", "x".repeat(64)];
-/** Good and bad values of every annotation, and of some that there are not. */
+/** Good and bad values of every annotation, and some unknown annotations. */
 export const VALUES: Readonly<Record<string, readonly string[]>> = {
   [ANNOTATION.ttl]: ["15s", "10m", "1h30m", "1ms", "-5s", "9".repeat(40), "1h".repeat(5_000)],
   [ANNOTATION.waitTimeout]: ["1s", "5m", "0s", "soon"],
@@ -34,7 +34,7 @@ export const VALUES: Readonly<Record<string, readonly string[]>> = {
   "konductor.io/tll": ["10m"],
   "example.com/note": ["", "x".repeat(3_000), "\ud800"],
 };
-/** `many` of `list`, most often few. */
+/** Up to `most` items of `list`, usually few. */
 const some = <T>(list: fc.Arbitrary<T>, most: number) => fc.array(list, { maxLength: most, size: "small" });
 const rarely = <T>(value: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
@@ -98,7 +98,7 @@ const container = (name: string) =>
       ...(probe && { livenessProbe: probe }),
       ...(mount && { volumeMounts: [{ name: mount, mountPath: `/mnt/${mount}` }] }),
     }));
-/** As konductor or somebody who imitates it left it in an earlier pass. */
+/** A container that konductor or an imitator left in an earlier pass. */
 const injected = fc.constantFrom(GATE_CONTAINER, KEEPER_CONTAINER).map((name) => ({
   ...{
     name,
@@ -134,7 +134,7 @@ const podSpec = fc
     ...(nodeName && { nodeName }),
     ...(gates && { schedulingGates: [{ name: gates }] }),
   }));
-/** A pod, whole. */
+/** Undamaged pods. */
 export const pods = fc
   .record({ metadata, spec: podSpec })
   .map((pod) => ({ apiVersion: "v1", kind: "Pod", ...pod }));
@@ -204,7 +204,7 @@ const damage = fc.record({
   junk: fc.constantFrom(...JUNK),
 });
 
-/** A review, and whether its object is damaged. */
+/** Reviews, and whether their objects are damaged. */
 export const reviews = fc
   .record({
     of: fc.constantFrom(...objects).chain(([group, version, kind, arbitrary]) =>
@@ -241,7 +241,7 @@ export const reviews = fc
     };
   });
 
-/** Changes the part of `root` that `place` falls on. */
+/** Damages the part of `root` that `place` selects. */
 function inflict(root: Json, { place, how, junk }: { place: number; how: string; junk: Json }): void {
   const places: [parent: Json[] | Objekt, key: string][] = [];
   (function visit(value: Json): void {

@@ -1,6 +1,6 @@
 /**
- * Generated AdmissionReviews by hand or for a night: `make reviews REVIEWS=100000 SEED=1`. Ends with 1 where one is not answered as it should
- * be, and prints the smallest that shows it; with 2 on an option that is not known.
+ * Generated AdmissionReviews, by hand or for a night: `make reviews REVIEWS=100000 SEED=1`. Exits with 1 if a review is not answered
+ * correctly, and prints the smallest such review. Exits with 2 on an unknown option.
  */
 import { parseArgs } from "node:util";
 import fc from "fast-check";
