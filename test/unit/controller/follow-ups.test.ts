@@ -71,7 +71,7 @@ describe("a request that a pod has made after its grant", () => {
     expect(follow({ requestedAtMs: NOW_MS + 5 })).toEqual([]);
   });
 
-  it("is treated otherwise than the granted request, a recreated one, and one that shows this hold", () => {
+  it("is treated differently from the granted request, a recreated one, and one that shows this hold", () => {
     const marked = [{ do: "mark", status: { phase: "Granted", token: hold.token } }];
     expect(follow({}, {}, "request-1")).toMatchObject(marked);
     expect(follow({ requestedAtMs: hold.acquiredMs })).toMatchObject(marked);

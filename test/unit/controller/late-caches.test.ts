@@ -70,26 +70,29 @@ test.each([
     aHold({ ttlMs: TTL_MS, ref: { kind: "Job", name: "batch", uid: "job-1" }, pods: [member] }),
     owner,
   ],
-])("%s whose main runs is not revoked because the watch of pods is stalled", async (_, hold, job) => {
-  for (const hasStarted of [true, false]) {
-    const stage = stageArbiter({
-      objects: {
-        leases: [leaseObject({ hold })],
-        pods: [podObject(false, job)],
-        jobs: job ? [jobObject] : [],
-        nodes: [{ metadata: { name: "node-1", uid: "n" } }],
-      },
-      stalled: ["pods"],
-    });
-    stage.put("pods", podObject(hasStarted, job));
-    await stage.clock.turn(50_000);
-    expect(stage.calls).not.toContain("get pods");
-    await stage.clock.turn(60_000);
-    await stage.end();
-    expect(stage.calls).toContain("get pods");
-    expect(stage.lease().status.hold?.revoked).toBe(hasStarted ? undefined : "NotStarted");
-  }
-});
+])(
+  "the hold of %s whose main runs is not revoked just because the watch of pods is stalled",
+  async (_, hold, job) => {
+    for (const hasStarted of [true, false]) {
+      const stage = stageArbiter({
+        objects: {
+          leases: [leaseObject({ hold })],
+          pods: [podObject(false, job)],
+          jobs: job ? [jobObject] : [],
+          nodes: [{ metadata: { name: "node-1", uid: "n" } }],
+        },
+        stalled: ["pods"],
+      });
+      stage.put("pods", podObject(hasStarted, job));
+      await stage.clock.turn(50_000);
+      expect(stage.calls).not.toContain("get pods");
+      await stage.clock.turn(60_000);
+      await stage.end();
+      expect(stage.calls).toContain("get pods");
+      expect(stage.lease().status.hold?.revoked).toBe(hasStarted ? undefined : "NotStarted");
+    }
+  },
+);
 
 test("a Job that holds is not suspended because the cache does not show its klease", async () => {
   const hold = aHold({ ref: { kind: "Job", name: "batch", uid: "job-1" }, pods: [] });
