@@ -1,7 +1,7 @@
 import { formatDuration } from "../lease/duration.ts";
 import { waitingInOrder } from "../lease/order.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
-import { formatAge } from "./age.ts";
+import { formatAge } from "../shared/age.ts";
 import { formatFields, formatTable } from "./table.ts";
 
 /** The phase as the API has it. */

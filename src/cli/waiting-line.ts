@@ -5,8 +5,8 @@ import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { waitingInOrder } from "../lease/order.ts";
 import type { LeaseRequest } from "../lease/types.ts";
+import { formatAge } from "../shared/age.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
-import { formatAge } from "./age.ts";
 import type { CommandContext } from "./cli-context.ts";
 import { printable } from "./printable.ts";
 

@@ -85,6 +85,7 @@ function parseLeaseStatus(status: Record<string, unknown>): LeaseStatus {
     }),
     waiters: integer(status["waiters"]) ?? 0,
     history: list(status["history"]).map(parsePastHold),
+    holdSeconds: list(status["holdSeconds"]).map((seconds) => integer(seconds) ?? 0),
     conditions,
     observedGeneration: integer(status["observedGeneration"]) ?? 0,
   };
@@ -240,6 +241,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
       acquired: isoTime(acquiredMs),
       ended: isoTime(endedMs),
     })),
+    holdSeconds: status.holdSeconds,
     conditions: conditionsOf(lease, status, nowMs).map(({ lastTransitionMs, ...condition }) => ({
       ...condition,
       lastTransitionTime: isoTime(lastTransitionMs).replace(/\.\d+Z$/, "Z"),

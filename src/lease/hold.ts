@@ -17,6 +17,8 @@ import type {
 } from "./types.ts";
 
 const HISTORY_LENGTH = 10;
+/** As many as the schema allows. */
+const HOLDS_REMEMBERED = 64;
 
 /** Two replicas' clocks differ by far less. A larger difference means that a clock was set. */
 const REPLICAS_DIFFER_MS = 1_000;
@@ -26,7 +28,7 @@ export function notBefore(writtenMs: number, nowMs: number): number {
   return writtenMs - nowMs < REPLICAS_DIFFER_MS ? Math.max(writtenMs, nowMs) : nowMs;
 }
 
-/** The status without its hold, which is noted in the history. After a forced release the history names the admin, not `reason`. */
+/** The status without its hold, which is noted in the history, and its duration. After a forced release the history names the admin, not `reason`. */
 export function endHold(
   lease: Pick<Lease, "status" | "forced">,
   reason: EndReason,
@@ -39,7 +41,12 @@ export function endHold(
   const forced = forcedRelease(lease, hold);
   const ended = { holder, acquiredMs, endedMs: notBefore(acquiredMs, nowMs), token };
   const past: PastHold = { ...ended, reason: forced ? "Forced" : reason, ...defined({ by: forced?.by }) };
-  return { ...rest, history: [past, ...status.history].slice(0, HISTORY_LENGTH) };
+  const seconds = Math.round((past.endedMs - past.acquiredMs) / 1_000);
+  return {
+    ...rest,
+    history: [past, ...status.history].slice(0, HISTORY_LENGTH),
+    holdSeconds: [Math.max(0, seconds), ...status.holdSeconds].slice(0, HOLDS_REMEMBERED),
+  };
 }
 
 /** Who speaks for a hold: its holder, or a pod that shares its Job's hold. Uid and token must both match. */

@@ -126,6 +126,8 @@ export interface LeaseStatus {
   /** How many Jobs were skipped; undefined: none. */
   skipped?: number;
   history: readonly PastHold[];
+  /** How long the last holds lasted, the latest first, in whole seconds: more of them than `history` has, for forecasts. */
+  holdSeconds: readonly number[];
   conditions: readonly Condition[];
   observedGeneration: number;
 }

@@ -167,13 +167,13 @@ test("ages follow the server's clock, whatever the machine's clock shows", async
 
 test("queue lists the waiters of this klease, in the order in which they are served", async () => {
   const [headings, ...rows] = cells(await out("queue", "report"));
-  expect(headings).toEqual(["POSITION", "HOLDER", "KIND", "PRIORITY", "WAITING FOR", "REQUESTED BY"]);
+  expect(headings).toEqual(["POSITION", "HOLDER", "KIND", "PRIORITY", "WAITING FOR", "TURN", "REQUESTED BY"]);
   expect(rows.map((row) => row.slice(0, 4))).toEqual([
     ["1", "ci-3", "Client", "7"],
     ["2", "ci-2", "Client", "0"],
     ["3", "ci-1", "Client", "0"],
   ]);
-  expect(rows[1]?.slice(4)).toEqual([expect.stringMatching(/^[5-9]m$/), "bob"]);
+  expect(rows[1]?.slice(4)).toEqual([expect.stringMatching(/^[5-9]m$/), "unknown", "bob"]);
   expect(namesOf(JSON.parse(await out("queue", "report", "-o", "json")))).toEqual([
     "first",
     "b-early",

@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { formatAge } from "../../shared/age.ts";
 import { list, record } from "../../shared/json.ts";
-import { formatAge } from "../age.ts";
 import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";

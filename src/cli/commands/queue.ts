@@ -1,9 +1,10 @@
 import type { Command } from "commander";
 import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { parseLeaseRequest } from "../../lease/codec.ts";
+import { describeTurns } from "../../lease/forecast.ts";
 import { waitingInOrder } from "../../lease/order.ts";
 import type { Lease, LeaseRequest } from "../../lease/types.ts";
-import { formatAge } from "../age.ts";
+import { formatAge } from "../../shared/age.ts";
 import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { formatList, formatName } from "../format-object.ts";
 import { readLease } from "../read-lease.ts";
@@ -43,14 +44,16 @@ async function showQueue(context: CommandContext, name: string): Promise<void> {
   print(queueTable(lease, waiting, server.nowMs()));
 }
 
-function queueTable({ spec }: Lease, waiting: readonly LeaseRequest[], nowMs: number): string {
-  const headings = ["POSITION", "HOLDER", "KIND", "PRIORITY", "WAITING FOR", "REQUESTED BY"];
+function queueTable({ spec, status }: Lease, waiting: readonly LeaseRequest[], nowMs: number): string {
+  const headings = ["POSITION", "HOLDER", "KIND", "PRIORITY", "WAITING FOR", "TURN", "REQUESTED BY"];
+  const turns = describeTurns(status, waiting.length, nowMs);
   const rows = waiting.map(({ spec: { holder, ref, priority, requestedAtMs, requestedBy } }, index) => [
     String(index + 1),
     holder,
     ref?.kind ?? "Client",
     String(priority ?? spec.priority),
     formatAge(nowMs - requestedAtMs),
+    turns[index] ?? "unknown",
     requestedBy ?? "",
   ]);
   return formatTable(headings, rows);

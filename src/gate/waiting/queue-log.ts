@@ -17,8 +17,8 @@ export function queueLog(log: Log, lease: string, monotonicMs: () => number): (w
   };
 }
 
-/** E.g. "position 3 of 7, held by report-x7k2p since 02:00:11, expires 02:30:11". */
-function describeWaiting({ position, of, holder, since, expires }: Waiting): string {
+/** E.g. "position 3 of 7, held by report-x7k2p since 02:00:11, expires 02:30:11, its turn probably comes in 4m to 25m". */
+function describeWaiting({ position, of, holder, since, expires, turn }: Waiting): string {
   const parts = [`position ${position} of ${of}`];
   parts.push(
     holder === undefined
@@ -26,6 +26,7 @@ function describeWaiting({ position, of, holder, since, expires }: Waiting): str
       : `held by ${holder}${since ? ` since ${timeOf(since)}` : ""}`,
   );
   if (holder !== undefined && expires !== undefined) parts.push(`expires ${timeOf(expires)}`);
+  if (turn !== undefined) parts.push(`its turn probably comes ${turn}`);
   return parts.join(", ");
 }
 

@@ -16,6 +16,8 @@ export interface Waiting extends Contact {
   /** RFC 3339, for people. */
   since: string | undefined;
   expires: string | undefined;
+  /** When the pod's turn will probably come, in words. */
+  turn: string | undefined;
 }
 
 export interface Granted extends Contact {
@@ -64,8 +66,10 @@ export function parseQueueLine(text: string): QueueLine {
   const position = countOf(object["position"]);
   const of = countOf(object["of"]);
   if (state === "waiting" && position !== undefined && of !== undefined) {
-    const [holder, since, expires] = ["holder", "since", "expires"].map((key) => wordOf(object[key]));
-    return { state, position, of, holder, since, expires, ...contactOf(object) };
+    const [holder, since, expires, turn] = ["holder", "since", "expires", "turn"].map((key) =>
+      wordOf(object[key]),
+    );
+    return { state, position, of, holder, since, expires, turn, ...contactOf(object) };
   }
   throw notOurs(text);
 }

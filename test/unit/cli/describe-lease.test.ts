@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { formatAge } from "../../../src/cli/age.ts";
 import { leaseStatusText, leaseTable } from "../../../src/cli/describe-lease.ts";
+import { formatAge } from "../../../src/shared/age.ts";
 import { aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
 
 test.each([

@@ -10,6 +10,7 @@ import { GATE_RUN, LEASE, openStage, type Stage, TTL_MS } from "./stage.ts";
 const WAITING = {
   state: "waiting",
   position: 3,
+  turn: "in 4m to 25m",
   of: 7,
   holder: "report-x7k2p",
   since: "2026-01-01T02:00:11.123456Z",
@@ -57,7 +58,7 @@ test("a grant is confirmed, and its deadline counts from when the confirmation w
   });
   expect(readFileSync(stage.context.config.terminationLogPath, "utf8")).toMatch(/^acquired 41 in \S+$/);
   expect(lines).toContain(
-    `waiting for klease ${LEASE}: position 3 of 7, held by report-x7k2p since 02:00:11, expires 02:30:11`,
+    `waiting for klease ${LEASE}: position 3 of 7, held by report-x7k2p since 02:00:11, expires 02:30:11, its turn probably comes in 4m to 25m`,
   );
 });
 

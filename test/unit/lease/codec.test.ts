@@ -87,10 +87,10 @@ const status: fc.Arbitrary<LeaseStatus> = fc
     lastRequest: fc.option(fc.uuid(), { nil: undefined }),
     waiters: fc.nat(),
     history: fc.array(pastHold, { maxLength: 10 }),
+    holdSeconds: fc.array(fc.nat(), { maxLength: 64 }),
   })
-  .map(({ token, hold, lastRequest, waiters, history }) => ({
-    waiters,
-    history,
+  .map(({ token, hold, lastRequest, ...known }) => ({
+    ...known,
     conditions: [],
     observedGeneration: 1,
     ...(token !== undefined && { lastToken: token }),

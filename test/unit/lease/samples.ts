@@ -14,7 +14,7 @@ export function aLease(status: Partial<LeaseStatus> = {}, spec: Partial<Lease["s
     createdMs: Date.parse("2026-01-01T00:00:00Z"),
     terminating: false,
     spec: { ttlMs: 60_000, priority: 0, renewable: true, ...spec },
-    status: { waiters: 0, history: [], conditions: [], observedGeneration: 1, ...status },
+    status: { waiters: 0, history: [], holdSeconds: [], conditions: [], observedGeneration: 1, ...status },
   };
 }
 

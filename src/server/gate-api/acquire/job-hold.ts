@@ -65,16 +65,16 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
   const { caches, clock } = options;
   const { namespace, lease = "", job } = pod;
   const key = keyOf({ namespace, name: lease });
-  const waitingLine = createWaitingLines(options.trust);
+  const waitingLine = createWaitingLines(options.trust, () => clock.nowMs());
   let stopTimer = () => {};
   let isOver = false;
 
   function tell(): void {
     stopTimer();
-    const hold = caches.leases.store.get(key)?.status.hold;
+    const status = caches.leases.store.get(key)?.status;
     const name = job && requestName(lease, { kind: "Job", uid: job.uid });
     const request = name && caches.requests.store.get(keyOf({ namespace, name }));
-    stream.send(waitingLine(request ? queue.placeOf(key, request) : { position: 1, of: 1 }, hold));
+    stream.send(waitingLine(request ? queue.placeOf(key, request) : { position: 1, of: 1 }, status));
     stopTimer = clock.after(SPEAK_EVERY_MS, tell);
   }
 

@@ -32,15 +32,14 @@ export interface WaitOptions {
 export function wait({ options, waiters, queue, pod, request, stream }: WaitOptions): void {
   const { caches, clock, logger, trust } = options;
   const key = keyOf({ namespace: pod.namespace, name: request.spec.lease });
-  const waitingLine = createWaitingLines(trust);
+  const waitingLine = createWaitingLines(trust, () => clock.nowMs());
   let stopTimer = () => {};
   let isOver = false;
   let looks = Promise.resolve();
 
   function tell(): void {
     stopTimer();
-    const hold = caches.leases.store.get(key)?.status.hold;
-    stream.send(waitingLine(queue.placeOf(key, request), hold));
+    stream.send(waitingLine(queue.placeOf(key, request), caches.leases.store.get(key)?.status));
     stopTimer = clock.after(SPEAK_EVERY_MS, tell);
   }
 

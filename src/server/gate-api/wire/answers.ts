@@ -1,6 +1,11 @@
-import type { Hold } from "../../../lease/types.ts";
+import { describeTurn } from "../../../lease/forecast.ts";
+import type { Hold, LeaseStatus } from "../../../lease/types.ts";
+import { defined } from "../../../shared/json.ts";
 import { isoTime } from "../../../shared/times.ts";
 import type { Trust } from "../options.ts";
+
+/** A forecast costs more the farther the place is, and says less. */
+const FORECAST_PLACES = 20;
 
 /**
  * Makes the lines that tell a gate how it stands. Whom it is to trust comes with the first line, and again when that changes: a gate may wait
@@ -8,9 +13,11 @@ import type { Trust } from "../options.ts";
  */
 export function createWaitingLines(
   trust: () => Trust,
-): (place: { position: number; of: number }, hold: Hold | undefined) => object {
+  nowMs: () => number,
+): (place: { position: number; of: number }, status: LeaseStatus | undefined) => object {
   let told: string | undefined;
-  return (place, hold) => {
+  return (place, status) => {
+    const hold = status?.hold;
     const { ca, urls } = trust();
     const isNews = ca !== told;
     told = ca;
@@ -18,6 +25,9 @@ export function createWaitingLines(
       state: "waiting",
       ...place,
       ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
+      ...(status &&
+        place.position <= FORECAST_PLACES &&
+        defined({ turn: describeTurn(status, place.position, nowMs()) })),
       ...(isNews && { ca, urls }),
     };
   };

@@ -1,0 +1,83 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  describeTurn,
+  describeTurns,
+  FARTHEST_PLACE,
+  forecastQueue,
+  forecastWait,
+} from "../../../src/lease/forecast.ts";
+import { aHold, aLease, NOW_MS } from "./samples.ts";
+
+const STEADY = [600, 610, 590, 605, 595, 600, 602, 598];
+
+describe("a forecast", () => {
+  test("is unknown under five holds", () => {
+    expect(forecastWait({ durations: [60, 60, 60, 60], heldFor: 1 }, 1)).toBeUndefined();
+    expect(forecastWait({ durations: [60, 60, 60, 60, 60], heldFor: 1 }, 1)).toBeDefined();
+  });
+
+  test("of the first place is what is left of the present hold", () => {
+    const range = forecastWait({ durations: STEADY, heldFor: 300 }, 1);
+    expect(range?.earliest).toBeGreaterThan(280);
+    expect(range?.latest).toBeLessThan(320);
+  });
+
+  test("adds one hold for each place, or begins at once where nobody holds", () => {
+    const range = forecastWait({ durations: STEADY, heldFor: undefined }, 4);
+    expect(range?.earliest).toBeGreaterThan(3 * 585);
+    expect(range?.latest).toBeLessThan(3 * 615);
+    expect(forecastWait({ durations: STEADY, heldFor: undefined }, 1)).toEqual({ earliest: 0, latest: 0 });
+  });
+
+  test("has no end where the present hold has lasted longer than nearly all before it", () => {
+    expect(forecastWait({ durations: STEADY, heldFor: 7_200 }, 1)?.latest).toBeUndefined();
+    expect(forecastWait({ durations: STEADY, heldFor: 7_200 }, 3)?.latest).toBeUndefined();
+  });
+
+  test("follows a Lease whose holds have become slower: the last ones count most", () => {
+    const slower = [...Array(12).fill(900), ...Array(52).fill(60)];
+    expect(forecastWait({ durations: slower, heldFor: 0 }, 2)?.latest).toBeGreaterThan(1_500);
+  });
+
+  test("never comes before now, never ends before it begins, and never comes sooner farther behind", () => {
+    const past = fc.record({
+      durations: fc.array(fc.nat({ max: 1_000_000 }), { minLength: 5, maxLength: 64 }),
+      heldFor: fc.option(fc.nat({ max: 2_000_000 }), { nil: undefined }),
+    });
+    fc.assert(
+      fc.property(past, (known) => {
+        let before = 0;
+        for (const { earliest, latest = Number.POSITIVE_INFINITY } of forecastQueue(known, 5)) {
+          expect(earliest).toBeGreaterThanOrEqual(before);
+          expect(latest).toBeGreaterThanOrEqual(earliest);
+          before = earliest;
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("is the same at every look, alone and in a queue", () => {
+    const past = { durations: STEADY, heldFor: 100 };
+    expect(forecastQueue(past, 3).map((_, index) => forecastWait(past, index + 1))).toEqual(
+      forecastQueue(past, 3),
+    );
+  });
+
+  test("ends at a place beyond which it would only cost", () => {
+    const past = { durations: STEADY, heldFor: 100 };
+    expect(forecastQueue(past, FARTHEST_PLACE + 5)).toHaveLength(FARTHEST_PLACE);
+    expect(forecastWait(past, FARTHEST_PLACE + 1)).toBeUndefined();
+  });
+});
+
+test("a turn in words", () => {
+  const hold = aHold({ acquiredMs: NOW_MS - 300_000 });
+  const status = (holdSeconds: number[]) => aLease({ hold, holdSeconds }).status;
+  expect(describeTurn(status([]), 1, NOW_MS)).toBeUndefined();
+  expect(describeTurn(status([60, 900, 330, 1_200, 400, 700]), 1, NOW_MS)).toMatch(/^in \d+[sm] to \d+m$/);
+  expect(describeTurn(status(STEADY), 1, NOW_MS + 3_600_000)).toMatch(/^in \S+ or more$/);
+  expect(describeTurn({ holdSeconds: STEADY }, 1, NOW_MS)).toBe("in 0s");
+  expect(describeTurns(status([]), 2, NOW_MS)).toEqual([]);
+});
