@@ -3,6 +3,7 @@ import { describeHold } from "../client/sentences.ts";
 import type { LeaseClient, Waiting, Wish } from "../client/types.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
+import { describeTurn } from "../lease/forecast.ts";
 import { waitingInOrder } from "../lease/order.ts";
 import type { LeaseRequest } from "../lease/types.ts";
 import { formatAge } from "../shared/age.ts";
@@ -86,12 +87,14 @@ export function describeWaiting(
   const waiting = lease ? waitingInOrder(lease, requests) : [];
   const index = waiting.findIndex(({ uid }) => uid === request.uid);
   const hold = lease?.status.hold;
+  const turn = lease && index >= 0 ? describeTurn(lease.status, index + 1, nowMs) : undefined;
   const holdLeftMs = hold ? hold.expiresMs - nowMs : 0;
   const parts = [
     index >= 0 && `position ${index + 1} of ${waiting.length}`,
     !lease && "it does not exist",
     hold &&
       `held by ${hold.holder}${holdLeftMs > 0 ? ` for ${formatAge(holdLeftMs)} more unless renewed` : ""}`,
+    turn && `its turn probably comes ${turn}`,
     Number.isFinite(leftMs) && `${formatAge(leftMs)} left`,
   ].filter((part) => typeof part === "string");
   return printable(`waiting for klease ${request.spec.lease}: ${parts.join(", ")}`);

@@ -17,6 +17,14 @@ test("the line shows place, holder and times, without control characters", () =>
   );
 });
 
+test("the line forecasts the turn once enough holds are known", () => {
+  const known = { ...lease, status: { ...lease.status, holdSeconds: Array(10).fill(600) } };
+  const queue = { requests: [own], nowMs: NOW_MS, leftMs: 24_000 };
+  expect(describeWaiting({ lease: known, request: own }, queue)).toMatch(
+    /unless renewed, its turn probably comes in 9m, 24s left$/,
+  );
+});
+
 test("the line omits what is not known", () => {
   const queue = { requests: [], nowMs: NOW_MS, leftMs: Number.POSITIVE_INFINITY };
   expect(describeWaiting({ lease: undefined, request: own }, queue)).toBe(
