@@ -55,8 +55,15 @@ export type NodePath = (typeof NODE_PATHS)[number];
 const GATE_SCRIPT = "/konductor/gate.js";
 /** What gate and keeper run, with an argument that says which of them it is. */
 export const gateProgram = (nodePath: NodePath): string[] => [nodePath, GATE_SCRIPT];
-/** Every program that konductor injects, and that of 0.1.0. */
-export const GATE_PROGRAMS = [...NODE_PATHS.map(gateProgram), ["node", GATE_SCRIPT]];
+/** What they run of an image of Node.js alone: the program that {@link ENV.program} holds, with `process.argv` as if it were a file. */
+export const GATE_BOOT =
+  'process.argv.splice(1,0,"gate.js");require("vm").runInThisContext(require("zlib").brotliDecompressSync' +
+  '(Buffer.from(process.env.KONDUCTOR_PROGRAM,"base64")).toString(),"gate.js")';
+export const bootedGateProgram = (nodePath: NodePath): string[] => [nodePath, "-e", GATE_BOOT];
+/** Every program that konductor injects where its image has one, and that of 0.1.0. */
+export const IMAGE_PROGRAMS = [...NODE_PATHS.map(gateProgram), ["node", GATE_SCRIPT]];
+/** Every program that konductor injects. */
+export const GATE_PROGRAMS = [...IMAGE_PROGRAMS, ...NODE_PATHS.map(bootedGateProgram)];
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
 /** What the user's containers read of the hold, where they ask for it. */
@@ -92,6 +99,8 @@ export const ENV = {
   stateDir: "KONDUCTOR_STATE_DIR",
   /** Where {@link LEASE_VOLUME} is; unset where the user's containers do not read it. */
   leaseDir: "KONDUCTOR_LEASE_DIR",
+  /** Where the image has no program of konductor's: the program, compressed by brotli, as base64. */
+  program: "KONDUCTOR_PROGRAM",
   /** Where the container's termination message goes, if not to the kubelet's default path. */
   terminationLog: "KONDUCTOR_TERMINATION_LOG",
 } as const;

@@ -32,6 +32,7 @@ export const CONTEXT: AdmissionContext = {
   injection: () => ({
     image: "konductor:test",
     nodePath: "/usr/bin/node",
+    program: undefined,
     imagePullSecrets: [],
     runAsUser: 65_532,
     resources: NO_OWN_RESOURCES,

@@ -32,6 +32,8 @@ export interface ServeConfig {
   image: string;
   /** Path of Node in that image. */
   nodePath: NodePath;
+  /** A file with the program of injected containers; undefined: the image has it. */
+  gateProgram?: string;
   /** Architectures that the image was built for, as nodes name them. */
   imageArchitectures: string[];
   /** Pull Secrets for that image, by name, in the pod's namespace. */
@@ -88,6 +90,7 @@ const OPTIONS = {
   "run-as-user": { type: "string", default: String(DEFAULT_USER) },
   resources: { type: "string" },
   "node-path": { type: "string", default: NODE_PATHS[0] },
+  "gate-program": { type: "string" },
   "ca-duration": { type: "string", default: formatDuration(LIVES.caMs) },
   "certificate-duration": { type: "string", default: formatDuration(LIVES.servingMs) },
   "bind-address": { type: "string", default: "0.0.0.0" },
@@ -121,6 +124,7 @@ Serves admission and the gate API, and arbitrates when elected.
   --run-as-user UID              user and group of injected containers; none: the image's, or what the cluster sets (default: ${DEFAULT_USER})
   --resources LIST               requests and limits of injected containers, such as requests.cpu=50m,limits.memory=256Mi
   --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
+  --gate-program FILE            what injected containers run, where that image has Node alone; base64 of dist/gate.js, compressed by brotli
   --ca-duration DURATION         for how long a CA is valid; the next one is trusted after two thirds of it, and signs after five sixths
                                  (default: ${formatDuration(LIVES.caMs)})
   --certificate-duration DURATION
@@ -181,6 +185,7 @@ export function readServeConfig(
     ...defined({
       kubeconfig: values.kubeconfig,
       gateUrl: values["gate-url"],
+      gateProgram: values["gate-program"],
       admissionClientCa: values["admission-client-ca"],
     }),
   };

@@ -27,6 +27,7 @@ import { patchCaBundle } from "../../tls/ca-bundle.ts";
 import { createServingCertificates, type ServingCertificate } from "../../tls/serving-certificate.ts";
 import type { ServeConfig } from "./config.ts";
 import { findGateAddress, serviceNames } from "./gate-address.ts";
+import { readGateProgram } from "./gate-program.ts";
 import { persist } from "./persist.ts";
 
 export interface ServeOptions {
@@ -57,10 +58,11 @@ export async function serve({
   memoryBytes,
   signal,
 }: ServeOptions): Promise<void> {
-  const { namespace, identity, admissionClientCa } = config;
+  const { namespace, identity, admissionClientCa, gateProgram } = config;
   // First: a bad file must fail before anything is started.
   const clientCa =
     admissionClientCa === undefined ? undefined : checkClientCa(await readFile(admissionClientCa, "utf8"));
+  const program = gateProgram === undefined ? undefined : await readGateProgram(gateProgram);
   const clock = createServerClock(machine);
   const client = createKubeClient({
     kubeConfig: loadKubeConfig(config.kubeconfig),
@@ -118,6 +120,7 @@ export async function serve({
         injection: () => ({
           image: config.image,
           nodePath: config.nodePath,
+          program,
           imagePullSecrets: config.imagePullSecrets,
           runAsUser: config.runAsUser,
           resources: config.resources,

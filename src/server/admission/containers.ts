@@ -9,6 +9,7 @@
 
 import type { OwnResources } from "../../lease/own-resources.ts";
 import {
+  bootedGateProgram,
   ENV,
   EXIT,
   GATE_CONTAINER,
@@ -32,6 +33,8 @@ export interface Injection {
   image: string;
   /** Path of Node in that image. */
   nodePath: NodePath;
+  /** What gate and keeper run where that image has Node alone: the value of {@link ENV.program}. */
+  program: string | undefined;
   /** Pull Secrets for that image, by name, in the pod's namespace. */
   imagePullSecrets: readonly string[];
   /** The user and group that they run as; undefined: the image's, or what the cluster gives a container that names none. */
@@ -66,7 +69,8 @@ const IN_MEMORY = { medium: "Memory", sizeLimit: "1Mi" } as const;
 
 /** Gate and keeper, in their order. */
 export function ownContainers(plan: ContainerPlan, injection: Injection): [Container, Container] {
-  const program = gateProgram(injection.nodePath);
+  const { nodePath } = injection;
+  const program = injection.program === undefined ? gateProgram(nodePath) : bootedGateProgram(nodePath);
   const common = {
     image: injection.image,
     imagePullPolicy: "IfNotPresent",
@@ -127,7 +131,7 @@ export function ownVolumes(showsLease: boolean): Volume[] {
 
 function environment(
   { lease, selfFencing, stopMs, rerun, onLost, showsLease }: ContainerPlan,
-  { url, host, ca }: Injection,
+  { url, host, ca, program }: Injection,
 ) {
   const values = {
     [ENV.url]: url,
@@ -139,6 +143,7 @@ function environment(
     [ENV.rerun]: String(rerun),
     [ENV.onLost]: onLost,
     ...(showsLease && { [ENV.leaseDir]: LEASE_DIR }),
+    ...(program !== undefined && { [ENV.program]: program }),
   };
   return Object.entries(values).map(([name, value]) => ({ name, value }));
 }

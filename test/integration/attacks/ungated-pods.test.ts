@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
 import { list, parseJson, record, text } from "../../../src/shared/json.ts";
-import { GATE_CONTAINER, GATE_PROGRAMS, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
+import { GATE_CONTAINER, IMAGE_PROGRAMS, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type Stage, startStage } from "../admission-clients.ts";
 import { CONTEXT, WEBHOOKS_NAME } from "../admission-server.ts";
@@ -117,7 +117,7 @@ test.each<[string, Change]>([
   await expect(create(podOf(change(injected)))).rejects.toThrow(UNGATED);
 });
 
-test.each(GATE_PROGRAMS)("a pod whose gate is started by %s is admitted", async (...command) => {
+test.each(IMAGE_PROGRAMS)("a pod whose gate is started by %s is admitted", async (...command) => {
   await create(podOf(inBoth({ command })(injected)));
 });
 

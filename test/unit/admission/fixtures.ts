@@ -25,6 +25,7 @@ export const NOW_MS = Date.parse("2026-03-01T12:00:00.250Z");
 export const INJECTION: Injection = {
   image: "konductor:0.1.0",
   nodePath: "/usr/bin/node",
+  program: undefined,
   imagePullSecrets: [],
   runAsUser: 65_532,
   resources: NO_OWN_RESOURCES,

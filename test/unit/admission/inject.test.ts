@@ -2,6 +2,7 @@ import jsonPatch from "fast-json-patch";
 import { describe, expect, it } from "vitest";
 import type { Container, Metadata, PodSpec, PodTemplate } from "../../../src/server/admission/objects.ts";
 import { diffPod } from "../../../src/server/admission/patch.ts";
+import { GATE_BOOT } from "../../../src/shared/names.ts";
 import {
   contextWith,
   INJECTION,
@@ -102,6 +103,30 @@ describe("injectPod", () => {
     const program = ["/usr/local/bin/node", "/konductor/gate.js"];
     expect([gateOf(pod).command, keeperOf(pod).command]).toEqual([program, program]);
     expect(keeperOf(pod).lifecycle).toEqual({ preStop: { exec: { command: [...program, "announce"] } } });
+  });
+
+  it("gives gate and keeper their program where the image has Node alone", () => {
+    const injection = { ...INJECTION, nodePath: "/usr/local/bin/node", program: "cHJvZ3JhbQ==" } as const;
+    const pod = inject(podWith(), CONTEXT, injection);
+    const program = ["/usr/local/bin/node", "-e", GATE_BOOT];
+    for (const container of [gateOf(pod), keeperOf(pod)]) {
+      expect(container.command).toEqual(program);
+      expect(envOf(container)).toMatchObject({ KONDUCTOR_PROGRAM: "cHJvZ3JhbQ==" });
+    }
+    expect(keeperOf(pod).lifecycle).toEqual({ preStop: { exec: { command: [...program, "announce"] } } });
+    expect(diffPod(pod, inject(pod, CONTEXT, injection))).toEqual([]);
+    const other = changed(pod, (container) => ({
+      ...container,
+      env: [...(container.env ?? []), { name: "KONDUCTOR_PROGRAM", value: "b3RoZXI=" }],
+    }));
+    expect(inject(other, CONTEXT, injection)).toEqual(pod);
+    expect(inject(pod)).toEqual(inject(podWith()));
+    expect(envOf(gateOf(inject(pod)))).not.toHaveProperty("KONDUCTOR_PROGRAM");
+  });
+
+  // The kubelet puts variables in the place of $(NAME) in a command.
+  it("starts programs by a script that the kubelet leaves as it is", () => {
+    expect(GATE_BOOT).not.toContain("$(");
   });
 
   it("adds gate and keeper as designed", () => {

@@ -42,6 +42,10 @@ test("the user of injected containers, or none", () => {
   expect([user("1000"), user("none")]).toEqual([1_000, undefined]);
 });
 
+test("the program of injected containers", () => {
+  expect(readServeConfig(["--gate-program=/injection/program"], POD).gateProgram).toBe("/injection/program");
+});
+
 test("requests and limits of injected containers", () => {
   expect(readServeConfig(["--resources", "requests.cpu=50m"], POD)).toMatchObject({
     resources: { requests: { cpu: "50m" }, limits: {} },

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { isOwnContainer } from "../../../src/lease/own-container.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
+import { GATE_BOOT } from "../../../src/shared/names.ts";
 
 const gate = { name: "konductor-gate", command: ["/usr/bin/node", "/konductor/gate.js"], args: ["gate"] };
 const keeper = { name: "konductor-keeper", command: ["/usr/bin/node", "/konductor/gate.js"], args: ["keep"] };
@@ -14,6 +15,12 @@ test.each<[string, object, boolean]>([
     "our gate, in an image of Node.js",
     { ...gate, command: ["/usr/local/bin/node", "/konductor/gate.js"] },
     true,
+  ],
+  ["our gate, from its environment", { ...gate, command: ["/usr/local/bin/node", "-e", GATE_BOOT] }, true],
+  [
+    "another program from its environment",
+    { ...gate, command: ["/usr/local/bin/node", "-e", `${GATE_BOOT};work()`] },
+    false,
   ],
   ["our gate, of 0.1.0", { ...gate, command: ["node", "/konductor/gate.js"] }, true],
   [
