@@ -2,7 +2,7 @@
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build image manifests test test-all lint types unit integration test-life demo chaos sim reviews cluster clean
+.PHONY: help build image manifests trial test test-all lint types unit integration test-life demo chaos sim reviews cluster clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -12,6 +12,8 @@ image: $(INSTALLED) ## dist/image.tar, an OCI archive, without a container engin
 	@npm run --silent image
 manifests: $(INSTALLED) ## deploy/install.yaml and charts/, from deploy/
 	@npm run --silent manifests
+trial: $(INSTALLED) ## dist/trial.yaml, konductor for a cluster that has only a public image of Node.js
+	@npm run --silent trial
 test: $(INSTALLED) ## everything once
 	@npm run --silent test
 test-all: $(INSTALLED) ## everything on every node where it can run, for a night

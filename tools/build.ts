@@ -9,12 +9,14 @@ import { writeDeclarations } from "./declarations.ts";
 import { slimPackages } from "./slim-packages.ts";
 
 /** A program: its entry is `src/bin/NAME.ts`, its bundle `dist/NAME.js`. */
-interface Program {
+export interface Program {
   readonly name: string;
   /** Starts inside every labelled pod, where each package costs milliseconds and memory. */
   readonly withoutPackages?: boolean;
   /** People and scripts wait for its start: see {@link slimPackages}. */
   readonly isSlim?: boolean;
+  /** Its size counts for more than what its stack traces say. */
+  readonly isTiny?: boolean;
 }
 
 export const PROGRAMS: readonly Program[] = [
@@ -30,15 +32,22 @@ export interface BuildOptions {
   readonly outDir: string;
   /** Default: all. */
   readonly programs?: readonly Program[];
+  /** Follows the version of package.json in what the programs say of themselves. */
+  readonly versionSuffix?: string;
 }
 
 /** Writes the bundles and returns their paths. Rejects if an entry is missing or a bundle imports a forbidden module. */
-export async function buildPrograms({ root, outDir, programs = PROGRAMS }: BuildOptions): Promise<string[]> {
+export async function buildPrograms({
+  root,
+  outDir,
+  programs = PROGRAMS,
+  versionSuffix = "",
+}: BuildOptions): Promise<string[]> {
   const missing = programs
     .map((program) => join("src/bin", `${program.name}.ts`))
     .filter((path) => !existsSync(join(root, path)));
   if (missing.length > 0) throw new Error(`cannot build: ${missing.join(", ")} missing below ${root}`);
-  const version = await packageVersion(root);
+  const version = `${await packageVersion(root)}${versionSuffix}`;
   return Promise.all(programs.map((program) => buildProgram(program, root, outDir, version)));
 }
 
@@ -46,7 +55,10 @@ export async function buildPrograms({ root, outDir, programs = PROGRAMS }: Build
  * Writes the package that `import … from "konductor"` resolves to, `index.js` and its types, and returns their paths. Its dependencies are bundled,
  * too: the file works wherever it is copied to, whatever versions the importing program has.
  */
-export async function buildLibrary({ root, outDir }: Omit<BuildOptions, "programs">): Promise<string[]> {
+export async function buildLibrary({
+  root,
+  outDir,
+}: Pick<BuildOptions, "root" | "outDir">): Promise<string[]> {
   const outfile = join(outDir, "index.js");
   const { metafile } = await build({
     ...bundleOptions(root, await packageVersion(root)),
@@ -84,6 +96,7 @@ async function buildProgram(
     format: isScript ? "iife" : "esm",
     plugins: program.isSlim ? [slimPackages(root)] : [],
     banner: { js: `${SHEBANG}\n${isScript ? BUILTINS : REQUIRE}` },
+    minifyIdentifiers: program.isTiny ?? false,
   });
   checkImports(program, metafile);
   await chmod(outfile, 0o755);

@@ -1,14 +1,15 @@
 /**
  * How fast the gate starts, and how much memory gate and keeper take, as shipped (`npm run bench:gate`). Measured are the time from exec to the first
  * request on the wire, and peak RSS. The floor is measured in the same run: a bare node that sends one https request. Exits with 1 if the median
- * start or a peak exceeds its limit. The longest start is printed, but not judged: it depends on what else the machine does.
+ * start or a peak exceeds its limit. The longest start is printed, but not judged: it depends on what else the machine does. The gate of
+ * a trial comes out of its environment.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemBootClock } from "../../src/gate/boot-clock.ts";
 import { holdFile } from "../../src/gate/hold-file.ts";
-import { PATH } from "../../src/shared/names.ts";
+import { bootedGateProgram, ENV, NODE_PATHS, PATH } from "../../src/shared/names.ts";
 import { buildBundle, podEnv, startNode } from "../unit/gate/bundle.ts";
 import { selfSigned } from "../unit/gate/certificates.ts";
 import { json, scriptedServer, stream } from "../unit/gate/scripted-server.ts";
@@ -37,10 +38,15 @@ server.play(PATH.acquire, stream([{ state: "waiting", position: 1, of: 1, holder
 server.play(PATH.renew, json({ token: 41, ttlMs: TTL_MS, renewals: 1 }));
 
 /** Starts a process, awaits its `count`th request to `path`, takes its memory and ends it. */
-async function sample(args: string[], path: string, count: number): Promise<Sample> {
+async function sample(
+  args: readonly string[],
+  path: string,
+  count: number,
+  more: Record<string, string> = {},
+): Promise<Sample> {
   const before = server.requests(path).length;
   const startedMs = performance.now();
-  const child = startNode(args, env);
+  const child = startNode(args, { ...env, ...more });
   const ended = child.exit.then((code) => {
     throw new Error(
       `node ${args.join(" ")} ended with ${code} before its request ${count} to ${path}: ${child.output()}`,
@@ -72,11 +78,15 @@ function storeOverdueHold(): void {
 const floor: Sample[] = [];
 const gate: Sample[] = [];
 const keeper: Sample[] = [];
+const trial: Sample[] = [];
 try {
-  // The three programs run in turns, so that all of them meet the same load.
+  const program = { [ENV.program]: await bundle.program() };
+  const boot = bootedGateProgram(NODE_PATHS[0]).slice(1);
+  // The four programs run in turns, so that all of them meet the same load.
   for (let run = 0; run < RUNS; run++) {
     floor.push(await sample(["-e", FLOOR], FLOOR_PATH, 1));
     gate.push(await sample([bundle.path, "gate"], PATH.acquire, 1));
+    trial.push(await sample([...boot, "gate"], PATH.acquire, 1, program));
     storeOverdueHold();
     keeper.push(await sample([bundle.path, "keep"], PATH.renew, 2));
   }
@@ -106,7 +116,11 @@ function print(what: string, figure: number, unit: string, floorFigure: number, 
 }
 
 process.stdout.write(`${RUNS} runs, Node ${process.versions.node}\n`);
-for (const [name, samples] of [["gate", gate] as const, ["keeper", keeper] as const]) {
+for (const [name, samples] of [
+  ["gate", gate],
+  ["keeper", keeper],
+  ["trial", trial],
+] as const) {
   print(
     `${name}: exec to first request, p50`,
     median(samples, "startMs"),

@@ -45,6 +45,7 @@ export const CONTEXT: AdmissionContext = {
     in: (namespace) => (namespace === NAMESPACES.narrow ? parseLimitRange(narrowRange()).containers : []),
   },
   imageArchitectures: ["amd64"],
+  notices: [],
   account: accountName("konductor-system"),
   systemNamespaces: ["kube-system", "konductor-system"],
   createMissingLeases: true,

@@ -29,6 +29,7 @@ import type { ServeConfig } from "./config.ts";
 import { findGateAddress, serviceNames } from "./gate-address.ts";
 import { readGateProgram } from "./gate-program.ts";
 import { persist } from "./persist.ts";
+import { trialNotices } from "./trial-notices.ts";
 
 export interface ServeOptions {
   config: ServeConfig;
@@ -131,6 +132,7 @@ export async function serve({
         }),
         limitRanges,
         imageArchitectures: config.imageArchitectures,
+        notices: trialNotices(VERSION_TEXT),
         account: accountName(namespace),
         systemNamespaces: ["kube-system", namespace],
         createMissingLeases: config.createMissingLeases,

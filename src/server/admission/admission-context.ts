@@ -14,6 +14,8 @@ export interface AdmissionContext {
   injection: () => Injection;
   /** Architectures that the image of injected containers was built for, as nodes name them. */
   imageArchitectures: readonly string[];
+  /** What the author of every labelled workload is told, by a warning. */
+  notices: readonly string[];
   /** What LimitRanges of the namespace ask of every container. */
   limitRanges: { in(namespace: string): readonly ContainerLimits[] };
   /** konductor's own user name. */

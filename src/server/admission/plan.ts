@@ -59,6 +59,7 @@ export function planPod(
       ...memoryWarning(spec, path),
       ...architectureWarning(spec, path, context),
       ...meshWarning(settings, pod, path),
+      ...context.notices,
     ],
   };
 }

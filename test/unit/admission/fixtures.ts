@@ -51,6 +51,7 @@ export function contextWith(
     injection: () => INJECTION,
     limitRanges: { in: () => [] },
     imageArchitectures: ["amd64"],
+    notices: [],
     account: accountName("konductor-system"),
     systemNamespaces: ["kube-system", "konductor-system"],
     createMissingLeases: true,

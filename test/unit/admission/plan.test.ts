@@ -266,4 +266,12 @@ describe("planPod", () => {
     const context = contextWith({ createMissingLeases }, leases);
     expect(planPod(podWith({}, metadata), NAMESPACE, context, ALONE).warnings).toEqual(warnings);
   });
+
+  it("tells every author what the install wants to be known, after what concerns the pod", () => {
+    const context = contextWith({ notices: ["this is a trial"] }, {});
+    expect(planPod(podWith(), NAMESPACE, context, ALONE).warnings).toEqual([
+      expect.stringContaining("does not exist"),
+      "this is a trial",
+    ]);
+  });
 });

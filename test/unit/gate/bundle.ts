@@ -4,12 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ENV } from "../../../src/shared/names.ts";
 import { buildPrograms } from "../../../tools/build.ts";
+import { buildTrialGate } from "../../../tools/trial/trial-programs.ts";
 
 /** dist/gate.js as it is shipped, built into a directory of its own. */
 export interface Bundle {
   path: string;
   /** The same file beside a package.json that declares ES modules, as in an npm install. */
   esmPath: string;
+  /** The same program as a trial's containers get it: the value of {@link ENV.program}. */
+  program(): Promise<string>;
   remove(): void;
 }
 
@@ -22,7 +25,8 @@ export async function buildBundle(): Promise<Bundle> {
   writeFileSync(join(esmDir, "package.json"), '{"type":"module"}');
   const esmPath = join(esmDir, "gate.js");
   copyFileSync(path, esmPath);
-  return { path, esmPath, remove: () => rmSync(outDir, { recursive: true, force: true }) };
+  const program = async () => (await buildTrialGate(root)).toString("base64");
+  return { path, esmPath, program, remove: () => rmSync(outDir, { recursive: true, force: true }) };
 }
 
 /** The environment of an injected container that reaches konductor at `url`. */

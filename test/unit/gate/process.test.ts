@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type HoldFile, holdFile } from "../../../src/gate/hold-file.ts";
-import { EXIT, PATH } from "../../../src/shared/names.ts";
+import { bootedGateProgram, ENV, EXIT, NODE_PATHS, PATH } from "../../../src/shared/names.ts";
 import { type Bundle, buildBundle, podEnv, type RunningProcess, startNode } from "./bundle.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";
 import { json, type ScriptedServer, scriptedServer, silent, stream } from "./scripted-server.ts";
@@ -54,7 +54,15 @@ afterEach(async () => {
 });
 
 function start(command: string, env: Record<string, string> = {}, path = bundle.path): RunningProcess {
-  const child = startNode([path, command], { ...podEnv(server.url, certificate.cert, stateDir), ...env });
+  return startAs([path], command, env);
+}
+
+/** `program` is what stands in the container's command after Node. */
+function startAs(program: readonly string[], command: string, env: Record<string, string>): RunningProcess {
+  const child = startNode([...program, command], {
+    ...podEnv(server.url, certificate.cert, stateDir),
+    ...env,
+  });
   started.push(child);
   return child;
 }
@@ -88,30 +96,38 @@ test("SIGTERM ends a waiting gate with 143", async () => {
   expect(await gate.exit).toBe(143);
 });
 
-test("one hold lasts from end to end: gate, keeper, kill -9 of the keeper, its successor, preStop, SIGTERM", async () => {
-  serve(3_000);
-  expect(await start("gate").exit).toBe(EXIT.done);
-  // A gate on a busy machine may send its confirmation twice.
-  const confirmations = server.requests(PATH.renew).length;
-  const first = start("keep");
-  await server.received(PATH.renew, confirmations + 1);
-  first.kill("SIGKILL");
-  expect(await first.exit).toBe("SIGKILL");
-  const renewals = server.requests(PATH.renew).length;
-  const second = start("keep");
-  await server.received(PATH.renew, renewals + 1);
-  expect(await start("announce").exit).toBe(EXIT.done);
-  second.kill("SIGTERM");
-  expect(await second.exit).toBe(EXIT.done);
-  const tokens = [...server.requests(PATH.renew), ...server.requests(PATH.announce)].map(
-    ({ body }) => body["token"],
-  );
-  expect(new Set(tokens)).toEqual(new Set([41]));
-  const { body } = await server.received(PATH.release);
-  expect(body).toMatchObject({ lease: LEASE, token: 41 });
-  expect(body["sincePreStopMs"]).toBeGreaterThan(0);
-  expect(body["sincePreStopMs"]).toBeLessThan(5_000);
-});
+test.each(["file", "variable"])(
+  "one hold lasts from end to end: gate, keeper, kill -9 of the keeper, its successor, preStop, SIGTERM, run from a %s",
+  async (source) => {
+    const [program, env] =
+      source === "file"
+        ? [[bundle.path], {}]
+        : [bootedGateProgram(NODE_PATHS[0]).slice(1), { [ENV.program]: await bundle.program() }];
+    const start = (command: string) => startAs(program, command, env);
+    serve(3_000);
+    expect(await start("gate").exit).toBe(EXIT.done);
+    // A gate on a busy machine may send its confirmation twice.
+    const confirmations = server.requests(PATH.renew).length;
+    const first = start("keep");
+    await server.received(PATH.renew, confirmations + 1);
+    first.kill("SIGKILL");
+    expect(await first.exit).toBe("SIGKILL");
+    const renewals = server.requests(PATH.renew).length;
+    const second = start("keep");
+    await server.received(PATH.renew, renewals + 1);
+    expect(await start("announce").exit).toBe(EXIT.done);
+    second.kill("SIGTERM");
+    expect(await second.exit).toBe(EXIT.done);
+    const tokens = [...server.requests(PATH.renew), ...server.requests(PATH.announce)].map(
+      ({ body }) => body["token"],
+    );
+    expect(new Set(tokens)).toEqual(new Set([41]));
+    const { body } = await server.received(PATH.release);
+    expect(body).toMatchObject({ lease: LEASE, token: 41 });
+    expect(body["sincePreStopMs"]).toBeGreaterThan(0);
+    expect(body["sincePreStopMs"]).toBeLessThan(5_000);
+  },
+);
 
 /** The node's time of day is set between the end of the gate and the start of its keeper. */
 test.each([
