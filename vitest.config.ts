@@ -50,6 +50,7 @@ export default defineConfig({
       // One suite of scenarios, on either node.
       { test: { ...scenarios, name: "scenarios-process", include: ["test/e2e/process.test.ts"] } },
       { test: { ...scenarios, name: "scenarios-kubelet", include: ["test/e2e/kubelet.test.ts"] } },
+      { test: { ...scenarios, name: "scenarios-trial", include: ["test/e2e/trial.test.ts"] } },
     ],
   },
 });

@@ -19,6 +19,8 @@ interface ProjectStage {
   project: string;
   /** Scenarios are counted by node. */
   node?: string;
+  /** Runs with `--all` alone. */
+  isExtra?: boolean;
 }
 
 type Stage =
@@ -50,6 +52,9 @@ const GROUPS: readonly (readonly Stage[])[] = [
     { name: "integration", project: "integration-clusters" },
   ],
   [{ name: "scenarios", project: "scenarios-process", node: "process node" }],
+  isRoot
+    ? [{ name: "scenarios", project: "scenarios-trial", node: "kubelet, of a trial", isExtra: true }]
+    : [],
 ];
 const STAGES = GROUPS.flat();
 
@@ -122,7 +127,8 @@ async function main(args: readonly string[]): Promise<number> {
     process.stderr.write(`there is no stage "${unknown}"; there are ${[...names].join(", ")}\n`);
     return 2;
   }
-  const isWanted = ({ name }: Stage) => wanted.length === 0 || wanted.includes(name);
+  const isWanted = (stage: Stage) =>
+    (wanted.length === 0 || wanted.includes(stage.name)) && (isAll || !("isExtra" in stage && stage.isExtra));
   const startedMs = performance.now();
   const dir = await mkdtemp(join(tmpdir(), "konductor-test-"));
   const rightsPath = join(dir, "rights");

@@ -57,6 +57,8 @@ export interface Scenario {
   needsKubelet?: string;
   /** The node on which the scenario runs in `make test`; by default the one of {@link homeOf}. */
   home?: NodeKind;
+  /** Shows that an install works: runs on a trial as well. */
+  isSmoke?: boolean;
   /** What the scenario takes away from others, or needs for itself. */
   locks?: readonly Lock[];
   /** Judges everything that happened before: runs last, and alone. */

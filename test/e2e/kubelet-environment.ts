@@ -30,26 +30,39 @@ export interface KubeletEnvironmentOptions {
   stream: { isTTY?: boolean; write(text: string): unknown };
   /** Further flags of the control plane. */
   flags?: ClusterOptions["flags"];
-  /** The archive of konductor's image; by default the image is built. */
-  imagePath?: string;
+  /** By default {@link buildInstall}'s. */
+  install?: Install;
+}
+
+/** How konductor comes into a cluster. */
+export interface Install {
+  /** The archive of the image that konductor runs. */
+  readonly imagePath: string;
+  /** The arguments of `kubectl apply`. */
+  readonly apply: readonly string[];
+}
+
+/** Builds konductor's image; `deploy/` installs it. */
+export async function buildInstall(stream: KubeletEnvironmentOptions["stream"]): Promise<Install> {
+  return { imagePath: await buildImage(stream), apply: ["-k", join(root, "deploy")] };
 }
 
 /** Builds konductor's image and resolves with the path of its archive. */
-export async function buildImage(stream: KubeletEnvironmentOptions["stream"]): Promise<string> {
+async function buildImage(stream: KubeletEnvironmentOptions["stream"]): Promise<string> {
   streamLog(stream).line("building the image");
   await run(process.execPath, [join(root, "tools/image/main.ts")]);
   return join(root, "dist/image.tar");
 }
 
-/** A real node, with konductor installed as users do it: the image is imported, then `kubectl apply -k deploy`. */
+/** A real node, with konductor installed as users do it: the image is imported, then `kubectl apply`. */
 export async function startKubeletEnvironment({
   env,
   stream,
   flags = {},
-  imagePath,
+  install,
 }: KubeletEnvironmentOptions): Promise<Environment> {
   const log = streamLog(stream);
-  const image = imagePath ?? (await buildImage(stream));
+  const { imagePath, apply } = install ?? (await buildInstall(stream));
   const cluster = await startCluster({ node: "kubelet", name: "kubelet cluster", env, log, flags });
   const { node } = cluster;
   if (!node) throw new Error("the cluster came without a node");
@@ -106,9 +119,9 @@ export async function startKubeletEnvironment({
 
   try {
     await mkdir(journalDir, { recursive: true, mode: 0o777 });
-    await node.importImage(image);
+    await node.importImage(imagePath);
     await node.importImage(await writeKoncliImage(cluster.dir, env));
-    await kubectl("apply", "-k", join(root, "deploy"));
+    await kubectl("apply", ...apply);
     await ready();
   } catch (error) {
     const pods = await kubectl("-n", SYSTEM_NAMESPACE, "describe", "pods").catch(() => "");

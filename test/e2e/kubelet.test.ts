@@ -1,4 +1,4 @@
-import { buildImage, startKubeletEnvironment } from "./kubelet-environment.ts";
+import { buildInstall, type Install, startKubeletEnvironment } from "./kubelet-environment.ts";
 import { scenarioSuite } from "./suite.ts";
 
 const { env, stderr: stream } = process;
@@ -6,7 +6,7 @@ const { env, stderr: stream } = process;
 const flags = { "kube-controller-manager": ["--node-monitor-grace-period=25s"] };
 
 /** One image for all clusters. */
-let image: Promise<string> | undefined;
+let install: Promise<Install> | undefined;
 
 scenarioSuite({
   node: "kubelet",
@@ -14,7 +14,7 @@ scenarioSuite({
   width: 8,
   apart: [["node", "control plane", "konductor"]],
   async start() {
-    image ??= buildImage(stream);
-    return startKubeletEnvironment({ env, stream, flags, imagePath: await image });
+    install ??= buildInstall(stream);
+    return startKubeletEnvironment({ env, stream, flags, install: await install });
   },
 });

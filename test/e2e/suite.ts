@@ -21,6 +21,8 @@ export interface SuiteOptions {
    * them.
    */
   apart: readonly (readonly Part[])[];
+  /** Default: those that belong to the node. */
+  scenarios?: readonly Scenario[];
   start(): Promise<Environment>;
 }
 
@@ -32,11 +34,10 @@ interface Ground {
 }
 
 /** Runs the scenarios of one node, side by side if they do not collide. Each timeout counts from the scenario's own start. */
-export function scenarioSuite({ node, env, width, apart, start }: SuiteOptions): void {
+export function scenarioSuite({ node, env, width, apart, scenarios, start }: SuiteOptions): void {
   const isHomeOnly = isBrief(env) && canRunKubelet();
-  const chosen = SCENARIOS.filter(
-    (scenario) => !isHomeOnly || scenario.looksBack || homeOf(scenario) === node,
-  );
+  const isAtHome = (scenario: Scenario) => !isHomeOnly || scenario.looksBack || homeOf(scenario) === node;
+  const chosen = scenarios ?? SCENARIOS.filter(isAtHome);
   const rank = ({ looksBack, locks = [] }: Scenario) => (looksBack ? 2 : locks.includes("machine") ? 1 : 0);
   const calm = openGround("calm", start);
   const others = apart.map((parts) => ({ parts, ground: openGround(parts.join(", "), start) }));

@@ -43,6 +43,7 @@ const STUBBORN: readonly { main: string; stopsAfterMs: number; details: Partial<
 export const ending: readonly Scenario[] = [
   {
     name: "user containers are exactly what the API server stores without konductor",
+    isSmoke: true,
     async run(environment) {
       const namespace = await environment.createNamespace();
       const journal = environment.journal(`${namespace}-plain`);
@@ -80,6 +81,7 @@ export const ending: readonly Scenario[] = [
   },
   {
     name: `the keeper of a deleted pod frees the klease within ${FREED_WITHIN_MS} ms of its SIGTERM`,
+    isSmoke: true,
     row: "pod deleted, and main stops late or never",
     locks: ["machine"],
     async run(environment) {

@@ -17,6 +17,7 @@ const POLICIES = ["Never", "OnFailure"] as const;
 export const fencing: readonly Scenario[] = [
   {
     name: "a holder whose keeper is cut off from konductor is stopped by its kubelet before the next pod starts",
+    isSmoke: true,
     row: "keeper cut off, and the pod can fence itself",
     needsKubelet,
     timeoutMs: 180_000,

@@ -21,6 +21,7 @@ const OUTAGE_MS = 20_000;
 export const nodeFaults: readonly Scenario[] = [
   {
     name: "a keeper killed with -9 comes back and renews the same hold",
+    isSmoke: true,
     row: "main, keeper, kubelet or containerd restarted",
     async run(environment) {
       const stage = await setStage(environment, "kept", SHORT);
@@ -48,6 +49,7 @@ export const nodeFaults: readonly Scenario[] = [
   },
   {
     name: `a konductor that is away for ${OUTAGE_MS / 1000} s costs no holder a hold of 1m`,
+    isSmoke: true,
     row: "konductor, API server or etcd away",
     home: "process",
     locks: ["konductor"],

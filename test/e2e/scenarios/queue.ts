@@ -43,6 +43,7 @@ export const queue: readonly Scenario[] = [
   },
   {
     name: "a label on a CronJob, on its jobTemplate or on a Job is copied to the pods, and they queue",
+    isSmoke: true,
     async run(environment) {
       const { kubectl } = environment;
       const stage = await setStage(environment, "report", { ttl: "1m" });

@@ -15,6 +15,7 @@ const GROUPS = [
 export const rights: readonly Scenario[] = [
   {
     name: "no request of konductor's own account was answered 403 in the whole suite",
+    isSmoke: true,
     looksBack: true,
     async run({ client, cluster }) {
       const forbidden: string[] = [];

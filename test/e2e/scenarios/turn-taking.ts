@@ -11,6 +11,7 @@ import { job } from "../workload.ts";
 export const turnTaking: readonly Scenario[] = [
   {
     name: "four labelled Jobs at once run one after another, the highest priority first",
+    isSmoke: true,
     async run(environment) {
       const { kubectl } = environment;
       const namespace = await environment.createNamespace();

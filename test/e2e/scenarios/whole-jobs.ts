@@ -99,6 +99,7 @@ const podsOfJob = async (environment: Environment, { namespace }: Stage, name: s
 export const wholeJobs: readonly Scenario[] = [
   {
     name: "gate: job: all pods of a Job run side by side under one hold, and the next Job has no pod before the hold is over",
+    isSmoke: true,
     row: "a Job holds as a whole",
     async run(environment) {
       const stage = await setJobStage(environment, "batch");
