@@ -51,6 +51,7 @@ export default defineConfig({
       { test: { ...scenarios, name: "scenarios-process", include: ["test/e2e/process.test.ts"] } },
       { test: { ...scenarios, name: "scenarios-kubelet", include: ["test/e2e/kubelet.test.ts"] } },
       { test: { ...scenarios, name: "scenarios-trial", include: ["test/e2e/trial.test.ts"] } },
+      { test: { ...onCluster, name: "installs", include: ["test/e2e/installs.test.ts"] } },
     ],
   },
 });
