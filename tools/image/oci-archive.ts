@@ -66,7 +66,7 @@ export async function writeOciArchive(image: OciArchive): Promise<WrittenImage> 
   const { architecture, config } = image;
   const os = "linux";
   const layerTar = tar(withParents(await collect(image.entries)));
-  const layer = await promisify(gzip)(layerTar, { level: 9 });
+  const layer = await promisify(gzip)(layerTar, { level: 6 });
   const imageConfig = json({
     architecture,
     os,
