@@ -16,7 +16,7 @@ export async function writeKoncliImage(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
   const cacheDir = join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "konductor/debs");
-  const konductor = await konductorEntries({ root, cacheDir, tmpDir: tmpdir(), log() {} });
+  const konductor = await konductorEntries({ root, cacheDir, tmpDir: tmpdir() });
   const entries = konductor.filter(({ path }) => path !== "tmp");
   for await (const entry of busyboxEntries()) entries.push(entry);
   const out = join(dir, "koncli-image.tar");

@@ -14,7 +14,7 @@ export async function writeNodeImage(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<string> {
   const cacheDir = join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "konductor/debs");
-  const konductor = await konductorEntries({ root, cacheDir, tmpDir: tmpdir(), log() {} });
+  const konductor = await konductorEntries({ root, cacheDir, tmpDir: tmpdir() });
   const entries = konductor
     .filter(({ path }) => !OF_KONDUCTOR.test(path))
     .map((entry) => (entry.path === "usr/bin/node" ? { ...entry, path: "usr/local/bin/node" } : entry));

@@ -13,9 +13,3 @@ export async function run(command: string, args: readonly string[], cwd?: string
     throw new Error(`${command} ${args.join(" ")} failed: ${stderr || String(error)}`, { cause: error });
   }
 }
-
-/** Whether `error`, thrown by {@link run}, means that the command is not installed. */
-export function isNotInstalled(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-}

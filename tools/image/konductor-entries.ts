@@ -1,8 +1,10 @@
-/** The content of konductor's image, built from the current sources. */
+/** The content of konductor's image, built from the sources as they are. */
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildPrograms } from "../build.ts";
 import { fetchPackage, readPins } from "./debian-package.ts";
 import type { Entry } from "./oci-archive.ts";
+import { AMD64 } from "./platform.ts";
 import { rootFilesystem } from "./root-filesystem.ts";
 
 /** The pins of the Debian packages with the libraries that Node links to. */
@@ -14,7 +16,6 @@ export interface KonductorEntriesOptions {
   /** The folder for downloaded Debian packages. */
   readonly cacheDir: string;
   readonly tmpDir: string;
-  readonly log: (line: string) => void;
 }
 
 /** Node, its libraries, and konductor's bundles. Rejects on anything but linux-x64. */
@@ -22,7 +23,6 @@ export async function konductorEntries({
   root,
   cacheDir,
   tmpDir,
-  log,
 }: KonductorEntriesOptions): Promise<Entry[]> {
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw new Error(
@@ -32,6 +32,6 @@ export async function konductorEntries({
   const programs = await buildPrograms({ root, outDir: join(root, "dist") });
   const packages = [];
   for (const pin of await readPins(pinsPath)) packages.push(await fetchPackage(pin, cacheDir));
-  const nodePath = join(root, "node_modules/node/bin/node");
-  return rootFilesystem({ nodePath, packages, programs, tmpDir, log });
+  const node = await readFile(join(root, "node_modules/node/bin/node"));
+  return rootFilesystem({ platform: AMD64, node, packages, programs, tmpDir });
 }

@@ -28,7 +28,7 @@ async function writeImage(): Promise<void> {
   const out = join(root, "dist/image.tar");
   const reference = `konductor:${await packageVersion(root)}`;
   const image = await writeOciArchive({
-    entries: await konductorEntries({ root, cacheDir, tmpDir: tmpdir(), log }),
+    entries: await konductorEntries({ root, cacheDir, tmpDir: tmpdir() }),
     reference,
     config: {
       User: `${NONROOT}:${NONROOT}`,

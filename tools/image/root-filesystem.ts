@@ -1,34 +1,38 @@
 /** The content of the image: Node, the libraries it links to, konductor's bundles. No shell, no package manager. */
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { isNotInstalled, run } from "./command.ts";
+import { run } from "./command.ts";
+import { type ElfFile, onlyLoaded, readElf } from "./elf.ts";
 import type { Entry, FileEntry } from "./oci-archive.ts";
+import type { Platform } from "./platform.ts";
 
 /** `USER` of the image; deploy/deployment.yaml names the same number. */
 export const NONROOT = 65532;
 
 export interface RootFilesystemOptions {
-  /** The path of the Node program for linux-x64. */
-  readonly nodePath: string;
-  /** Paths of the Debian packages with the libraries that Node needs. */
+  readonly platform: Platform;
+  /** Node's program for that platform. */
+  readonly node: Buffer;
+  /** Paths of Debian packages that together hold the libraries that Node needs. */
   readonly packages: readonly string[];
   /** Paths of konductor's bundles. */
   readonly programs: readonly string[];
   /** For temporary files. */
   readonly tmpDir: string;
-  readonly log: (line: string) => void;
 }
 
-/** The image's entries. Rejects if a library that Node needs is in none of the packages. */
+/**
+ * The image's entries. Rejects if Node or a library is not made for the platform, or if a library that is needed is in none of the
+ * packages.
+ */
 export async function rootFilesystem(options: RootFilesystemOptions): Promise<Entry[]> {
+  const { node, platform } = options;
+  const elf = readElfFor(platform, node, "Node");
   const dir = await mkdtemp(join(options.tmpDir, "konductor-image-"));
   try {
-    const node = join(dir, "node");
-    await stripped(options.nodePath, node, options.log);
-    const content = { content: await readFile(node), mode: 0o755 };
     return [
-      { path: "usr/bin/node", ...content },
-      ...(await libraries(options.nodePath, options.packages, join(dir, "packages"))),
+      { path: "usr/bin/node", content: onlyLoaded(node, elf), mode: 0o755 },
+      ...(await libraries(elf, options, dir)),
       ...(await Promise.all(options.programs.map(program))),
       // Tells Node that the bundles are ES modules, so that it need not guess.
       { path: "konductor/package.json", content: '{"type":"module"}\n' },
@@ -47,18 +51,7 @@ export async function rootFilesystem(options: RootFilesystemOptions): Promise<En
   }
 }
 
-/** Strips the symbol table, which makes Node a sixth smaller; without `strip` on the machine, the image works nevertheless. */
-async function stripped(from: string, to: string, log: (line: string) => void): Promise<void> {
-  try {
-    await run("strip", ["-o", to, from]);
-  } catch (error) {
-    if (!isNotInstalled(error)) throw error;
-    log("strip is not installed (Debian package binutils): Node goes into the image as it is, and larger");
-    await run("cp", [from, to]);
-  }
-}
-
-/** A bundle with the interpreter's path in the image, because there is no /usr/bin/env. */
+/** A bundle, with the interpreter's path in the image: there is no /usr/bin/env. */
 async function program(path: string): Promise<FileEntry> {
   const text = await readFile(path, "utf8");
   return {
@@ -68,24 +61,42 @@ async function program(path: string): Promise<FileEntry> {
   };
 }
 
-/** The libraries that `nodePath` links to, also indirectly, and the loader at the path that the Node program names. */
-async function libraries(nodePath: string, packages: readonly string[], dir: string): Promise<FileEntry[]> {
+/** The libraries that Node loads, also indirectly, and the loader at the path that Node names. */
+async function libraries(
+  node: ElfFile,
+  { platform, packages }: RootFilesystemOptions,
+  dir: string,
+): Promise<FileEntry[]> {
+  const loader = node.interpreter;
+  // A static program loads nothing.
+  if (!loader) return [];
   for (const path of packages) await run("dpkg-deb", ["--extract", path, dir]);
   const files = await readdir(dir, { recursive: true });
-  const needed = (await run("ldd", [nodePath])).matchAll(/^\s*(?:(\S+) => )?(\/\S+)/gm);
-  return Promise.all(
-    [...needed].map(async ([, soname, path = ""]) => {
-      const name = soname ?? basename(path);
-      const file = files.find((each) => basename(each) === name && each.includes("/x86_64-linux-gnu/"));
-      if (!file)
-        throw new Error(
-          `Node needs ${name}, which is in none of ${packages.map((each) => basename(each)).join(", ")}`,
-        );
-      return {
-        path: soname ? `lib/x86_64-linux-gnu/${name}` : path.slice(1),
-        content: await readFile(join(dir, file)),
-        mode: 0o755,
-      };
-    }),
-  );
+  const names = [...node.needed, basename(loader)];
+  const found = new Map<string, FileEntry>();
+  // The list grows while it is walked.
+  for (const name of names) {
+    if (found.has(name)) continue;
+    const file = files.find((each) => basename(each) === name && each.includes(`/${platform.triplet}/`));
+    if (!file) {
+      throw new Error(
+        `Node needs ${name}, which is in none of ${packages.map((each) => basename(each)).join(", ")}`,
+      );
+    }
+    const content = await readFile(join(dir, file));
+    const path = name === basename(loader) ? loader : `lib/${platform.triplet}/${name}`;
+    found.set(name, { path, content, mode: 0o755 });
+    names.push(...readElfFor(platform, content, name).needed);
+  }
+  return [...found.values()];
+}
+
+function readElfFor({ architecture, machine }: Platform, content: Buffer, name: string): ElfFile {
+  const elf = readElf(content, name);
+  if (elf.machine !== machine) {
+    throw new Error(
+      `${name} for linux/${architecture} has ELF machine ${elf.machine}, expected ${machine}: it is made for other processors`,
+    );
+  }
+  return elf;
 }
