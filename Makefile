@@ -8,7 +8,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
 build: $(INSTALLED) ## dist/konductor.js, dist/gate.js, dist/koncli.js
 	@npm run --silent build
-image: $(INSTALLED) ## dist/image.tar, an OCI archive, without a container engine
+image: $(INSTALLED) ## dist/image.tar, an OCI archive for amd64 and arm64, without a container engine
 	@npm run --silent image
 manifests: $(INSTALLED) ## deploy/install.yaml and charts/, from deploy/
 	@npm run --silent manifests

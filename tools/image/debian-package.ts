@@ -1,8 +1,12 @@
-/** Debian packages pinned by version and content: the image has the same libraries wherever and whenever it is built. */
+/**
+ * Debian packages for any processor, pinned by version and content. They come from the sources that this machine's apt-get knows, by
+ * package lists of their own: the machine's lists, and the architectures that its dpkg knows, stay as they are, and no root is needed.
+ */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "./command.ts";
+import { fetchPinned, inNewFolder, onlyFileIn } from "./pinned-file.ts";
 
 /** One exact Debian package. */
 export interface PackagePin {
@@ -13,8 +17,6 @@ export interface PackagePin {
   /** The checksum of the `.deb` file. */
   readonly sha256: string;
 }
-
-const RENEW = "renew the pins with `npm run image -- --renew-pins`";
 
 /** Reads the pins from packages.json. Throws if the file has another format. */
 export async function readPins(path: string): Promise<PackagePin[]> {
@@ -31,65 +33,60 @@ function isPin(value: unknown): value is PackagePin {
 }
 
 /** Resolves with the path of the pinned package in `cacheDir`, after downloading a missing one. Rejects if its content differs from the pin. */
-export async function fetchPackage(pin: PackagePin, cacheDir: string): Promise<string> {
-  const path = join(cacheDir, `${pin.name}_${pin.version}_${pin.architecture}.deb`.replaceAll(":", "%3a"));
-  const cached = await sha256Of(path).catch(() => undefined);
-  if (cached === pin.sha256) return path;
-  await inNewFolder(cacheDir, async (dir) => {
-    const file = await download(`${pin.name}:${pin.architecture}=${pin.version}`, dir).catch(
-      (error: unknown) => {
-        throw new Error(
-          `Debian package ${pin.name} ${pin.version} cannot be downloaded. If it is served no longer, ${RENEW}`,
-          { cause: error },
-        );
-      },
-    );
-    const sha256 = await sha256Of(file);
-    if (sha256 !== pin.sha256) {
-      throw new Error(
-        `Debian package ${pin.name} ${pin.version} has SHA-256 ${sha256}, pinned is ${pin.sha256}. If that is in order, ${RENEW}`,
-      );
-    }
-    await rename(file, path);
+export function fetchPackage(
+  { name, version, architecture, sha256 }: PackagePin,
+  cacheDir: string,
+): Promise<string> {
+  const apt = aptGet(architecture, cacheDir);
+  return fetchPinned({
+    what: `Debian package ${name} ${version} for ${architecture}`,
+    path: join(cacheDir, `${name}_${version}_${architecture}.deb`.replaceAll(":", "%3a")),
+    digest: sha256Of,
+    pinned: sha256,
+    async download(dir) {
+      const get = () => apt(["download", `${name}:${architecture}=${version}`], dir);
+      // Lists that are old or missing are renewed once.
+      await get().catch(async (error: unknown) => {
+        await apt(["update"]).catch(() => {
+          throw error;
+        });
+        await get();
+      });
+    },
   });
-  return path;
 }
 
 /** Pins the same package in the version that Debian serves now. */
 export async function renewPin(pin: PackagePin, cacheDir: string): Promise<PackagePin> {
+  const apt = aptGet(pin.architecture, cacheDir);
+  await apt(["update"]);
   return inNewFolder(cacheDir, async (dir) => {
-    const file = await download(`${pin.name}:${pin.architecture}`, dir);
+    await apt(["download", `${pin.name}:${pin.architecture}`], dir);
+    const file = await onlyFileIn(dir);
     const version = (await run("dpkg-deb", ["--field", file, "Version"])).trim();
-    return { ...pin, version, sha256: await sha256Of(file) };
+    return { ...pin, version, sha256: sha256Of(await readFile(file)) };
   });
 }
 
-/** Downloads one package into the empty folder `dir`; updates the machine's package lists once if they are old or missing. */
-async function download(spec: string, dir: string): Promise<string> {
-  const get = () => run("apt-get", ["--quiet=2", "download", spec], dir);
-  await get().catch(async (error: unknown) => {
-    await run("apt-get", ["--quiet=2", "update"]).catch(() => {
-      throw error;
-    });
-    await get();
-  });
-  const [file] = await readdir(dir);
-  if (!file) throw new Error(`apt-get download ${spec} wrote no file`);
-  return join(dir, file);
+/** apt-get as a machine of `architecture` has it, with nothing installed; its package lists are kept in `cacheDir`. */
+function aptGet(architecture: string, cacheDir: string) {
+  const state = join(cacheDir, `apt-${architecture}`);
+  const options = [
+    `APT::Architecture=${architecture}`,
+    `APT::Architectures::=${architecture}`,
+    `Dir::State=${state}`,
+    "Dir::State::status=/dev/null",
+    `Dir::Cache=${join(state, "cache")}`,
+    // Descriptions for software centres, a quarter of the lists.
+    "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false",
+  ];
+  return async (args: readonly string[], dir?: string): Promise<void> => {
+    // apt-get makes no folder of its own where its state is elsewhere.
+    await mkdir(join(state, "lists/partial"), { recursive: true });
+    await run("apt-get", ["--quiet=2", ...options.flatMap((option) => ["-o", option]), ...args], dir);
+  };
 }
 
-async function inNewFolder<T>(parent: string, work: (dir: string) => Promise<T>): Promise<T> {
-  await mkdir(parent, { recursive: true });
-  const dir = await mkdtemp(join(parent, "download-"));
-  try {
-    return await work(dir);
-  } finally {
-    await rm(dir, { recursive: true, force: true });
-  }
-}
-
-async function sha256Of(path: string): Promise<string> {
-  return createHash("sha256")
-    .update(await readFile(path))
-    .digest("hex");
+function sha256Of(content: Buffer): string {
+  return createHash("sha256").update(content).digest("hex");
 }

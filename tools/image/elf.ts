@@ -64,7 +64,7 @@ function parse(file: Buffer): ElfFile {
     machine: file.readUInt16LE(HEADER.machine),
     interpreter: interpreter && textAt(file, interpreter.offset),
     needed: readNeeded(file, segments),
-    loadedBytes: Math.max(...segments.map(({ offset, bytes }) => offset + bytes)),
+    loadedBytes: Math.max(0, ...segments.map(({ offset, bytes }) => offset + bytes)),
   };
 }
 

@@ -1,5 +1,5 @@
 /**
- * Writes a one-layer OCI image as an archive that containerd, podman and Docker import, without a container engine.
+ * Writes an OCI image with one layer for each platform as an archive that containerd, podman and Docker import, without a container engine.
  * The same input gives the same bytes: entries are sorted, owned by root and dated 1970.
  * Formats: OCI image-spec v1 (image layout, manifest, config), POSIX ustar.
  */
@@ -41,35 +41,89 @@ export interface ImageConfig {
   readonly Labels?: Readonly<Record<string, string>>;
 }
 
-export interface OciArchive {
+/** The image's content for one kind of node. */
+export interface PlatformContent {
+  /** Go's name of the architecture: `amd64`, `arm64`. */
+  readonly architecture: string;
   readonly entries: Iterable<Entry> | AsyncIterable<Entry>;
+}
+
+export interface OciArchive {
+  readonly platforms: readonly PlatformContent[];
   /** `name:tag`, as a pod spec names it: `konductor:0.1.0` or `registry.example/konductor:0.1.0`. */
   readonly reference: string;
   readonly config: ImageConfig;
-  /** Go's name of the architecture: `amd64`, `arm64`. */
-  readonly architecture: string;
   /** Path of the archive, which appears complete or not at all. */
   readonly out: string;
 }
 
 export interface WrittenImage {
-  /** Digest of the manifest. */
+  /** Digest of the image's index, which a pod spec names after `@` for whatever node. */
   readonly digest: string;
-  readonly layerBytes: number;
+  readonly platforms: readonly WrittenPlatform[];
   readonly archiveBytes: number;
 }
 
-const MEDIA_TYPE = "application/vnd.oci.image";
+export interface WrittenPlatform {
+  readonly architecture: string;
+  /** Digest of the manifest. */
+  readonly digest: string;
+  readonly layerBytes: number;
+}
 
-/** Writes the archive. Rejects if ustar cannot hold an entry, or if two entries have the same path. */
-export async function writeOciArchive(image: OciArchive): Promise<WrittenImage> {
-  const { architecture, config } = image;
-  const os = "linux";
-  const layerTar = tar(withParents(await collect(image.entries)));
-  const layer = await promisify(gzip)(layerTar, { level: 6 });
+const MEDIA_TYPE = "application/vnd.oci.image";
+const OS = "linux";
+
+/**
+ * Writes the archive. Its index.json has one entry, the image's own index, which has the manifests: the name stands for all platforms, and
+ * each node takes its own. Rejects if ustar cannot hold an entry, or if two entries have the same path.
+ */
+export async function writeOciArchive({
+  platforms,
+  reference,
+  config,
+  out,
+}: OciArchive): Promise<WrittenImage> {
+  const images = await Promise.all(platforms.map((platform) => platformImage(platform, config)));
+  const index = indexOf(
+    images.map(({ architecture, manifest }) => ({
+      ...descriptor("manifest.v1+json", manifest),
+      platform: { architecture, os: OS },
+    })),
+  );
+  const named = { ...descriptor("index.v1+json", index), annotations: nameAnnotations(reference) };
+  // By digest: what two platforms have in common is there once.
+  const blobs = new Map(
+    [...images.flatMap((image) => [image.config, image.manifest, image.layer]), index].map((blob) => [
+      sha256(blob),
+      blob,
+    ]),
+  );
+  const archive = tar([
+    { path: "blobs", directory: true },
+    { path: "blobs/sha256", directory: true },
+    ...[...blobs].map(([digest, content]) => ({ path: `blobs/sha256/${digest}`, content })),
+    { path: "index.json", content: indexOf([named]) },
+    { path: "oci-layout", content: json({ imageLayoutVersion: "1.0.0" }) },
+  ]);
+  await writeWhole(out, archive);
+  return {
+    digest: named.digest,
+    platforms: images.map(({ architecture, manifest, layer }) => ({
+      architecture,
+      digest: digestOf(manifest),
+      layerBytes: layer.length,
+    })),
+    archiveBytes: archive.length,
+  };
+}
+
+async function platformImage({ architecture, entries }: PlatformContent, config: ImageConfig) {
+  const layerTar = tar(withParents(await collect(entries)));
+  const layer = await promisify(gzip)(layerTar);
   const imageConfig = json({
     architecture,
-    os,
+    os: OS,
     config,
     rootfs: { type: "layers", diff_ids: [digestOf(layerTar)] },
   });
@@ -79,29 +133,11 @@ export async function writeOciArchive(image: OciArchive): Promise<WrittenImage> 
     config: descriptor("config.v1+json", imageConfig),
     layers: [descriptor("layer.v1.tar+gzip", layer)],
   });
-  const index = json({
-    schemaVersion: 2,
-    mediaType: `${MEDIA_TYPE}.index.v1+json`,
-    manifests: [
-      {
-        ...descriptor("manifest.v1+json", manifest),
-        platform: { architecture, os },
-        annotations: nameAnnotations(image.reference),
-      },
-    ],
-  });
-  const archive = tar([
-    { path: "blobs", directory: true },
-    { path: "blobs/sha256", directory: true },
-    ...[imageConfig, manifest, layer].map((blob) => ({
-      path: `blobs/sha256/${sha256(blob)}`,
-      content: blob,
-    })),
-    { path: "index.json", content: index },
-    { path: "oci-layout", content: json({ imageLayoutVersion: "1.0.0" }) },
-  ]);
-  await writeWhole(image.out, archive);
-  return { digest: digestOf(manifest), layerBytes: layer.length, archiveBytes: archive.length };
+  return { architecture, config: imageConfig, manifest, layer };
+}
+
+function indexOf(manifests: readonly object[]): Buffer {
+  return json({ schemaVersion: 2, mediaType: `${MEDIA_TYPE}.index.v1+json`, manifests });
 }
 
 /** containerd looks an image up by its full name: a bare `konductor:1` in a pod spec means `docker.io/library/konductor:1`. */
@@ -117,7 +153,7 @@ function nameAnnotations(reference: string): Record<string, string> {
   return { "io.containerd.image.name": fullReference(reference), "org.opencontainers.image.ref.name": tag };
 }
 
-async function collect(entries: OciArchive["entries"]): Promise<Entry[]> {
+async function collect(entries: PlatformContent["entries"]): Promise<Entry[]> {
   const all: Entry[] = [];
   for await (const entry of entries) all.push(entry);
   return all;

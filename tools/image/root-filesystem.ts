@@ -13,7 +13,7 @@ export interface RootFilesystemOptions {
   readonly platform: Platform;
   /** Node's program for that platform. */
   readonly node: Buffer;
-  /** Paths of Debian packages that together hold the libraries that Node needs. */
+  /** Paths of the Debian packages with the libraries that Node needs. */
   readonly packages: readonly string[];
   /** Paths of konductor's bundles. */
   readonly programs: readonly string[];
@@ -51,7 +51,7 @@ export async function rootFilesystem(options: RootFilesystemOptions): Promise<En
   }
 }
 
-/** A bundle, with the interpreter's path in the image: there is no /usr/bin/env. */
+/** A bundle with the interpreter's path in the image, because there is no /usr/bin/env. */
 async function program(path: string): Promise<FileEntry> {
   const text = await readFile(path, "utf8");
   return {

@@ -22,9 +22,9 @@ export async function writeTestImages(dir: string, cacheDir: string): Promise<st
   ];
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   return Promise.all(
-    images.map(async (image, index) => {
+    images.map(async ({ entries, ...image }, index) => {
       const out = join(dir, `${index}.tar`);
-      await writeOciArchive({ ...image, architecture, out });
+      await writeOciArchive({ ...image, platforms: [{ architecture, entries }], out });
       return out;
     }),
   );

@@ -21,12 +21,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-const write = (name: string, entries: Iterable<Entry>) =>
+const write = (name: string, entries: Iterable<Entry>, architectures = ["amd64"]) =>
   writeOciArchive({
-    entries,
+    platforms: architectures.map((architecture) => ({ architecture, entries })),
     reference: "konductor:0.1.0",
     config: { Entrypoint: ["/bin/tool"], User: "65532" },
-    architecture: "amd64",
     out: join(dir, name),
   });
 
@@ -42,24 +41,56 @@ test("the same entries in another order yield the same bytes", async () => {
   expect(readFileSync(join(dir, "one.tar"))).toEqual(readFileSync(join(dir, "other.tar")));
 });
 
-test("index, manifest and configuration name each other by digest", async () => {
-  const { digest } = await write("image.tar", ENTRIES);
-  const index = JSON.parse(unpack("image.tar", "index.json").toString());
-  expect(index.manifests[0]).toMatchObject({
-    digest,
-    platform: { os: "linux", architecture: "amd64" },
-    annotations: { "io.containerd.image.name": "docker.io/library/konductor:0.1.0" },
+/** The archive's image index, which index.json names. */
+function imageIndex(name: string) {
+  const { manifests } = JSON.parse(unpack(name, "index.json").toString());
+  return JSON.parse(blob(name, manifests[0].digest).toString());
+}
+
+test("one name stands for all platforms: index.json has one entry, an index of the manifests", async () => {
+  const { digest, platforms } = await write("image.tar", ENTRIES, ["amd64", "arm64"]);
+  expect(JSON.parse(unpack("image.tar", "index.json").toString())).toEqual({
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    manifests: [
+      {
+        mediaType: "application/vnd.oci.image.index.v1+json",
+        digest,
+        size: blob("image.tar", digest).length,
+        annotations: {
+          "io.containerd.image.name": "docker.io/library/konductor:0.1.0",
+          "org.opencontainers.image.ref.name": "0.1.0",
+        },
+      },
+    ],
   });
-  const manifest = JSON.parse(blob("image.tar", digest).toString());
-  const config = JSON.parse(blob("image.tar", manifest.config.digest).toString());
-  const layer = gunzipSync(blob("image.tar", manifest.layers[0].digest));
-  expect(config).toMatchObject({ config: { Entrypoint: ["/bin/tool"], User: "65532" }, os: "linux" });
-  expect(config.rootfs.diff_ids).toEqual([`sha256:${createHash("sha256").update(layer).digest("hex")}`]);
+  expect(JSON.parse(blob("image.tar", digest).toString())).toEqual({
+    schemaVersion: 2,
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    manifests: platforms.map((each) => ({
+      mediaType: "application/vnd.oci.image.manifest.v1+json",
+      digest: each.digest,
+      size: blob("image.tar", each.digest).length,
+      platform: { os: "linux", architecture: each.architecture },
+    })),
+  });
+  expect(platforms.map(({ architecture }) => architecture)).toEqual(["amd64", "arm64"]);
+});
+
+test("index, manifests and configurations name each other by digest", async () => {
+  await write("image.tar", ENTRIES, ["amd64", "arm64"]);
+  for (const { digest, platform } of imageIndex("image.tar").manifests) {
+    const manifest = JSON.parse(blob("image.tar", digest).toString());
+    const config = JSON.parse(blob("image.tar", manifest.config.digest).toString());
+    const layer = gunzipSync(blob("image.tar", manifest.layers[0].digest));
+    expect(config).toMatchObject({ config: { Entrypoint: ["/bin/tool"], User: "65532" }, ...platform });
+    expect(config.rootfs.diff_ids).toEqual([`sha256:${createHash("sha256").update(layer).digest("hex")}`]);
+  }
 });
 
 test("the layer unpacks to the files, links and modes that were asked for", async () => {
-  const { digest } = await write("image.tar", ENTRIES);
-  const manifest = JSON.parse(blob("image.tar", digest).toString());
+  await write("image.tar", ENTRIES);
+  const manifest = JSON.parse(blob("image.tar", imageIndex("image.tar").manifests[0].digest).toString());
   execFileSync("tar", ["-xpzf", "-", "-C", dir], { input: blob("image.tar", manifest.layers[0].digest) });
   const mode = (path: string) => lstatSync(join(dir, path)).mode & 0o7777;
   expect(readFileSync(join(dir, LONG_PATH), "utf8")).toBe("far down");
