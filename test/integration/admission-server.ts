@@ -44,7 +44,7 @@ export const CONTEXT: AdmissionContext = {
   limitRanges: {
     in: (namespace) => (namespace === NAMESPACES.narrow ? parseLimitRange(narrowRange()).containers : []),
   },
-  imageArchitectures: ["amd64"],
+  imageArchitectures: ["amd64", "arm64"],
   notices: [],
   account: accountName("konductor-system"),
   systemNamespaces: ["kube-system", "konductor-system"],

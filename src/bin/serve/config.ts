@@ -75,8 +75,8 @@ const DEFAULT = {
 
 /** The user of the image that `make image` builds. */
 const DEFAULT_USER = 65_532;
-/** The architecture that `make image` builds for. */
-const DEFAULT_ARCHITECTURE = "amd64";
+/** The architectures that `make image` builds for. */
+const DEFAULT_ARCHITECTURES = ["amd64", "arm64"];
 
 const OPTIONS = {
   namespace: { type: "string" },
@@ -119,7 +119,7 @@ Serves admission and the gate API, and arbitrates when elected.
   --leader-elect-retry-period DURATION
                                  between two tries (default: ${DEFAULT.retryPeriod})
   --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
-  --image-architecture NAME      for which processors that image was built; may be repeated (default: ${DEFAULT_ARCHITECTURE})
+  --image-architecture NAME      for which processors that image was built; may be repeated (default: ${DEFAULT_ARCHITECTURES.join(", ")})
   --image-pull-secret NAME       a Secret in the namespace of labelled pods, by which that image is pulled; may be repeated
   --run-as-user UID              user and group of injected containers; none: the image's, or what the cluster sets (default: ${DEFAULT_USER})
   --resources LIST               requests and limits of injected containers, such as requests.cpu=50m,limits.memory=256Mi
@@ -169,7 +169,7 @@ export function readServeConfig(
     electionTimes: electionTimes(values),
     image,
     nodePath,
-    imageArchitectures: values["image-architecture"] ?? [DEFAULT_ARCHITECTURE],
+    imageArchitectures: values["image-architecture"] ?? DEFAULT_ARCHITECTURES,
     imagePullSecrets: values["image-pull-secret"] ?? [],
     runAsUser: runAsUser(values["run-as-user"]),
     resources: resources(values.resources),

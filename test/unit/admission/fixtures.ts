@@ -50,7 +50,7 @@ export function contextWith(
     },
     injection: () => INJECTION,
     limitRanges: { in: () => [] },
-    imageArchitectures: ["amd64"],
+    imageArchitectures: ["amd64", "arm64"],
     notices: [],
     account: accountName("konductor-system"),
     systemNamespaces: ["kube-system", "konductor-system"],

@@ -223,8 +223,12 @@ describe("planPod", () => {
   });
 
   it.each([
-    ["arm64", ["spec.nodeSelector[kubernetes.io/arch]: konductor's image was built for amd64; on arm64"]],
+    [
+      "s390x",
+      ["spec.nodeSelector[kubernetes.io/arch]: konductor's image was built for amd64, arm64; on s390x"],
+    ],
     ["amd64", []],
+    ["arm64", []],
   ])("warns if konductor's image cannot run on %s", (arch, warnings) => {
     const pod = podWith({ nodeSelector: { "kubernetes.io/arch": arch } });
     expect(planPod(pod, NAMESPACE, contextWith(), ALONE).warnings).toEqual(

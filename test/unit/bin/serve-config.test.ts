@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { readServeConfig } from "../../../src/bin/serve/config.ts";
+import { PLATFORMS } from "../../../tools/image/platform.ts";
 
 const POD = {
   POD_NAME: "konductor-1",
@@ -14,7 +15,7 @@ test("the environment of deploy/ is enough", () => {
     electionTimes: { leaseDurationMs: 6_000, renewDeadlineMs: 4_000, retryPeriodMs: 1_000 },
     image: "konductor:0.1.0",
     nodePath: "/usr/bin/node",
-    imageArchitectures: ["amd64"],
+    imageArchitectures: PLATFORMS.map(({ architecture }) => architecture),
     imagePullSecrets: [],
     runAsUser: 65_532,
     lives: { caMs: 3_650 * 86_400_000, servingMs: 21 * 86_400_000 },
@@ -35,6 +36,11 @@ test("a flag wins over the environment", () => {
     identity: "other",
     image: "x",
   });
+});
+
+test("the processors of an image that was built for others than ours", () => {
+  const flags = ["--image-architecture=amd64", "--image-architecture=s390x"];
+  expect(readServeConfig(flags, POD).imageArchitectures).toEqual(["amd64", "s390x"]);
 });
 
 test("the user of injected containers, or none", () => {
