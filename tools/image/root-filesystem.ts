@@ -23,7 +23,7 @@ export interface RootFilesystemOptions {
 
 /**
  * The image's entries. Rejects if Node or a library is not made for the platform, or if a library that is needed is in none of the
- * packages.
+ * packages, or there too old.
  */
 export async function rootFilesystem(options: RootFilesystemOptions): Promise<Entry[]> {
   const { node, platform } = options;
@@ -73,7 +73,7 @@ async function libraries(
   for (const path of packages) await run("dpkg-deb", ["--extract", path, dir]);
   const files = await readdir(dir, { recursive: true });
   const names = [...node.needed, basename(loader)];
-  const found = new Map<string, FileEntry>();
+  const found = new Map<string, FileEntry & { readonly elf: ElfFile }>();
   // The list grows while it is walked.
   for (const name of names) {
     if (found.has(name)) continue;
@@ -84,11 +84,28 @@ async function libraries(
       );
     }
     const content = await readFile(join(dir, file));
+    const elf = readElfFor(platform, content, name);
     const path = name === basename(loader) ? loader : `lib/${platform.triplet}/${name}`;
-    found.set(name, { path, content, mode: 0o755 });
-    names.push(...readElfFor(platform, content, name).needed);
+    found.set(name, { path, content, mode: 0o755, elf });
+    names.push(...elf.needed);
   }
-  return [...found.values()];
+  const elfs = new Map([...found].map(([name, { elf }]) => [name, elf]));
+  requireVersions([node, ...elfs.values()], elfs, platform);
+  return [...found.values()].map(({ elf: _, ...entry }) => entry);
+}
+
+/** The loader would refuse to start Node, which nobody may see here: the image may be for other processors. */
+function requireVersions(
+  files: readonly ElfFile[],
+  libraries: ReadonlyMap<string, ElfFile>,
+  { architecture }: Platform,
+): void {
+  for (const { library, version } of files.flatMap((each) => each.neededVersions)) {
+    if (libraries.get(library)?.definedVersions.includes(version)) continue;
+    throw new Error(
+      `Node for linux/${architecture} needs ${version} of ${library}, which the one in the packages does not have: it needs a newer Debian`,
+    );
+  }
 }
 
 function readElfFor({ architecture, machine }: Platform, content: Buffer, name: string): ElfFile {

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ELF_MACHINE, onlyLoaded, readElf } from "../../../tools/image/elf.ts";
+import { ownLibraries } from "./own-libraries.ts";
 
 /** The Node that runs this test. */
 const node = readFileSync(process.execPath);
@@ -27,6 +28,19 @@ test("Node's headers say for which processor it is, and what it loads", () => {
   expect(elf.machine).toBe(machine);
   expect(existsSync(elf.interpreter ?? "")).toBe(true);
   expect(elf.needed).toEqual(expect.arrayContaining(["libc.so.6", "libstdc++.so.6"]));
+  expect(elf.neededVersions).toEqual(
+    expect.arrayContaining([
+      { library: "libc.so.6", version: "GLIBC_2.28" },
+      { library: "libstdc++.so.6", version: "GLIBCXX_3.4.21" },
+    ]),
+  );
+});
+
+test("a library's headers say which versions of symbols it has", () => {
+  const path = ownLibraries().get("libc.so.6") ?? "";
+  const { definedVersions, needed } = readElf(readFileSync(path), "libc");
+  expect(definedVersions).toEqual(expect.arrayContaining(["GLIBC_2.17", "GLIBC_2.28"]));
+  expect(needed).toHaveLength(1);
 });
 
 test("Node works without what is not loaded", () => {
