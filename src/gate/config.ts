@@ -19,6 +19,8 @@ export interface GateConfig {
   onLost: "terminate" | "continue";
   tokenPath: string;
   stateDir: string;
+  /** Where what was learnt of konductor's authorities goes; undefined: nowhere. */
+  trustDir: string | undefined;
   /** Where token and expiry go for the user's containers; undefined: they do not read them. */
   leaseDir: string | undefined;
   /** Where the kubelet reads the container's termination message. */
@@ -56,6 +58,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): G
     onLost: oneOf(ENV.onLost, ["terminate", "continue"], env[ENV.onLost] || "terminate"),
     tokenPath: env[ENV.tokenPath] || TOKEN_PATH,
     stateDir: env[ENV.stateDir] || STATE_DIR,
+    trustDir: env[ENV.trustDir] || undefined,
     leaseDir: env[ENV.leaseDir] || undefined,
     terminationLogPath: env[ENV.terminationLog] || TERMINATION_LOG_PATH,
   };

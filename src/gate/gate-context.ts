@@ -5,6 +5,7 @@ import type { HoldFile } from "./hold-file.ts";
 import type { PrestopFile } from "./keeping/prestop-file.ts";
 import type { LeaseFiles } from "./lease-files.ts";
 import type { Log } from "./log.ts";
+import type { TrustFile } from "./trust-file.ts";
 import type { Client } from "./wire/client.ts";
 import type { Route } from "./wire/route.ts";
 
@@ -23,6 +24,7 @@ export interface Context {
   client: Client;
   route: Route;
   holdFile: HoldFile;
+  trustFile: TrustFile;
   prestopFile: PrestopFile;
   leaseFiles: LeaseFiles;
   /** Source of jitter in [0, 1). */

@@ -10,6 +10,7 @@ import { runKeeper, type Termination } from "./keeping/keeper.ts";
 import { prestopFile } from "./keeping/prestop-file.ts";
 import { leaseFiles } from "./lease-files.ts";
 import type { Log } from "./log.ts";
+import { trustFile } from "./trust-file.ts";
 import { runGate } from "./waiting/gate.ts";
 import { createClient } from "./wire/client.ts";
 import { createRoute } from "./wire/route.ts";
@@ -44,7 +45,8 @@ export async function runCommand({
 }: Command): Promise<number> {
   const config = readConfig(env);
   const clock = systemClock();
-  const route = createRoute(config);
+  const trust = trustFile({ dir: config.trustDir, known: { ca: config.ca, urls: [config.url] }, log });
+  const route = createRoute(config, trust.keep);
   const client = createClient({
     lease: config.lease,
     tokenPath: config.tokenPath,
@@ -55,6 +57,7 @@ export async function runCommand({
   });
   const files = {
     holdFile: holdFile(config.stateDir),
+    trustFile: trust,
     prestopFile: prestopFile(config.stateDir),
     leaseFiles: leaseFiles({ dir: config.leaseDir, nowMs: clock.nowMs, bootMs }),
   };

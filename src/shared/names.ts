@@ -66,6 +66,8 @@ export const IMAGE_PROGRAMS = [...NODE_PATHS.map(gateProgram), ["node", GATE_SCR
 export const GATE_PROGRAMS = [...IMAGE_PROGRAMS, ...NODE_PATHS.map(bootedGateProgram)];
 export const TOKEN_VOLUME = "konductor-token";
 export const STATE_VOLUME = "konductor-state";
+/** Whom the pod has learnt to trust as konductor. */
+export const TRUST_VOLUME = "konductor-trust";
 /** What the user's containers read of the hold, where they ask for it. */
 export const LEASE_VOLUME = "konductor-lease";
 
@@ -78,6 +80,7 @@ export const TOKEN_AUDIENCE = GROUP;
 export const TOKEN_DIR = "/var/run/secrets/konductor.io";
 export const TOKEN_PATH = `${TOKEN_DIR}/token`;
 export const STATE_DIR = "/run/konductor";
+export const TRUST_DIR = "/run/konductor-trust";
 /** Where gate and keeper write what the user's containers read, and the names of its files. */
 export const LEASE_DIR = "/run/konductor-lease";
 export const LEASE_FILES = { token: "token", expires: "expires" } as const;
@@ -97,6 +100,8 @@ export const ENV = {
   /** Where the token and the shared state are, if not at {@link TOKEN_PATH} and {@link STATE_DIR}: for nodes without containers. */
   tokenPath: "KONDUCTOR_TOKEN_PATH",
   stateDir: "KONDUCTOR_STATE_DIR",
+  /** Where {@link TRUST_VOLUME} is; unset in pods that were made by konductor 0.1.0. */
+  trustDir: "KONDUCTOR_TRUST_DIR",
   /** Where {@link LEASE_VOLUME} is; unset where the user's containers do not read it. */
   leaseDir: "KONDUCTOR_LEASE_DIR",
   /** Where the image has no program of konductor's: the program, compressed by brotli, as base64. */

@@ -149,7 +149,7 @@ describe("a labelled pod", () => {
     ]);
     expect(textMap(metadataOf(stored)["annotations"])).toEqual({
       [INJECTED_ANNOTATION]: "test",
-      "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "konductor-state",
+      "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": "konductor-state,konductor-trust",
     });
   });
 

@@ -84,7 +84,9 @@ const container = (name: string) =>
       probe: rarely(
         fc.constantFrom<Objekt>({ exec: { command: ["true"] }, terminationGracePeriodSeconds: 3 }),
       ),
-      mount: rarely(fc.constantFrom("data", "konductor-token", "konductor-state", "konductor-lease")),
+      mount: rarely(
+        fc.constantFrom("data", "konductor-token", "konductor-state", "konductor-trust", "konductor-lease"),
+      ),
       args: some(fc.constantFrom("gate", "keep", "--verbose", "$(X)"), 3),
     })
     .map(({ resources, restartPolicy, preStop, probe, mount, args }) => ({
@@ -114,7 +116,10 @@ const podSpec = fc
       .uniqueArray(fc.constantFrom("main", "sidecar", GATE_CONTAINER), { minLength: 1, maxLength: 2 })
       .chain((names) => fc.tuple(...names.map(container))),
     init: some(fc.oneof({ weight: 3, arbitrary: container("setup") }, { weight: 1, arbitrary: injected }), 2),
-    volumes: fc.uniqueArray(fc.constantFrom("data", "konductor-token", "konductor-state"), { maxLength: 2 }),
+    volumes: fc.uniqueArray(
+      fc.constantFrom("data", "konductor-token", "konductor-state", "konductor-trust"),
+      { maxLength: 2 },
+    ),
     restartPolicy: fc.constantFrom("Always", "Never", "OnFailure"),
     grace: rarely(fc.constantFrom(0, 1, 30, 3_600)),
     deadline: rarely(fc.constantFrom(1, 600)),

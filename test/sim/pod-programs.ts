@@ -71,6 +71,7 @@ export function podPrograms(options: ProgramsOptions): PodPrograms {
     // The transport knows the caller.
     tokenPath: "/dev/null",
     stateDir: "none",
+    trustDir: undefined,
     leaseDir: undefined,
     terminationLogPath: TERMINATION_LOG,
   };
@@ -119,6 +120,7 @@ export function podPrograms(options: ProgramsOptions): PodPrograms {
           stored = hold;
         },
       },
+      trustFile: { read: () => undefined, keep: () => undefined },
       prestopFile: {
         read: (nowMs) => (prestopMs !== undefined && prestopMs <= nowMs ? prestopMs : undefined),
         write: (beganMs) => {

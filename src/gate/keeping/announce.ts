@@ -24,7 +24,7 @@ export async function runAnnounce(context: Context, beganMs: number): Promise<vo
     prestopFile.write(beganMs);
     const hold = holdFile.read(config.lease);
     if (hold === undefined) return;
-    route.learn(hold);
+    route.recall(hold);
     const word = { token: hold.token, keeperSince: momentOf(beganMs) };
     await untilAnswered(
       context,

@@ -26,10 +26,10 @@ export interface Termination {
 
 /** Resolves with the exit code of the keeper. */
 export async function runKeeper(context: Context, termination: Termination): Promise<number> {
-  const { config, log, prestopFile, bootMs, route } = context;
+  const { config, log, trustFile, prestopFile, bootMs, route } = context;
   const stored = context.holdFile.read(config.lease);
   if (stored === undefined) return termination.signal.aborted ? EXIT.done : withoutHold(context);
-  route.learn(stored);
+  for (const contact of [stored, trustFile.read()]) if (contact) route.recall(contact);
   const hold = keeperHold(context, stored);
   await untilLostOrTerminated(context, hold, termination.signal);
   if (!termination.signal.aborted) return EXIT.fenced;

@@ -23,11 +23,11 @@ const CONFIRMED_WITHIN_MS = 10_000;
 
 /** Resolves with the exit code of the gate; rejects with the signal's reason when it is told to stop. */
 export async function runGate(context: Context, signal?: AbortSignal): Promise<number> {
-  const { config, log, holdFile, leaseFiles, route, clock, random } = context;
+  const { config, log, holdFile, trustFile, leaseFiles, route, clock, random } = context;
   // Left by an earlier run of the pod.
   leaseFiles.hide();
   const stored = holdFile.read(config.lease);
-  if (stored) route.learn(stored);
+  for (const contact of [stored, trustFile.read()]) if (contact) route.recall(contact);
   let lostToken = stored?.state === "lost" ? stored.token : undefined;
   if (lostToken !== undefined && !config.rerun) {
     await reportLost(context, lostToken);

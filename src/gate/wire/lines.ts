@@ -1,7 +1,7 @@
 import { KonductorError } from "../../shared/errors.ts";
 
 /** The most that is read of one answer, or of one line of a streamed one. */
-const MAX_ANSWER_BYTES = 64 * 1024;
+export const MAX_ANSWER_BYTES = 64 * 1024;
 
 const NEWLINE = 10;
 

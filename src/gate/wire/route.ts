@@ -22,21 +22,41 @@ export interface Route {
   failed(address: Address): void;
   /** `address` is the one to try from now on. */
   answered(address: Address): void;
-  /** Takes over what an answer, or the stored hold, says. What is no certificate or no https URL is ignored. */
+  /** Takes over what an answer says, and trusts nobody else from then on. What is no certificate or no https URL is ignored. */
   learn(contact: Contact): void;
+  /** The same for what was stored of earlier answers. It may be outdated: until an answer comes, the environment is trusted as well. */
+  recall(contact: Contact): void;
   /** What has been learnt, to be stored. */
   learnt(): Contact;
 }
 
-export function createRoute({ url, host, ca }: { url: string; host: string; ca: string }): Route {
+/** `keep` stores what answers say. */
+export function createRoute(
+  { url, host, ca }: { url: string; host: string; ca: string },
+  keep: (contact: Contact) => void = () => {},
+): Route {
   const port = new URL(url).port;
   const known = [url, `https://${host}${port ? `:${port}` : ""}`];
   let contact: Contact = { ca: undefined, urls: [] };
+  let trusted = ca;
   let urls = known;
   let index = 0;
   const currentUrl = (): string => urls[index] ?? url;
+  /** Returns the bundle, if there is one. */
+  const take = (news: Contact): string | undefined => {
+    const bundle = news.ca !== undefined && isCertificate(news.ca) ? news.ca : undefined;
+    contact = {
+      ca: bundle ?? contact.ca,
+      urls: news.urls.length > 0 ? news.urls.filter(isHttps) : contact.urls,
+    };
+    const next = [...new Set([...contact.urls, ...known])];
+    if (next.join() === urls.join()) return bundle;
+    urls = next;
+    index = 0;
+    return bundle;
+  };
   return {
-    current: () => ({ url: currentUrl(), serverName: host, ca: contact.ca ?? ca }),
+    current: () => ({ url: currentUrl(), serverName: host, ca: trusted }),
     answered(address) {
       index = Math.max(0, urls.indexOf(address.url));
     },
@@ -44,19 +64,17 @@ export function createRoute({ url, host, ca }: { url: string; host: string; ca: 
       if (address.url === currentUrl()) index = (index + 1) % urls.length;
     },
     learn(news) {
-      contact = {
-        ca: news.ca !== undefined && isCertificate(news.ca) ? news.ca : contact.ca,
-        urls: news.urls.length > 0 ? news.urls.filter(isHttps) : contact.urls,
-      };
-      const next = [...new Set([...contact.urls, ...known])];
-      if (next.join() === urls.join()) return;
-      urls = next;
-      index = 0;
+      trusted = take(news) ?? trusted;
+      keep(contact);
+    },
+    recall(news) {
+      const bundle = take(news)?.trim() ?? "";
+      if (!trusted.includes(bundle)) trusted = `${trusted.trim()}\n${bundle}\n`;
     },
     learnt: () => contact,
   };
 }
 
-function isHttps(value: string): boolean {
+export function isHttps(value: string): boolean {
   return URL.parse(value)?.protocol === "https:";
 }

@@ -25,6 +25,8 @@ import {
   TOKEN_DIR,
   TOKEN_PATH,
   TOKEN_VOLUME,
+  TRUST_DIR,
+  TRUST_VOLUME,
 } from "../../shared/names.ts";
 import type { Container, Resources, Volume } from "./objects.ts";
 
@@ -64,8 +66,10 @@ export interface ContainerPlan {
 }
 
 const WORLD_READABLE = 0o644;
-/** Written at every renewal; outlives containers, not the pod. */
+/** Written at every renewal; outlives containers, but neither the pod nor a reboot of its node. */
 const IN_MEMORY = { medium: "Memory", sizeLimit: "1Mi" } as const;
+/** Outlives a reboot. */
+const ON_DISK = { sizeLimit: "1Mi" } as const;
 
 /** Gate and keeper, in their order. */
 export function ownContainers(plan: ContainerPlan, injection: Injection): [Container, Container] {
@@ -91,6 +95,7 @@ export function ownContainers(plan: ContainerPlan, injection: Injection): [Conta
     volumeMounts: [
       { name: TOKEN_VOLUME, mountPath: TOKEN_DIR, readOnly: true },
       { name: STATE_VOLUME, mountPath: STATE_DIR },
+      { name: TRUST_VOLUME, mountPath: TRUST_DIR },
       ...(plan.showsLease ? [{ name: LEASE_VOLUME, mountPath: LEASE_DIR }] : []),
     ],
     terminationMessagePath: TERMINATION_LOG_PATH,
@@ -125,6 +130,7 @@ export function ownVolumes(showsLease: boolean): Volume[] {
       projected: { sources: [{ serviceAccountToken: token }], defaultMode: WORLD_READABLE },
     },
     { name: STATE_VOLUME, emptyDir: IN_MEMORY },
+    { name: TRUST_VOLUME, emptyDir: ON_DISK },
     ...(showsLease ? [{ name: LEASE_VOLUME, emptyDir: IN_MEMORY }] : []),
   ];
 }
@@ -142,6 +148,7 @@ function environment(
     [ENV.stopMs]: String(stopMs),
     [ENV.rerun]: String(rerun),
     [ENV.onLost]: onLost,
+    [ENV.trustDir]: TRUST_DIR,
     ...(showsLease && { [ENV.leaseDir]: LEASE_DIR }),
     ...(program !== undefined && { [ENV.program]: program }),
   };

@@ -76,7 +76,7 @@ export function injectPod(
   };
 }
 
-/** Tells autoscalers that count volumes in memory as local (cluster-autoscaler does not) which of them may be lost with a node. */
+/** Tells autoscalers, which keep a node for its local volumes, which of them may be lost with it. */
 const SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes";
 
 /** The volumes that the user names, and our own. */

@@ -8,14 +8,15 @@ import {
   LEASE_VOLUME,
   STATE_VOLUME,
   TOKEN_VOLUME,
+  TRUST_VOLUME,
 } from "../../shared/names.ts";
 import type { AdmissionContext } from "./admission-context.ts";
 import type { Path } from "./contradictions.ts";
 import type { Metadata, PodSpec } from "./objects.ts";
 
 /** Volumes that only gate and keeper may read: their content speaks for the pod. */
-const SECRET_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME];
-const OWN_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, LEASE_VOLUME];
+const SECRET_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, TRUST_VOLUME];
+const OWN_VOLUMES = [...SECRET_VOLUMES, LEASE_VOLUME];
 
 /** The kubelet's mark on the API server's copy of a static pod. */
 const MIRROR_ANNOTATION = "kubernetes.io/config.mirror";

@@ -22,7 +22,14 @@ import { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../../../src/kube/client.ts";
 import { type Clock, systemClock } from "../../../src/shared/clock.ts";
 import type { Logger } from "../../../src/shared/log.ts";
-import { ENV, LEASE_VOLUME, STATE_VOLUME, TOKEN_PATH, TOKEN_VOLUME } from "../../../src/shared/names.ts";
+import {
+  ENV,
+  LEASE_VOLUME,
+  STATE_VOLUME,
+  TOKEN_PATH,
+  TOKEN_VOLUME,
+  TRUST_VOLUME,
+} from "../../../src/shared/names.ts";
 import { startLogServer } from "./log-server.ts";
 import { nodeApi } from "./node-api.ts";
 import { registerNode } from "./node-object.ts";
@@ -102,6 +109,7 @@ export async function startProcessNode(options: ProcessNodeOptions): Promise<Pro
       ...options.konductorEnv,
     }),
     [STATE_VOLUME]: (path) => ({ [ENV.stateDir]: path }),
+    [TRUST_VOLUME]: (path) => ({ [ENV.trustDir]: path }),
     [LEASE_VOLUME]: (path) => ({ [ENV.leaseDir]: path }),
   };
   const api = nodeApi(kube);

@@ -34,7 +34,7 @@ const changed = (pod: PodTemplate, change: (container: Container) => Container):
   spec: { ...pod.spec, initContainers: (pod.spec.initContainers ?? []).map(change) },
 });
 
-const evictable = (names = "konductor-state") => ({
+const evictable = (names = "konductor-state,konductor-trust") => ({
   "cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes": names,
 });
 
@@ -59,13 +59,13 @@ describe("injectPod", () => {
       metadata: { ...pod.metadata, annotations: evictable(names) },
     });
     expect(inject(given("cache,scratch")).metadata?.annotations).toMatchObject(
-      evictable("cache,scratch,konductor-state"),
+      evictable("cache,scratch,konductor-state,konductor-trust"),
     );
     expect(inject(inject(given("cache"))).metadata?.annotations).toMatchObject(
-      evictable("cache,konductor-state"),
+      evictable("cache,konductor-state,konductor-trust"),
     );
     expect(inject(podWith({}, marked({ "token-file": "/run/lease" }))).metadata?.annotations).toMatchObject(
-      evictable("konductor-state,konductor-lease"),
+      evictable("konductor-state,konductor-trust,konductor-lease"),
     );
   });
 
@@ -149,6 +149,7 @@ describe("injectPod", () => {
       volumeMounts: [
         { name: "konductor-token", mountPath: "/var/run/secrets/konductor.io", readOnly: true },
         { name: "konductor-state", mountPath: "/run/konductor" },
+        { name: "konductor-trust", mountPath: "/run/konductor-trust" },
       ],
     });
     expect(gate).not.toHaveProperty("restartPolicy");
@@ -161,6 +162,7 @@ describe("injectPod", () => {
       KONDUCTOR_STOP_MS: "5000",
       KONDUCTOR_RERUN: "true",
       KONDUCTOR_ON_LOST: "terminate",
+      KONDUCTOR_TRUST_DIR: "/run/konductor-trust",
     });
     const keeper = keeperOf(pod);
     expect(keeper).toMatchObject({
@@ -182,6 +184,7 @@ describe("injectPod", () => {
         },
       },
       { name: "konductor-state", emptyDir: { medium: "Memory", sizeLimit: "1Mi" } },
+      { name: "konductor-trust", emptyDir: { sizeLimit: "1Mi" } },
     ]);
     expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.1.0", ...evictable() });
   });
@@ -346,7 +349,7 @@ describe("a second pass", () => {
     expect(envOf(gateOf(pod))).toMatchObject({ KONDUCTOR_LEASE: "other" });
     expect(keeperOf(pod)).not.toHaveProperty("restartPolicyRules");
     expect(pod.metadata?.annotations).toEqual({ "konductor.io/injected": "0.2.0", ...evictable() });
-    expect(pod.spec.volumes).toHaveLength(2);
+    expect(pod.spec.volumes).toHaveLength(3);
   });
 });
 

@@ -110,6 +110,18 @@ describe("planPod", () => {
       /^spec\.initContainers\[0\]\.volumeMounts\[0\]\.name: Invalid value: "konductor-state"/,
     ],
     [
+      "a container that would change whom gate and keeper trust",
+      { containers: [{ ...MAIN, volumeMounts: [{ name: "konductor-trust", mountPath: "/run" }] }] },
+      marked(),
+      /^spec\.containers\[0\]\.volumeMounts\[0\]\.name: Invalid value: "konductor-trust"/,
+    ],
+    [
+      "a volume with the name of where they keep that",
+      { volumes: [{ name: "konductor-trust" }] },
+      marked(),
+      /^spec\.volumes\[0\]\.name: Invalid value: "konductor-trust"/,
+    ],
+    [
       "a volume with our name",
       { volumes: [{ name: "data" }, { name: "konductor-state" }] },
       marked(),

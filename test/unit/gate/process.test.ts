@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { type HoldFile, holdFile } from "../../../src/gate/hold-file.ts";
 import { bootedGateProgram, ENV, EXIT, NODE_PATHS, PATH } from "../../../src/shared/names.ts";
+import { createAuthority } from "../../../src/tls/authority.ts";
 import { type Bundle, buildBundle, podEnv, type RunningProcess, startNode } from "./bundle.ts";
 import { type Certificate, selfSigned } from "./certificates.ts";
 import { json, type ScriptedServer, scriptedServer, silent, stream } from "./scripted-server.ts";
@@ -86,6 +87,15 @@ test.each(["script", "ES module"])("the gate's bundle runs as a %s", async (kind
     /^\d{4}-\d\d-\d\dT[\d:.]+Z waiting for klease nightly-report: position 1 of 1, held by report-x7k2p$/m,
   );
   expect(hold.read(LEASE)).toMatchObject({ token: 41, state: "held" });
+});
+
+test("whom the pod has learnt to trust the gate finds on its disk", async () => {
+  serve(60_000);
+  const trustDir = mkdtempSync(join(stateDir, "trust-"));
+  writeFileSync(join(trustDir, "trust.json"), JSON.stringify({ ca: certificate.cert, urls: [] }));
+  const { certPem } = await createAuthority(Date.now());
+  const gate = start("gate", { KONDUCTOR_CA: certPem, KONDUCTOR_TRUST_DIR: trustDir });
+  expect(await gate.exit).toBe(EXIT.done);
 });
 
 test("SIGTERM ends a waiting gate with 143", async () => {

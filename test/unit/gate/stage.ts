@@ -6,6 +6,7 @@ import type { Context } from "../../../src/gate/gate-context.ts";
 import { holdFile, type StoredHold } from "../../../src/gate/hold-file.ts";
 import { prestopFile } from "../../../src/gate/keeping/prestop-file.ts";
 import { leaseFiles } from "../../../src/gate/lease-files.ts";
+import { trustFile } from "../../../src/gate/trust-file.ts";
 import { createClient } from "../../../src/gate/wire/client.ts";
 import { createRoute } from "../../../src/gate/wire/route.ts";
 import { httpsTransport } from "../../../src/gate/wire/transport.ts";
@@ -52,12 +53,15 @@ export async function openStage(certificate: Certificate, changes: Partial<GateC
     onLost: "terminate",
     tokenPath,
     stateDir,
+    trustDir: undefined,
     leaseDir: undefined,
     terminationLogPath: join(stateDir, "termination-log"),
     ...changes,
   };
   const lines: string[] = [];
-  const route = createRoute(config);
+  const log = { info: (message: string) => void lines.push(message) };
+  const trust = trustFile({ dir: config.trustDir, known: { ca: config.ca, urls: [config.url] }, log });
+  const route = createRoute(config, trust.keep);
   const transport = httpsTransport(clock);
   const client = createClient({
     lease: LEASE,
@@ -74,10 +78,11 @@ export async function openStage(certificate: Certificate, changes: Partial<GateC
     startedMs: Math.round(clock.monotonicMs()),
     momentOf: (ms) => formatGateRun("0a1b", ms),
     newGateRun: () => GATE_RUN,
-    log: { info: (message) => void lines.push(message) },
+    log,
     client,
     route,
     holdFile: holdFile(stateDir),
+    trustFile: trust,
     prestopFile: prestopFile(stateDir),
     leaseFiles: leaseFiles({ dir: config.leaseDir, nowMs: clock.nowMs, bootMs: clock.monotonicMs }),
     random: () => 0.5,
