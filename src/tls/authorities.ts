@@ -1,7 +1,8 @@
 /**
  * The authorities of one install over time. After two thirds of an authority's life the next one is made and published: every replica serves
  * it to gates, keepers and the API server as one that they trust. It signs when that has lasted for a sixth of a life, so that all of them
- * know it by then, a keeper with a ttl of weeks included. The one before it stays trusted until its life is over.
+ * know it by then, a keeper with a ttl of weeks included. The one before it stays trusted until its life is over. Each has the life that it was
+ * made with: nothing is cut off the ten years that konductor once gave it, since pods of that time cannot keep what they learn over a reboot.
  */
 import { X509Certificate } from "node:crypto";
 import { createAuthority, type KeyPair, spanOf } from "./authority.ts";
@@ -36,12 +37,6 @@ export function trusts(authorities: Authorities, certPem: string): boolean {
   return certificatesIn(bundleOf(authorities)).some((known) => idOf(known) === idOf(certPem));
 }
 
-/** What of a life counts: an authority of konductor 0.1.0 says ten years, and is replaced as one of today. */
-function lifeOf(certPem: string, caMs: number): { madeMs: number; endMs: number } {
-  const { madeMs, endMs } = spanOf(certPem);
-  return { madeMs, endMs: Math.min(endMs, madeMs + caMs) };
-}
-
 const pairOf = ({ certPem, keyPem }: KeyPair): KeyPair => ({ certPem, keyPem });
 
 /** Of a life, after which the next authority is published. */
@@ -52,23 +47,17 @@ const PUBLISH_AFTER = 2 / 3;
  */
 export const PUBLISHED_FOR = 1 / 6;
 
-/** After the next authority was made, the one before it is trusted for so much of a life at least: replicas change over one by one. */
-const TRUSTED_FOR = 1 / 3;
-
-/** The authorities as they are to be at `nowMs`; the same object where nothing is due. */
+/** The authorities as they are to be at `nowMs`, new ones with a life of `caMs`; the same object where nothing is due. */
 export async function advance(authorities: Authorities, nowMs: number, caMs: number): Promise<Authorities> {
   const { current, next, former } = authorities;
   const isOver = (certPem: string) => nowMs >= spanOf(certPem).endMs;
-  const isTrusted = (certPem: string) =>
-    !isOver(certPem) &&
-    nowMs < Math.max(lifeOf(certPem, caMs).endMs, spanOf(current.certPem).madeMs + caMs * TRUSTED_FOR);
-  const trusted = former.filter(isTrusted);
+  const trusted = former.filter((certPem) => !isOver(certPem));
   const usable = next && !isOver(next.certPem) ? next : undefined;
   if (isOver(current.certPem))
     return { current: usable ? pairOf(usable) : await createAuthority(nowMs, caMs), former: trusted };
   if (usable && nowMs - usable.publishedMs >= caMs * PUBLISHED_FOR)
     return { current: pairOf(usable), former: [current.certPem, ...trusted] };
-  if (usable || nowMs < publishMs(current, caMs)) {
+  if (usable || nowMs < publishMs(current)) {
     if (trusted.length === former.length && usable === next) return authorities;
     return { current, ...(usable && { next: usable }), former: trusted };
   }
@@ -76,8 +65,8 @@ export async function advance(authorities: Authorities, nowMs: number, caMs: num
   return { current, next: { ...made, publishedMs: nowMs }, former: trusted };
 }
 
-function publishMs({ certPem }: KeyPair, caMs: number): number {
-  const { madeMs, endMs } = lifeOf(certPem, caMs);
+function publishMs({ certPem }: KeyPair): number {
+  const { madeMs, endMs } = spanOf(certPem);
   return madeMs + (endMs - madeMs) * PUBLISH_AFTER;
 }
 

@@ -12,11 +12,7 @@ export interface Lives {
   caMs: number;
   servingMs: number;
 }
-/**
- * A pod whose gate starts again without what it has learnt trusts the authorities of its creation alone. So they live for longer than pods do,
- * by default.
- */
-export const LIVES: Lives = { caMs: 3_650 * DAY_MS, servingMs: 21 * DAY_MS };
+export const LIVES: Lives = { caMs: 365 * DAY_MS, servingMs: 21 * DAY_MS };
 /**
  * A certificate is valid from a day before it was made: nobody accepts one that is not valid yet. It is made by the time of one API server,
  * and checked by others, whose clocks may be behind, and by gates on nodes with any time of day.

@@ -18,7 +18,7 @@ test("the environment of deploy/ is enough", () => {
     imageArchitectures: PLATFORMS.map(({ architecture }) => architecture),
     imagePullSecrets: [],
     runAsUser: 65_532,
-    lives: { caMs: 3_650 * 86_400_000, servingMs: 21 * 86_400_000 },
+    lives: { caMs: 365 * 86_400_000, servingMs: 21 * 86_400_000 },
     resources: { requests: {}, limits: {} },
     bindAddress: "0.0.0.0",
     securePort: 8443,

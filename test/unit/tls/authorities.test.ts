@@ -30,6 +30,16 @@ test("an authority signs only once it was published for a sixth of a life, howev
   expect(await at(authorities, 200_000)).toEqual({ current: pair(second), former: [pair(first).certPem] });
 });
 
+test("an authority that was made for a longer life keeps it, and is trusted to its end", async () => {
+  const long = await createAuthority(NOW_MS, 10 * CA_MS);
+  const authorities = { current: long, former: [] };
+  expect(await at(authorities, (10 * CA_MS * 2) / 3 - 1)).toBe(authorities);
+  const published = await at(authorities, 7 * CA_MS);
+  expect(published).toMatchObject({ current: long, next: { publishedMs: NOW_MS + 7 * CA_MS } });
+  const replaced = await at(published, 7 * CA_MS + CA_MS / 6);
+  expect(replaced).toMatchObject({ current: { certPem: published.next?.certPem }, former: [long.certPem] });
+});
+
 test("the next authority stays when a former one is dropped", async () => {
   const brief = await createAuthority(NOW_MS, 10_000);
   const next = { ...pair(second), publishedMs: NOW_MS };
