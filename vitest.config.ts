@@ -15,7 +15,7 @@ const integration = {
 const WITH_CLUSTERS = [
   "test/integration/admission-{leases,requests}.test.ts",
   "test/integration/attacks/*.test.ts",
-  "test/integration/{clocks,cluster,deploy,failpoints,lease-client,node-loss,trial}.test.ts",
+  "test/integration/{clocks,cluster,deploy,failpoints,lease-client,node-loss,replaced-ca,trial}.test.ts",
   "test/integration/install/helm.test.ts",
   "test/integration/process-node*.test.ts",
 ];
