@@ -2,12 +2,13 @@ import type { KubeClient } from "../kube/api.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
-import { type FollowUp, followUps } from "../lease/follow-ups.ts";
+import { type FollowUp, followUps, TIMED_OUT } from "../lease/follow-ups.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
 import { isTerminating } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
+import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import type { LiveRequests } from "./live-requests.ts";
@@ -18,6 +19,7 @@ export interface AligningOptions {
   errands: Errands;
   liveRequests: LiveRequests;
   lapseClock: LapseClock;
+  recorder: Pick<ArbiterRecorder, "waited">;
   clock: Clock;
 }
 
@@ -30,11 +32,17 @@ export function createAligning({
   errands,
   liveRequests,
   lapseClock,
+  recorder,
   clock,
 }: AligningOptions): Align {
   async function take(step: FollowUp, lease: Lease): Promise<void> {
     switch (step.do) {
       case "deny":
+        await liveRequests.mark(step.request, step.status);
+        return recorder.waited(
+          step.status.reason === TIMED_OUT.reason ? "timed_out" : "refused",
+          clock.nowMs() - step.request.spec.requestedAtMs,
+        );
       case "mark":
         return liveRequests.mark(step.request, step.status);
       case "delete":

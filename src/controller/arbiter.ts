@@ -20,6 +20,7 @@ import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { createAligning } from "./aligning.ts";
+import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import { createErrands } from "./errands.ts";
 import { createEvidenceStore } from "./evidence-store.ts";
 import { queueGatedPods } from "./gated-pods.ts";
@@ -37,6 +38,7 @@ import { createSteps } from "./steps.ts";
 import { createTidying } from "./tidying.ts";
 import { createWaiterCount } from "./waiter-count.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
+import { createWaits } from "./waits.ts";
 import { wakeByChanges } from "./wakes.ts";
 
 const WORKERS = 8;
@@ -50,6 +52,7 @@ export interface ArbiterOptions {
   client: KubeClient;
   caches: Caches;
   reporter: LeaseReporter;
+  recorder: ArbiterRecorder;
   events: Pick<EventRecorder, "record">;
   clock: Clock;
   logger: Logger;
@@ -91,7 +94,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const waitingJobs = createWaitingJobs(around);
   const steps = createSteps({ ...around, evidence, waitingJobs });
   const passedOver = createPassedOver({ steps, clock });
-  const performing = createPerforming({ ...around, steps, passedOver, waiterCount });
+  const waits = createWaits({ ...options, isLeading });
+  const performing = createPerforming({ ...around, steps, passedOver, waiterCount, waits });
   const settle = createSettling({
     ...{ ...around, align: createAligning(around), skips: createSkips(around), steps, waiterCount },
     wakeAfter: queue.addAfter,

@@ -13,10 +13,13 @@ import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
+import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
+import { createHandovers } from "./handovers.ts";
 import type { PassedOver } from "./passed-over.ts";
 import type { Steps } from "./steps.ts";
 import type { WaiterCount } from "./waiter-count.ts";
+import type { Waits } from "./waits.ts";
 
 /** After a look at a pod or request: almost at once, but no busy loop if it shows nothing. */
 const LOOK_AGAIN_MS = 5;
@@ -28,10 +31,12 @@ export interface PerformingOptions {
   client: KubeClient;
   caches: Pick<Caches, "leases" | "requests">;
   reporter: LeaseReporter;
+  recorder: Pick<ArbiterRecorder, "handedOver">;
   errands: Errands;
   steps: Steps;
   passedOver: PassedOver;
   waiterCount: WaiterCount;
+  waits: Waits;
   clock: Clock;
   logger: Logger;
 }
@@ -50,7 +55,8 @@ export interface Performing {
 }
 
 export function createPerforming(options: PerformingOptions): Performing {
-  const { client, caches, reporter, errands, steps, passedOver, waiterCount, clock, logger } = options;
+  const { client, caches, reporter, errands, steps, passedOver, waiterCount, waits, clock, logger } = options;
+  const handovers = createHandovers(options);
   /** UIDs of never-granted Leases whose requests have been listed live. */
   const listed = new LruMap<string, true>(REMEMBERED_LEASES);
 
@@ -87,6 +93,11 @@ export function createPerforming(options: PerformingOptions): Performing {
     waiterCount.written(key);
     logger.debug({ klease: key, why: decision.why }, "written");
     reporter.report(lease, written);
+    const { granted } = decision;
+    if (granted) {
+      waits.granted(granted);
+      handovers.granted(written, granted);
+    }
     // Only after the write: the cache may not have shown that the hold was confirmed, and the mark overwrites its trace.
     if (passOver) await passedOver.add(passOver);
     return undefined;

@@ -30,6 +30,7 @@ import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { API_VERSION, LEASE_LABEL } from "../shared/names.ts";
+import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
 
 export interface SkipsOptions {
@@ -37,6 +38,7 @@ export interface SkipsOptions {
   caches: Pick<Caches, "pods" | "requests" | "leases">;
   errands: Errands;
   events: Pick<EventRecorder, "record">;
+  recorder: Pick<ArbiterRecorder, "waited" | "jobSkipped">;
   clock: Clock;
 }
 
@@ -59,7 +61,7 @@ export interface Skips {
   skip(situation: Situation): Promise<void>;
 }
 
-export function createSkips({ client, caches, errands, events, clock }: SkipsOptions): Skips {
+export function createSkips({ client, caches, errands, events, recorder, clock }: SkipsOptions): Skips {
   /** CronJobs by the uid of their Job; a Job keeps its owner. */
   const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
   /** By uid of the Lease: how many skipped Jobs its status does not count yet. */
@@ -155,6 +157,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
     caches.leases.apply(live);
     if (live.resourceVersion !== lease.resourceVersion) return false;
     caches.requests.apply(await writeRequestStatus(client, request, { phase: "Denied", reason: SKIPPED }));
+    recorder.waited("skipped", clock.nowMs() - request.spec.requestedAtMs);
     return true;
   }
 
@@ -170,6 +173,7 @@ export function createSkips({ client, caches, errands, events, clock }: SkipsOpt
       isMeant: (found) => wishes(found, lease, settings) && !isSuspendedByUser(found),
     });
     if (!isNew) return;
+    recorder.jobSkipped();
     const { namespace, name, uid } = job;
     const about = { apiVersion: "batch/v1", kind: "Job", namespace, name, uid };
     events.record({ object: about, type: "Normal", reason: "LeaseHeld", message });

@@ -89,6 +89,16 @@ export interface WatchOptions {
   silenceTimeoutMs?: number | undefined;
 }
 
+/** What a call does, as RBAC names it; of a path of its own, by its method. */
+export type Verb = "get" | "list" | "watch" | "create" | "update" | "patch" | "delete";
+
+/** One HTTP request to the API server. */
+export interface CallInfo {
+  verb: Verb;
+  /** HTTP status of the answer; undefined: none came. */
+  status: number | undefined;
+}
+
 /** Any event except ERROR: those are thrown, as the errors that they carry. */
 export interface WatchEvent {
   type: "ADDED" | "MODIFIED" | "DELETED" | "BOOKMARK";

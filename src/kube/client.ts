@@ -19,6 +19,8 @@ export interface KubeClientOptions {
   clock?: Clock;
   /** Called with every answer, also with those that begin a watch. */
   onResponse?: (info: api.ResponseInfo) => void;
+  /** Called once with every request, when its answer begins or it has failed. */
+  onCall?: (info: api.CallInfo) => void;
   /** Sent with every call, in place of those that the kubeconfig gives. */
   headers?: Headers | undefined;
   /** Used if the cluster of the kubeconfig names no proxy. */
@@ -37,6 +39,8 @@ const PATCH_TYPE = {
   strategic: "application/strategic-merge-patch+json",
   apply: "application/apply-patch+yaml", // JSON is YAML
 } as const;
+
+const VERB_OF = { GET: "get", POST: "create", PUT: "update", PATCH: "patch", DELETE: "delete" } as const;
 
 type AnyParse = api.Parse<unknown>;
 
@@ -63,7 +67,7 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     options?: api.CallOptions,
   ): Promise<unknown>;
   async function get(resource: Resource, ref: api.ObjectRef, parse?: AnyParse, options?: api.CallOptions) {
-    const call = { method: "GET", ...addressed("get", resource, ref) } as const;
+    const call = { verb: "get", method: "GET", ...addressed("get", resource, ref) } as const;
     return await send(call, options, objectOf(call.action, parse, ref.name));
   }
 
@@ -78,6 +82,7 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     const { limitBytes = LIST_LIMIT_BYTES, onReceived, ...parameters } = others;
     const path = collectionPath(resource, namespace) + query(parameters);
     const call: Call = {
+      verb: "list",
       method: "GET",
       path,
       action: describeAction("list", resource, { namespace }),
@@ -116,7 +121,7 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     const target = identity(object);
     const path = creationPath(resource, target.namespace) + query({ fieldManager: options.fieldManager });
     const action = describeAction("create", resource, target);
-    const call = { method: "POST", path, action, body: typed(resource, object) } as const;
+    const call = { verb: "create", method: "POST", path, action, body: typed(resource, object) } as const;
     return await send(call, options, objectOf(action, parse));
   }
 
@@ -131,7 +136,7 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     const verb = subresource ? `update the ${subresource} of` : "update";
     const { path, ...others } = addressed(verb, resource, target, subresource);
     const call = { ...others, path: path + query({ fieldManager: options.fieldManager }) };
-    const sent = { method: "PUT", ...call, body: typed(resource, object) } as const;
+    const sent = { verb: "update", method: "PUT", ...call, body: typed(resource, object) } as const;
     return await send(sent, options, objectOf(call.action, parse));
   }
 
@@ -196,7 +201,11 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
     const verb = subresource ? `patch the ${subresource} of` : "patch";
     const { path, ...others } = addressed(verb, resource, ref, subresource);
     const call = { ...others, path: path + query({ fieldManager, force }), contentType: PATCH_TYPE[type] };
-    return await send({ method: "PATCH", ...call, body }, options, objectOf(call.action, parse));
+    return await send(
+      { verb: "patch", method: "PATCH", ...call, body },
+      options,
+      objectOf(call.action, parse),
+    );
   }
 
   return {
@@ -217,7 +226,7 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
         propagationPolicy,
         preconditions,
       };
-      const call = { method: "DELETE", ...addressed("delete", resource, ref), body } as const;
+      const call = { verb: "delete", method: "DELETE", ...addressed("delete", resource, ref), body } as const;
       return await send(call, options, objectOf(call.action));
     },
 
@@ -225,12 +234,18 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
       const { namespace, silenceTimeoutMs = 0, ...parameters } = options;
       const path = collectionPath(resource, namespace) + query({ watch: true, ...parameters });
       const action = describeAction("watch", resource, { namespace });
-      const call: Call = { method: "GET", path, action, limitBytes: OBJECT_LIMIT_BYTES };
+      const call: Call = { verb: "watch", method: "GET", path, action, limitBytes: OBJECT_LIMIT_BYTES };
       yield* watchEvents(action, await transport.stream(call, signal, silenceTimeoutMs));
     },
 
     raw: (method, path, body, options) =>
-      send({ method, path, action: `${method} ${path}`, accept: "application/json, */*", body }, options),
+      send(
+        {
+          ...{ verb: VERB_OF[method], method, path, action: `${method} ${path}` },
+          ...{ accept: "application/json, */*", body },
+        },
+        options,
+      ),
     close: () => transport.close(),
   };
 }

@@ -2,12 +2,13 @@ import type { Dispatcher } from "undici";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
-import type { CallOptions, HttpMethod, ResponseInfo } from "./api.ts";
+import type { CallInfo, CallOptions, HttpMethod, ResponseInfo, Verb } from "./api.ts";
 import { type CredentialsOptions, createCredentials } from "./credentials.ts";
 import { type About, statusError } from "./status-error.ts";
 
 /** One HTTP request, and what an error calls it. */
 export interface Call {
+  verb: Verb;
   method: HttpMethod;
   path: string;
   /** What is tried, as in "delete pod a/b". */
@@ -39,6 +40,8 @@ export interface TransportOptions extends CredentialsOptions {
   logger?: Logger | undefined;
   /** Called with every answer. */
   onResponse?: ((info: ResponseInfo) => void) | undefined;
+  /** Called once with every request, when its answer begins or it has failed. */
+  onCall?: ((info: CallInfo) => void) | undefined;
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
@@ -50,6 +53,7 @@ export function createTransport({
   userAgent,
   logger,
   onResponse: observe,
+  onCall,
   timeoutMs: defaultMs = DEFAULT_TIMEOUT_MS,
   ...own
 }: TransportOptions): Transport {
@@ -70,20 +74,26 @@ export function createTransport({
     const { dispatcher, headers } = await credentials.session();
     signal.throwIfAborted();
     const sentMs = clock.monotonicMs();
-    const response = await dispatcher.request({
-      origin,
-      path: `${prefix}${call.path}`,
-      method: call.method,
-      headers: {
-        ...headers,
-        "user-agent": userAgent,
-        accept: call.accept ?? "application/json",
-        ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
-      },
-      body: call.body === undefined ? null : JSON.stringify(call.body),
-      signal,
-      ...timeouts,
-    });
+    const response = await dispatcher
+      .request({
+        origin,
+        path: `${prefix}${call.path}`,
+        method: call.method,
+        headers: {
+          ...headers,
+          "user-agent": userAgent,
+          accept: call.accept ?? "application/json",
+          ...(call.body === undefined ? {} : { "content-type": call.contentType ?? "application/json" }),
+        },
+        body: call.body === undefined ? null : JSON.stringify(call.body),
+        signal,
+        ...timeouts,
+      })
+      .catch((error: unknown) => {
+        onCall?.({ verb: call.verb, status: undefined });
+        throw error;
+      });
+    onCall?.({ verb: call.verb, status: response.statusCode });
     const info: ResponseInfo = {
       status: response.statusCode,
       serverDateMs: isJson(response) ? timeMs(header(response, "date")) : undefined,

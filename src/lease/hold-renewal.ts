@@ -171,6 +171,11 @@ function joinedHold(lease: Lease, { token, gateRun, shared }: Renewal): Hold | u
 /** Holders renew every third or every half of their ttl. A silence beyond this share means trouble. */
 const LATE_AFTER_TTL = 2 / 3;
 
+/** How much of the ttl of `old` was left when `renewed` came; below 0 if none. By the time of day, so for people only. */
+export function leftMs(old: Hold, renewed: Hold): number {
+  return old.expiresMs - (renewed.expiresMs - renewed.ttlMs);
+}
+
 /** The silence between `old` and `renewed` if it was too long for comfort, else 0. By the time of day, so for people only. */
 export function lateRenewalMs(old: Hold, renewed: Hold): number {
   if (renewed.renewals === old.renewals) return 0;

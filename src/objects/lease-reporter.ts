@@ -2,7 +2,7 @@ import type { EventObject, EventRecorder, EventReport } from "../kube/events.ts"
 import { causeOfRevocation } from "../lease/conditions.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { forcedRelease } from "../lease/hold.ts";
-import { lateRenewalMs } from "../lease/hold-renewal.ts";
+import { lateRenewalMs, leftMs } from "../lease/hold-renewal.ts";
 import { type Hold, keyOf, type Lease, type PastHold } from "../lease/types.ts";
 import type { Logger } from "../shared/log.ts";
 import { API_VERSION } from "../shared/names.ts";
@@ -16,6 +16,16 @@ export interface LeaseReporter {
   holderLingers(lease: Lease, ref: { name: string; uid: string }, running: readonly string[]): void;
 }
 
+/** Counts what becomes of holds. Whoever writes a change tells it, so all replicas together count it once. */
+export interface HoldRecorder {
+  granted(): void;
+  ended(past: PastHold): void;
+  /**
+   * `leftMs`: what was left of the ttl, by the time of day; below 0 if it was used up. `isLate`: more than two thirds had passed.
+   */
+  renewed(renewal: { leftMs: number; isLate: boolean }): void;
+}
+
 /** What one event says. */
 export interface Report {
   type: "Normal" | "Warning";
@@ -25,9 +35,11 @@ export interface Report {
 
 export function createLeaseReporter({
   events,
+  recorder,
   logger,
 }: {
   events: Pick<EventRecorder, "record">;
+  recorder: HoldRecorder;
   logger: Logger;
 }): LeaseReporter {
   function tell(lease: Lease, { type, reason, message }: Report): void {
@@ -43,6 +55,7 @@ export function createLeaseReporter({
 
   return {
     report(before, after) {
+      count(recorder, before, after);
       for (const report of reportsOf(before, after)) tell(after, report);
     },
     holderDeleted(lease, { name }) {
@@ -59,6 +72,16 @@ export function createLeaseReporter({
       tell(lease, { type: "Warning", reason: "HolderLingers", message });
     },
   };
+}
+
+function count(recorder: HoldRecorder, before: Lease, after: Lease): void {
+  const [old, hold] = [before.status.hold, after.status.hold];
+  const isSame = old?.token === hold?.token;
+  const [past] = after.status.history;
+  if (old && !isSame && past) recorder.ended(past);
+  if (hold && !isSame) recorder.granted();
+  if (old && hold && isSame && hold.renewals > old.renewals)
+    recorder.renewed({ leftMs: leftMs(old, hold), isLate: lateRenewalMs(old, hold) > 0 });
 }
 
 /** Event for whoever waits for a Lease that konductor may not create. */

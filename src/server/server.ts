@@ -49,6 +49,8 @@ export interface Server {
   app: FastifyInstance<HttpsServer>;
   /** New connections get this certificate, those that are open keep theirs. */
   replaceCertificate(tls: ServingCertificate): void;
+  /** How many gates wait at this replica. */
+  openStreams(): number;
   /** Hands the work over to other replicas: fails readiness, sends waiting gates away, closes idle connections. Still answers all. */
   drain(options?: { settleMs?: number }): Promise<void>;
 }
@@ -130,6 +132,7 @@ export function createServer({
   return {
     app,
     replaceCertificate: (certificate) => app.server.setSecureContext({ ...certificate, ...secured }),
+    openStreams: gates.openStreams,
     async drain({ settleMs = SETTLE_MS } = {}) {
       readiness.drain();
       // Before anything is closed, callers are told to use a new connection: a call on one that closes just then would fail.

@@ -9,6 +9,7 @@ import { createGateApi } from "../../src/server/gate-api/gate-api.ts";
 import { createAuthenticate } from "../../src/server/identity/authenticate.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
+import { NO_COUNTS } from "../unit/controller/no-counts.ts";
 import type { Line } from "./api/line.ts";
 import { verifySignature } from "./api/reviews.ts";
 import { mount } from "./gate-routes.ts";
@@ -44,7 +45,9 @@ export function startReplica({ client, process, clock, line, identity }: Replica
   const ending = new AbortController();
   const caches = createCaches({ client, clock, logger });
   const events = NO_EVENTS;
-  const common = { client, caches, events, reporter: createLeaseReporter({ events, logger }), clock, logger };
+  const recorder = NO_COUNTS;
+  const reporter = createLeaseReporter({ events, recorder, logger });
+  const common = { client, caches, events, reporter, recorder, clock, logger };
   const gates = createGateApi(
     {
       ...common,

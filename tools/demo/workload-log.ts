@@ -31,6 +31,7 @@ export async function* followMarks(
 ): AsyncGenerator<Mark> {
   const body = await transport.stream(
     {
+      verb: "get",
       method: "GET",
       path: `/api/v1/namespaces/${namespace}/pods/${pod}/log?container=${container}&follow=true`,
       action: `follow the log of pod ${namespace}/${pod}`,

@@ -1,12 +1,14 @@
 import { parseArgs } from "node:util";
 import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../kube/leader-election.ts";
 import { formatDuration, parseDuration } from "../../lease/duration.ts";
+import { isLeaseName } from "../../lease/naming.ts";
 import {
   NO_OWN_RESOURCES,
   OWN_RESOURCES_RULE,
   type OwnResources,
   parseOwnResources,
 } from "../../lease/own-resources.ts";
+import type { LeaseName } from "../../metrics/state.ts";
 import { SELF_FENCING_MODES, type SelfFencingMode } from "../../objects/features.ts";
 import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
@@ -47,6 +49,8 @@ export interface ServeConfig {
   bindAddress: string;
   securePort: number;
   healthPort: number;
+  /** kleases with metrics of their own. */
+  metricsLeases: LeaseName[];
   selfFencing: SelfFencingMode;
   createMissingLeases: boolean;
   /** Whether konductor writes its CA into its webhook configuration; if not, somebody else must. */
@@ -64,6 +68,10 @@ export interface ServeConfig {
 
 /** X.509 counts in seconds. */
 const SHORTEST_LIFE_MS = 5_000;
+
+/** Each has four series of its own, and its queue is counted at every scrape. */
+const MOST_METRICS_LEASES = 50;
+const NAMESPACE = /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
 
@@ -96,6 +104,7 @@ const OPTIONS = {
   "bind-address": { type: "string", default: "0.0.0.0" },
   "secure-port": { type: "string", default: "8443" },
   "health-port": { type: "string", default: "8080" },
+  "metrics-lease": { type: "string", multiple: true },
   "self-fencing": { type: "string", default: "auto" },
   "create-missing-leases": { type: "string", default: "true" },
   "write-ca-bundle": { type: "string", default: "true" },
@@ -131,7 +140,8 @@ Serves admission and the gate API, and arbitrates when elected.
                                  for how long a serving certificate is valid, which is renewed after two thirds of it (default: ${formatDuration(LIVES.servingMs)})
   --bind-address ADDRESS         (default: 0.0.0.0)
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
-  --health-port PORT             /healthz and /readyz, HTTP (default: 8080)
+  --health-port PORT             /healthz, /readyz and /metrics, HTTP (default: 8080)
+  --metrics-lease NAMESPACE/NAME a klease with metrics of its own; may be repeated, ${MOST_METRICS_LEASES} times at most
   --self-fencing MODE            ${SELF_FENCING_MODES.join(", ")}: whether keepers may stop their pod by themselves (default: auto)
   --create-missing-leases BOOL   create the klease that a pod names when there is none (default: true)
   --write-ca-bundle BOOL         write the CA of ${TLS_SECRET} into the webhook configuration ${WEBHOOK_CONFIGURATION} (default: true)
@@ -177,6 +187,7 @@ export function readServeConfig(
     bindAddress: values["bind-address"],
     securePort: port("secure-port", values["secure-port"]),
     healthPort: port("health-port", values["health-port"]),
+    metricsLeases: metricsLeases(values["metrics-lease"] ?? []),
     selfFencing,
     createMissingLeases: bool("create-missing-leases", values["create-missing-leases"]),
     writeCaBundle: bool("write-ca-bundle", values["write-ca-bundle"]),
@@ -242,6 +253,20 @@ function port(flag: string, value: string): number {
   if (!Number.isInteger(number) || number < 0 || number > 65_535)
     throw wrong(flag, value, "a port from 0 to 65535");
   return number;
+}
+
+function metricsLeases(values: readonly string[]): LeaseName[] {
+  if (values.length > MOST_METRICS_LEASES)
+    throw new KonductorError(
+      "BadRequest",
+      `--metrics-lease: ${values.length} kleases are too many; name ${MOST_METRICS_LEASES} at most`,
+    );
+  return [...new Set(values)].map((value) => {
+    const [namespace = "", name = "", ...more] = value.split("/");
+    if (more.length > 0 || !NAMESPACE.test(namespace) || !isLeaseName(name))
+      throw wrong("metrics-lease", value, "NAMESPACE/NAME of a klease");
+    return { namespace, name };
+  });
 }
 
 function runAsUser(value: string): number | undefined {

@@ -5,6 +5,7 @@ import { createKubeClient } from "../../kube/client.ts";
 import { createEventRecorder } from "../../kube/events.ts";
 import { createLeaderElector } from "../../kube/leader-election.ts";
 import { createServerClock, learnTime } from "../../kube/server-clock.ts";
+import { createMetrics } from "../../metrics/metrics.ts";
 import { type Caches, createCaches } from "../../objects/caches.ts";
 import { createClusterFeatures } from "../../objects/features.ts";
 import { createLeaseReporter } from "../../objects/lease-reporter.ts";
@@ -65,12 +66,15 @@ export async function serve({
     admissionClientCa === undefined ? undefined : checkClientCa(await readFile(admissionClientCa, "utf8"));
   const program = gateProgram === undefined ? undefined : await readGateProgram(gateProgram);
   const clock = createServerClock(machine);
+  const metrics = createMetrics({ version: VERSION_TEXT, memoryBytes, clock });
+  metrics.observeProcess();
   const client = createKubeClient({
     kubeConfig: loadKubeConfig(config.kubeconfig),
     userAgent: `konductor/${VERSION_TEXT}`,
     logger,
     clock,
     onResponse: clock.observe,
+    onCall: metrics.onKubeCall,
   });
   // Aborts later than `signal`: requests need the caches until the very end.
   const ending = new AbortController();
@@ -78,7 +82,7 @@ export async function serve({
   const limitRanges = createLimitRanges({ client, clock, logger });
   limitRanges.start(ending.signal);
   const readiness = createReadiness({ unsynced: startCaches(caches, ending.signal) });
-  const health = createHealthServer({ readiness });
+  const health = createHealthServer({ readiness, metrics: metrics.page });
   await health.listen({ host: config.bindAddress, port: config.healthPort });
 
   const patiently = <T>(what: string, action: () => Promise<T>) =>
@@ -109,7 +113,7 @@ export async function serve({
   await Promise.all([...Object.values(caches).map((cache) => cache.synced), timeLearned]);
 
   const events = createEventRecorder({ client, component: "konductor", instance: identity, clock, logger });
-  const reporter = createLeaseReporter({ events, logger });
+  const reporter = createLeaseReporter({ events, recorder: metrics.holds, logger });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const bounds = boundsFor(memoryBytes);
   const server = createServer({
@@ -139,7 +143,11 @@ export async function serve({
         clock,
         logger,
       },
-      { ...bounds, needsCertificate: clientCa !== undefined },
+      {
+        ...bounds,
+        needsCertificate: clientCa !== undefined,
+        onAnswered: metrics.onAdmissionAnswered,
+      },
     ),
     gateApi: {
       client,
@@ -167,7 +175,7 @@ export async function serve({
   const arbiter = createArbiter({
     ...config,
     systemNamespace: namespace,
-    ...{ client, caches, events, reporter, clock, logger },
+    ...{ client, caches, events, reporter, recorder: metrics.arbiter, clock, logger },
   });
   const elector = createLeaderElector({
     client,
@@ -178,6 +186,14 @@ export async function serve({
     clock,
     logger,
     onStartedLeading: (term) => arbiter.runTerm(term),
+  });
+  metrics.observe({
+    caches,
+    isLeader: elector.isLeader,
+    openStreams: server.openStreams,
+    certificateNotAfterMs: () => certificate.notAfterMs,
+    leases: config.metricsLeases,
+    clock,
   });
   async function renewCertificate(): Promise<void> {
     certificate = await ensureCertificate();

@@ -43,6 +43,11 @@ const ADMITTERS: Readonly<Record<string, Admit>> = {
   [`${GROUP}/LeaseRequest`]: admitLeaseRequest,
 };
 
+/** A kind of object as admission judges it, without its group; undefined: admission leaves it alone. */
+export function judgedKind(kind: string): string | undefined {
+  return Object.hasOwn(ADMITTERS, kind) ? kind.slice(kind.indexOf("/") + 1) : undefined;
+}
+
 /** Answers every well-formed request; throws only what is a fault of ours. */
 export function mutate(request: AdmissionRequest, context: AdmissionContext): AdmissionResponse {
   const { uid, operation, object } = request;

@@ -7,14 +7,30 @@ import { createFairShare } from "../bounds/fair-share.ts";
 import { createFairTurns, type FairTurns } from "../bounds/fair-turns.ts";
 import type { AdmissionContext } from "./admission-context.ts";
 import { requireCertificate } from "./client-certificate.ts";
-import { mutate } from "./mutate.ts";
-import { parseReview, reviewOf } from "./review.ts";
+import { judgedKind, mutate } from "./mutate.ts";
+import { type AdmissionResponse, parseReview, reviewOf } from "./review.ts";
 
 /**
  * The longest AdmissionReview that is read. The API server takes requests of up to 3 MiB and stores about 1.5 MiB; an update
  * carries both versions.
  */
 export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
+
+/** How one admission request was answered. `error`: not as an admission review, or as one that could not be judged. */
+export interface AdmissionAnswer {
+  /** Without its group; undefined: it is none that admission judges. */
+  kind: string | undefined;
+  verdict: "allowed" | "patched" | "denied" | "error";
+  /** From the head of the request to the end of the answer. */
+  tookMs: number;
+}
+
+export interface AdmissionPluginOptions extends Pick<Bounds, "reviewBytes"> {
+  /** Whether a caller without a client certificate is refused; the server must ask for one (askForCertificate). */
+  needsCertificate?: boolean;
+  /** Called once with every request. */
+  onAnswered?: (answer: AdmissionAnswer) => void;
+}
 
 /** nginx's status for a client that has gone; nobody reads it. */
 const CLIENT_CLOSED_REQUEST = 499;
@@ -57,15 +73,21 @@ function takeTurns(app: FastifyInstance, turns: FairTurns): void {
 /**
  * Serves the mutating webhook at {@link PATH.mutate}; anything but an AdmissionReview is answered 400, one that is too long 413.
  * `reviewBytes`: limit of all reviews that are coming in, of which one peer may use half. Many API servers call at a time, with reviews of
- * a few KiB. `needsCertificate`: a caller without a client certificate is refused; the server must ask for one (askForCertificate).
+ * a few KiB.
  */
 export function admissionPlugin(
   context: AdmissionContext,
-  { reviewBytes, needsCertificate = false }: Pick<Bounds, "reviewBytes"> & { needsCertificate?: boolean },
+  { reviewBytes, needsCertificate = false, onAnswered }: AdmissionPluginOptions,
 ): FastifyPluginCallback {
   const budget = createFairShare(reviewBytes);
   const refuse = () => new KonductorError("NotReady", "too many long reviews are coming in; try again");
+  const answers = new WeakMap<FastifyRequest, Omit<AdmissionAnswer, "tookMs">>();
   return (app, _options, done) => {
+    app.addHook("onResponse", (request, { elapsedTime }, answered) => {
+      const { kind, verdict } = answers.get(request) ?? { kind: undefined, verdict: "error" };
+      onAnswered?.({ kind, verdict, tookMs: elapsedTime });
+      answered();
+    });
     if (needsCertificate) app.addHook("onRequest", requireCertificate);
     app.addHook("preParsing", boundBodies({ budget, refuse, until: "answered" }));
     takeTurns(app, createFairTurns(context.clock));
@@ -84,6 +106,7 @@ export function admissionPlugin(
       const { kind, namespace, operation } = admission;
       const { allowed, status, warnings } = response;
       const isPatched = response.patch !== undefined;
+      answers.set(request, { kind: judgedKind(kind), verdict: verdictOf(response) });
       context.logger.info(
         { kind, namespace, operation, allowed, isPatched, reason: status?.message, warnings },
         "admission",
@@ -92,4 +115,9 @@ export function admissionPlugin(
     });
     done();
   };
+}
+
+function verdictOf({ allowed, patch, status }: AdmissionResponse): AdmissionAnswer["verdict"] {
+  if (allowed) return patch === undefined ? "allowed" : "patched";
+  return status?.reason === "Forbidden" ? "denied" : "error";
 }

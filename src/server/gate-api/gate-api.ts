@@ -25,6 +25,8 @@ const BODY_LIMIT_BYTES = 16 * 1024;
 
 export interface GateApi {
   plugin: FastifyPluginCallback;
+  /** How many gates wait at this replica. */
+  openStreams(): number;
   /**
    * Sends every waiting gate to another replica, and from now on each that comes; every other call is still answered. Resolves when all
    * have been sent.
@@ -100,6 +102,7 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
 
   return {
     plugin,
+    openStreams: () => streams.size,
     drain() {
       streams.drain();
       return waiters.drain();

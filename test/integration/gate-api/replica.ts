@@ -15,6 +15,7 @@ import { createLogger } from "../../../src/shared/log.ts";
 import { SYSTEM_NAMESPACE } from "../../../src/shared/names.ts";
 import { issueServingCertificate, type KeyPair } from "../../../src/tls/authority.ts";
 import { waitFor } from "../../cluster/wait.ts";
+import { NO_COUNTS } from "../../unit/controller/no-counts.ts";
 import { type Caller, createCaller } from "./caller.ts";
 
 /** The URLs of konductor that every replica tells gates and keepers. */
@@ -60,7 +61,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       client,
       caches,
       events,
-      reporter: createLeaseReporter({ events, logger }),
+      reporter: createLeaseReporter({ events, recorder: NO_COUNTS, logger }),
       authenticate: createAuthenticate({ client, clock, caches, verifySignature }),
       verifySignature,
       trust: () => ({ ca: authority.certPem, urls: URLS }),

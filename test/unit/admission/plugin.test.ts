@@ -84,6 +84,44 @@ describe("POST /admission/mutate", () => {
     });
   });
 
+  it.each<[string, string, object]>([
+    ["a pod that is injected", JSON.stringify(REVIEW), { kind: "Pod", verdict: "patched" }],
+    [
+      "a pod without our label",
+      JSON.stringify({ ...REVIEW, request: { ...REVIEW.request, object: podWith({}, { labels: {} }) } }),
+      { kind: "Pod", verdict: "allowed" },
+    ],
+    [
+      "a pod that is refused",
+      JSON.stringify({
+        ...REVIEW,
+        request: { ...REVIEW.request, object: podWith({ os: { name: "windows" } }) },
+      }),
+      { kind: "Pod", verdict: "denied" },
+    ],
+    [
+      "what cannot be judged",
+      JSON.stringify({ ...REVIEW, request: { ...REVIEW.request, object: "none" } }),
+      { kind: "Pod", verdict: "error" },
+    ],
+    [
+      "a kind that is not ours",
+      JSON.stringify({ ...REVIEW, request: { ...REVIEW.request, kind: { kind: "made-up" } } }),
+      { kind: undefined, verdict: "allowed" },
+    ],
+    ["no review", "{}", { kind: undefined, verdict: "error" }],
+    ["no JSON", "{", { kind: undefined, verdict: "error" }],
+  ])("tells how it answered %s, and how long it took", async (_name, payload, answer) => {
+    const told: unknown[] = [];
+    const app = fastify();
+    const options = { ...boundsFor(512 * 1024 * 1024), onAnswered: (each: unknown) => told.push(each) };
+    await app.register(admissionPlugin(contextWith(), options));
+    const headers = { "content-type": "application/json" };
+    await app.inject({ method: "POST", url: "/admission/mutate", headers, payload });
+    await app.close();
+    expect(told).toEqual([{ ...answer, tookMs: expect.any(Number) }]);
+  });
+
   it("accepts the largest pod that an API server passes on", async () => {
     const annotations = { "example.org/large": "x".repeat(3 * 1024 * 1024) };
     const request = { ...REVIEW.request, object: podWith({}, { ...podWith().metadata, annotations }) };

@@ -23,6 +23,7 @@ test("the environment of deploy/ is enough", () => {
     bindAddress: "0.0.0.0",
     securePort: 8443,
     healthPort: 8080,
+    metricsLeases: [],
     selfFencing: "auto",
     createMissingLeases: true,
     writeCaBundle: true,
@@ -56,6 +57,18 @@ test("requests and limits of injected containers", () => {
   expect(readServeConfig(["--resources", "requests.cpu=50m"], POD)).toMatchObject({
     resources: { requests: { cpu: "50m" }, limits: {} },
   });
+});
+
+test("kleases with metrics of their own, each once", () => {
+  const flags = (...values: string[]) => values.map((value) => `--metrics-lease=${value}`);
+  const named = readServeConfig(flags("team-a/nightly", "b/a.b", "b/a.b"), POD).metricsLeases;
+  expect(named).toEqual([
+    { namespace: "team-a", name: "nightly" },
+    { namespace: "b", name: "a.b" },
+  ]);
+  const many = Array.from({ length: 51 }, (_, i) => `ns/run-${i}`);
+  expect(readServeConfig(flags(...many.slice(1)), POD).metricsLeases).toHaveLength(50);
+  expect(() => readServeConfig(flags(...many), POD)).toThrow("51 kleases are too many; name 50 at most");
 });
 
 test("the election's times, as durations", () => {
@@ -93,6 +106,12 @@ describe("one sentence says what is wrong and what is allowed", () => {
     ],
     [["--ca-duration=1y"], '--ca-duration: "1y" is not allowed; use a Go duration of at least 5s'],
     [["--resources=cpu=1"], '--resources: "cpu=1" is not allowed; use a list such as "requests.cpu=50m'],
+    [
+      ["--metrics-lease=nightly"],
+      '--metrics-lease: "nightly" is not allowed; use NAMESPACE/NAME of a klease',
+    ],
+    [["--metrics-lease=ns/Nightly"], '"ns/Nightly" is not allowed'],
+    [["--metrics-lease=ns/a/b"], '"ns/a/b" is not allowed'],
     [["--bogus"], /--bogus/],
   ])("%j", (args, sentence) => {
     expect(() => readServeConfig(args, POD)).toThrow(sentence);

@@ -18,6 +18,7 @@ import { turnedClock } from "../gate/turned-clock.ts";
 import { createPod, statusOf } from "../lease/pod-fixture.ts";
 import { aHold, aLease, aRequest, NOW_MS, situationOf } from "../lease/samples.ts";
 import { fedReflector } from "./fed-reflector.ts";
+import { NO_COUNTS } from "./no-counts.ts";
 import { type Call, recordedClient } from "./recorded-client.ts";
 
 const KEY = "ns/nightly";
@@ -83,7 +84,8 @@ function stage({
   const events = recordedEvents();
   const errands = createErrands({ clock, logger: createLogger({ level: "silent" }), wake: () => undefined });
   const liveRequests = createLiveRequests({ client, caches });
-  const options = { client, caches, errands, events, liveRequests, lapseClock, clock, createMissingLeases };
+  const shared = { client, caches, errands, events, liveRequests, lapseClock, clock };
+  const options = { ...shared, recorder: NO_COUNTS, createMissingLeases };
   const work = { align: createAligning(options), recreate: createMissingLease(options), liveRequests };
   const deleted = () => calls.filter(({ what }) => what === "delete leaserequests").map(({ sent }) => sent);
   const asked = () => calls.map(({ what }) => what);

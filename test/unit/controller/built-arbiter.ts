@@ -1,16 +1,25 @@
 import { createArbiter } from "../../../src/controller/arbiter.ts";
+import type { ArbiterRecorder } from "../../../src/controller/arbiter-recorder.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { JobView } from "../../../src/lease/job.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { BY_LEASE, BY_NODE } from "../../../src/objects/caches.ts";
+import { createLeaseReporter, type HoldRecorder } from "../../../src/objects/lease-reporter.ts";
 import type { NodeView } from "../../../src/objects/node-view.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { fedReflector } from "./fed-reflector.ts";
+import { NO_COUNTS } from "./no-counts.ts";
+
+export interface BuiltArbiterOptions {
+  client: KubeClient;
+  clock: Clock;
+  recorder?: ArbiterRecorder & HoldRecorder;
+}
 
 /** The real arbiter, without reports and Events. A test fills its caches. `begin` begins its term, and returns the function that ends it. */
-export function buildArbiter({ client, clock }: { client: KubeClient; clock: Clock }) {
+export function buildArbiter({ client, clock, recorder = NO_COUNTS }: BuiltArbiterOptions) {
   const ofLease = ({ namespace, lease }: PodView | JobView) => lease && `${namespace}/${lease}`;
   const caches = {
     leases: fedReflector<Lease>({ [BY_NODE]: () => undefined }),
@@ -22,13 +31,13 @@ export function buildArbiter({ client, clock }: { client: KubeClient; clock: Clo
     nodes: fedReflector<NodeView>(),
   };
   const ignore = () => undefined;
+  const events = { record: ignore };
+  const logger = createLogger({ level: "silent" });
   const arbiter = createArbiter({
     client,
     caches,
-    reporter: { report: ignore, holderDeleted: ignore, holderLingers: ignore },
-    events: { record: ignore },
-    clock,
-    logger: createLogger({ level: "silent" }),
+    reporter: createLeaseReporter({ events, recorder, logger }),
+    ...{ events, recorder, clock, logger },
     createMissingLeases: true,
     systemNamespace: "konductor-system",
   });

@@ -42,7 +42,7 @@ function stage({
     ...statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })),
     ...{ name: "nightly-2-a", uid: "pod-of-2", job, ...readAsked(lease.name, annotations) },
   };
-  const seen = { skipped: 4, isOver: false, told: [] as string[] };
+  const seen = { skipped: 4, isOver: false, told: [] as string[], counted: [] as string[] };
   let renewalsToCome = renewals;
   const { client } = recordedClient(({ what, sent }) => {
     const { resourceVersion, namespace, name, uid } = lease;
@@ -89,10 +89,14 @@ function stage({
     record: ({ reason, message }: { reason: string; message: string }) =>
       seen.told.push(`${reason}: ${message}`),
   };
+  const recorder = {
+    waited: (outcome: string, waitedMs: number) => void seen.counted.push(`${outcome} after ${waitedMs}`),
+    jobSkipped: () => void seen.counted.push("Job"),
+  };
   const clock = turnedClock(NOW_MS);
   const logger = createLogger({ level: "silent" });
   const errands = createErrands({ clock, logger, wake: () => undefined });
-  const skips = createSkips({ client, caches, errands, events, clock });
+  const skips = createSkips({ client, caches, errands, events, recorder, clock });
   return { seen, skip: () => skips.skip(situation) };
 }
 
@@ -111,6 +115,8 @@ test("a skip is counted exactly once, even if renewals come in between", async (
       "LeaseHeld: skipped: klease nightly is held by run-1",
       "Skipped: Job nightly-2 was skipped: klease nightly is held by run-1",
     ],
+    // Another arbiter has denied it.
+    counted: ["Job"],
   });
 });
 
@@ -119,7 +125,7 @@ const waiting = (most: string) => ({ [ANNOTATION.maxWaiting]: most });
 test("the first run that would have to wait is skipped if no run of a CronJob may wait", async () => {
   const { seen, skip } = stage({ annotations: waiting("0") });
   await skip();
-  expect(seen).toMatchObject({ skipped: 5, isOver: true });
+  expect(seen).toMatchObject({ skipped: 5, isOver: true, counted: ["skipped after 0", "Job"] });
   expect(seen.told[0]).toBe(
     "LeaseHeld: skipped: klease nightly is held by run-1, and no run of its CronJob may wait",
   );
@@ -131,7 +137,7 @@ test.each<[string, Stage]>([
 ])("%s is not skipped", async (_, options) => {
   const { seen, skip } = stage(options);
   await skip();
-  expect(seen).toEqual({ skipped: 4, isOver: false, told: [] });
+  expect(seen).toEqual({ skipped: 4, isOver: false, told: [], counted: [] });
 });
 
 test.each<[string, Stage["template"] & {}]>([
@@ -144,7 +150,7 @@ test.each<[string, Stage["template"] & {}]>([
 ])("a pod cannot have a Job skipped by naming it as its owner if the Job %s", async (_, template) => {
   const { seen, skip } = stage({ annotations: { [ANNOTATION.ifHeld]: "skip" }, template });
   await skip();
-  expect(seen).toEqual({ skipped: 4, isOver: false, told: [] });
+  expect(seen).toEqual({ skipped: 4, isOver: false, told: [], counted: [] });
 });
 
 test.each(["Pending", "Denied"] as const)(
@@ -170,6 +176,6 @@ test.each(["Pending", "Denied"] as const)(
       siblings: [sibling],
     });
     await skip();
-    expect(seen).toEqual({ skipped: 4, isOver: false, told: [] });
+    expect(seen).toEqual({ skipped: 4, isOver: false, told: [], counted: [] });
   },
 );

@@ -6,10 +6,10 @@ import { parseJob } from "../../../src/lease/job.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import { parseNode } from "../../../src/objects/node-view.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
-import { list, record, text } from "../../../src/shared/json.ts";
+import { defined, list, record, text } from "../../../src/shared/json.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { NOW_MS } from "../lease/samples.ts";
-import { buildArbiter } from "./built-arbiter.ts";
+import { type BuiltArbiterOptions, buildArbiter } from "./built-arbiter.ts";
 
 type Json = Record<string, unknown>;
 
@@ -22,9 +22,10 @@ export interface Stage {
   fault?: Fault;
   /** Plurals of resources whose watches are stalled. */
   stalled?: readonly string[];
+  recorder?: BuiltArbiterOptions["recorder"];
 }
 
-export function stageArbiter({ objects, fault = () => undefined, stalled = [] }: Stage) {
+export function stageArbiter({ objects, fault = () => undefined, stalled = [], recorder }: Stage) {
   const clock = turnedClock(NOW_MS);
   const calls: string[] = [];
   let version = 1_000;
@@ -44,6 +45,12 @@ export function stageArbiter({ objects, fault = () => undefined, stalled = [] }:
     stored.set(keyIn(plural, object), written);
     if (isTold) feed[plural]?.(written);
     return written;
+  }
+
+  function erase(plural: string, object: Json): void {
+    stored.delete(keyIn(plural, object));
+    if (plural === "leaserequests" && !stalled.includes(plural))
+      caches.requests.remove({ ...parseLeaseRequest(object), resourceVersion: String(++version) });
   }
 
   function found(plural: string, sent: Json): Json {
@@ -90,7 +97,7 @@ export function stageArbiter({ objects, fault = () => undefined, stalled = [] }:
           deletionTimestamp: new Date(clock.nowMs()).toISOString(),
         };
         if (plural === "pods") return put(plural, { ...object, metadata });
-        stored.delete(keyIn(plural, object));
+        erase(plural, object);
         return {};
       }
       default:
@@ -114,7 +121,7 @@ export function stageArbiter({ objects, fault = () => undefined, stalled = [] }:
         return parse ? parse(result) : result;
       },
   });
-  const { caches, begin } = buildArbiter({ client, clock });
+  const { caches, begin } = buildArbiter({ client, clock, ...defined({ recorder }) });
   for (const [plural, all] of Object.entries(objects))
     for (const object of all) put(plural, record(object), true);
   const endTerm = begin();
@@ -125,6 +132,8 @@ export function stageArbiter({ objects, fault = () => undefined, stalled = [] }:
     /** Writes an object, and shows it to the cache unless its watch is stalled. */
     put: (plural: string, object: object) => void put(plural, record(object)),
     remove: (plural: string, name: string) => void stored.delete(`${plural}/${name}`),
+    /** Somebody deletes a request, of which the cache is told. */
+    withdraw: (name: string) => erase("leaserequests", found("leaserequests", { name })),
     lease: () => parseLease(stored.get("leases/nightly")),
     /** The uid of the holder of klease nightly, if it exists and is held. */
     holder(): string | undefined {

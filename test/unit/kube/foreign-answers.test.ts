@@ -11,6 +11,7 @@ import { parsePod } from "../../../src/lease/pod.ts";
 const POD = { namespace: "ns", name: "run-1" };
 let answer: { status: number; body: unknown };
 let client: KubeClient;
+const calls: unknown[] = [];
 const server = createServer((_, response) => {
   const isPage = typeof answer.body === "string";
   response.writeHead(answer.status, { "content-type": isPage ? "text/html" : "application/json" });
@@ -23,7 +24,7 @@ beforeAll(async () => {
   const kubeConfig = new KubeConfig();
   const cluster = { name: "c", server: `http://127.0.0.1:${port}`, skipTLSVerify: true };
   kubeConfig.loadFromClusterAndUser(cluster, { name: "u" });
-  client = createKubeClient({ kubeConfig, userAgent: "test" });
+  client = createKubeClient({ kubeConfig, userAgent: "test", onCall: (call) => calls.push(call) });
 });
 
 afterAll(async () => {
@@ -66,4 +67,36 @@ test.each<[string, () => Promise<unknown>]>([
 ])("%s does not succeed because of a proxy's page", async (_, call) => {
   answer = { status: 200, body: "<html>log in</html>" };
   await expect(call()).rejects.toMatchObject({ code: "Unreachable" });
+});
+
+test("each call is told of once, by its verb and what it was answered", async () => {
+  calls.length = 0;
+  answer = { status: 200, body: { kind: "Pod", metadata: { ...POD, resourceVersion: "1" }, items: [] } };
+  const signal = AbortSignal.timeout(5_000);
+  await client.get(PODS, POD);
+  await client.list(PODS);
+  await client.create(PODS, { metadata: POD });
+  await client.replaceStatus(PODS, { metadata: POD });
+  await client.patch(PODS, POD, {}, { type: "merge" });
+  await client.raw("GET", "/version");
+  await expect(client.watch(PODS, {}, signal)[Symbol.asyncIterator]().next()).rejects.toThrow("broke");
+  answer = { status: 409, body: {} };
+  await expect(client.delete(PODS, POD)).rejects.toThrow("409");
+  expect(calls).toEqual([
+    ...["get", "list", "create", "update", "patch", "get", "watch"].map((verb) => ({ verb, status: 200 })),
+    { verb: "delete", status: 409 },
+  ]);
+});
+
+test("a call that was not answered is told of, too", async () => {
+  calls.length = 0;
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromClusterAndUser(
+    { name: "c", server: "http://127.0.0.1:1", skipTLSVerify: true },
+    { name: "u" },
+  );
+  const cutOff = createKubeClient({ kubeConfig, userAgent: "test", onCall: (call) => calls.push(call) });
+  await expect(cutOff.get(PODS, POD)).rejects.toThrow("connection");
+  expect(calls).toEqual([{ verb: "get", status: undefined }]);
+  await cutOff.close();
 });

@@ -2,9 +2,10 @@
 import { describe, expect, test } from "vitest";
 import { grantHold } from "../../../src/lease/grant.ts";
 import { changeHold, endHold } from "../../../src/lease/hold.ts";
-import type { EndReason, Hold, Lease } from "../../../src/lease/types.ts";
+import type { EndReason, Hold, Lease, PastHold } from "../../../src/lease/types.ts";
 import { createLeaseReporter, reportsOf } from "../../../src/objects/lease-reporter.ts";
 import { createLogger } from "../../../src/shared/log.ts";
+import { NO_COUNTS } from "../controller/no-counts.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
 
 const RENEWED_MS = NOW_MS - 5_000;
@@ -135,8 +136,15 @@ describe("a hold that goes wrong is reported once", () => {
 test("every Event regards the klease that was written", () => {
   const told: unknown[] = [];
   const events = { record: (event: unknown) => void told.push(event) };
-  const reporter = createLeaseReporter({ events, logger: createLogger({ level: "silent" }) });
+  const counted: string[] = [];
+  const recorder = { ...NO_COUNTS, granted: () => void counted.push("granted") };
+  const reporter = createLeaseReporter({
+    events,
+    recorder,
+    logger: createLogger({ level: "silent" }),
+  });
   reporter.report(aLease(), grantedNext(aLease()));
+  expect(counted).toEqual(["granted"]);
   const pod = { name: "run-1", uid: "pod-1" };
   reporter.holderDeleted(aLease(), pod);
   reporter.holderDeleted(aLease({ hold: aHold({ revoked: "Forced" }) }), pod);
@@ -147,4 +155,39 @@ test("every Event regards the klease that was written", () => {
     { object, reason: "HolderDeleted", type: "Warning", message: expect.stringContaining("cannot stop") },
     { object, reason: "HolderDeleted", message: "deleted pod run-1: this klease was released by force" },
   ]);
+});
+
+describe("what a change of a hold counts as", () => {
+  function countedOf(before: Lease, after: Lease): unknown[] {
+    const counted: unknown[] = [];
+    const recorder = {
+      granted: () => counted.push("granted"),
+      ended: ({ reason }: PastHold) => counted.push(reason),
+      renewed: (renewal: object) => counted.push(renewal),
+    };
+    const events = { record: () => undefined };
+    createLeaseReporter({ events, recorder, logger: createLogger({ level: "silent" }) }).report(
+      before,
+      after,
+    );
+    return counted;
+  }
+  const renewedWith = (change: Partial<Hold>) => countedOf(held(), changed(held(), change));
+
+  test("an end and the next grant in one write", () => {
+    expect(countedOf(held(), grantedNext(ended(held(), "Fenced")))).toEqual(["Fenced", "granted"]);
+  });
+
+  test("a renewal, with what was left of the ttl that it found", () => {
+    const renewal = { renewals: 4, ttlMs: 90_000, expiresMs: NOW_MS + 40_000 + 90_000 };
+    expect(renewedWith(renewal)).toEqual([{ leftMs: 15_000, isLate: true }]);
+    expect(renewedWith({ ...renewal, expiresMs: NOW_MS + 90_000 })).toEqual([
+      { leftMs: 55_000, isLate: false },
+    ]);
+  });
+
+  test("no renewal: a confirmation, an expiry, a word of the keeper", () => {
+    for (const change of [{ expiresMs: NOW_MS + 60_000 }, { expired: true }, { releasing: true }])
+      expect(renewedWith(change)).toEqual([]);
+  });
 });

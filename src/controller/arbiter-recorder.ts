@@ -1,0 +1,11 @@
+/** How a wait ended. Refused: it was one try. Withdrawn: the request was deleted. */
+export type WaitOutcome = "granted" | "refused" | "timed_out" | "skipped" | "withdrawn";
+
+/** What the arbiter counts. No other replica sees it, so nothing is counted twice. */
+export interface ArbiterRecorder {
+  /** `waitedMs`: since the request was made. */
+  waited(outcome: WaitOutcome, waitedMs: number): void;
+  /** A hold was over, somebody waited, and this long afterwards the next holder had answered its grant. */
+  handedOver(tookMs: number): void;
+  jobSkipped(): void;
+}

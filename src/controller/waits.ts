@@ -1,0 +1,46 @@
+import { isWaiting, waitsUntilMs, wasGranted } from "../lease/order.ts";
+import { keyOf, type LeaseRequest } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
+import type { Clock } from "../shared/clock.ts";
+import { LruMap } from "../shared/lru-map.ts";
+import type { ArbiterRecorder } from "./arbiter-recorder.ts";
+
+const REMEMBERED_GRANTS = 10_000;
+
+/** Counts the waits that a grant ends, and those that end because their request is deleted, by whomever. */
+export interface Waits {
+  granted(request: LeaseRequest): void;
+}
+
+export function createWaits({
+  caches,
+  recorder,
+  clock,
+  isLeading,
+}: {
+  caches: Pick<Caches, "leases" | "requests">;
+  recorder: Pick<ArbiterRecorder, "waited">;
+  clock: Pick<Clock, "nowMs">;
+  isLeading(): boolean;
+}): Waits {
+  /** By uid. A request that is deleted after its hold may still seem to wait. */
+  const granted = new LruMap<string, true>(REMEMBERED_GRANTS);
+
+  caches.requests.subscribe(({ type, object }) => {
+    const { namespace, uid, spec } = object;
+    // Until it was deleted it waited.
+    const waiting = { ...object, terminating: false };
+    if (type !== "deleted" || !isLeading() || !isWaiting(waiting) || granted.get(uid)) return;
+    if (wasGranted(object, caches.leases.store.get(keyOf({ namespace, name: spec.lease })))) return;
+    const nowMs = clock.nowMs();
+    const outcome = waitsUntilMs(waiting) < nowMs ? "timed_out" : "withdrawn";
+    recorder.waited(outcome, nowMs - spec.requestedAtMs);
+  });
+
+  return {
+    granted({ uid, spec }) {
+      granted.set(uid, true);
+      recorder.waited("granted", clock.nowMs() - spec.requestedAtMs);
+    },
+  };
+}
