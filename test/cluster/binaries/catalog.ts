@@ -2,7 +2,7 @@ import { KUBERNETES_VERSION } from "../versions.ts";
 
 /** How a binary is built. The modules' go.mod and go.sum are in `../go/`. */
 export interface GoSource {
-  readonly module: "kubernetes" | "etcd" | "node" | "helm";
+  readonly module: "kubernetes" | "etcd" | "node" | "helm" | "prometheus";
   readonly package: string;
   readonly ldflags: string;
   readonly tags?: string;
@@ -71,14 +71,29 @@ const INSTALLERS = {
   helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm", ldflags: STRIP },
 } as const satisfies Record<string, GoSource>;
 
+const prometheus = (name: string): GoSource => ({
+  module: "prometheus",
+  package: `github.com/prometheus/prometheus/cmd/${name}`,
+  ldflags: STRIP,
+  // Without the clients of every cloud: tests name what is scraped.
+  tags: "remove_all_sd",
+});
+
+/** What scrapes konductor, and checks rules. */
+const MONITORING = {
+  prometheus: prometheus("prometheus"),
+  promtool: prometheus("promtool"),
+} as const satisfies Record<string, GoSource>;
+
 export type ControlPlaneBinary = keyof typeof CONTROL_PLANE;
 export type NodeBinary = keyof typeof NODE;
-export type BinaryName = ControlPlaneBinary | NodeBinary | keyof typeof INSTALLERS;
+export type BinaryName = ControlPlaneBinary | NodeBinary | keyof typeof INSTALLERS | keyof typeof MONITORING;
 
 export const GO_SOURCES: Readonly<Record<BinaryName, GoSource>> = {
   ...CONTROL_PLANE,
   ...NODE,
   ...INSTALLERS,
+  ...MONITORING,
 };
 export const CONTROL_PLANE_BINARIES = Object.keys(CONTROL_PLANE) as ControlPlaneBinary[];
 export const NODE_BINARIES = Object.keys(NODE) as NodeBinary[];
