@@ -44,6 +44,8 @@ export interface ProcessEnvironmentOptions {
 }
 
 export interface ProcessEnvironment extends Environment {
+  /** `host:port` of each replica's metrics, by its identity. */
+  metricsTargets(): Record<string, string>;
   /** Replaces the replicas one after the other, as the Deployment does: the new replica is ready before the old one gets SIGTERM. */
   roll(): Promise<void>;
 }
@@ -108,6 +110,8 @@ export async function startProcessEnvironment({
 
   const portOf = ({ identity }: Replica) =>
     places.find(({ index }) => identity === identityOf(index))?.port ?? 0;
+  const healthPortOf = ({ identity }: Replica) =>
+    places.find(({ index }) => identity === identityOf(index))?.healthPort ?? 0;
   const start = async () => void (await Promise.all(replicas.map((replica) => replica.start())));
 
   try {
@@ -169,6 +173,8 @@ export async function startProcessEnvironment({
     },
     journal: (lease) => openJournal(journalDir, lease),
     report: figureLog({ node: "process", stream, path: env["KONDUCTOR_FIGURES"] }),
+    metricsTargets: () =>
+      Object.fromEntries(replicas.map((replica) => [replica.identity, `127.0.0.1:${healthPortOf(replica)}`])),
     async roll() {
       for (let left = count; left > 0; left--) {
         const [old] = replicas;
