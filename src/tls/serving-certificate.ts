@@ -17,12 +17,7 @@ import {
   type ServingNames,
   spanOf,
 } from "./authority.ts";
-
-/** What the server serves, and what others have to trust. */
-export interface ServingCertificate extends KeyPair {
-  caBundlePem: string;
-  notAfterMs: number;
-}
+import type { CertificateSource, ServingCertificate } from "./certificate-source.ts";
 
 export interface ServingCertificateOptions extends ServingNames {
   client: KubeClient;
@@ -48,9 +43,7 @@ const TRIES = 10;
  * create-conflict or resourceVersion, and the others serve what it wrote. A Secret that is gone, damaged or another's is restored from what
  * this replica has served before. A replica that has served nothing yet does not replace a damaged one, since pods trust its CA.
  */
-export function createServingCertificates(
-  options: ServingCertificateOptions,
-): () => Promise<ServingCertificate> {
+export function createServingCertificates(options: ServingCertificateOptions): CertificateSource {
   let known: Authorities | undefined;
   return async () => {
     for (let tries = 1; ; tries++) {

@@ -1,3 +1,4 @@
+import { isAbsolute } from "node:path";
 import { parseArgs } from "node:util";
 import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../kube/leader-election.ts";
 import { formatDuration, parseDuration } from "../../lease/duration.ts";
@@ -17,7 +18,6 @@ import {
   type NodePath,
   SERVICE_NAME,
   SYSTEM_NAMESPACE,
-  TLS_SECRET,
   WEBHOOK_CONFIGURATION,
 } from "../../shared/names.ts";
 import { PUBLISHED_FOR } from "../../tls/authorities.ts";
@@ -46,6 +46,8 @@ export interface ServeConfig {
   resources: OwnResources;
   /** For how long CA and serving certificate are valid. */
   lives: Lives;
+  /** A folder with a certificate that somebody else issues; undefined: konductor makes its own. */
+  certDir?: string;
   bindAddress: string;
   securePort: number;
   healthPort: number;
@@ -101,6 +103,7 @@ const OPTIONS = {
   "gate-program": { type: "string" },
   "ca-duration": { type: "string", default: formatDuration(LIVES.caMs) },
   "certificate-duration": { type: "string", default: formatDuration(LIVES.servingMs) },
+  "cert-dir": { type: "string" },
   "bind-address": { type: "string", default: "0.0.0.0" },
   "secure-port": { type: "string", default: "8443" },
   "health-port": { type: "string", default: "8080" },
@@ -138,13 +141,14 @@ Serves admission and the gate API, and arbitrates when elected.
                                  (default: ${formatDuration(LIVES.caMs)})
   --certificate-duration DURATION
                                  for how long a serving certificate is valid, which is renewed after two thirds of it (default: ${formatDuration(LIVES.servingMs)})
+  --cert-dir DIR                 serve tls.crt and tls.key of this folder, and have the CAs of its ca.crt trusted (default: konductor's own CA)
   --bind-address ADDRESS         (default: 0.0.0.0)
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
   --health-port PORT             /healthz, /readyz and /metrics, HTTP (default: 8080)
   --metrics-lease NAMESPACE/NAME a klease with metrics of its own; may be repeated, ${MOST_METRICS_LEASES} times at most
   --self-fencing MODE            ${SELF_FENCING_MODES.join(", ")}: whether keepers may stop their pod by themselves (default: auto)
   --create-missing-leases BOOL   create the klease that a pod names when there is none (default: true)
-  --write-ca-bundle BOOL         write the CA of ${TLS_SECRET} into the webhook configuration ${WEBHOOK_CONFIGURATION} (default: true)
+  --write-ca-bundle BOOL         write the CA into the webhook configuration ${WEBHOOK_CONFIGURATION} (default: true)
   --log-level LEVEL              ${LOG_LEVELS.join(", ")} (default: info)
   --kubeconfig FILE              (default: the pod's service account)
   --gate-url URL                 where gates reach this server (default: the ClusterIP of Service ${SERVICE_NAME})
@@ -194,6 +198,7 @@ export function readServeConfig(
     logLevel,
     tlsAddresses: values["tls-address"] ?? [],
     ...defined({
+      certDir: certDir(values["cert-dir"]),
       kubeconfig: values.kubeconfig,
       gateUrl: values["gate-url"],
       gateProgram: values["gate-program"],
@@ -236,6 +241,12 @@ function lives(values: ReturnType<typeof parse>): Lives {
       `at most ${formatDuration(Math.floor(mostMs))}, a sixth of --ca-duration`,
     );
   return { caMs, servingMs };
+}
+
+function certDir(value: string | undefined): string | undefined {
+  if (value !== undefined && !isAbsolute(value))
+    throw wrong("cert-dir", value, "the absolute path of a folder with tls.crt, tls.key and ca.crt");
+  return value;
 }
 
 function duration(flag: string, value: string): number {

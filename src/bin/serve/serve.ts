@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createArbiter } from "../../controller/arbiter.ts";
-import { createKubeClient } from "../../kube/client.ts";
+import { createKubeClient, type KubeClient } from "../../kube/client.ts";
 import { createEventRecorder } from "../../kube/events.ts";
 import { createLeaderElector } from "../../kube/leader-election.ts";
 import { createServerClock, learnTime } from "../../kube/server-clock.ts";
@@ -25,7 +25,9 @@ import type { Logger } from "../../shared/log.ts";
 import { accountName, ELECTION_LEASE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
 import { VERSION_TEXT } from "../../shared/version.ts";
 import { patchCaBundle } from "../../tls/ca-bundle.ts";
-import { createServingCertificates, type ServingCertificate } from "../../tls/serving-certificate.ts";
+import { createCertificateFiles } from "../../tls/certificate-files.ts";
+import type { CertificateSource, ServingCertificate } from "../../tls/certificate-source.ts";
+import { createServingCertificates } from "../../tls/serving-certificate.ts";
 import type { ServeConfig } from "./config.ts";
 import { findGateAddress, serviceNames } from "./gate-address.ts";
 import { readGateProgram } from "./gate-program.ts";
@@ -94,20 +96,16 @@ export async function serve({
   const address = await patiently("find our own Service", () =>
     findGateAddress(client, namespace, config.gateUrl),
   );
-  const ensureCertificate = createServingCertificates({
-    client,
-    namespace,
-    secretName: TLS_SECRET,
-    lives: config.lives,
-    dnsNames: serviceNames(namespace),
-    ipAddresses: config.tlsAddresses,
-    clock,
-    logger,
-  });
-  let certificate = await patiently("get a serving certificate", ensureCertificate);
+  const currentCertificate = certificateSource(config, { client, clock, logger });
+  let certificate = await patiently("get a serving certificate", currentCertificate);
   const trustUs = async () => {
     if (!config.writeCaBundle) return;
-    await patchCaBundle({ client, name: WEBHOOK_CONFIGURATION, caBundlePem: certificate.caBundlePem });
+    await patchCaBundle({
+      client,
+      name: WEBHOOK_CONFIGURATION,
+      caBundlePem: certificate.caBundlePem,
+      keepValidAtMs: config.certDir === undefined ? undefined : clock.nowMs(),
+    });
   };
   await patiently("write the caBundle of our webhook configuration", trustUs);
   await Promise.all([...Object.values(caches).map((cache) => cache.synced), timeLearned]);
@@ -196,7 +194,7 @@ export async function serve({
     clock,
   });
   async function renewCertificate(): Promise<void> {
-    certificate = await ensureCertificate();
+    certificate = await currentCertificate();
     server.replaceCertificate(servedBy(certificate));
   }
   await Promise.all([
@@ -233,6 +231,21 @@ function startCaches(caches: Caches, signal: AbortSignal): () => string[] {
     void cache.synced.then(() => unsynced.delete(name));
   }
   return () => [...unsynced];
+}
+
+/** From files, or of our own authority. */
+function certificateSource(
+  { certDir, namespace, lives, tlsAddresses }: ServeConfig,
+  { client, clock, logger }: Pick<ServeOptions, "clock" | "logger"> & { client: KubeClient },
+): CertificateSource {
+  const [host = "", ...otherNames] = serviceNames(namespace);
+  const names = { dnsNames: [host], ipAddresses: tlsAddresses };
+  if (certDir !== undefined) return createCertificateFiles({ ...names, dir: certDir, clock, logger });
+  return createServingCertificates({
+    ...{ client, namespace, secretName: TLS_SECRET, lives, clock, logger },
+    dnsNames: [host, ...otherNames],
+    ipAddresses: tlsAddresses,
+  });
 }
 
 function servedBy({ certPem, keyPem }: ServingCertificate) {

@@ -71,6 +71,10 @@ test("kleases with metrics of their own, each once", () => {
   expect(() => readServeConfig(flags(...many), POD)).toThrow("51 kleases are too many; name 50 at most");
 });
 
+test("a folder with the certificate", () => {
+  expect(readServeConfig(["--cert-dir=/certs"], POD)).toMatchObject({ certDir: "/certs" });
+});
+
 test("the election's times, as durations", () => {
   const flags = ["lease-duration=3s", "renew-deadline=2s", "retry-period=500ms"];
   expect(
@@ -105,6 +109,10 @@ describe("one sentence says what is wrong and what is allowed", () => {
       '--certificate-duration: "5h" is not allowed; use at most 4h, a sixth of --ca-duration',
     ],
     [["--ca-duration=1y"], '--ca-duration: "1y" is not allowed; use a Go duration of at least 5s'],
+    [
+      ["--cert-dir=certs"],
+      '--cert-dir: "certs" is not allowed; use the absolute path of a folder with tls.crt, tls.key and ca.crt',
+    ],
     [["--resources=cpu=1"], '--resources: "cpu=1" is not allowed; use a list such as "requests.cpu=50m'],
     [
       ["--metrics-lease=nightly"],

@@ -1,5 +1,4 @@
 import { X509Certificate } from "node:crypto";
-import { connect, createServer } from "node:tls";
 import { beforeAll, expect, test } from "vitest";
 import {
   createAuthority,
@@ -9,6 +8,7 @@ import {
   newSerialNumber,
   spanOf,
 } from "../../../src/tls/authority.ts";
+import { connectTo } from "./tls-call.ts";
 
 const NOW_MS = Date.now();
 const DAY_MS = 86_400_000;
@@ -47,36 +47,17 @@ test("an authority's path length is 0", () => {
   expect(der.includes(Buffer.from("0603551d130101ff040830060101ff020100", "hex"))).toBe(true);
 });
 
-/** Resolves when a client that trusts `ca` has accepted the certificate for `name`. */
-async function connectTo(pair: KeyPair, ca: KeyPair, name: string): Promise<void> {
-  const server = createServer({ cert: pair.certPem, key: pair.keyPem }, (socket) => socket.end());
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  const port = typeof address === "object" && address ? address.port : 0;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      const servername = name === "127.0.0.1" ? {} : { servername: name };
-      const socket = connect({ host: "127.0.0.1", port, ca: ca.certPem, ...servername });
-      socket.once("secureConnect", () => (socket.authorized ? resolve() : reject(socket.authorizationError)));
-      socket.once("error", reject);
-      socket.resume();
-    });
-  } finally {
-    server.close();
-  }
-}
-
 test.each([...NAMES.dnsNames, "127.0.0.1"])(
   "a TLS client that trusts the authority accepts it for %s",
   async (name) => {
-    await connectTo(serving, authority, name);
+    await connectTo(serving, authority.certPem, name);
   },
 );
 
 test("a TLS client accepts it even if its clock is up to a day behind the issuing replica's", async () => {
   const aheadMs = NOW_MS + 23 * 3_600_000;
   const ahead = await createAuthority(aheadMs);
-  await connectTo(await issueServingCertificate(ahead, NAMES, aheadMs), ahead, "127.0.0.1");
+  await connectTo(await issueServingCertificate(ahead, NAMES, aheadMs), ahead.certPem, "127.0.0.1");
 });
 
 test("a certificate is fit for two thirds of its life, for its own names, under the authority that signed it", async () => {
