@@ -2,7 +2,7 @@ import { KUBERNETES_VERSION } from "../versions.ts";
 
 /** How a binary is built. The modules' go.mod and go.sum are in `../go/`. */
 export interface GoSource {
-  readonly module: "kubernetes" | "etcd" | "node" | "helm" | "prometheus";
+  readonly module: "kubernetes" | "etcd" | "node" | "helm" | "prometheus" | "cert-manager";
   readonly package: string;
   readonly ldflags: string;
   readonly tags?: string;
@@ -69,6 +69,7 @@ const NODE = {
 /** What tests of the install need besides a cluster. */
 const INSTALLERS = {
   helm: { module: "helm", package: "helm.sh/helm/v4/cmd/helm", ldflags: STRIP },
+  "cert-manager": { module: "cert-manager", package: "konductor.test/cert-manager", ldflags: STRIP },
 } as const satisfies Record<string, GoSource>;
 
 const prometheus = (name: string): GoSource => ({

@@ -45,6 +45,8 @@ async function buildOne(name: BinaryName, target: string, env: GoBuild["env"]): 
     "build",
     "-trimpath",
     "-mod=readonly",
+    // The program of our own, too, is built the same whatever is committed.
+    "-buildvcs=false",
     "-tags",
     tags ?? "",
     "-ldflags",

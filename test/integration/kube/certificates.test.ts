@@ -2,7 +2,7 @@ import { X509Certificate } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
 import { MUTATING_WEBHOOK_CONFIGURATIONS, SECRETS } from "../../../src/kube/resources.ts";
 import { type Clock, systemClock } from "../../../src/shared/clock.ts";
-import { list, record, textMap } from "../../../src/shared/json.ts";
+import { list, record, text, textMap } from "../../../src/shared/json.ts";
 import { certificatesIn } from "../../../src/tls/authorities.ts";
 import { createAuthority, LIVES } from "../../../src/tls/authority.ts";
 import { patchCaBundle } from "../../../src/tls/ca-bundle.ts";
@@ -150,6 +150,17 @@ test("an expired CA is not used when a replica starts", async () => {
   expect(certificatesIn(later.caBundlePem)).toHaveLength(1);
 });
 
+test("what an admin adds to ca.crt is trusted from then on", async () => {
+  const replica = replicaOf("added");
+  const { caBundlePem } = await replica();
+  const { certPem } = await createAuthority(Date.now());
+  const both = Buffer.from(caBundlePem + certPem).toString("base64");
+  const change = { data: { "ca.crt": both } };
+  await client.patch(SECRETS, { namespace, name: "added" }, change, { type: "merge" });
+  for (const each of [replica, replicaOf("added")])
+    expect(certificatesIn((await each()).caBundlePem)).toEqual(certificatesIn(caBundlePem + certPem));
+});
+
 describe("a running replica restores its CA", () => {
   test.each<[string, (name: string) => Promise<unknown>]>([
     ["deleted", (name) => client.delete(SECRETS, { namespace, name })],
@@ -250,5 +261,19 @@ test("the CA bundle is written to every webhook, once, also if somebody else wri
   );
   expect(bundles).toEqual(Array(2).fill(Buffer.from(caBundlePem).toString("base64")));
   expect(record(configuration["metadata"])["labels"]).toEqual({ touched: "yes" });
+
+  const brief = await createAuthority(Date.now(), 60_000);
+  const inBundle = async (ca: string, keepValidAtMs?: number) => {
+    await patchCaBundle({ client, name, caBundlePem: ca, keepValidAtMs });
+    const [entry] = list(record(await client.get(MUTATING_WEBHOOK_CONFIGURATIONS, { name }))["webhooks"]);
+    const caBundle = text(record(record(entry)["clientConfig"])["caBundle"]) ?? "";
+    return certificatesIn(Buffer.from(caBundle, "base64").toString());
+  };
+  const [first = [], second = []] = [caBundlePem, brief.certPem].map(certificatesIn);
+  // Whose files hold one of the two takes nothing from the other, until the other has expired.
+  expect(await inBundle(brief.certPem, Date.now())).toEqual([...first, ...second]);
+  expect(await patchCaBundle({ client, name, caBundlePem, keepValidAtMs: Date.now() })).toBe(false);
+  expect(await inBundle(caBundlePem, Date.now() + 61_000)).toEqual(first);
+  expect(await inBundle(brief.certPem)).toEqual(second);
   await client.delete(MUTATING_WEBHOOK_CONFIGURATIONS, { name });
 });
