@@ -47,7 +47,16 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
-      { test: { ...integration, name: "integration-clusters", include: WITH_CLUSTERS, maxWorkers: 3 } },
+      {
+        test: {
+          ...integration,
+          name: "integration-clusters",
+          include: WITH_CLUSTERS,
+          maxWorkers: 3,
+          // One run of vitest may have two numbers of workers only in groups.
+          sequence: { groupOrder: 1 },
+        },
+      },
       // One suite of scenarios, on either node.
       { test: { ...scenarios, name: "scenarios-process", include: ["test/e2e/process.test.ts"] } },
       { test: { ...scenarios, name: "scenarios-kubelet", include: ["test/e2e/kubelet.test.ts"] } },

@@ -3,7 +3,7 @@
  * place that has them becomes a template's expression.
  */
 import { parseAllDocuments } from "yaml";
-import { record, text } from "../../src/shared/json.ts";
+import { record } from "../../src/shared/json.ts";
 import type { Overlay } from "./render.ts";
 
 /** Names that stand for what a release of the chart chooses. */
@@ -15,27 +15,43 @@ export const PLACEHOLDERS: Overlay = {
 const IMAGE = `${PLACEHOLDERS.image.newName}:${PLACEHOLDERS.image.newTag}`;
 /** The release's namespace is made by `helm install --create-namespace`. */
 const LEFT_OUT = new Set(["Namespace"]);
+/** Objects of cert-manager. */
+const ISSUED = new Set(["Certificate", "Issuer"]);
+/** Conditions of the value that says who issues konductor's certificate: see certs/README.md. */
+const OWN_CA = 'eq .Values.certificates.source "own"';
+const CERT_MANAGER = 'eq .Values.certificates.source "cert-manager"';
 
-/** The chart's templates by file name, one for each kind of object. Throws if an object has not the form that a value must reach into. */
-export function chartTemplates(rendered: string): ReadonlyMap<string, string> {
-  if (rendered.includes("{{"))
-    throw new Error("an object of deploy/ has {{, which Helm would take for an expression");
+/**
+ * The chart's templates by file name, one for each kind of object. `issued`: the same objects with the component certs/cert-manager. Throws if an
+ * object has not the form that a value must reach into.
+ */
+export function chartTemplates(rendered: string, issued: string): ReadonlyMap<string, string> {
+  if (`${rendered}${issued}`.includes("{{"))
+    throw new Error("an object of deploy/ or certs/ has {{, which Helm would take for an expression");
   const templates = new Map<string, string>();
-  for (const document of parseAllDocuments(rendered)) {
-    const object = record(document.toJS());
-    const kind = text(object["kind"]) ?? "";
-    if (LEFT_OUT.has(kind)) continue;
-    const name = `${kind.toLowerCase()}.yaml`;
-    const before = templates.has(name) ? `${templates.get(name)}---\n` : "";
-    templates.set(name, before + template(kind, document.toString({ lineWidth: 140 }).replace(/^---\n/, "")));
-  }
+  const add = (text: string, isWanted: (kind: string) => boolean) => {
+    for (const document of parseAllDocuments(text)) {
+      const object = record(document.toJS());
+      const kind = String(object["kind"]);
+      if (!isWanted(kind)) continue;
+      const name = `${kind.toLowerCase()}.yaml`;
+      const before = templates.has(name) ? `${templates.get(name)}---\n` : "";
+      const yaml = document.toString({ lineWidth: 140 }).replace(/^---\n/, "");
+      templates.set(name, before + template(kind, String(record(object["metadata"])["name"]), yaml));
+    }
+  };
+  add(rendered, (kind) => !LEFT_OUT.has(kind));
+  add(issued, (kind) => ISSUED.has(kind));
   return templates;
 }
 
-function template(kind: string, object: string): string {
+function template(kind: string, name: string, object: string): string {
   const chosen = exempt(object)
     .replaceAll(IMAGE, '{{ include "konductor.image" . }}')
     .replaceAll(PLACEHOLDERS.namespace, "{{ .Release.Namespace }}");
+  if (ISSUED.has(kind)) return inCase(CERT_MANAGER, chosen);
+  // cert-manager's CA injector writes the CA into the webhook configuration.
+  if (name === "konductor-ca-bundle") return inCase(`not (${CERT_MANAGER})`, chosen);
   switch (kind) {
     case "ConfigMap":
       return replaceOnce(chosen, /mirrors: ""/, 'mirrors: {{ join " " .Values.workloads.mirrors | quote }}');
@@ -43,16 +59,29 @@ function template(kind: string, object: string): string {
       return inCase(".Values.crds.enabled", kept(chosen));
     case "Deployment":
       return deployment(chosen);
+    case "MutatingWebhookConfiguration":
+      return replaceOnce(
+        chosen,
+        /^metadata:\n/m,
+        (found) =>
+          `${found}  {{- if ${CERT_MANAGER} }}\n  annotations:\n    cert-manager.io/inject-ca-from: {{ .Release.Namespace }}/konductor\n  {{- end }}\n`,
+      );
     case "ResourceQuota":
       // Only priorities of the system may be limited to namespaces with such a quota.
       return inCase(
         'hasPrefix "system-" .Values.priorityClassName',
         replaceOnce(chosen, /- system-cluster-critical/, "- {{ .Values.priorityClassName }}"),
       );
+    case "Role":
+      return replaceOnce(chosen, SECRET_RULES, (found) => `  {{- if ${OWN_CA} }}\n${found}  {{- end }}\n`);
     default:
       return chosen;
   }
 }
+
+/** The rules of Role konductor about Secrets, which stand first. */
+const SECRET_RULES =
+  /(?: {2}- apiGroups:\n {6}- ""\n(?: {4}resourceNames:\n {6}- .*\n)? {4}resources:\n {6}- secrets\n {4}verbs:\n(?: {6}- .*\n)+)+/;
 
 /** Lists of namespaces whose pods konductor leaves alone. */
 function exempt(object: string): string {
@@ -80,6 +109,33 @@ function deployment(object: string): string {
       "      annotations:\n        {{- with .Values.podAnnotations }}\n        {{- toYaml . | nindent 8 }}\n        {{- end }}\n",
     ],
     [/^ {10}imagePullPolicy: IfNotPresent\n/m, "          imagePullPolicy: {{ .Values.image.pullPolicy }}\n"],
+    [
+      /^ {12}- serve\n/m,
+      `            - serve
+            {{- if not (${OWN_CA}) }}
+            - --cert-dir=/certs
+            {{- end }}
+            {{- if ${CERT_MANAGER} }}
+            - --write-ca-bundle=false
+            {{- end }}
+`,
+    ],
+    [
+      /^ {6}priorityClassName: /m,
+      `          {{- if not (${OWN_CA}) }}
+          volumeMounts:
+            - mountPath: /certs
+              name: certs
+              readOnly: true
+          {{- end }}
+      {{- if not (${OWN_CA}) }}
+      volumes:
+        - name: certs
+          secret:
+            secretName: konductor-certificate
+      {{- end }}
+      priorityClassName: `,
+    ],
     [
       /^ {10}env:\n/m,
       '          {{- with include "konductor.args" . | fromYamlArray }}\n          args:\n            {{- toYaml . | nindent 12 }}\n          {{- end }}\n          env:\n',

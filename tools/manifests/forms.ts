@@ -11,7 +11,9 @@ export const CHART_DIR = "charts/konductor";
 export async function installForms(root: string, kubectlPath: string): Promise<ReadonlyMap<string, string>> {
   const deployDir = join(root, "deploy");
   const version = await packageVersion(root);
-  const templates = chartTemplates(await renderOverlay(kubectlPath, deployDir, PLACEHOLDERS));
+  const own = await renderOverlay(kubectlPath, deployDir, PLACEHOLDERS);
+  const issued = { ...PLACEHOLDERS, components: ["certs/cert-manager"] };
+  const templates = chartTemplates(own, await renderOverlay(kubectlPath, deployDir, issued));
   return new Map([
     ["deploy/install.yaml", ORIGIN + (await render(kubectlPath, deployDir))],
     [`${CHART_DIR}/Chart.yaml`, ORIGIN + chart(version)],

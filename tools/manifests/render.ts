@@ -8,6 +8,8 @@ export interface Overlay {
   readonly namespace: string;
   /** In place of the image `konductor`. */
   readonly image: { readonly newName: string; readonly newTag: string };
+  /** Folders of kustomize components beside `deploy/`, such as `certs/files`. */
+  readonly components?: readonly string[];
 }
 
 /** The objects of the kustomization in `dir`, as YAML. */
@@ -28,6 +30,7 @@ export async function renderOverlay(
     const kustomization = {
       namespace: overlay.namespace,
       resources: [deploy],
+      components: overlay.components?.map((path) => join(deploy, "..", path)),
       transformers: [join(deploy, "follow")],
       images: [{ name: "konductor", ...overlay.image }],
     };

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { list, record, text } from "../../../src/shared/json.ts";
+import { packageVersion } from "../../../tools/build.ts";
 import { CHART_DIR, installForms } from "../../../tools/manifests/forms.ts";
-import { render } from "../../../tools/manifests/render.ts";
+import { render, renderOverlay } from "../../../tools/manifests/render.ts";
 import { type Binaries, binarySources, findBinaries } from "../../cluster/binaries/find.ts";
 import { run } from "../../cluster/command.ts";
 import { streamLog } from "../../cluster/log.ts";
@@ -114,6 +115,22 @@ describe("an overlay in a foreign namespace", () => {
     expect(objectsOf(chosen)).toEqual(asInChart(objectsOf(overlay)));
   });
 });
+
+test.each(["cert-manager", "files"])(
+  "the chart gives the objects of the component certs/%s",
+  async (source) => {
+    const overlay = {
+      namespace: "locks",
+      image: { newName: "konductor", newTag: await packageVersion(ROOT) },
+      components: [`certs/${source}`],
+    };
+    const objects = objectsOf(await renderOverlay(binaries.kubectl, join(ROOT, "deploy"), overlay));
+    expect(JSON.stringify(objects)).not.toContain("konductor-system");
+    expect(objectsOf(await helmTemplateWith("locks", { certificates: { source } }))).toEqual(
+      asInChart(objects),
+    );
+  },
+);
 
 test("the chart keeps Leases when it is uninstalled, unless it is told otherwise", async () => {
   const crds = [
