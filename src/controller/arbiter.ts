@@ -7,6 +7,7 @@
  * was paused, and wakes up beside its successor, can at most be refused.
  */
 import type { KubeClient } from "../kube/api.ts";
+import { createEventPacer } from "../kube/event-pacer.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
 import { decide } from "../lease/decide.ts";
@@ -15,6 +16,7 @@ import { dueAtMs } from "../lease/follow-ups.ts";
 import { silenceLeftMs } from "../lease/judge-pod.ts";
 import { keyOf, type LeaseRequest, namespaceOf } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { ARBITER_EVENTS_PER_SECOND } from "../objects/claimant-events.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
@@ -38,6 +40,7 @@ import { createSteps } from "./steps.ts";
 import { createTidying } from "./tidying.ts";
 import { createWaiterCount } from "./waiter-count.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
+import { createWaitingNotices } from "./waiting-notices.ts";
 import { createWaits } from "./waits.ts";
 import { wakeByChanges } from "./wakes.ts";
 
@@ -68,7 +71,7 @@ export interface Arbiter {
 }
 
 export function createArbiter(options: ArbiterOptions): Arbiter {
-  const { client, caches, clock, logger } = options;
+  const { client, caches, events, clock, logger } = options;
   let term: AbortSignal | undefined;
   const isLeading = () => term?.aborted === false;
   const pace = createPace(clock);
@@ -89,7 +92,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const evidence = createEvidenceStore({ client, caches, clock });
   const errands = createErrands({ clock, logger, isWanted: isLeading, wake });
   const liveRequests = createLiveRequests(options);
-  const around = { ...options, errands, liveRequests, lapseClock };
+  const pacer = createEventPacer({ events, clock, perSecond: ARBITER_EVENTS_PER_SECOND });
+  const around = { ...options, errands, liveRequests, lapseClock, pacer };
   const recreate = createMissingLease(around);
   const waitingJobs = createWaitingJobs(around);
   const steps = createSteps({ ...around, evidence, waitingJobs });
@@ -102,6 +106,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   });
   const { tidy, atRest } = createTidying({ always: tidyParts, wake, logger });
   wakeByChanges(caches, { holdClock, wake });
+  const notices = createWaitingNotices({ caches, pacer, clock, isLeading });
 
   /** The requests as cached, without those known to be gone, and with the marks that could not be written. */
   function requestsOf(key: string): LeaseRequest[] {
@@ -201,12 +206,13 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       term = signal;
       addAll();
       logger.info({ kleases: caches.leases.store.size }, "arbitrating");
+      const told = notices.run(signal);
       await queue
         .run(WORKERS, (key) => handle(key, signal), signal)
         .finally(() => {
           term = undefined;
         });
-      await atRest();
+      await Promise.all([told, atRest()]);
     },
   };
 }

@@ -10,6 +10,7 @@
  * another waits before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
+import type { EventPacer } from "../kube/event-pacer.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { find } from "../kube/find.ts";
 import { listAll } from "../kube/list-pages.ts";
@@ -23,6 +24,7 @@ import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { skippedEvent } from "../objects/claimant-events.ts";
 import { completeJob, findCronJobUid } from "../objects/job-completion.ts";
 import { writeLeaseStatus, writeRequestStatus } from "../objects/lease-objects.ts";
 import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
@@ -39,6 +41,7 @@ export interface SkipsOptions {
   errands: Errands;
   events: Pick<EventRecorder, "record">;
   recorder: Pick<ArbiterRecorder, "waited" | "jobSkipped">;
+  pacer: EventPacer;
   clock: Clock;
 }
 
@@ -61,7 +64,15 @@ export interface Skips {
   skip(situation: Situation): Promise<void>;
 }
 
-export function createSkips({ client, caches, errands, events, recorder, clock }: SkipsOptions): Skips {
+export function createSkips({
+  client,
+  caches,
+  errands,
+  events,
+  pacer,
+  recorder,
+  clock,
+}: SkipsOptions): Skips {
   /** CronJobs by the uid of their Job; a Job keeps its owner. */
   const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
   /** By uid of the Lease: how many skipped Jobs its status does not count yet. */
@@ -167,22 +178,21 @@ export function createSkips({ client, caches, errands, events, recorder, clock }
     begun: () => Promise<ReadonlySet<string | undefined>>,
   ): Promise<void> {
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
-    const message = `skipped: ${whySkipped(lease, settings)}`;
+    const why = whySkipped(lease, settings);
     const isNew = await completeJob(client, job, {
-      ...{ reason: "LeaseHeld", message, nowMs: clock.nowMs() },
+      ...{ reason: "LeaseHeld", message: `skipped: ${why}`, nowMs: clock.nowMs() },
       isMeant: (found) => wishes(found, lease, settings) && !isSuspendedByUser(found),
     });
     if (!isNew) return;
     recorder.jobSkipped();
-    const { namespace, name, uid } = job;
-    const about = { apiVersion: "batch/v1", kind: "Job", namespace, name, uid };
-    events.record({ object: about, type: "Normal", reason: "LeaseHeld", message });
+    const { namespace, name } = job;
+    pacer.tell(namespace, () => skippedEvent(job, why));
     const itself = { apiVersion: API_VERSION, kind: "Lease", namespace, name: lease.name, uid: lease.uid };
     events.record({
       object: itself,
       type: "Normal",
       reason: "Skipped",
-      message: `Job ${name} was ${message}`,
+      message: `Job ${name} was skipped: ${why}`,
     });
     uncounted.set(lease.uid, (uncounted.get(lease.uid) ?? 0) + 1);
   }

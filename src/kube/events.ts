@@ -4,14 +4,16 @@
  * `record` never blocks and never fails, but it promises little: an event is dropped if it cannot be written in {@link TRIES} tries,
  * or if there are too many. Identical events of five minutes become one with a count. An object gets at most {@link BURST} new
  * events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter. At most {@link PENDING_LIMIT} events of a
- * namespace wait to be written, and further ones are dropped. No namespace waits for another.
+ * namespace wait to be written, and further ones are dropped. No namespace waits for another. Nothing bounds the events of many objects
+ * together: event-pacer.ts does.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
+import { secondsTime } from "../shared/times.ts";
 import type { KubeClient } from "./api.ts";
 import { EVENTS } from "./resources.ts";
 
@@ -32,6 +34,8 @@ export interface EventReport {
   reason: string;
   /** For people. Cut at 1024 characters. */
   message: string;
+  /** What tells it apart from others of this object and reason, where several replicas may report the same: it becomes one event. */
+  once?: string;
 }
 
 export interface EventRecorder {
@@ -87,14 +91,15 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   const backoff = exponentialBackoff({ firstMs: 500, maxMs: 10_000 });
 
   function seriesOf(report: EventReport): Series | undefined {
-    const { object, type, reason, message } = report;
-    const key = JSON.stringify([object.uid, object.name, type, reason, message]);
+    const { object, type, reason, message, once } = report;
+    const key = JSON.stringify([object.uid, object.name, type, reason, once ?? message]);
     const last = { lastMs: clock.nowMs(), seenAtMs: clock.monotonicMs() };
     const series = known.get(key);
+    if (series && once !== undefined) return undefined;
     if (series && last.seenAtMs - series.seenAtMs < SAME_WITHIN_MS)
       return Object.assign(series, { count: series.count + 1, ...last });
     if (!takeToken(object.uid)) return undefined;
-    const ref = { namespace: namespaceOf(object), name: eventName(object.name) };
+    const ref = { namespace: namespaceOf(object), name: eventName(report) };
     const begun = { report, ref, count: 1, firstMs: last.lastMs, ...last, writtenCount: 0 };
     known.set(key, begun);
     return begun;
@@ -136,7 +141,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const { count, ref } = series;
     if (series.writtenCount > 0) {
       try {
-        const change = { count, lastTimestamp: time(series.lastMs) };
+        const change = { count, lastTimestamp: secondsTime(series.lastMs) };
         await client.patch(EVENTS, ref, change, { type: "merge" });
         series.writtenCount = count;
         return;
@@ -147,7 +152,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     try {
       await client.create(EVENTS, eventObject(series));
     } catch (error) {
-      if (!hasCode(error, "AlreadyExists")) throw error; // an earlier try whose answer was lost
+      if (!hasCode(error, "AlreadyExists")) throw error; // an earlier try whose answer was lost, or another replica
     }
     series.writtenCount = count;
   }
@@ -161,8 +166,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       reason,
       message: message.slice(0, MESSAGE_LIMIT),
       count,
-      firstTimestamp: time(firstMs),
-      lastTimestamp: time(lastMs),
+      firstTimestamp: secondsTime(firstMs),
+      lastTimestamp: secondsTime(lastMs),
       source: { component, host: instance },
       reportingComponent: component,
       reportingInstance: instance,
@@ -193,12 +198,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
 const namespaceOf = ({ namespace = "default" }: EventObject) => namespace;
 
-/** Unique, and within the 253 characters that a name may have. */
-function eventName(objectName: string): string {
-  return `${objectName.slice(0, 230).replace(/[-.]+$/, "")}.${randomBytes(8).toString("hex")}`;
-}
-
-/** A Kubernetes Time has whole seconds. */
-function time(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+/** Unique, or the same for all who report the same `once`; within the 253 characters that a name may have. */
+function eventName({ object, reason, once }: EventReport): string {
+  const told = JSON.stringify([object.uid, reason, once]);
+  const digest = once === undefined ? randomBytes(8) : createHash("sha256").update(told).digest();
+  return `${object.name.slice(0, 230).replace(/[-.]+$/, "")}.${digest.toString("hex", 0, 8)}`;
 }

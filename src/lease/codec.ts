@@ -1,7 +1,7 @@
 /** Leases and LeaseRequests as the API server stores them, read into and written from the rules' own types. */
 import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
 import { CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
-import { isoTime, microTime } from "../shared/times.ts";
+import { isoTime, microTime, secondsTime } from "../shared/times.ts";
 import { conditionsOf } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
 import type {
@@ -244,7 +244,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
     holdSeconds: status.holdSeconds,
     conditions: conditionsOf(lease, status, nowMs).map(({ lastTransitionMs, ...condition }) => ({
       ...condition,
-      lastTransitionTime: isoTime(lastTransitionMs).replace(/\.\d+Z$/, "Z"),
+      lastTransitionTime: secondsTime(lastTransitionMs),
     })),
     observedGeneration: lease.generation,
   };

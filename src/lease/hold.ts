@@ -62,6 +62,17 @@ export function holdOf(lease: Lease | undefined, { uid, token }: HoldClaim): Hol
   return hold.ref.uid === uid || memberOf(hold, uid) ? hold : undefined;
 }
 
+/** Whether the pod holds `lease`, or has lately held it, under `token`: by itself, or with its Job. */
+export function hasHeld(
+  lease: Lease | undefined,
+  { name, uid, job }: { name: string; uid: string; job?: { name: string } },
+  token: number,
+): boolean {
+  const isOfPod = (past: PastHold) =>
+    past.token === token && (past.holder === name || past.holder === job?.name);
+  return holdOf(lease, { uid, token }) !== undefined || (lease?.status.history.some(isOfPod) ?? false);
+}
+
 /** Every pod that may be running under it; none where a client holds. */
 export function podsOf({ ref, pods }: Hold): readonly HolderRef[] {
   return ref.kind === "Pod" ? [ref] : (pods ?? []);

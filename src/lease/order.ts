@@ -12,6 +12,12 @@ export function compareRequests(lease: Pick<Lease, "spec">): (a: LeaseRequest, b
     (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
+/** A place in a queue; the first one is 1. */
+export interface Place {
+  position: number;
+  of: number;
+}
+
 /** A grant that was not confirmed in time was taken back; its request keeps its place but is passed over until its claimant asks again. */
 export const NOT_CONFIRMED = "NotConfirmed";
 

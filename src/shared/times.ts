@@ -5,6 +5,11 @@ export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
+/** metav1.Time has whole seconds. */
+export function secondsTime(ms: number): string {
+  return isoTime(ms).replace(/\.\d+Z$/, "Z");
+}
+
 /** metav1.MicroTime wants six digits. */
 export function microTime(ms: number): string {
   return isoTime(ms).replace("Z", "000Z");

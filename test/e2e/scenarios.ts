@@ -15,6 +15,7 @@ import { lostNodes } from "./scenarios/lost-nodes.ts";
 import { mainEnds } from "./scenarios/main-ends.ts";
 import { neverStarts } from "./scenarios/never-starts.ts";
 import { nodeFaults } from "./scenarios/node-faults.ts";
+import { notices } from "./scenarios/notices.ts";
 import { operators } from "./scenarios/operators.ts";
 import { outages } from "./scenarios/outages.ts";
 import { partitions } from "./scenarios/partitions.ts";
@@ -51,6 +52,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...scheduling,
   ...skipping,
   ...limitedWaiting,
+  ...notices,
   ...limitedHolds,
   ...jobFeatures,
   ...wholeJobs,

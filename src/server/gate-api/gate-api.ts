@@ -1,5 +1,7 @@
 /** The server side of the gate protocol: acquire, renew, announce, release, for pods that prove by a token who they are. */
 import type { FastifyPluginCallback, FastifyRequest } from "fastify";
+import { createEventPacer } from "../../kube/event-pacer.ts";
+import { REPLICA_EVENTS_PER_SECOND } from "../../objects/claimant-events.ts";
 import { hasCode } from "../../shared/errors.ts";
 import { PATH } from "../../shared/names.ts";
 import { isoTime } from "../../shared/times.ts";
@@ -37,11 +39,12 @@ export interface GateApi {
 /** `maxStreams`: how many gates may wait at this replica. */
 export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStreams: number }): GateApi {
   const options = { ...given, turns: createLeaseTurns(given.clock) };
-  const { clock, authenticate, trust } = options;
+  const { clock, events, authenticate, trust } = options;
   const queue = createQueueView(options);
   const waiters = createWaiters(options, queue);
   const streams = createStreams(maxStreams);
   const rates = createCallRates(clock);
+  const pacer = createEventPacer({ events, clock, perSecond: REPLICA_EVENTS_PER_SECOND });
   const timed = (answer: object) => ({ ...answer, serverTime: isoTime(clock.nowMs()) });
 
   async function identify<T>({ headers }: FastifyRequest, by: (token: string) => Promise<T>): Promise<T> {
@@ -65,7 +68,7 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       rates.take(identity.uid);
       const message = parseAcquire(request.body);
       const pod = await findCaller(options, identity, message.lease);
-      await acquire({ options, waiters, queue, streams }, pod, message, reply);
+      await acquire({ options, waiters, queue, streams, pacer }, pod, message, reply);
       return reply;
     });
 

@@ -76,7 +76,7 @@ export const skipping: readonly Scenario[] = [
       await waitFor({
         what: "an event for every Job that was skipped",
         withinMs: 30_000,
-        holds: async () => (await eventsOf(environment, namespace, "Job", "LeaseHeld")).length === CROWD - 1,
+        holds: async () => (await eventsOf(environment, namespace, "Job", "Skipped")).length === CROWD - 1,
       });
     },
   },

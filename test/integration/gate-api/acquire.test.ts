@@ -157,11 +157,26 @@ test.each<[string, Partial<Hold>]>([
 
 test("with a lost token ends that hold and queues anew", async () => {
   const { lease, pod, bearer, token } = await world.newHolder();
+  await one.sees(`${world.namespace}/${lease}`, (seen) => seen?.status.hold?.token === token);
   const lines = await one.acquire(bearer, { lease, lostToken: token });
   expect(await lines.next()).toMatchObject({ state: "waiting", position: 1, of: 1 });
   lines.hangUp();
   expect((await world.lease(lease)).status).toMatchObject({ history: [{ token, reason: "Fenced" }] });
   expect(await world.request(pod)).toMatchObject({ status: { phase: "Pending" } });
+  await world.describes(
+    pod,
+    /Warning +Fenced .*lost klease \S+ \(token \d+\), .* The pod waits for it again\./,
+  );
+});
+
+test("with the token of a hold that has expired meanwhile queues anew, and its pod is told of it", async () => {
+  const { lease, pod, bearer, token } = await world.newHolder();
+  await world.change(lease, (status) => endHold({ status }, "Expired", Date.now()));
+  await one.sees(`${world.namespace}/${lease}`, (seen) => seen?.status.history[0]?.token === token);
+  const lines = await one.acquire(bearer, { lease, lostToken: token });
+  expect(await lines.next()).toMatchObject({ state: "waiting" });
+  lines.hangUp();
+  await world.describes(pod, /Warning +Fenced /);
 });
 
 test("with a lost token is denied to a pod that must not restart", async () => {
@@ -180,6 +195,7 @@ test("with another pod's token ends nothing", async () => {
   expect(await lines.next()).toMatchObject({ state: "waiting" });
   lines.hangUp();
   expect((await world.lease(lease)).status.hold).toMatchObject({ token });
+  expect(one.recorded.filter((event) => event.startsWith("Fenced") && event.includes(lease))).toEqual([]);
 });
 
 test("queues again after a grant that was not confirmed", async () => {

@@ -1,6 +1,6 @@
 import type { KubeConfig } from "@kubernetes/client-node";
 import { createKubeClient } from "../../../src/kube/client.ts";
-import type { EventReport } from "../../../src/kube/events.ts";
+import { createEventRecorder, type EventReport } from "../../../src/kube/events.ts";
 import type { Lease } from "../../../src/lease/types.ts";
 import { createCaches } from "../../../src/objects/caches.ts";
 import { createLeaseReporter } from "../../../src/objects/lease-reporter.ts";
@@ -50,8 +50,12 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const names = { dnsNames: ["konductor.konductor-system.svc"], ipAddresses: ["127.0.0.1"] };
   const { certPem, keyPem } = await issueServingCertificate(authority, names, clock.nowMs());
   const recorded: string[] = [];
+  const recorder = createEventRecorder({ client, clock, logger, component: "konductor", instance: "test" });
   const events = {
-    record: ({ reason, message }: EventReport) => void recorded.push(`${reason}: ${message}`),
+    record(report: EventReport) {
+      recorded.push(`${report.reason}: ${report.message}`);
+      recorder.record(report);
+    },
   };
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const server = createServer({
@@ -90,6 +94,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
     async stop() {
       await server.drain({ settleMs: 0 });
       await server.app.close();
+      await recorder.flush();
       ending.abort();
       await client.close();
     },

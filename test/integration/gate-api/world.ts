@@ -71,6 +71,8 @@ export interface World {
   deleteLease(name: string): Promise<void>;
   /** The pod's request; undefined when there is none. */
   request(pod: PodView): Promise<LeaseRequest | undefined>;
+  /** Resolves when `kubectl describe` of the pod shows what is wanted. */
+  describes(pod: PodView, wanted: RegExp): Promise<void>;
   /** Writes a status computed from the live one. */
   change(lease: string, to: (status: LeaseStatus) => LeaseStatus): Promise<Lease>;
   /** Grants as the arbiter does, whether or not the pod has a request; returns the token. */
@@ -193,6 +195,12 @@ export async function createWorld(name: string): Promise<World> {
           const { authenticated } = record(record(await admin.create(TOKEN_REVIEWS, review))["status"]);
           return authenticated !== true;
         },
+      }),
+    describes: ({ name }, wanted) =>
+      waitFor({
+        what: `kubectl describe of pod ${name} to show ${wanted}`,
+        withinMs: 10_000,
+        holds: async () => wanted.test(await kubectl("describe", "pod", name, `--namespace=${namespace}`)),
       }),
     async deletePod({ name, uid }, gracePeriodSeconds) {
       await admin.delete(PODS, { namespace, name }, { uid, gracePeriodSeconds });

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { createErrands } from "../../../src/controller/errands.ts";
 import { createSkips } from "../../../src/controller/skips.ts";
+import type { EventPacer } from "../../../src/kube/event-pacer.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import { readAsked } from "../../../src/lease/settings.ts";
@@ -93,10 +94,18 @@ function stage({
     waited: (outcome: string, waitedMs: number) => void seen.counted.push(`${outcome} after ${waitedMs}`),
     jobSkipped: () => void seen.counted.push("Job"),
   };
+  const pacer: EventPacer = {
+    tell(_, make) {
+      const report = make();
+      if (report) events.record(report);
+      return true;
+    },
+    waiting: () => 0,
+  };
   const clock = turnedClock(NOW_MS);
   const logger = createLogger({ level: "silent" });
   const errands = createErrands({ clock, logger, wake: () => undefined });
-  const skips = createSkips({ client, caches, errands, events, recorder, clock });
+  const skips = createSkips({ client, caches, errands, events, pacer, recorder, clock });
   return { seen, skip: () => skips.skip(situation) };
 }
 
@@ -112,7 +121,7 @@ test("a skip is counted exactly once, even if renewals come in between", async (
     skipped: 5,
     isOver: true,
     told: [
-      "LeaseHeld: skipped: klease nightly is held by run-1",
+      "Skipped: marked Complete without having run: klease nightly is held by run-1",
       "Skipped: Job nightly-2 was skipped: klease nightly is held by run-1",
     ],
     // Another arbiter has denied it.
@@ -127,7 +136,7 @@ test("the first run that would have to wait is skipped if no run of a CronJob ma
   await skip();
   expect(seen).toMatchObject({ skipped: 5, isOver: true, counted: ["skipped after 0", "Job"] });
   expect(seen.told[0]).toBe(
-    "LeaseHeld: skipped: klease nightly is held by run-1, and no run of its CronJob may wait",
+    "Skipped: marked Complete without having run: klease nightly is held by run-1, and no run of its CronJob may wait",
   );
 });
 

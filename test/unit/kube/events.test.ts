@@ -42,6 +42,25 @@ test.each([HOUR_MS, -HOUR_MS])(
   },
 );
 
+test("what several replicas report once is one event, however often and in whatever words each of them says it", async () => {
+  const { client, calls } = recordedClient(() => ({}));
+  const clock = turnedClock(HOUR_MS);
+  const object = { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "p", uid: "p" };
+  for (const instance of ["replica-1", "replica-2"]) {
+    const logger = createLogger({ level: "silent" });
+    const events = createEventRecorder({ client, clock, logger, component: "konductor", instance });
+    for (const once of ["1", "1", "2"]) {
+      const message = `said by ${instance}`;
+      events.record({ object, type: "Normal", reason: "Odd", message, once });
+      await events.flush();
+      await clock.turn(10 * MINUTE_MS);
+    }
+  }
+  const names = calls.map(({ what, sent }) => `${what} ${record(record(sent)["metadata"])["name"]}`);
+  expect(names).toHaveLength(4);
+  expect(new Set(names).size).toBe(2);
+});
+
 test("a rejected event delays no event of another namespace", async () => {
   const { client, calls } = recordedClient(({ sent }) => {
     const { name } = record(record(sent)["involvedObject"]);

@@ -1,6 +1,9 @@
 import type { FastifyReply } from "fastify";
+import type { EventPacer } from "../../../kube/event-pacer.ts";
+import { hasHeld } from "../../../lease/hold.ts";
 import { hasPassed, type PodView, waitsForJob } from "../../../lease/pod.ts";
 import { keyOf } from "../../../lease/types.ts";
+import { fencedEvent } from "../../../objects/claimant-events.ts";
 import { findPod } from "../../../objects/live-objects.ts";
 import type { GateApiContext } from "../options.ts";
 import { grantedLine, HOLD_LOST } from "../wire/answers.ts";
@@ -22,6 +25,7 @@ export interface AcquireContext {
   waiters: Waiters;
   queue: QueueView;
   streams: Streams;
+  pacer: EventPacer;
 }
 
 /**
@@ -29,7 +33,7 @@ export interface AcquireContext {
  * queue or its grant. What can be refused is refused before the stream begins.
  */
 export async function acquire(
-  { options, waiters, queue, streams }: AcquireContext,
+  { options, waiters, queue, streams, pacer }: AcquireContext,
   pod: PodView,
   { lostToken, gateRun }: AcquireRequest,
   reply: FastifyReply,
@@ -44,6 +48,7 @@ export async function acquire(
   }
 
   if (hasPassed(pod, gateRun)) return answerOnce(ASK_AGAIN);
+  if (lostToken !== undefined) tellFenced({ options, pacer }, pod, lostToken);
   if (waitsForJob(pod)) {
     const hold = await joinJobHold(options, pod, gateRun);
     if (lostToken !== undefined && pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
@@ -69,6 +74,18 @@ export async function acquire(
   const stream = openStream();
   wait({ options, waiters, queue, pod, request, stream });
   streams.add(pod.uid, stream);
+}
+
+/** The gate's word alone is not believed: the Lease has to show that the pod held it by this token. */
+function tellFenced(
+  { options, pacer }: Pick<AcquireContext, "options" | "pacer">,
+  pod: PodView,
+  token: number,
+): void {
+  const { namespace, lease = "", restartPolicy } = pod;
+  if (!hasHeld(options.caches.leases.store.get(keyOf({ namespace, name: lease })), pod, token)) return;
+  const runsAgain = restartPolicy !== "Never";
+  pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain }));
 }
 
 /** The cache is good enough to show that there is no hold: a waiting stream looks live before it trusts a grant. */

@@ -1,12 +1,12 @@
 import { formatDuration } from "../../../lease/duration.ts";
 import type { Hold, LeaseRequest } from "../../../lease/types.ts";
+import { standingOf } from "../../../objects/claimant-events.ts";
 import { ANNOTATION } from "../../../shared/names.ts";
-import { isoTime } from "../../../shared/times.ts";
 
 /** The line that tells a gate why its pod is refused; `hold` is the hold that is in the way now. */
 export function deniedLine(request: LeaseRequest, hold: Hold | undefined): object {
   const { reason = "Denied" } = request.status;
-  return { state: "denied", reason, message: `${whyOf(request)}; ${holderOf(hold)}` };
+  return { state: "denied", reason, message: `${whyOf(request)}; ${standingOf(hold)}` };
 }
 
 /** For `if-held: fail` where konductor may not create the klease: only waiting would help. */
@@ -34,8 +34,4 @@ function whyOf({ spec, status }: LeaseRequest): string {
     default:
       return "konductor refused the request";
   }
-}
-
-function holderOf(hold: Hold | undefined): string {
-  return hold ? `held by ${hold.holder} since ${isoTime(hold.acquiredMs)}` : "nobody holds it now";
 }

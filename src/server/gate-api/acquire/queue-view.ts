@@ -1,14 +1,8 @@
-import { compareRequests, waitingInOrder, wasGranted } from "../../../lease/order.ts";
+import { compareRequests, type Place, waitingInOrder, wasGranted } from "../../../lease/order.ts";
 import type { Lease, LeaseRequest } from "../../../lease/types.ts";
 import { BY_LEASE } from "../../../objects/caches.ts";
 import type { Clock } from "../../../shared/clock.ts";
 import type { GateApiOptions } from "../options.ts";
-
-/** A place in a queue; the first one is 1. */
-export interface Place {
-  position: number;
-  of: number;
-}
 
 /**
  * A queue of n is sorted at most every n times this, so that sorting takes a small share of the time, however many wait and ask. Until then

@@ -1,0 +1,144 @@
+/**
+ * Tells who waits for a Lease why, by events on the pod or Job: `Waiting` while it lasts, and then `Granted` or `TimedOut`. All of that is
+ * for people: nothing of it is written anywhere else, and an arbiter that dies may leave one out.
+ *
+ * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended: it tells again what
+ * fell due while it took over, which then is the same event, and nothing that is older.
+ */
+import type { EventPacer } from "../kube/event-pacer.ts";
+import { isWaiting, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { type Notice, noticeDue } from "../lease/waiting-notice.ts";
+import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { grantedEvent, timedOutEvent, waitingEvent } from "../objects/claimant-events.ts";
+import type { Clock } from "../shared/clock.ts";
+
+/** How late a notice may be. A look at 10,000 who wait takes a few milliseconds. */
+const LOOK_EVERY_MS = 2_000;
+/** Longer than it takes to elect another arbiter. */
+const TAKE_OVER_MS = 30_000;
+/** How many notices of a namespace wait for their turn: as many as can be told until the next look, since what they say becomes old. */
+const PLANNED_LIMIT = 20;
+
+export interface WaitingNoticesOptions {
+  caches: Pick<Caches, "leases" | "requests">;
+  pacer: EventPacer;
+  clock: Clock;
+  isLeading(): boolean;
+}
+
+export interface WaitingNotices {
+  /** Tells until `signal` aborts. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+interface Told {
+  /** Of the last notice that was planned. */
+  number: number;
+  /** Whether a notice was recorded since the last grant. */
+  isTold: boolean;
+}
+
+interface Due {
+  request: LeaseRequest;
+  lease: Lease;
+  notice: Notice;
+}
+
+export function createWaitingNotices({
+  caches,
+  pacer,
+  clock,
+  isLeading,
+}: WaitingNoticesOptions): WaitingNotices {
+  /** By uid of the request; none of a request that is gone. */
+  const told = new Map<string, Told>();
+  const leaseOf = ({ namespace, spec }: LeaseRequest) =>
+    caches.leases.store.get(`${namespace}/${spec.lease}`);
+
+  caches.requests.subscribe(({ type, object, old }) => {
+    if (type === "deleted") told.delete(object.uid);
+    const { phase, reason } = object.status;
+    if (!isLeading() || !old || !isWaiting(old) || phase !== "Denied" || reason !== "TimedOut") return;
+    pacer.tell(object.namespace, () => timedOutEvent(object, leaseOf(object)?.status.hold));
+  });
+
+  caches.leases.subscribe(({ object: lease, old }) => {
+    const { hold } = lease.status;
+    if (!hold || hold.token === old?.status.hold?.token || told.size === 0) return;
+    const request = caches.requests.store
+      .byIndex(BY_LEASE, keyOf(lease))
+      .find((one) => told.has(one.uid) && wasGranted(one, lease));
+    if (!request) return;
+    pacer.tell(lease.namespace, () => {
+      const known = told.get(request.uid);
+      if (!known?.isTold) return undefined;
+      known.isTold = false;
+      return grantedEvent(request, lease, hold);
+    });
+  });
+
+  function findDue(sinceMs: number): Map<string, Due[]> {
+    const nowMs = clock.nowMs();
+    const due = new Map<string, Due[]>();
+    for (const request of caches.requests.store.list()) {
+      const lease = leaseOf(request);
+      const notice = noticeDue(request, lease, nowMs);
+      if (!lease || !notice || notice.dueMs < sinceMs) continue;
+      if (notice.number <= (told.get(request.uid)?.number ?? -1)) continue;
+      const others = due.get(request.namespace);
+      if (others) others.push({ request, lease, notice });
+      else due.set(request.namespace, [{ request, lease, notice }]);
+    }
+    return due;
+  }
+
+  function look(sinceMs: number): void {
+    const placesOf = createPlaces(caches);
+    for (const [namespace, due] of findDue(sinceMs)) {
+      const room = Math.max(0, PLANNED_LIMIT - pacer.waiting(namespace));
+      const first = due.sort((a, b) => a.notice.dueMs - b.notice.dueMs).slice(0, room);
+      for (const { request, lease, notice } of first) plan(request, placesOf(lease, request), notice);
+    }
+  }
+
+  function plan({ namespace, name, uid }: LeaseRequest, place: Place, { number }: Notice): void {
+    const mark = { number, isTold: told.get(uid)?.isTold ?? false };
+    const isPlanned = pacer.tell(namespace, () => {
+      const request = caches.requests.store.get(`${namespace}/${name}`);
+      const lease = request && leaseOf(request);
+      const stillWaits = request?.uid === uid && isWaiting(request) && !wasGranted(request, lease);
+      if (!isLeading() || !lease || !stillWaits) return undefined;
+      mark.isTold = true;
+      return waitingEvent(request, lease, place, number);
+    });
+    if (isPlanned) told.set(uid, mark);
+  }
+
+  return {
+    async run(signal) {
+      const sinceMs = clock.nowMs() - TAKE_OVER_MS;
+      while (!signal.aborted) {
+        look(sinceMs);
+        await clock.sleep(LOOK_EVERY_MS, signal).catch(() => undefined);
+      }
+    },
+  };
+}
+
+/** Places in the queues, each of which is sorted at most once. */
+function createPlaces(
+  caches: WaitingNoticesOptions["caches"],
+): (lease: Lease, request: LeaseRequest) => Place {
+  const queues = new Map<string, Map<string, number>>();
+  return (lease, { uid }) => {
+    let positions = queues.get(lease.uid);
+    if (!positions) {
+      const waiting = waitingInOrder(lease, caches.requests.store.byIndex(BY_LEASE, keyOf(lease)));
+      const others = waiting.filter((request) => !wasGranted(request, lease));
+      positions = new Map(others.map((request, index) => [request.uid, index + 1]));
+      queues.set(lease.uid, positions);
+    }
+    return { position: positions.get(uid) ?? 1, of: Math.max(1, positions.size) };
+  };
+}

@@ -1,0 +1,29 @@
+/** When somebody who waits is told why. The times count from the request, so that every arbiter finds the same ones. */
+import { isOneTry, isWaiting, wasGranted } from "./order.ts";
+import type { Lease, LeaseRequest } from "./types.ts";
+
+/** Whoever waits for less is not worth an event. */
+const FIRST_AFTER_MS = 10_000;
+/** The API server forgets events after an hour. */
+const AGAIN_EVERY_MS = 1_800_000;
+
+/** One of the times at which a waiter is told. */
+export interface Notice {
+  /** Counts from 0. */
+  number: number;
+  dueMs: number;
+}
+
+/** The latest notice that is due for `request`, which waits for `lease` as the claimant of a pod or Job; undefined: none. */
+export function noticeDue(
+  request: LeaseRequest,
+  lease: Lease | undefined,
+  nowMs: number,
+): Notice | undefined {
+  if (!request.spec.ref || !isWaiting(request) || isOneTry(request) || wasGranted(request, lease))
+    return undefined;
+  const firstMs = request.spec.requestedAtMs + FIRST_AFTER_MS;
+  if (nowMs < firstMs) return undefined;
+  const number = Math.floor((nowMs - firstMs) / AGAIN_EVERY_MS);
+  return { number, dueMs: firstMs + number * AGAIN_EVERY_MS };
+}

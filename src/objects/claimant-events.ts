@@ -1,0 +1,107 @@
+/** Events on the pod or Job that asks for a Lease: what `kubectl describe` of it tells its user. */
+import type { EventObject, EventReport } from "../kube/events.ts";
+import { apiVersion, JOBS, PODS } from "../kube/resources.ts";
+import { formatDuration } from "../lease/duration.ts";
+import { NOT_CONFIRMED, type Place } from "../lease/order.ts";
+import type { ClaimantRef, Hold, Lease, LeaseRequest } from "../lease/types.ts";
+import { ANNOTATION, GATE_CONTAINER, KEEPER_CONTAINER } from "../shared/names.ts";
+import { isoTime, secondsTime } from "../shared/times.ts";
+
+/** How many of them the arbiter reports in a second. All but `Fenced` are the arbiter's. */
+export const ARBITER_EVENTS_PER_SECOND = 7;
+/** How many each replica reports beside that: of three, which a rollout has, and the arbiter at most 10 in all. */
+export const REPLICA_EVENTS_PER_SECOND = 1;
+
+/** `request` waits for `lease`; `number`: how often it could have been told before. */
+export function waitingEvent(
+  request: LeaseRequest,
+  lease: Lease,
+  { position, of }: Place,
+  number: number,
+): EventReport | undefined {
+  const { name } = lease;
+  const since = secondsTime(request.spec.requestedAtMs);
+  const message = `waiting for klease ${name} since ${since}: position ${position} of ${of}, ${obstacleOf(request, lease)}`;
+  return reportOn(request, { type: "Normal", reason: "Waiting", message, once: `${request.uid} ${number}` });
+}
+
+function obstacleOf({ status }: LeaseRequest, { name, status: { hold } }: Lease): string {
+  if (status.reason === NOT_CONFIRMED)
+    return `passed over until the pod's gate answers; look at the log of container ${GATE_CONTAINER}`;
+  if (!hold) return `held by nobody yet; see kubectl describe klease ${name}`;
+  const held = `held by ${hold.holder} since ${secondsTime(hold.acquiredMs)}`;
+  if (hold.unreachable)
+    return `${held}, and nothing proves that it has stopped: somebody must act, see kubectl describe klease ${name}`;
+  if (hold.expired)
+    return `${held}, which is silent and has to be stopped first; see kubectl describe klease ${name}`;
+  return `${held}, expires ${secondsTime(hold.expiresMs)} unless renewed; see kubectl describe klease ${name}`;
+}
+
+/** `request`, which has waited, holds `lease` now. */
+export function grantedEvent(
+  request: LeaseRequest,
+  { name }: Lease,
+  { acquiredMs, token }: Hold,
+): EventReport | undefined {
+  const waitedMs = Math.max(0, acquiredMs - request.spec.requestedAtMs);
+  const message = `granted klease ${name} after ${formatDuration(wholeSeconds(waitedMs))}, token ${token}`;
+  return reportOn(request, { type: "Normal", reason: "Granted", message, once: String(token) });
+}
+
+/** `request` has waited for its whole wait-timeout; `hold` is in the way. */
+export function timedOutEvent(request: LeaseRequest, hold: Hold | undefined): EventReport | undefined {
+  const { lease, waitUntilMs = 0, requestedAtMs } = request.spec;
+  const message =
+    `waited for klease ${lease} for ${formatDuration(waitUntilMs - requestedAtMs)}, its ${ANNOTATION.waitTimeout}, in vain: ` +
+    `${standingOf(hold)}. The gate fails with code 69; raise the annotation, or see kubectl describe klease ${lease}`;
+  return reportOn(request, { type: "Warning", reason: "TimedOut", message, once: request.uid });
+}
+
+/** The pod lost its hold of the Lease `lease`, and its keeper stopped it. `runsAgain`: from its gate. */
+export function fencedEvent(
+  pod: Omit<EventObject, "apiVersion" | "kind">,
+  { lease, token, runsAgain }: { lease: string; token: number; runsAgain: boolean },
+): EventReport {
+  const { namespace, name, uid } = pod;
+  const next = runsAgain ? "The pod waits for it again" : "The pod fails, because its restartPolicy is Never";
+  const message =
+    `lost klease ${lease} (token ${token}), which could not be renewed; the pod's containers were stopped. ${next}. ` +
+    `See kubectl logs ${name} -c ${KEEPER_CONTAINER} --previous`;
+  return {
+    object: { apiVersion: apiVersion(PODS), kind: "Pod", namespace, name, uid },
+    ...{ type: "Warning", reason: "Fenced", message, once: String(token) },
+  };
+}
+
+/** The Job is Complete without having run; `why` says who was in the way. */
+export function skippedEvent(
+  { namespace, name, uid }: Omit<EventObject, "apiVersion" | "kind">,
+  why: string,
+): EventReport {
+  const object = { apiVersion: apiVersion(JOBS), kind: "Job", namespace, name, uid };
+  return {
+    object,
+    type: "Normal",
+    reason: "Skipped",
+    message: `marked Complete without having run: ${why}`,
+    once: uid,
+  };
+}
+
+/** E.g. "held by report-9dk4s since 2026-01-01T02:00:11.034Z". */
+export function standingOf(hold: Hold | undefined): string {
+  return hold ? `held by ${hold.holder} since ${isoTime(hold.acquiredMs)}` : "nobody holds it now";
+}
+
+function reportOn(
+  { namespace, spec: { ref } }: LeaseRequest,
+  told: Omit<EventReport, "object">,
+): EventReport | undefined {
+  return ref && { object: objectOf(namespace, ref), ...told };
+}
+
+function objectOf(namespace: string, { kind, name, uid }: ClaimantRef): EventObject {
+  return { apiVersion: apiVersion(kind === "Job" ? JOBS : PODS), kind, namespace, name, uid };
+}
+
+const wholeSeconds = (ms: number) => Math.round(ms / 1_000) * 1_000;

@@ -1,0 +1,112 @@
+/** What `kubectl describe` tells of a pod or Job that waits, without a look at anything else. */
+import { expect } from "vitest";
+import { JOBS } from "../../../src/kube/resources.ts";
+import { ANNOTATION } from "../../../src/shared/names.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import type { Environment, Scenario } from "../environment.ts";
+import { expectWithin } from "../figures.ts";
+import { setStage } from "../stage.ts";
+import { job } from "../workload.ts";
+
+const TOLD_AFTER_MS = 10_000;
+const TOLD_WITHIN_MS = 25_000;
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.source;
+
+/** Resolves with the line of `kubectl describe` that bears an event of this reason by konductor. */
+async function eventOn(
+  { kubectl }: Environment,
+  {
+    namespace,
+    what,
+    reason,
+    withinMs = TOLD_WITHIN_MS,
+  }: { namespace: string; what: string; reason: string; withinMs?: number },
+): Promise<string> {
+  let line: string | undefined;
+  await waitFor({
+    what: `an event ${reason} on ${what}`,
+    withinMs,
+    async holds() {
+      const described = await kubectl("-n", namespace, "describe", what);
+      line = described
+        .split("\n")
+        .find((each) => new RegExp(`^ +(Normal|Warning) +${reason} .*konductor`).test(each));
+      return line !== undefined;
+    },
+  });
+  return line ?? "";
+}
+
+export const notices: readonly Scenario[] = [
+  {
+    name: "kubectl describe tells why a pod, a pod that is not scheduled, and a Job wait, and that they were granted the klease",
+    timeoutMs: 180_000,
+    async run(environment) {
+      const stage = await setStage(environment, "told", { ttl: "1m" });
+      const { namespace, journal } = stage;
+      await stage.apply("first");
+      await stage.holds("first");
+      await stage.runs("first", 1);
+      const fromMs = performance.now();
+      await stage.apply("second", { runsForSeconds: 1 });
+      await stage.waits("second");
+      await stage.apply("third", { runsForSeconds: 1, annotations: { [ANNOTATION.gate]: "scheduling" } });
+      await stage.waits("third");
+      const annotations = { [ANNOTATION.gate]: "job" };
+      await environment.client.create(
+        JOBS,
+        job({ namespace, name: "fourth", lease: "told", journal, annotations, runsForSeconds: 1 }),
+      );
+      await stage.waits("fourth");
+      const waiting = [];
+      for (const what of ["pod/second", "pod/third", "job/fourth"])
+        waiting.push(await eventOn(environment, { namespace, what, reason: "Waiting" }));
+      for (const [index, line] of waiting.entries()) {
+        expect(line).toMatch(
+          new RegExp(
+            `Normal .*waiting for klease told since ${TIME}: position ${index + 1} of [123], held by first since ${TIME}, ` +
+              `expires ${TIME} unless renewed; see kubectl describe klease told$`,
+          ),
+        );
+      }
+      expectWithin(environment, {
+        what: "from the pod's creation to what kubectl describe tells of three that wait",
+        measuredMs: performance.now() - fromMs,
+        boundMs: TOLD_AFTER_MS + TOLD_WITHIN_MS,
+      });
+      await stage.endMain("first");
+      for (const what of ["pod/second", "pod/third", "job/fourth"]) {
+        const line = await eventOn(environment, { namespace, what, reason: "Granted", withinMs: 60_000 });
+        expect(line).toMatch(/Normal .*granted klease told after [0-9ms]+, token \d+$/);
+      }
+      await stage.atRest();
+      await expect(
+        eventOn(environment, { namespace, what: "pod/first", reason: "Granted", withinMs: 1 }),
+      ).rejects.toThrow("an event Granted");
+    },
+  },
+  {
+    name: "kubectl describe tells that a pod has waited for its wait-timeout, and that a Job was skipped, and who held the klease",
+    timeoutMs: 120_000,
+    async run(environment) {
+      const stage = await setStage(environment, "busy", { ttl: "1m" });
+      const { namespace, journal } = stage;
+      await stage.apply("first");
+      await stage.holds("first");
+      await stage.apply("hasty", { annotations: { [ANNOTATION.waitTimeout]: "3s" } });
+      const annotations = { [ANNOTATION.ifHeld]: "skip" };
+      await environment.client.create(
+        JOBS,
+        job({ namespace, name: "idle", lease: "busy", journal, annotations }),
+      );
+      expect(await eventOn(environment, { namespace, what: "pod/hasty", reason: "TimedOut" })).toMatch(
+        /Warning .*waited for klease busy for 3s, its konductor\.io\/wait-timeout, in vain: held by first since .*code 69/,
+      );
+      expect(await eventOn(environment, { namespace, what: "job/idle", reason: "Skipped" })).toMatch(
+        /Normal .*marked Complete without having run: klease busy is held by first$/,
+      );
+      await stage.endMain("first");
+      await stage.atRest();
+    },
+  },
+];

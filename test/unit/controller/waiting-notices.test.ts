@@ -1,0 +1,202 @@
+/** Who waits is told why, whoever is the arbiter, and however many there are. */
+import { expect, test } from "vitest";
+import { createWaitingNotices } from "../../../src/controller/waiting-notices.ts";
+import { createEventPacer } from "../../../src/kube/event-pacer.ts";
+import type { EventReport } from "../../../src/kube/events.ts";
+import type { Hold, Lease, LeaseRequest } from "../../../src/lease/types.ts";
+import { BY_LEASE } from "../../../src/objects/caches.ts";
+import { ARBITER_EVENTS_PER_SECOND } from "../../../src/objects/claimant-events.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+import { aHold, aRequest, held, NOW_MS } from "../lease/samples.ts";
+import { fedReflector } from "./fed-reflector.ts";
+
+const MINUTE_MS = 60_000;
+const HOLD = aHold({ expiresMs: NOW_MS + 55_000 });
+
+/** A request that a pod has just made. */
+function waiter(name: string, change: Parameters<typeof aRequest>[0] = {}): LeaseRequest {
+  const ref = { kind: "Pod", name, uid: `pod-${name}` } as const;
+  return aRequest({ ...change, name, spec: { holder: name, ref, ...change.spec } });
+}
+
+function stage(...requests: readonly LeaseRequest[]) {
+  const clock = turnedClock(NOW_MS);
+  let version = 100;
+  const told: (EventReport & { afterMs: number })[] = [];
+  const caches = {
+    leases: fedReflector<Lease>(),
+    requests: fedReflector<LeaseRequest>({
+      [BY_LEASE]: ({ namespace, spec }) => `${namespace}/${spec.lease}`,
+    }),
+  };
+  const events = {
+    record: (report: EventReport) => void told.push({ ...report, afterMs: clock.nowMs() - NOW_MS }),
+  };
+  const put = (request: LeaseRequest) =>
+    caches.requests.apply({ ...request, resourceVersion: `${++version}` });
+  const hold = (change: Partial<Hold>, lastRequest: string) => {
+    const lease = held({ ...HOLD, ...change });
+    caches.leases.apply({
+      ...lease,
+      resourceVersion: `${++version}`,
+      status: { ...lease.status, lastRequest },
+    });
+  };
+  hold({}, "request-1");
+  for (const request of requests) put(request);
+  return {
+    ...{ clock, told, caches, put, hold },
+    /** A replica becomes the arbiter; the returned function ends that. */
+    begin() {
+      const term = new AbortController();
+      const pacer = createEventPacer({ events, clock, perSecond: ARBITER_EVENTS_PER_SECOND });
+      const isLeading = () => !term.signal.aborted;
+      const over = createWaitingNotices({ caches, pacer, clock, isLeading }).run(term.signal);
+      return async () => {
+        term.abort();
+        await over;
+      };
+    },
+    /** In short. */
+    heard: () =>
+      told.map(
+        ({ object, reason, afterMs }) => `${object.name} ${reason} ${Math.round(afterMs / MINUTE_MS)}m`,
+      ),
+  };
+}
+
+test("a pod is told after 10 seconds and again every 30 minutes: where it stands, behind whom, since when and until when", async () => {
+  const { clock, told, heard, begin } = stage(
+    waiter("first"),
+    waiter("second", { spec: { requestedAtMs: NOW_MS + 1 } }),
+  );
+  const end = begin();
+  await clock.turn(9_000);
+  expect(told).toEqual([]);
+  await clock.turn(4_000);
+  expect(told).toMatchObject([
+    {
+      object: { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "first", uid: "pod-first" },
+      type: "Normal",
+      reason: "Waiting",
+      message:
+        "waiting for klease nightly since 2026-01-01T00:10:00Z: position 1 of 2, held by run-1 since 2026-01-01T00:09:50Z, " +
+        "expires 2026-01-01T00:10:55Z unless renewed; see kubectl describe klease nightly",
+    },
+    { message: expect.stringContaining("position 2 of 2") },
+  ]);
+  await clock.turn(29 * MINUTE_MS);
+  expect(told).toHaveLength(2);
+  await clock.turn(31 * MINUTE_MS);
+  expect(heard()).toEqual(
+    ["first", "second", "first", "second", "first", "second"].map(
+      (name, index) => `${name} Waiting ${Math.floor(index / 2) * 30}m`,
+    ),
+  );
+  await end();
+});
+
+test.each<[string, LeaseRequest]>([
+  ["a client's, which has no object", aRequest()],
+  ["one that is tried once", waiter("p", { spec: { waitUntilMs: NOW_MS } })],
+  ["one that was granted", waiter("p", { status: { phase: "Granted", token: 41 } })],
+  ["one that was granted, but does not say so yet", waiter("p", { uid: "request-1" })],
+  ["one for a klease that does not exist", waiter("p", { spec: { lease: "none" } })],
+])("nobody is told of a request that is %s", async (_, request) => {
+  const { clock, told, begin } = stage(request);
+  const end = begin();
+  await clock.turn(MINUTE_MS);
+  expect(told).toEqual([]);
+  await end();
+});
+
+test("a grant is told after a Waiting, once, and not without one", async () => {
+  const { clock, told, hold, put, begin } = stage(
+    waiter("told"),
+    waiter("soon", { spec: { requestedAtMs: NOW_MS + 8_000 } }),
+  );
+  const end = begin();
+  await clock.turn(15_000);
+  hold({ holder: "told", token: 42, acquiredMs: NOW_MS + 15_000 }, "uid-of-told");
+  put(waiter("told", { status: { phase: "Granted", token: 42 } }));
+  await clock.turn(1_000);
+  hold({ holder: "told", token: 42, acquiredMs: NOW_MS + 15_000, renewals: 1 }, "uid-of-told");
+  hold({ holder: "soon", token: 43 }, "uid-of-soon");
+  await clock.turn(1_000);
+  expect(told.map(({ object, reason, message }) => [object.name, reason, message])).toEqual([
+    ["told", "Waiting", expect.anything()],
+    ["told", "Granted", "granted klease nightly after 15s, token 42"],
+  ]);
+  await end();
+});
+
+test("a wait-timeout is told with what was in the way", async () => {
+  const spec = { waitUntilMs: NOW_MS + 5 * MINUTE_MS };
+  const { clock, told, put, begin } = stage(waiter("p", { spec }));
+  const end = begin();
+  put(waiter("p", { spec, status: { phase: "Denied", reason: "TimedOut" } }));
+  await clock.turn(1_000);
+  expect(told).toMatchObject([
+    {
+      object: { kind: "Pod", name: "p" },
+      type: "Warning",
+      reason: "TimedOut",
+      message:
+        "waited for klease nightly for 5m, its konductor.io/wait-timeout, in vain: held by run-1 since 2026-01-01T00:09:50.000Z. The " +
+        "gate fails with code 69; raise the annotation, or see kubectl describe klease nightly",
+    },
+  ]);
+  await end();
+});
+
+test("a Job that waits as a whole is told itself", async () => {
+  const ref = { kind: "Job", name: "j", uid: "job-1" } as const;
+  const { clock, told, begin } = stage(waiter("j", { spec: { ref } }));
+  const end = begin();
+  await clock.turn(15_000);
+  expect(told).toMatchObject([{ object: { apiVersion: "batch/v1", kind: "Job", name: "j", uid: "job-1" } }]);
+  await end();
+});
+
+test("another arbiter goes on: it tells again only what fell due while it took over, and that is the same event", async () => {
+  const { clock, told, heard, begin } = stage(
+    waiter("early", { spec: { requestedAtMs: NOW_MS - 20 * MINUTE_MS } }),
+    waiter("new"),
+  );
+  const end = begin();
+  await clock.turn(12_000);
+  await end();
+  const next = begin();
+  await clock.turn(MINUTE_MS);
+  expect(heard()).toEqual(["new Waiting 0m", "new Waiting 0m"]);
+  expect(told[0]?.once).toBe(told[1]?.once);
+  await clock.turn(12 * MINUTE_MS);
+  expect(heard().slice(2)).toEqual(["early Waiting 10m"]);
+  await next();
+});
+
+test("an arbiter whose term is over tells nothing", async () => {
+  const { clock, told, put, begin } = stage(waiter("p", { spec: { waitUntilMs: NOW_MS + MINUTE_MS } }));
+  await begin()();
+  put(waiter("p", { status: { phase: "Denied", reason: "TimedOut" } }));
+  await clock.turn(MINUTE_MS);
+  expect(told).toEqual([]);
+});
+
+test("however many wait in one namespace, no second has more than the bound, and others are told soon", async () => {
+  const crowd = Array.from({ length: 3_000 }, (_, index) => waiter(`w-${index}`));
+  const { clock, told, caches, put, begin } = stage(...crowd);
+  const end = begin();
+  await clock.turn(MINUTE_MS);
+  caches.leases.apply({ ...held(), namespace: "quiet", resourceVersion: "90000" });
+  put({ ...waiter("one", { spec: { requestedAtMs: NOW_MS + MINUTE_MS } }), namespace: "quiet" });
+  await clock.turn(15_000);
+  expect(told.filter(({ object }) => object.namespace === "quiet")).toHaveLength(1);
+  for (let second = 0; second < 75; second++) {
+    const within = told.filter(({ afterMs }) => afterMs >= second * 1_000 && afterMs < (second + 1) * 1_000);
+    expect(within.length).toBeLessThanOrEqual(ARBITER_EVENTS_PER_SECOND);
+  }
+  expect(told.length).toBeGreaterThan(60 * ARBITER_EVENTS_PER_SECOND);
+  expect(new Set(told.map(({ object }) => object.uid)).size).toBe(told.length);
+  await end();
+});

@@ -1,0 +1,63 @@
+/** Whatever is told, the API server gets no more than so many events a second, and every namespace has its share. */
+import { expect, test } from "vitest";
+import { createEventPacer } from "../../../src/kube/event-pacer.ts";
+import type { EventReport } from "../../../src/kube/events.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
+
+function stage(perSecond: number) {
+  const clock = turnedClock(0);
+  const told: { name: string; atMs: number }[] = [];
+  const events = {
+    record: ({ object }: EventReport) => void told.push({ name: object.name, atMs: clock.nowMs() }),
+  };
+  const pacer = createEventPacer({ events, clock, perSecond });
+  return { clock, told, pacer };
+}
+
+const about = (name: string) => (): EventReport => ({
+  object: { apiVersion: "v1", kind: "Pod", namespace: "ns", name, uid: name },
+  ...{ type: "Normal", reason: "Odd", message: "something is odd" },
+});
+const names = (told: readonly { name: string }[]) => told.map(({ name }) => name);
+
+test("the first is told at once, and then so many a second", async () => {
+  const { clock, told, pacer } = stage(10);
+  for (let index = 0; index < 50; index++) pacer.tell("ns", about(`pod-${index}`));
+  await clock.turn(0);
+  expect(names(told)).toEqual(["pod-0"]);
+  await clock.turn(60_000);
+  expect(told.map(({ atMs }) => atMs)).toEqual(Array.from({ length: 50 }, (_, index) => index * 100));
+  pacer.tell("ns", about("late"));
+  await clock.turn(0);
+  expect(told.at(-1)).toEqual({ name: "late", atMs: 60_000 });
+});
+
+test("namespaces take turns", async () => {
+  const { clock, told, pacer } = stage(10);
+  for (let index = 0; index < 50; index++) pacer.tell("loud", about(`loud-${index}`));
+  for (const name of ["quiet-0", "quiet-1"]) pacer.tell("quiet", about(name));
+  await clock.turn(400);
+  expect(names(told)).toEqual(["loud-0", "quiet-0", "loud-1", "quiet-1", "loud-2"]);
+});
+
+test("what has nothing to say any more takes no turn", async () => {
+  const { clock, told, pacer } = stage(1);
+  for (let index = 0; index < 20; index++) pacer.tell("ns", () => undefined);
+  pacer.tell("ns", about("pod"));
+  await clock.turn(0);
+  expect(told).toEqual([{ name: "pod", atMs: 0 }]);
+});
+
+test("what waits is bounded, for each namespace and in all", async () => {
+  const { clock, told, pacer } = stage(10);
+  const taken = (namespace: string) =>
+    Array.from({ length: 1_000 }, () => pacer.tell(namespace, about(namespace))).filter(Boolean).length;
+  expect(taken("ns-0")).toBe(100);
+  expect(pacer.waiting("ns-0")).toBe(100);
+  const others = Array.from({ length: 99 }, (_, index) => taken(`ns-${index + 1}`));
+  expect(others.reduce((sum, count) => sum + count)).toBe(1_900);
+  await clock.turn(1_000_000);
+  expect(told).toHaveLength(2_000);
+  expect(pacer.waiting("ns-0")).toBe(0);
+  expect(taken("ns-50")).toBe(100);
+});

@@ -1,0 +1,84 @@
+/** What `kubectl describe` of a pod or Job that takes turns tells its user. */
+import { describe, expect, test } from "vitest";
+import type { Hold, Lease } from "../../../src/lease/types.ts";
+import {
+  fencedEvent,
+  skippedEvent,
+  timedOutEvent,
+  waitingEvent,
+} from "../../../src/objects/claimant-events.ts";
+import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
+
+const ref = { kind: "Pod", name: "p", uid: "pod-p" } as const;
+const PLACE = { position: 2, of: 5 };
+const POD = { namespace: "ns", name: "p", uid: "pod-p" };
+
+describe("who waits is told what is in the way", () => {
+  const SINCE = "held by run-1 since 2026-01-01T00:09:50Z";
+  const SEE = "see kubectl describe klease nightly";
+  test.each<[string, Lease, string]>([
+    ["a holder that renews", held(), `${SINCE}, expires 2026-01-01T00:10:55Z unless renewed; ${SEE}`],
+    [
+      "a silent holder",
+      held({ expired: true }),
+      `${SINCE}, which is silent and has to be stopped first; ${SEE}`,
+    ],
+    [
+      "a holder of which nothing proves that it has stopped",
+      held({ expired: true, unreachable: true }),
+      `${SINCE}, and nothing proves that it has stopped: somebody must act, ${SEE}`,
+    ],
+    ["nobody", aLease(), `held by nobody yet; ${SEE}`],
+  ])("%s", (_, lease, obstacle) => {
+    expect(waitingEvent(aRequest({ spec: { ref } }), lease, PLACE, 0)).toMatchObject({
+      type: "Normal",
+      reason: "Waiting",
+      message: `waiting for klease nightly since 2026-01-01T00:10:00Z: position 2 of 5, ${obstacle}`,
+    });
+  });
+
+  test("its own gate that has not answered a grant", () => {
+    const request = aRequest({ spec: { ref }, status: { phase: "Pending", reason: "NotConfirmed" } });
+    expect(waitingEvent(request, held(), PLACE, 0)?.message).toContain(
+      "passed over until the pod's gate answers; look at the log of container konductor-gate",
+    );
+  });
+
+  test("a client has no object to be told by", () => {
+    expect(waitingEvent(aRequest(), held(), PLACE, 0)).toBeUndefined();
+  });
+});
+
+test.each<[Hold | undefined, string]>([
+  [aHold(), "held by run-1 since 2026-01-01T00:09:50.000Z"],
+  [undefined, "nobody holds it now"],
+])("a pod whose time is over is told how the klease stands: %#", (hold, standing) => {
+  const request = aRequest({ spec: { ref, waitUntilMs: NOW_MS + 90_000 } });
+  expect(timedOutEvent(request, hold)).toMatchObject({
+    ...{ type: "Warning", reason: "TimedOut" },
+    message: expect.stringContaining(`for 1m30s, its konductor.io/wait-timeout, in vain: ${standing}.`),
+  });
+});
+
+test.each<[boolean, string]>([
+  [true, "The pod waits for it again."],
+  [false, "The pod fails, because its restartPolicy is Never."],
+])("a pod that was fenced is told what follows, and where to look: it runs again: %s", (runsAgain, next) => {
+  expect(fencedEvent(POD, { lease: "nightly", token: 41, runsAgain })).toEqual({
+    object: { apiVersion: "v1", kind: "Pod", ...POD },
+    type: "Warning",
+    reason: "Fenced",
+    message:
+      `lost klease nightly (token 41), which could not be renewed; the pod's containers were stopped. ${next} ` +
+      "See kubectl logs p -c konductor-keeper --previous",
+    once: "41",
+  });
+});
+
+test("a Job that was skipped is told why", () => {
+  expect(skippedEvent(POD, "klease nightly is held by run-1")).toMatchObject({
+    object: { apiVersion: "batch/v1", kind: "Job", ...POD },
+    ...{ type: "Normal", reason: "Skipped" },
+    message: "marked Complete without having run: klease nightly is held by run-1",
+  });
+});
