@@ -70,8 +70,9 @@ export function leaseStatusText(
       ["Renewals", String(hold.renewals)],
     );
   }
-  for (const { type, reason, message } of conditions) {
-    if (type !== "Ready") fields.push([type, `${message} (${reason})`]);
+  for (const { type, status, reason, message } of conditions) {
+    if (status === "True" && type !== "Ready" && type !== "Held")
+      fields.push([type, `${message} (${reason})`]);
   }
   const waiters = waiting.map(({ spec }) => spec.holder);
   fields.push(["Waiting", waiters.length === 0 ? "nobody" : `${waiters.length}: ${headOf(waiters)}`]);

@@ -7,6 +7,7 @@ import type { ClaimantRef, LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { deleteRequest, writeRequestStatus } from "../objects/lease-objects.ts";
 import { findPod } from "../objects/live-objects.ts";
+import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
 
@@ -35,9 +36,11 @@ const REMEMBERED_REQUESTS = 10_000;
 export function createLiveRequests({
   client,
   caches,
+  clock,
 }: {
   client: KubeClient;
   caches: Pick<Caches, "requests" | "pods">;
+  clock: Pick<Clock, "nowMs">;
 }): LiveRequests {
   const gone = new LruMap<string, true>(REMEMBERED_REQUESTS);
 
@@ -48,7 +51,7 @@ export function createLiveRequests({
   }
 
   async function mark(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
-    caches.requests.apply(await writeRequestStatus(client, request, status));
+    caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
   }
 
   return {

@@ -4,7 +4,7 @@ import { LEASE_REQUESTS, LEASES } from "../kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Decision, Situation, Step, Write } from "../lease/decision.ts";
 import { grantedStatus } from "../lease/grant.ts";
-import { countWaiting } from "../lease/order.ts";
+import { headOfQueue } from "../lease/order.ts";
 import { keyOf, type Lease } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { writeLeaseStatus } from "../objects/lease-objects.ts";
@@ -86,8 +86,8 @@ export function createPerforming(options: PerformingOptions): Performing {
     // Without its trace no hold is confirmed: it could not be known if the Lease were deleted.
     if (trace && status.hold && !(await steps.mark("trace", trace, grantedStatus(trace, status.hold))))
       return TRY_AGAIN_MS;
-    const waiting = countWaiting(requests) - (decision.granted ? 1 : 0);
-    const counted = { ...status, waiters: Math.max(0, waiting) };
+    const { next: _, ...others } = status;
+    const counted = { ...others, ...headOfQueue({ ...lease, status }, requests, clock.nowMs()) };
     const written = await writeLeaseStatus(client, lease, counted, clock.nowMs());
     caches.leases.apply(written);
     waiterCount.written(key);

@@ -1,13 +1,15 @@
 /**
- * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, update observedGeneration, look
- * again at a holder that is not watched. None of these stops another.
+ * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, update observedGeneration and
+ * conditions, look again at a holder that is not watched. None of these stops another.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
+import { hasAllConditions } from "../lease/conditions.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isPast } from "../lease/evidence.ts";
 import { dueAtMs } from "../lease/follow-ups.ts";
 import { podsOf } from "../lease/hold.ts";
-import { countWaiting, isWaiting } from "../lease/order.ts";
+import { headOfQueue, isWaiting } from "../lease/order.ts";
 import { type ClaimantRef, type HolderRef, keyOf, type Lease } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { writeLeaseStatus } from "../objects/lease-objects.ts";
@@ -76,14 +78,16 @@ export function createSettling(options: SettlingOptions): Settle {
     if (hold && [hold.ref, ...podsOf(hold)].some(isStray)) wakeAfter(key, STRAY_FRESH_MS);
   }
 
-  async function count({ lease, requests }: Situation): Promise<void> {
+  async function count({ lease, requests, nowMs }: Situation): Promise<void> {
     const key = keyOf(lease);
-    const waiters = countWaiting(requests);
-    const isNews = lease.status.observedGeneration !== lease.generation;
-    if (waiters === lease.status.waiters && !isNews) return;
+    const { waiters, next, ...others } = lease.status;
+    const head = headOfQueue(lease, requests, nowMs);
+    const isNews = others.observedGeneration !== lease.generation;
+    const isSame = isDeepStrictEqual(head, { waiters, ...(next && { next }) }) && hasAllConditions(lease);
+    if (isSame && !isNews) return;
     const dueInMs = waiterCount.dueInMs(key);
     if (dueInMs > 0 && !isNews) return wakeAfter(key, dueInMs);
-    caches.leases.apply(await writeLeaseStatus(client, lease, { ...lease.status, waiters }, clock.nowMs()));
+    caches.leases.apply(await writeLeaseStatus(client, lease, { ...others, ...head }, clock.nowMs()));
     waiterCount.written(key);
   }
 

@@ -167,7 +167,8 @@ export function createSkips({
     const live = await client.get(LEASES, lease, parseLease);
     caches.leases.apply(live);
     if (live.resourceVersion !== lease.resourceVersion) return false;
-    caches.requests.apply(await writeRequestStatus(client, request, { phase: "Denied", reason: SKIPPED }));
+    const status = { phase: "Denied", reason: SKIPPED } as const;
+    caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
     recorder.waited("skipped", clock.nowMs() - request.spec.requestedAtMs);
     return true;
   }

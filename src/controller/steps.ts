@@ -12,6 +12,7 @@ import { writeRequestStatus } from "../objects/lease-objects.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import { deletePod } from "../objects/pod-deletion.ts";
 import { removeSchedulingGate } from "../objects/scheduling-gate.ts";
+import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import type { Errands } from "./errands.ts";
 import type { EvidenceStore } from "./evidence-store.ts";
@@ -26,6 +27,7 @@ export interface StepsOptions {
   evidence: EvidenceStore;
   liveRequests: LiveRequests;
   waitingJobs: WaitingJobs;
+  clock: Clock;
 }
 
 /** Each resolves with whether it is done. If it is not, whoever asks for it again tries it again. */
@@ -37,17 +39,18 @@ export interface Steps {
 }
 
 export function createSteps(options: StepsOptions): Steps {
-  const { client, caches, reporter, errands, evidence, liveRequests, waitingJobs } = options;
+  const { client, caches, reporter, errands, evidence, liveRequests, waitingJobs, clock } = options;
 
   async function write(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
     if (isDeepStrictEqual(request.status, status)) return;
     try {
-      caches.requests.apply(await writeRequestStatus(client, request, status));
+      caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
     } catch (error) {
       if (!hasCode(error, "Conflict", "NotFound")) throw error;
       const live = await find(client, LEASE_REQUESTS, request, parseLeaseRequest);
       if (live) caches.requests.apply(live);
-      if (live?.uid === request.uid) caches.requests.apply(await writeRequestStatus(client, live, status));
+      if (live?.uid === request.uid)
+        caches.requests.apply(await writeRequestStatus(client, live, status, clock.nowMs()));
     }
   }
 

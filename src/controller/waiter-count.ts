@@ -1,10 +1,10 @@
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 
-/** `status.waiters` is for people: it may lag, and costs at most one write per Lease in this time. */
+/** `status.waiters` and `status.next` are for people: they may lag, and cost at most one write per Lease in this time. */
 const WRITE_EVERY_MS = 5_000;
 
-/** Spaces the writes of `status.waiters`. */
+/** Spaces the writes of `status.waiters` and `status.next`. */
 export interface WaiterCount {
   /** 0 when it may be written now. */
   dueInMs(key: string): number;

@@ -2,7 +2,7 @@
 import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
 import { CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
 import { isoTime, microTime, secondsTime } from "../shared/times.ts";
-import { conditionsOf } from "./conditions.ts";
+import { conditionsOf, grantedCondition } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
 import type {
   ClaimantRef,
@@ -82,6 +82,7 @@ function parseLeaseStatus(status: Record<string, unknown>): LeaseStatus {
       lastToken: integer(status["fencingToken"]),
       lastRequest: text(status["requestUID"]),
       skipped: integer(status["skipped"]),
+      next: parseNext(record(status["next"])),
     }),
     waiters: integer(status["waiters"]) ?? 0,
     history: list(status["history"]).map(parsePastHold),
@@ -89,6 +90,13 @@ function parseLeaseStatus(status: Record<string, unknown>): LeaseStatus {
     conditions,
     observedGeneration: integer(status["observedGeneration"]) ?? 0,
   };
+}
+
+function parseNext({ holder, requestedAt }: Record<string, unknown>): LeaseStatus["next"] {
+  const next = { holder: text(holder), sinceMs: timeMs(requestedAt) };
+  return next.holder === undefined || next.sinceMs === undefined
+    ? undefined
+    : { holder: next.holder, sinceMs: next.sinceMs };
 }
 
 function parseHold(status: Record<string, unknown>, conditions: readonly Condition[]): Hold | undefined {
@@ -236,18 +244,22 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
       skipped: status.skipped,
     }),
     waiters: status.waiters,
+    ...(status.next && { next: { holder: status.next.holder, requestedAt: isoTime(status.next.sinceMs) } }),
     history: status.history.map(({ acquiredMs, endedMs, ...past }) => ({
       ...past,
       acquired: isoTime(acquiredMs),
       ended: isoTime(endedMs),
     })),
     holdSeconds: status.holdSeconds,
-    conditions: conditionsOf(lease, status, nowMs).map(({ lastTransitionMs, ...condition }) => ({
-      ...condition,
-      lastTransitionTime: secondsTime(lastTransitionMs),
-    })),
+    conditions: conditionsOf(lease, status, nowMs)
+      .map(formatCondition)
+      .map((condition) => ({ ...condition, observedGeneration: lease.generation })),
     observedGeneration: lease.generation,
   };
+}
+
+function formatCondition({ lastTransitionMs, ...condition }: Condition) {
+  return { ...condition, lastTransitionTime: secondsTime(lastTransitionMs) };
 }
 
 const REQUEST_PHASES: readonly RequestPhase[] = ["Pending", "Granted", "Denied", "Expired"];
@@ -258,9 +270,10 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
   const status = record(request["status"]);
   const metadata = parseMetadata(request);
   const clientPod = textMap(record(request["metadata"])["annotations"])[CLIENT_POD_ANNOTATION];
+  const granted = parseGranted(list(status["conditions"]).map(parseCondition));
   return {
     ...metadata,
-    ...defined({ clientPod }),
+    ...defined({ clientPod, granted }),
     spec: {
       lease: text(spec["lease"]) ?? "",
       holder: text(spec["holder"]) ?? "",
@@ -284,5 +297,33 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
         expiresMs: timeMs(status["expires"]),
       }),
     },
+  };
+}
+
+function parseGranted(conditions: readonly Condition[]): LeaseRequest["granted"] {
+  const condition = conditions.find(({ type }) => type === "Granted");
+  const { status, lastTransitionMs: sinceMs = 0 } = condition ?? {};
+  return sinceMs === 0 ? undefined : { is: status === "True", sinceMs };
+}
+
+/**
+ * A LeaseRequest's status as it is written. Its condition has no observedGeneration: a client changes its spec with each renewal, to which no
+ * status answers, and `kubectl wait` would take the condition for outdated.
+ */
+export function formatRequestStatus(
+  request: LeaseRequest,
+  status: LeaseRequest["status"],
+  nowMs: number,
+): Record<string, unknown> {
+  const { phase, reason, token, holdTtlMs, expiresMs } = status;
+  return {
+    phase,
+    ...defined({
+      reason,
+      fencingToken: token,
+      holdTtlMs,
+      expires: expiresMs === undefined ? undefined : microTime(expiresMs),
+    }),
+    conditions: [formatCondition(grantedCondition(request, status, nowMs))],
   };
 }

@@ -1,33 +1,99 @@
-import type { Condition, Hold, Lease, LeaseStatus } from "./types.ts";
+import type { Condition, Hold, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
 
-/** The conditions of a Lease that are true, for people and `kubectl wait`. `nowMs` stamps those that were not true before. */
-export function conditionsOf({ name }: Lease, { hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
-  const wanted = [
-    { type: "Ready", reason: "LeaseReady", message: "konductor arbitrates this klease" },
-    hold?.releasing && {
-      type: "Releasing",
-      reason: "HolderEnding",
-      message: `${hold.holder} announced its end; waiting for proof that its containers have stopped`,
-    },
-    hold?.revoked && {
-      type: "Revoked",
-      reason: hold.revoked,
-      message: revocation(hold),
-    },
-    hold?.unreachable && {
-      type: "HolderUnreachable",
-      reason: "NoProofOfTermination",
-      message:
-        `${hold.holder} expired and nothing proves that its containers have stopped` +
-        `${placesOf(hold)}: if the node is off, taint it with ` +
-        `node.kubernetes.io/out-of-service; otherwise make sure that they have stopped, then run koncli lease release ${name} --force`,
-    },
-  ].filter((condition) => typeof condition === "object");
-  return wanted.map((condition) => {
-    const before = conditions.find(({ type, status }) => type === condition.type && status === "True");
-    return { ...condition, status: "True" as const, lastTransitionMs: before?.lastTransitionMs ?? nowMs };
+/** A condition, before it is known since when it is so. */
+type Finding = Pick<Condition, "type" | "status" | "reason" | "message">;
+
+type Words = readonly [reason: string, message: string];
+
+/** Every condition of a Lease, for people and `kubectl wait`. `nowMs` stamps those that were not so before. */
+export function conditionsOf(lease: Lease, { hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
+  return findingsOf(lease, hold).map((found) => {
+    const before = conditions.find(({ type, status }) => type === found.type && status === found.status);
+    return { ...found, lastTransitionMs: before?.lastTransitionMs ?? nowMs };
   });
 }
+
+/** Whether the status has every condition: an older konductor wrote only those that were true. */
+export function hasAllConditions(lease: Lease): boolean {
+  const { hold, conditions } = lease.status;
+  return findingsOf(lease, hold).every(({ type }) => conditions.some((known) => known.type === type));
+}
+
+function findingsOf({ name, terminating }: Lease, hold: Hold | undefined): Finding[] {
+  const ready: Words = ["LeaseReady", "konductor arbitrates this klease"];
+  const deleting: Words = ["Deleting", "the klease is being deleted, and nobody is granted it any more"];
+  const available: Words = ["Available", "nobody holds it"];
+  if (!hold) {
+    const notHeld: Words = ["NotHeld", "nobody holds it"];
+    return [
+      finding("Ready", !terminating && ready, deleting),
+      finding("Held", false, available),
+      ...["Releasing", "Revoked", "HolderUnreachable"].map((type) => finding(type, false, notHeld)),
+    ];
+  }
+  const { holder, expired, releasing, revoked, unreachable } = hold;
+  const isSilent: Words = [
+    "HolderSilent",
+    `${holder} has not renewed for its whole ttl, and it is not free yet`,
+  ];
+  return [
+    finding("Ready", !terminating && ready, deleting),
+    finding("Held", expired ? isSilent : ["Granted", `${holder} holds it`], available),
+    finding(
+      "Releasing",
+      releasing && [
+        "HolderEnding",
+        `${holder} announced its end; waiting for proof that its containers have stopped`,
+      ],
+      ["NotAnnounced", `${holder} has announced no end`],
+    ),
+    finding("Revoked", revoked && [revoked, revocation(hold)], [
+      "NotRevoked",
+      `nobody took it from ${holder}`,
+    ]),
+    finding(
+      "HolderUnreachable",
+      unreachable && [
+        "NoProofOfTermination",
+        `${holder} expired and nothing proves that its containers have stopped` +
+          `${placesOf(hold)}: if the node is off, taint it with ` +
+          `node.kubernetes.io/out-of-service; otherwise make sure that they have stopped, then run koncli lease release ${name} --force`,
+      ],
+      ["NoActionNeeded", "nobody has to act"],
+    ),
+  ];
+}
+
+function finding(type: string, yes: Words | false | undefined, no: Words): Finding {
+  const [reason, message] = yes || no;
+  return { type, status: yes ? "True" : "False", reason, message };
+}
+
+/** The condition of `request` once its status is `status`. */
+export function grantedCondition(
+  { granted, createdMs, spec }: LeaseRequest,
+  { phase, reason, token }: LeaseRequest["status"],
+  nowMs: number,
+): Condition {
+  const isGranted = phase === "Granted";
+  // Until something becomes of it, it has the schema's default, which knows no time.
+  const sinceMs = granted?.sinceMs ?? (isGranted ? nowMs : createdMs);
+  return {
+    ...finding(
+      "Granted",
+      isGranted && ["Granted", `${spec.holder} holds klease ${spec.lease}, token ${token}`],
+      [reason || (phase === "Pending" ? "Waiting" : phase), NOT_GRANTED[phase]],
+    ),
+    lastTransitionMs: granted === undefined || granted.is === isGranted ? sinceMs : nowMs,
+  };
+}
+
+const NOT_GRANTED = {
+  Pending: "it waits for its turn",
+  Granted: "",
+  Denied: "it will not be granted",
+  Expired: "its hold is over",
+};
 
 function revocation(hold: Hold): string {
   const refused = `${causeOfRevocation(hold)}; its renewals are refused`;

@@ -86,9 +86,19 @@ export function isGrantable(request: LeaseRequest, nowMs: number): boolean {
   return isWaiting(request) && request.status.reason !== NOT_CONFIRMED && waitsUntilMs(request) >= nowMs;
 }
 
-/** How many wait, without the cost of putting them in order. */
-export function countWaiting(requests: readonly LeaseRequest[]): number {
-  return requests.reduce((count, request) => count + (isWaiting(request) ? 1 : 0), 0);
+/** How many wait for `lease`, and who is served next, without the cost of putting them in order. */
+export function headOfQueue(
+  lease: Pick<Lease, "spec" | "status">,
+  requests: readonly LeaseRequest[],
+  nowMs: number,
+): Pick<LeaseStatus, "waiters" | "next"> {
+  const compare = compareRequests(lease);
+  const waiting = requests.filter((request) => isWaiting(request) && !wasGranted(request, lease));
+  let first: LeaseRequest | undefined;
+  for (const request of waiting)
+    if (isGrantable(request, nowMs) && (!first || compare(request, first) < 0)) first = request;
+  const next = first && { holder: first.spec.holder, sinceMs: first.spec.requestedAtMs };
+  return { waiters: waiting.length, ...(next && { next }) };
 }
 
 /** Everybody who waits for `lease`, first one first. */

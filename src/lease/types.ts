@@ -106,7 +106,7 @@ export interface ForcedRelease {
   now: boolean;
 }
 
-/** One condition of a Lease, as metav1.Condition has it. */
+/** One condition of a Lease or LeaseRequest, as metav1.Condition has it. */
 export interface Condition {
   type: string;
   status: "True" | "False";
@@ -123,6 +123,8 @@ export interface LeaseStatus {
   /** uid of the LeaseRequest granted last: a request is good for one hold, even before its own status shows it. */
   lastRequest?: string;
   waiters: number;
+  /** Who is served next, and since when it waits; undefined: nobody who could use a grant. */
+  next?: { holder: string; sinceMs: number };
   /** How many Jobs were skipped; undefined: none. */
   skipped?: number;
   history: readonly PastHold[];
@@ -190,6 +192,8 @@ export interface LeaseRequest {
     /** When a request that was denied, or whose hold is over, is deleted. */
     expiresMs?: number;
   };
+  /** Its condition Granted, and since when it is so; undefined: the schema's default, or that of an older konductor. */
+  granted?: { is: boolean; sinceMs: number };
 }
 
 /** `namespace/name`, the key under which stores and queues know an object. */

@@ -5,7 +5,7 @@
 
 import type { KubeClient } from "../kube/api.ts";
 import { apiVersion, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../kube/resources.ts";
-import { formatLeaseStatus, parseLease, parseLeaseRequest } from "../lease/codec.ts";
+import { formatLeaseStatus, formatRequestStatus, parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import { formatDuration } from "../lease/duration.ts";
 import type { ClaimantRef, Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
@@ -118,22 +118,16 @@ export async function ensureClaimantRequest(
 /** Replaces a request's status if nobody has written it since. */
 export function writeRequestStatus(
   client: KubeClient,
-  { namespace, name, uid, resourceVersion }: LeaseRequest,
-  { phase, reason, token, holdTtlMs, expiresMs }: LeaseRequest["status"],
+  request: LeaseRequest,
+  status: LeaseRequest["status"],
+  nowMs: number,
 ): Promise<LeaseRequest> {
+  const { namespace, name, uid, resourceVersion } = request;
   return client.replaceStatus(
     LEASE_REQUESTS,
     {
       metadata: { namespace, name, uid, resourceVersion },
-      status: {
-        phase,
-        ...defined({
-          reason,
-          fencingToken: token,
-          holdTtlMs,
-          expires: expiresMs === undefined ? undefined : microTime(expiresMs),
-        }),
-      },
+      status: formatRequestStatus(request, status, nowMs),
     },
     parseLeaseRequest,
   );

@@ -126,6 +126,7 @@ describe("Lease", () => {
       lastToken: 5,
       lastRequest: "u",
       waiters: 2,
+      next: { holder: "report-2", sinceMs: nowMs },
       history: Array.from({ length: 10 }, () => past),
       observedGeneration: lease.generation,
     };
@@ -160,7 +161,8 @@ describe("Lease", () => {
 
   test("shows its state in columns, under its own short name and category", async () => {
     await create("Lease", "columns", { ttl: "10m" });
-    await patchStatus("klease/columns", { ...HELD, waiters: 2 });
+    const requestedAt = new Date(Date.now() - 7_200_000).toISOString();
+    await patchStatus("klease/columns", { ...HELD, waiters: 2, next: { holder: "report-2", requestedAt } });
     expect(await columns("klease")).toEqual([
       "NAME",
       "PHASE",
@@ -168,17 +170,21 @@ describe("Lease", () => {
       "EXPIRES",
       "TTL",
       "WAITERS",
+      "NEXT",
+      "WAITING",
       "TOKEN",
       "AGE",
     ]);
     const row = await kubectl("get", "klease/columns", inNamespace, "--no-headers");
-    expect(row.split(/\s+/).slice(0, 7)).toEqual([
+    expect(row.split(/\s+/).slice(0, 9)).toEqual([
       "columns",
       "Held",
       "report-1",
       HELD.expires,
       "10m",
       "2",
+      "report-2",
+      "120m",
       "5",
     ]);
     expect(await kubectl("get", "konductor", inNamespace)).toContain("lease.konductor.io/columns");
@@ -281,10 +287,12 @@ test.each([
   "klease.status.holderRef",
   "klease.status.conditions",
   "klease.status.history",
+  "klease.status.next",
   "klr",
   "klr.spec",
   "klr.spec.holderRef",
   "klr.status",
+  "klr.status.conditions",
 ])("kubectl explains %s and each of its fields", async (path) => {
   const text = await kubectl("explain", path, `--api-version=${API_VERSION}`);
   expect(text).toContain("DESCRIPTION:");

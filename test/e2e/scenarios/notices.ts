@@ -1,10 +1,11 @@
-/** What `kubectl describe` tells of a pod or Job that waits, without a look at anything else. */
+/** What kubectl alone tells of who waits: by events of the pod or Job, by conditions and by columns. */
 import { expect } from "vitest";
 import { JOBS } from "../../../src/kube/resources.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Environment, Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
+import { readRequests } from "../observe.ts";
 import { setStage } from "../stage.ts";
 import { job } from "../workload.ts";
 
@@ -106,6 +107,40 @@ export const notices: readonly Scenario[] = [
         /Normal .*marked Complete without having run: klease busy is held by first$/,
       );
       await stage.endMain("first");
+      await stage.atRest();
+    },
+  },
+  {
+    name: "kubectl wait ends when a klease is held, when its waiter is granted it, and when it is free; kubectl get names who is next",
+    timeoutMs: 120_000,
+    async run(environment) {
+      const { kubectl } = environment;
+      const stage = await setStage(environment, "watched", { ttl: "1m" });
+      const { namespace } = stage;
+      const waited = (condition: string, ...objects: string[]) =>
+        kubectl("-n", namespace, "wait", `--for=condition=${condition}`, "--timeout=60s", ...objects);
+      await waited("Held=false", "klease/watched");
+      await stage.apply("first");
+      await waited("Held", "klease/watched");
+      await stage.apply("second", { runsForSeconds: 5 });
+      await stage.waits("second");
+      const next = ["-o", "jsonpath={.status.next.holder}"];
+      await waitFor({
+        what: "kubectl to name the next",
+        withinMs: 30_000,
+        holds: async () => (await kubectl("-n", namespace, "get", "klease", "watched", ...next)) === "second",
+      });
+      const row = await kubectl("-n", namespace, "get", "klease", "watched", "--no-headers");
+      expect(row).toMatch(/ 1 +second +\d+s +\d+ /);
+      const [request] = (await readRequests(environment, namespace)).filter(
+        ({ spec }) => spec.holder === "second",
+      );
+      const object = `klr/${request?.name}`;
+      await waited("Granted=false", object);
+      const granted = waited("Granted", object);
+      await stage.endMain("first");
+      await granted;
+      await waited("Held=false", "klease/watched");
       await stage.atRest();
     },
   },

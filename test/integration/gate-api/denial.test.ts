@@ -27,7 +27,7 @@ async function requestOf(pod: PodView): Promise<LeaseRequest> {
 }
 
 async function write(pod: PodView, status: LeaseRequest["status"]): Promise<void> {
-  await writeRequestStatus(world.admin, await requestOf(pod), status);
+  await writeRequestStatus(world.admin, await requestOf(pod), status, Date.now());
 }
 
 test.each([

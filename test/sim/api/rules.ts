@@ -12,13 +12,24 @@ export type Json = Record<string, unknown>;
 export const hasStatus = (resource: Resource) =>
   [LEASES, LEASE_REQUESTS, PODS, JOBS, NODES].includes(resource);
 
+/** Nobody has said yet what becomes of it. */
+const DEFAULT_REQUEST_STATUS = {
+  phase: "Pending",
+  conditions: [
+    {
+      ...{ type: "Granted", status: "False", reason: "Waiting", message: "it waits for its turn" },
+      lastTransitionTime: "1970-01-01T00:00:00Z",
+    },
+  ],
+};
+
 /** The object as it is stored at its creation. With a status subresource, its status is only the schema's default. */
 export function fresh(resource: Resource, object: Json): Json {
   if (!hasStatus(resource) || resource === NODES) return object;
   const { status: _, ...rest } = object;
   if (resource === LEASES)
     return { ...rest, spec: { priority: 0, renewable: true, ...record(object["spec"]) } };
-  if (resource === LEASE_REQUESTS) return { ...rest, status: { phase: "Pending" } };
+  if (resource === LEASE_REQUESTS) return { ...rest, status: DEFAULT_REQUEST_STATUS };
   return { ...rest, status: resource === PODS ? { phase: "Pending" } : {} };
 }
 

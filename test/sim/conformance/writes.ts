@@ -118,7 +118,8 @@ export function writes(check: Check): void {
     const ref = { namespace, name: "request" };
     const spec = { lease: "a", holder: "a", requestedAt: "2026-01-01T00:00:00.000000Z" };
     const created = await client.create(LEASE_REQUESTS, { metadata: ref, spec });
-    expect(created).toMatchObject({ spec, status: { phase: "Pending" } });
+    const conditions = [{ type: "Granted", status: "False", reason: "Waiting" }];
+    expect(created).toMatchObject({ spec, status: { phase: "Pending", conditions } });
     const patch = (change: object) => client.patch(LEASE_REQUESTS, ref, { spec: change }, { type: "merge" });
     await patch({ renewTime: "2026-01-01T00:00:01.000000Z" });
     await expect(patch({ lease: "b" })).rejects.toMatchObject(code("Invalid"));

@@ -48,7 +48,16 @@ test("a status names holder, age, expiry, renewals, token and the head of the qu
     lastTransitionMs: 0,
   };
   const shown = leaseStatusText(
-    { ...lease, status: { ...lease.status, conditions: [{ ...condition, status: "True" }] } },
+    {
+      ...lease,
+      status: {
+        ...lease.status,
+        conditions: [
+          { ...condition, status: "True" },
+          { ...condition, type: "Releasing", status: "False" },
+        ],
+      },
+    },
     waiters,
     { nowMs: NOW_MS, holderNote: "pod is gone" },
   );
@@ -58,5 +67,6 @@ test("a status names holder, age, expiry, renewals, token and the head of the qu
   expect(shown).toContain("Renewals:          3\n");
   expect(shown).toContain("Token:             41\n");
   expect(shown).toContain("HolderUnreachable: act (NoProof)\n");
+  expect(shown).not.toContain("Releasing");
   expect(shown).toContain("Waiting:           4: a, b, c, and 1 more\n");
 });

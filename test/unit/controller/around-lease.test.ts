@@ -83,7 +83,7 @@ function stage({
   const caches = { leases, requests, pods };
   const events = recordedEvents();
   const errands = createErrands({ clock, logger: createLogger({ level: "silent" }), wake: () => undefined });
-  const liveRequests = createLiveRequests({ client, caches });
+  const liveRequests = createLiveRequests({ client, caches, clock });
   const shared = { client, caches, errands, events, liveRequests, lapseClock, clock };
   const options = { ...shared, recorder: NO_COUNTS, createMissingLeases };
   const work = { align: createAligning(options), recreate: createMissingLease(options), liveRequests };
@@ -213,7 +213,7 @@ describe("beside a klease", () => {
     ] as const) {
       const { client } = recordedClient(found(uid));
       const caches = { requests: fedReflector<LeaseRequest>(), pods: fedReflector<PodView>() };
-      const liveRequests = createLiveRequests({ client, caches });
+      const liveRequests = createLiveRequests({ client, caches, clock: turnedClock(NOW_MS) });
       await liveRequests.look("ns", granted);
       expect(liveRequests.isGone(granted.uid)).toBe(isGone);
     }

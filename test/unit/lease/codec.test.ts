@@ -3,12 +3,21 @@ import { describe, expect, test } from "vitest";
 import {
   DEFAULT_TTL_MS,
   formatLeaseStatus,
+  formatRequestStatus,
   parseLease,
   parseLeaseRequest,
 } from "../../../src/lease/codec.ts";
-import type { EndReason, Hold, HolderPod, HolderRef, LeaseStatus } from "../../../src/lease/types.ts";
+import { hasAllConditions } from "../../../src/lease/conditions.ts";
+import type {
+  EndReason,
+  Hold,
+  HolderPod,
+  HolderRef,
+  LeaseRequest,
+  LeaseStatus,
+} from "../../../src/lease/types.ts";
 import { microTime } from "../../../src/shared/times.ts";
-import { aLease, held, NOW_MS } from "./samples.ts";
+import { aLease, aRequest, held, NOW_MS } from "./samples.ts";
 
 const timeMs = fc.integer({ min: 0, max: Date.parse("2200-01-01T00:00:00Z") });
 const optional = <K extends string, T>(key: K, value: fc.Arbitrary<T>) =>
@@ -86,16 +95,18 @@ const status: fc.Arbitrary<LeaseStatus> = fc
     hold: fc.option(hold, { nil: undefined }),
     lastRequest: fc.option(fc.uuid(), { nil: undefined }),
     waiters: fc.nat(),
+    next: fc.option(fc.record({ holder: fc.string(), sinceMs: timeMs }), { nil: undefined }),
     history: fc.array(pastHold, { maxLength: 10 }),
     holdSeconds: fc.array(fc.nat(), { maxLength: 64 }),
   })
-  .map(({ token, hold, lastRequest, ...known }) => ({
+  .map(({ token, hold, lastRequest, next, ...known }) => ({
     ...known,
     conditions: [],
     observedGeneration: 1,
     ...(token !== undefined && { lastToken: token }),
     ...(token !== undefined && hold && { hold: { ...hold, token } }),
     ...(lastRequest !== undefined && { lastRequest }),
+    ...(next && { next }),
   }));
 
 /** The status as it comes back from the API server. */
@@ -123,38 +134,71 @@ test("reading and writing again changes nothing, conditions included", () => {
 });
 
 describe("conditions", () => {
-  const typesOf = ({ conditions }: LeaseStatus) => conditions.map(({ type }) => type);
+  const TYPES = ["Ready", "Held", "Releasing", "Revoked", "HolderUnreachable"];
+  const typesOf = ({ conditions }: LeaseStatus) =>
+    conditions.filter(({ status }) => status === "True").map(({ type }) => type);
+  const timeOf = ({ conditions }: LeaseStatus, wanted: string) =>
+    conditions.find(({ type }) => type === wanted)?.lastTransitionMs;
 
   test.each([
-    [held(), ["Ready"]],
-    [held({ releasing: true }), ["Ready", "Releasing"]],
-    [held({ revoked: "Forced" }), ["Ready", "Revoked"]],
-    [held({ expired: true, unreachable: true }), ["Ready", "HolderUnreachable"]],
+    [held(), ["Ready", "Held"]],
+    [held({ releasing: true }), ["Ready", "Held", "Releasing"]],
+    [held({ revoked: "Forced" }), ["Ready", "Held", "Revoked"]],
+    [held({ expired: true }), ["Ready", "Held"]],
+    [held({ expired: true, unreachable: true }), ["Ready", "Held", "HolderUnreachable"]],
     [aLease(), ["Ready"]],
-  ])("say what is special about the hold: %#", (lease, types) => {
-    expect(typesOf(reread(lease.status))).toEqual(types);
+    [{ ...held(), terminating: true }, ["Held"]],
+    [{ ...aLease(), terminating: true }, []],
+  ])("are all there, and those are true that are so: %#", (lease, types) => {
+    const read = reread(lease.status, NOW_MS, lease);
+    expect(typesOf(read)).toEqual(types);
+    expect(read.conditions.map(({ type }) => type)).toEqual(TYPES);
+    expect(hasAllConditions({ ...lease, status: read })).toBe(true);
+    expect(hasAllConditions({ ...lease, status: { ...read, conditions: read.conditions.slice(1) } })).toBe(
+      false,
+    );
+  });
+
+  test("each say which generation they are about, and why, in one word and a sentence", () => {
+    for (const lease of [aLease(), held(), held({ expired: true, unreachable: true, releasing: true })]) {
+      const { conditions } = formatLeaseStatus({ ...lease, generation: 3 }, lease.status, NOW_MS);
+      expect(conditions).toEqual(
+        TYPES.map((type) => ({
+          type,
+          status: expect.stringMatching(/^(True|False)$/),
+          observedGeneration: 3,
+          reason: expect.stringMatching(/^[A-Z][A-Za-z]+$/),
+          message: expect.stringMatching(/\w/),
+          lastTransitionTime: "2026-01-01T00:10:00Z",
+        })),
+      );
+    }
   });
 
   test("keep the time of their transition while they last, and get a new one when they return", () => {
     const first = reread(held({ releasing: true }).status, NOW_MS);
     const later = reread(first, NOW_MS + 5_000);
     expect(later.conditions).toEqual(first.conditions);
-    expect(first.conditions.map(({ lastTransitionMs }) => lastTransitionMs)).toEqual([NOW_MS, NOW_MS]);
+    expect(timeOf(first, "Releasing")).toBe(NOW_MS);
 
     const without = reread(
       { ...later, ...(later.hold && { hold: { ...later.hold, releasing: false } }) },
       NOW_MS + 6_000,
     );
-    expect(typesOf(without)).toEqual(["Ready"]);
+    expect(typesOf(without)).toEqual(["Ready", "Held"]);
+    expect(timeOf(without, "Releasing")).toBe(NOW_MS + 6_000);
     const again = reread({ ...without, ...(later.hold && { hold: later.hold }) }, NOW_MS + 9_000);
-    expect(again.conditions.map(({ type, lastTransitionMs }) => [type, lastTransitionMs - NOW_MS])).toEqual([
-      ["Ready", 0],
-      ["Releasing", 9_000],
-    ]);
+    expect([timeOf(again, "Releasing"), timeOf(again, "Held")]).toEqual([NOW_MS + 9_000, NOW_MS]);
+    const next = reread(held({ holder: "run-2", token: 42 }).status, NOW_MS + 9_500, {
+      ...aLease(),
+      status: again,
+    });
+    expect(next.conditions.find(({ type }) => type === "Held")?.message).toBe("run-2 holds it");
   });
 
   test("for an unreachable holder name who must act, and where", () => {
-    const [, condition] = reread(held({ expired: true, unreachable: true }).status).conditions;
+    const { conditions } = reread(held({ expired: true, unreachable: true }).status);
+    const condition = conditions.find(({ type }) => type === "HolderUnreachable");
     expect(condition?.message).toMatch(
       /run-1 .*node-1.*node\.kubernetes\.io\/out-of-service.*koncli lease release nightly --force/,
     );
@@ -219,6 +263,46 @@ describe("reading", () => {
     });
     expect(request.spec).toMatchObject({ requestedAtMs: Date.parse("2026-01-01T00:00:00Z") });
     expect(request.spec.ref).toBeUndefined();
+  });
+});
+
+describe("the condition Granted of a request", () => {
+  const MADE_MS = NOW_MS - 60_000;
+  const fresh = aRequest({ createdMs: MADE_MS });
+  const spec = { lease: "nightly", holder: "ci" };
+  const asDefault = [{ type: "Granted", status: "False", lastTransitionTime: "1970-01-01T00:00:00Z" }];
+  const becomes = (status: LeaseRequest["status"], before = fresh, nowMs = NOW_MS) => {
+    const written = formatRequestStatus(before, status, nowMs);
+    const metadata = { creationTimestamp: new Date(MADE_MS).toISOString() };
+    return { written, read: parseLeaseRequest({ metadata, spec, status: written }) };
+  };
+
+  test.each<[LeaseRequest["status"], string, string]>([
+    [{ phase: "Pending" }, "False", "Waiting"],
+    [{ phase: "Pending", reason: "NotConfirmed" }, "False", "NotConfirmed"],
+    [{ phase: "Granted", token: 41 }, "True", "Granted"],
+    [{ phase: "Denied", reason: "TimedOut" }, "False", "TimedOut"],
+    [{ phase: "Denied", reason: "" }, "False", "Denied"],
+    [{ phase: "Expired", reason: "Forced", token: 41 }, "False", "Forced"],
+  ])("is written with every status: %j", (status, is, reason) => {
+    const { written } = becomes(status);
+    expect(written["conditions"]).toEqual([
+      {
+        ...{ type: "Granted", status: is, reason, message: expect.stringMatching(/\w/) },
+        lastTransitionTime: is === "True" ? "2026-01-01T00:10:00Z" : "2026-01-01T00:09:00Z",
+      },
+    ]);
+  });
+
+  test("keeps its time while it lasts", () => {
+    const unwritten = parseLeaseRequest({ status: { phase: "Pending", conditions: asDefault } });
+    expect(unwritten.granted).toBeUndefined();
+    const { read: granted } = becomes({ phase: "Granted", token: 41 });
+    expect(granted.granted).toEqual({ is: true, sinceMs: NOW_MS });
+    const { read: again } = becomes({ phase: "Granted", token: 42 }, granted, NOW_MS + 5_000);
+    expect(again.granted).toEqual({ is: true, sinceMs: NOW_MS });
+    const { read: over } = becomes({ phase: "Expired", reason: "Forced" }, again, NOW_MS + 9_000);
+    expect(over.granted).toEqual({ is: false, sinceMs: NOW_MS + 9_000 });
   });
 });
 

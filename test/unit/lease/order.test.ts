@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { compareRequests, NOT_CONFIRMED, waitingInOrder } from "../../../src/lease/order.ts";
-import { aRequest } from "./samples.ts";
+import { compareRequests, headOfQueue, NOT_CONFIRMED, waitingInOrder } from "../../../src/lease/order.ts";
+import type { LeaseRequest } from "../../../src/lease/types.ts";
+import { aHold, aLease, aRequest, NOW_MS } from "./samples.ts";
 
 const LEASE = { spec: { ttlMs: 1, priority: 5, renewable: true } };
 const named = (name: string, priority: number | undefined, requestedAtMs: number) =>
@@ -58,4 +59,22 @@ test("the order is total and does not depend on how requests arrive", () => {
       },
     ),
   );
+});
+
+test("the head of the queue is the first who could use a grant; all who wait are counted", () => {
+  const lease = aLease({ hold: aHold(), lastRequest: "granted-last" });
+  const head = (...requests: LeaseRequest[]) => headOfQueue(lease, requests, NOW_MS);
+  const passedOver = aRequest({
+    name: "a",
+    spec: { requestedAtMs: NOW_MS - 9 },
+    status: { phase: "Pending", reason: NOT_CONFIRMED },
+  });
+  const first = aRequest({ name: "b", spec: { holder: "run-b", requestedAtMs: NOW_MS - 8 } });
+  const second = aRequest({ name: "c", spec: { requestedAtMs: NOW_MS - 7 } });
+  const next = { holder: "run-b", sinceMs: NOW_MS - 8 };
+  expect(head(second, passedOver, first)).toEqual({ waiters: 3, next });
+  expect(head(passedOver)).toEqual({ waiters: 1 });
+  expect(head({ ...first, uid: "granted-last" }, aRequest({ status: { phase: "Granted" } }))).toEqual({
+    waiters: 0,
+  });
 });

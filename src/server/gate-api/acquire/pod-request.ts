@@ -60,7 +60,8 @@ export async function ensureRequest(
     try {
       if (found && isUsable(found)) {
         const isPassedOver = !isWaiting(found) || found.status.reason !== undefined;
-        if (isPassedOver) found = await writeRequestStatus(client, found, { phase: "Pending" });
+        if (isPassedOver)
+          found = await writeRequestStatus(client, found, { phase: "Pending" }, clock.nowMs());
       } else if (!found || !(isAnswer(found) || isTrace(found) || (isOwn(found) && isSkipped(found)))) {
         if (found) await deleteRequest(client, found);
         found = await create();

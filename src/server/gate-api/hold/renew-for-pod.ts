@@ -108,7 +108,7 @@ async function traceGrant(
   if (!claimant) return;
   const { namespace } = pod;
   const { uid } = claimant;
-  const { client, caches } = options;
+  const { client, caches, clock } = options;
   const name = requestName(lease, claimant);
   const isTraced = ({ status }: LeaseRequest) => status.phase === "Granted" && status.token === token;
   let found = caches.requests.store.get(keyOf({ namespace, name }));
@@ -120,7 +120,7 @@ async function traceGrant(
       const hold = holdOf(await liveLease(options, { namespace, name: lease }), { uid, token });
       if (!hold) return;
       const status = grantedStatus(found, hold);
-      found = await writeRequestStatus(client, found, status).catch((error: unknown) => {
+      found = await writeRequestStatus(client, found, status, clock.nowMs()).catch((error: unknown) => {
         if (!hasCode(error, "Conflict")) throw error;
         return undefined;
       });
