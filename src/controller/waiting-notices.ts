@@ -1,17 +1,20 @@
 /**
- * Tells who waits for a Lease why, by events on the pod or Job: `Waiting` while it lasts, and then `Granted` or `TimedOut`. All of that is
- * for people: nothing of it is written anywhere else, and an arbiter that dies may leave one out.
+ * Tells who waits for a Lease why, by events on the pod or Job: `Waiting` while it lasts, and then `Granted` or `TimedOut`. A pod that was
+ * fenced, and whose gate may have reached no replica, is told so as well. All of that is for people: nothing rests on it, and an arbiter
+ * that dies may leave one out.
  *
  * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended: it tells again what
  * fell due while it took over, which then is the same event, and nothing that is older.
  */
 import type { EventPacer } from "../kube/event-pacer.ts";
+import { tokensOf } from "../lease/hold.ts";
 import { isWaiting, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { type Notice, noticeDue } from "../lease/waiting-notice.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
-import { grantedEvent, timedOutEvent, waitingEvent } from "../objects/claimant-events.ts";
+import { fencedEvent, grantedEvent, timedOutEvent, waitingEvent } from "../objects/claimant-events.ts";
 import type { Clock } from "../shared/clock.ts";
+import { EXIT } from "../shared/names.ts";
 
 /** How late a notice may be. A look at 10,000 who wait takes a few milliseconds. */
 const LOOK_EVERY_MS = 2_000;
@@ -21,7 +24,7 @@ const TAKE_OVER_MS = 30_000;
 const PLANNED_LIMIT = 20;
 
 export interface WaitingNoticesOptions {
-  caches: Pick<Caches, "leases" | "requests">;
+  caches: Pick<Caches, "leases" | "requests" | "pods">;
   pacer: EventPacer;
   clock: Clock;
   isLeading(): boolean;
@@ -76,6 +79,15 @@ export function createWaitingNotices({
       known.isTold = false;
       return grantedEvent(request, lease, hold);
     });
+  });
+
+  // Without a way to a replica, a pod that must not run again fails unheard.
+  caches.pods.subscribe(({ object: pod, old }) => {
+    if (!isLeading() || !old || old.gate?.exitCode === EXIT.lost || pod.gate?.exitCode !== EXIT.lost) return;
+    const { namespace, lease = "" } = pod;
+    const [token] = tokensOf(caches.leases.store.get(`${namespace}/${lease}`), pod);
+    if (token !== undefined)
+      pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain: false }));
   });
 
   function findDue(sinceMs: number): Map<string, Due[]> {

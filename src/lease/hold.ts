@@ -62,15 +62,16 @@ export function holdOf(lease: Lease | undefined, { uid, token }: HoldClaim): Hol
   return hold.ref.uid === uid || memberOf(hold, uid) ? hold : undefined;
 }
 
-/** Whether the pod holds `lease`, or has lately held it, under `token`: by itself, or with its Job. */
-export function hasHeld(
+/** The tokens under which the pod holds `lease`, or has lately held it, by itself or with its Job; the latest first. */
+export function tokensOf(
   lease: Lease | undefined,
   { name, uid, job }: { name: string; uid: string; job?: { name: string } },
-  token: number,
-): boolean {
-  const isOfPod = (past: PastHold) =>
-    past.token === token && (past.holder === name || past.holder === job?.name);
-  return holdOf(lease, { uid, token }) !== undefined || (lease?.status.history.some(isOfPod) ?? false);
+): number[] {
+  const { hold, history = [] } = lease?.status ?? {};
+  const past = history
+    .filter(({ holder }) => holder === name || holder === job?.name)
+    .map(({ token }) => token);
+  return hold && holdOf(lease, { uid, token: hold.token }) ? [hold.token, ...past] : past;
 }
 
 /** Every pod that may be running under it; none where a client holds. */

@@ -69,3 +69,28 @@ export async function waitForJobs(
   });
   return { failed };
 }
+
+/** Resolves with the line of `kubectl describe` that bears an event of this reason by konductor. */
+export async function describedEvent(
+  { kubectl }: Environment,
+  {
+    namespace,
+    what,
+    reason,
+    withinMs = 30_000,
+  }: { namespace: string; what: string; reason: string; withinMs?: number },
+): Promise<string> {
+  let line: string | undefined;
+  await waitFor({
+    what: `an event ${reason} on ${what}`,
+    withinMs,
+    async holds() {
+      const described = await kubectl("-n", namespace, "describe", what);
+      line = described
+        .split("\n")
+        .find((each) => new RegExp(`^ +(Normal|Warning) +${reason} .*konductor`).test(each));
+      return line !== undefined;
+    },
+  });
+  return line ?? "";
+}

@@ -6,6 +6,7 @@ import { cutOff } from "../cut-off.ts";
 import type { Environment, Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
 import { overlaps } from "../journal.ts";
+import { describedEvent } from "../observe.ts";
 import { type Stage, setStage } from "../stage.ts";
 
 const TTL_MS = 15_000;
@@ -36,6 +37,10 @@ export const fencing: readonly Scenario[] = [
       await Promise.all(stages.map((stage, index) => wasFenced(environment, stage, atMs, POLICIES[index])));
       const [never, onFailure] = stages;
       if (never) await hasFailed(never);
+      for (const { namespace } of stages) {
+        const told = await describedEvent(environment, { namespace, what: "pod/old", reason: "Fenced" });
+        expect(told).toMatch(/Warning .*lost klease fenced \(token \d+\), which could not be renewed/);
+      }
       if (onFailure) await runsAgain(environment, onFailure);
       for (const stage of stages) {
         const { status } = await stage.atRest();

@@ -3,40 +3,15 @@ import { expect } from "vitest";
 import { JOBS } from "../../../src/kube/resources.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
-import type { Environment, Scenario } from "../environment.ts";
+import type { Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
-import { readRequests } from "../observe.ts";
+import { describedEvent, readRequests } from "../observe.ts";
 import { setStage } from "../stage.ts";
 import { job } from "../workload.ts";
 
 const TOLD_AFTER_MS = 10_000;
 const TOLD_WITHIN_MS = 25_000;
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/.source;
-
-/** Resolves with the line of `kubectl describe` that bears an event of this reason by konductor. */
-async function eventOn(
-  { kubectl }: Environment,
-  {
-    namespace,
-    what,
-    reason,
-    withinMs = TOLD_WITHIN_MS,
-  }: { namespace: string; what: string; reason: string; withinMs?: number },
-): Promise<string> {
-  let line: string | undefined;
-  await waitFor({
-    what: `an event ${reason} on ${what}`,
-    withinMs,
-    async holds() {
-      const described = await kubectl("-n", namespace, "describe", what);
-      line = described
-        .split("\n")
-        .find((each) => new RegExp(`^ +(Normal|Warning) +${reason} .*konductor`).test(each));
-      return line !== undefined;
-    },
-  });
-  return line ?? "";
-}
 
 export const notices: readonly Scenario[] = [
   {
@@ -61,7 +36,9 @@ export const notices: readonly Scenario[] = [
       await stage.waits("fourth");
       const waiting = [];
       for (const what of ["pod/second", "pod/third", "job/fourth"])
-        waiting.push(await eventOn(environment, { namespace, what, reason: "Waiting" }));
+        waiting.push(
+          await describedEvent(environment, { namespace, what, reason: "Waiting", withinMs: TOLD_WITHIN_MS }),
+        );
       for (const [index, line] of waiting.entries()) {
         expect(line).toMatch(
           new RegExp(
@@ -77,12 +54,17 @@ export const notices: readonly Scenario[] = [
       });
       await stage.endMain("first");
       for (const what of ["pod/second", "pod/third", "job/fourth"]) {
-        const line = await eventOn(environment, { namespace, what, reason: "Granted", withinMs: 60_000 });
+        const line = await describedEvent(environment, {
+          namespace,
+          what,
+          reason: "Granted",
+          withinMs: 60_000,
+        });
         expect(line).toMatch(/Normal .*granted klease told after [0-9ms]+, token \d+$/);
       }
       await stage.atRest();
       await expect(
-        eventOn(environment, { namespace, what: "pod/first", reason: "Granted", withinMs: 1 }),
+        describedEvent(environment, { namespace, what: "pod/first", reason: "Granted", withinMs: 1 }),
       ).rejects.toThrow("an event Granted");
     },
   },
@@ -100,10 +82,10 @@ export const notices: readonly Scenario[] = [
         JOBS,
         job({ namespace, name: "idle", lease: "busy", journal, annotations }),
       );
-      expect(await eventOn(environment, { namespace, what: "pod/hasty", reason: "TimedOut" })).toMatch(
+      expect(await describedEvent(environment, { namespace, what: "pod/hasty", reason: "TimedOut" })).toMatch(
         /Warning .*waited for klease busy for 3s, its konductor\.io\/wait-timeout, in vain: held by first since .*code 69/,
       );
-      expect(await eventOn(environment, { namespace, what: "job/idle", reason: "Skipped" })).toMatch(
+      expect(await describedEvent(environment, { namespace, what: "job/idle", reason: "Skipped" })).toMatch(
         /Normal .*marked Complete without having run: klease busy is held by first$/,
       );
       await stage.endMain("first");

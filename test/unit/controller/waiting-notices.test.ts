@@ -3,10 +3,13 @@ import { expect, test } from "vitest";
 import { createWaitingNotices } from "../../../src/controller/waiting-notices.ts";
 import { createEventPacer } from "../../../src/kube/event-pacer.ts";
 import type { EventReport } from "../../../src/kube/events.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { BY_LEASE } from "../../../src/objects/caches.ts";
 import { ARBITER_EVENTS_PER_SECOND } from "../../../src/objects/claimant-events.ts";
+import { defined } from "../../../src/shared/json.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
+import { createPod, statusOf } from "../lease/pod-fixture.ts";
 import { aHold, aRequest, held, NOW_MS } from "../lease/samples.ts";
 import { fedReflector } from "./fed-reflector.ts";
 
@@ -25,6 +28,7 @@ function stage(...requests: readonly LeaseRequest[]) {
   const told: (EventReport & { afterMs: number })[] = [];
   const caches = {
     leases: fedReflector<Lease>(),
+    pods: fedReflector<PodView>(),
     requests: fedReflector<LeaseRequest>({
       [BY_LEASE]: ({ namespace, spec }) => `${namespace}/${spec.lease}`,
     }),
@@ -145,6 +149,32 @@ test("a wait-timeout is told with what was in the way", async () => {
         "waited for klease nightly for 5m, its konductor.io/wait-timeout, in vain: held by run-1 since 2026-01-01T00:09:50.000Z. The " +
         "gate fails with code 69; raise the annotation, or see kubectl describe klease nightly",
     },
+  ]);
+  await end();
+});
+
+test("a pod whose gate ends because its hold was lost is told that it was fenced", async () => {
+  const { clock, told, caches, begin } = stage();
+  const end = begin();
+  const pod = (exitCode?: number): PodView => ({
+    ...{ ...statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })), lease: "nightly" },
+    ...{ namespace: "ns", name: "run-1", uid: "pod-1", resourceVersion: `${exitCode ?? 1}` },
+    gate: {
+      name: "konductor-gate",
+      kind: "init",
+      state: "terminated",
+      hasRestartRules: false,
+      ...defined({ exitCode }),
+    },
+  });
+  caches.pods.apply(pod());
+  caches.pods.apply(pod(69));
+  await clock.turn(1_000);
+  expect(told).toEqual([]);
+  caches.pods.apply(pod(76));
+  await clock.turn(1_000);
+  expect(told).toMatchObject([
+    { object: { kind: "Pod", uid: "pod-1" }, type: "Warning", reason: "Fenced", once: `${HOLD.token}` },
   ]);
   await end();
 });

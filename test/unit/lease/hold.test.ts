@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { grantHold, holderRefOf, holdTtlMs, nextToken, regrantHold } from "../../../src/lease/grant.ts";
-import { changeHold, endHold, hasHeld, holdOf } from "../../../src/lease/hold.ts";
+import { changeHold, endHold, holdOf, tokensOf } from "../../../src/lease/hold.ts";
 import { leftUnwrittenMs, type Renewal, renewHold } from "../../../src/lease/hold-renewal.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseSpec } from "../../../src/lease/types.ts";
@@ -309,22 +309,23 @@ describe("the properties of a new hold", () => {
   });
 });
 
-describe("a pod's word that it has held is believed", () => {
+describe("the tokens under which a pod has held", () => {
   const POD = { name: "run-1", uid: "pod-1", job: { name: "run" } };
   const ended = (lease: Lease) => ({ ...lease, status: endHold(lease, "Expired", NOW_MS) });
   const ofJob = { holder: "run", ref: { kind: "Job", name: "run", uid: "job-1" } } as const;
   const member = { kind: "Pod", name: "run-1", uid: "pod-1", releasing: false } as const;
+  const again = { ...ended(held()).status, hold: aHold({ token: 43 }) };
 
-  test.each<[string, Lease]>([
-    ["while it holds", held()],
-    ["while it shares its Job's hold", held({ ...ofJob, pods: [member] })],
-    ["when its hold has ended", ended(held())],
-    ["when its Job's hold has ended", ended(held(ofJob))],
-  ])("%s", (_, lease) => {
-    expect(hasHeld(lease, POD, 41)).toBe(true);
-    expect(hasHeld(lease, POD, 40)).toBe(false);
-    expect(hasHeld(lease, { name: "other", uid: "pod-2" }, 41)).toBe(false);
+  test.each<[string, Lease, number[]]>([
+    ["while it holds", held(), [41]],
+    ["while it shares its Job's hold", held({ ...ofJob, pods: [member] }), [41]],
+    ["when its hold has ended", ended(held()), [41]],
+    ["when its Job's hold has ended", ended(held(ofJob)), [41]],
+    ["when it holds again", aLease(again), [43, 41]],
+  ])("are known %s", (_, lease, tokens) => {
+    expect(tokensOf(lease, POD)).toEqual(tokens);
+    expect(tokensOf(lease, { name: "other", uid: "pod-2" })).toEqual([]);
   });
 
-  test("but not of a klease that is gone", () => expect(hasHeld(undefined, POD, 41)).toBe(false));
+  test("are unknown where the klease is gone", () => expect(tokensOf(undefined, POD)).toEqual([]));
 });

@@ -1,6 +1,6 @@
 import type { FastifyReply } from "fastify";
 import type { EventPacer } from "../../../kube/event-pacer.ts";
-import { hasHeld } from "../../../lease/hold.ts";
+import { tokensOf } from "../../../lease/hold.ts";
 import { hasPassed, type PodView, waitsForJob } from "../../../lease/pod.ts";
 import { keyOf } from "../../../lease/types.ts";
 import { fencedEvent } from "../../../objects/claimant-events.ts";
@@ -83,7 +83,8 @@ function tellFenced(
   token: number,
 ): void {
   const { namespace, lease = "", restartPolicy } = pod;
-  if (!hasHeld(options.caches.leases.store.get(keyOf({ namespace, name: lease })), pod, token)) return;
+  if (!tokensOf(options.caches.leases.store.get(keyOf({ namespace, name: lease })), pod).includes(token))
+    return;
   const runsAgain = restartPolicy !== "Never";
   pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain }));
 }
