@@ -28,6 +28,7 @@ import { patchCaBundle } from "../../tls/ca-bundle.ts";
 import { createCertificateFiles } from "../../tls/certificate-files.ts";
 import type { CertificateSource, ServingCertificate } from "../../tls/certificate-source.ts";
 import { createServingCertificates } from "../../tls/serving-certificate.ts";
+import { checkAccount, imageWarning } from "./check-install.ts";
 import type { ServeConfig } from "./config.ts";
 import { findGateAddress, serviceNames } from "./gate-address.ts";
 import { readGateProgram } from "./gate-program.ts";
@@ -108,6 +109,10 @@ export async function serve({
     });
   };
   await patiently("write the caBundle of our webhook configuration", trustUs);
+  if (config.writeCaBundle)
+    await patiently("use our webhook configuration", () => checkAccount(client, namespace));
+  const warning = await patiently("read our own pod", () => imageWarning(client, config));
+  if (warning) logger.warn(warning);
   await Promise.all([...Object.values(caches).map((cache) => cache.synced), timeLearned]);
 
   const events = createEventRecorder({ client, component: "konductor", instance: identity, clock, logger });
