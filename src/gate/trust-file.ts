@@ -57,7 +57,7 @@ export function trustFile({ dir, known, log }: TrustFileOptions): TrustFile {
       const key = keyOf(contact);
       if (contact.ca === undefined || key === last) return;
       try {
-        replaceFile(path, JSON.stringify(contact), 0o600);
+        replaceFile(path, JSON.stringify(contact), 0o600, { outlivesCrash: true });
         last = key;
       } catch (error) {
         if (!hasFailed)
