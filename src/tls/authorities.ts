@@ -23,6 +23,9 @@ export function bundleOf({ current, next, former }: Authorities): string {
     .join("");
 }
 
+/** An answer of the gate API, which tells the bundle, may have 64 KiB, and a variable of a gate's environment 128 KiB. */
+export const BUNDLE_BYTES_MAX = 48 * 1024;
+
 /** The certificates of a PEM bundle, a damaged one included: it ends where the next one begins. */
 export function certificatesIn(bundle: string): string[] {
   const pem =

@@ -9,9 +9,10 @@
  */
 import type { X509Certificate } from "node:crypto";
 import type { Clock } from "../shared/clock.ts";
-import { describeError } from "../shared/errors.ts";
+import { describeError, KonductorError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { isoTime } from "../shared/times.ts";
+import { BUNDLE_BYTES_MAX } from "./authorities.ts";
 import type { ServingNames } from "./authority.ts";
 import type { CertificateSource } from "./certificate-source.ts";
 import {
@@ -49,7 +50,7 @@ const LATE = 1 / 6;
  */
 export function createCertificateFiles(options: CertificateFilesOptions): CertificateSource {
   const { dir, clock, logger, read = readText } = options;
-  const told = new Map<string, ToldAuthority>();
+  let told: ReadonlyMap<string, ToldAuthority> = new Map();
   let served: CertificateTriple | undefined;
   let caBundlePem = "";
   let warned: string | undefined;
@@ -61,17 +62,24 @@ export function createCertificateFiles(options: CertificateFilesOptions): Certif
 
   function tell({ authorities, notAfterMs }: CertificateTriple, nowMs: number): void {
     const forMs = served ? Math.max(0, Math.min(TOLD_FOR_MS, (served.notAfterMs - nowMs) / 2)) : 0;
+    const next = new Map([...told].filter(([, { untilMs }]) => nowMs <= untilMs));
     for (const certificate of authorities) {
-      const before = told.get(certificate.fingerprint256);
-      told.set(certificate.fingerprint256, {
+      const before = next.get(certificate.fingerprint256);
+      next.set(certificate.fingerprint256, {
         certificate,
         knownMs: before?.knownMs ?? nowMs + forMs,
         untilMs: Math.max(before?.untilMs ?? 0, notAfterMs),
       });
     }
-    for (const [id, { untilMs }] of told) if (nowMs > untilMs) told.delete(id);
-    const all = [...authorities, ...[...told.values()].map(({ certificate }) => certificate)];
-    caBundlePem = [...new Set(all.map(String))].join("");
+    const all = [...authorities, ...[...next.values()].map(({ certificate }) => certificate)];
+    const bundle = [...new Set(all.map(String))].join("");
+    if (Buffer.byteLength(bundle) > BUNDLE_BYTES_MAX)
+      throw new KonductorError(
+        "Invalid",
+        `${dir}/ca.crt and the CAs before it, which are still in use, are longer than ${BUNDLE_BYTES_MAX} bytes together; change CAs more slowly`,
+      );
+    told = next;
+    caBundlePem = bundle;
   }
 
   /** From when on everybody accepts the certificate. */

@@ -27,11 +27,8 @@ export const readText: ReadText = (path) => readFile(path, "utf8");
 
 type FileName = "tls.crt" | "tls.key" | "ca.crt";
 
-/**
- * Gates carry the bundle in one variable of their environment, for which Linux has 128 KiB, and during a change of the CA they carry the old
- * and the new one.
- */
-const CA_BYTES_MAX = 32 * 1024;
+/** A third of what a bundle may have: during a change of the CA gates are told the old and the new one. */
+const CA_BYTES_MAX = 16 * 1024;
 /** The kubelet swaps a volume every minute or so. */
 const READS_MAX = 10;
 

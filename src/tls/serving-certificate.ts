@@ -7,7 +7,15 @@ import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
 import { defined, record, textMap, timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import { isoTime } from "../shared/times.ts";
-import { type Authorities, advance, bundleOf, certificatesIn, idOf, reconcile } from "./authorities.ts";
+import {
+  type Authorities,
+  advance,
+  BUNDLE_BYTES_MAX,
+  bundleOf,
+  certificatesIn,
+  idOf,
+  reconcile,
+} from "./authorities.ts";
 import {
   createAuthority,
   isFit,
@@ -167,6 +175,8 @@ function parseSecret(
 function readAuthorities(data: Record<string, string>): Authorities | undefined {
   const pair = readPair(data, "ca.crt", "ca.key");
   if (!pair) return undefined;
+  if (Buffer.byteLength(pair.certPem) > BUNDLE_BYTES_MAX)
+    throw new Error(`ca.crt is longer than ${BUNDLE_BYTES_MAX} bytes`);
   const [first = "", ...others] = certificatesIn(pair.certPem);
   const current = { ...pair, certPem: `${first}\n` };
   const next = readPair(data, NEXT.cert, NEXT.key);

@@ -184,7 +184,7 @@ describe("at the start, one sentence says which file is wrong, and what to do", 
     [
       "a very long ca.crt",
       () => ({ ...ofFirst, "ca.crt": pair(first).certPem.repeat(40) }),
-      "/certs/ca.crt is longer than 32768 bytes; name only CAs that sign tls.crt",
+      "/certs/ca.crt is longer than 16384 bytes; name only CAs that sign tls.crt",
     ],
     [
       "another key",
@@ -356,4 +356,20 @@ describe("another CA", () => {
     await connectTo({ certPem, keyPem }, pair(first).certPem, HOST);
     expect(warnings()).toEqual([]);
   });
+});
+
+test("a bundle stays short enough for an answer, however often the CA changes", async () => {
+  const current = start();
+  await current();
+  const others = () =>
+    Array.from({ length: 9 }, () => signedAgain(pair(second).certPem, pair(second))).join("");
+  for (let change = 0; change < 7; change++) {
+    files = { ...ofFirst, "ca.crt": pair(first).certPem + others() };
+    const { certPem, caBundlePem } = await current();
+    expect(certPem).toBe(ofFirst["tls.crt"]);
+    expect(Buffer.byteLength(caBundlePem)).toBeLessThan(49_152);
+  }
+  expect(log.map(({ msg }) => msg).join("\n")).toContain(
+    "longer than 49152 bytes together; change CAs more slowly",
+  );
 });

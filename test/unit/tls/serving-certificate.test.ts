@@ -56,7 +56,10 @@ describe("a certificate behind the first one", () => {
     ["is cut off", (pem) => pem.slice(0, pem.length / 2)],
     ["has other characters", (pem) => pem.replace("MII", "M-I")],
   ];
-  test.each(DAMAGES)("that %s is damage of the Secret", async (_, damage) => {
+  test.each([
+    ...DAMAGES,
+    ["makes the bundle longer than an answer may be", (pem: string) => pem.repeat(50)] as const,
+  ])("that %s is damage of the Secret", async (_, damage) => {
     const replica = aReplica();
     const { caBundlePem } = await replica();
     store({ "ca.crt": caBundlePem + damage(other.certPem) });
