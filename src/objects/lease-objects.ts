@@ -31,7 +31,7 @@ export async function writeLeaseStatus(
     throw new KonductorError(
       "Internal",
       `klease ${namespace}/${name}: status.holderPods was not stored, since the CRD leases.konductor.io is older than konductor; ` +
-        "apply konductor's deploy/ again",
+        "apply konductor's manifests again",
     );
   }
   return written;
