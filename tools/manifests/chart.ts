@@ -20,6 +20,8 @@ const ISSUED = new Set(["Certificate", "Issuer"]);
 /** Conditions of the value that says who issues konductor's certificate: see certs/README.md. */
 const OWN_CA = 'eq .Values.certificates.source "own"';
 const CERT_MANAGER = 'eq .Values.certificates.source "cert-manager"';
+/** cert-manager's CA injector writes the CA into the webhook configuration. */
+const OTHERS_WRITE_CA_BUNDLE = `or (${CERT_MANAGER}) (not .Values.certificates.writeCaBundle)`;
 
 /**
  * The chart's templates by file name, one for each kind of object. `issued`: the same objects with the component certs/cert-manager. Throws if an
@@ -50,8 +52,7 @@ function template(kind: string, name: string, object: string): string {
     .replaceAll(IMAGE, '{{ include "konductor.image" . }}')
     .replaceAll(PLACEHOLDERS.namespace, "{{ .Release.Namespace }}");
   if (ISSUED.has(kind)) return inCase(CERT_MANAGER, chosen);
-  // cert-manager's CA injector writes the CA into the webhook configuration.
-  if (name === "konductor-ca-bundle") return inCase(`not (${CERT_MANAGER})`, chosen);
+  if (name === "konductor-ca-bundle") return inCase(`not (${OTHERS_WRITE_CA_BUNDLE})`, chosen);
   switch (kind) {
     case "ConfigMap":
       return replaceOnce(chosen, /mirrors: ""/, 'mirrors: {{ join " " .Values.workloads.mirrors | quote }}');
@@ -115,7 +116,7 @@ function deployment(object: string): string {
             {{- if not (${OWN_CA}) }}
             - --cert-dir=/certs
             {{- end }}
-            {{- if ${CERT_MANAGER} }}
+            {{- if ${OTHERS_WRITE_CA_BUNDLE} }}
             - --write-ca-bundle=false
             {{- end }}
 `,

@@ -116,21 +116,20 @@ describe("an overlay in a foreign namespace", () => {
   });
 });
 
-test.each(["cert-manager", "files"])(
-  "the chart gives the objects of the component certs/%s",
-  async (source) => {
-    const overlay = {
-      namespace: "locks",
-      image: { newName: "konductor", newTag: await packageVersion(ROOT) },
-      components: [`certs/${source}`],
-    };
-    const objects = objectsOf(await renderOverlay(binaries.kubectl, join(ROOT, "deploy"), overlay));
-    expect(JSON.stringify(objects)).not.toContain("konductor-system");
-    expect(objectsOf(await helmTemplateWith("locks", { certificates: { source } }))).toEqual(
-      asInChart(objects),
-    );
-  },
-);
+test.each([
+  ["cert-manager", { source: "cert-manager" }],
+  ["files", { source: "files" }],
+  ["ca-bundle", { writeCaBundle: false }],
+])("the chart gives the objects of the component certs/%s", async (component, certificates) => {
+  const overlay = {
+    namespace: "locks",
+    image: { newName: "konductor", newTag: await packageVersion(ROOT) },
+    components: [`certs/${component}`],
+  };
+  const objects = objectsOf(await renderOverlay(binaries.kubectl, join(ROOT, "deploy"), overlay));
+  expect(JSON.stringify(objects)).not.toContain("konductor-system");
+  expect(objectsOf(await helmTemplateWith("locks", { certificates }))).toEqual(asInChart(objects));
+});
 
 test("the chart keeps Leases when it is uninstalled, unless it is told otherwise", async () => {
   const crds = [
