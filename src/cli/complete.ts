@@ -1,8 +1,9 @@
 import type { Command, Option } from "commander";
 import { connect } from "../client/connect.ts";
 import type { Env } from "../client/kubeconfig.ts";
-import { LEASES, NAMESPACES, type Resource } from "../kube/resources.ts";
+import { JOBS, LEASES, NAMESPACES, PODS, type Resource } from "../kube/resources.ts";
 import { record, text } from "../shared/json.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
 
 /** The shell waits up to this long at every press of Tab. */
@@ -61,6 +62,7 @@ async function candidatesFor({ command, values, arguments: count, pending }: Lin
   if (commands.length > 0) return count === 0 ? [...commands, "help"] : [];
   const argument = command.registeredArguments[count];
   if (argument?.argChoices) return argument.argChoices;
+  if (argument?.name() === "workload") return workloads(values, env);
   return argument?.name() === "name" ? names(LEASES, values, env) : [];
 }
 
@@ -95,7 +97,20 @@ function flagOf(command: Command, name: string | undefined): Option | undefined 
   return flagsOf(command).find(({ long, short }) => long === name || short === name);
 }
 
-async function names(resource: Resource, values: Line["values"], env: Env): Promise<string[]> {
+/** Pods and Jobs that have the label, as `koncli lease why` takes them. */
+async function workloads(values: Line["values"], env: Env): Promise<string[]> {
+  const [pods, jobs] = await Promise.all(
+    [PODS, JOBS].map((resource) => names(resource, values, env, LEASE_LABEL)),
+  );
+  return [...(pods ?? []), ...(jobs ?? []).map((name) => `job/${name}`)];
+}
+
+async function names(
+  resource: Resource,
+  values: Line["values"],
+  env: Env,
+  labelSelector?: string,
+): Promise<string[]> {
   try {
     const [namespace, kubeconfig, context, as, asUid] = [
       ...["--namespace", "--kubeconfig", "--context", "--as", "--as-uid"],
@@ -107,7 +122,7 @@ async function names(resource: Resource, values: Line["values"], env: Env): Prom
       { userAgent: `koncli/${VERSION_TEXT}`, env },
     );
     const scope = resource.namespaced ? { namespace: cluster.namespace } : {};
-    const options = { ...scope, timeoutMs: ASK_WITHIN_MS };
+    const options = { ...scope, labelSelector, timeoutMs: ASK_WITHIN_MS };
     const { items } = await cluster.client.list(resource, options, (item) =>
       text(record(record(item)["metadata"])["name"]),
     );

@@ -17,6 +17,7 @@ import { registerRenew } from "./commands/renew.ts";
 import { registerStatus } from "./commands/status.ts";
 import { registerVersion } from "./commands/version.ts";
 import { registerWatch } from "./commands/watch.ts";
+import { registerWhy } from "./commands/why.ts";
 import { complete } from "./complete.ts";
 import { CLI_EXIT, exitCodeOf, sentenceOf, usageSentence } from "./failure.ts";
 import { leaseName, namespace, ttlMs } from "./flags.ts";
@@ -135,6 +136,7 @@ const COMMANDS = [
   registerRelease,
   registerExec,
   registerStatus,
+  registerWhy,
   registerList,
   registerQueue,
   registerHistory,
