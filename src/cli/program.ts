@@ -15,6 +15,7 @@ import { registerQueue } from "./commands/queue.ts";
 import { registerRelease } from "./commands/release.ts";
 import { registerRenew } from "./commands/renew.ts";
 import { registerStatus } from "./commands/status.ts";
+import { registerTop } from "./commands/top.ts";
 import { registerVersion } from "./commands/version.ts";
 import { registerWatch } from "./commands/watch.ts";
 import { registerWhy } from "./commands/why.ts";
@@ -138,6 +139,7 @@ const COMMANDS = [
   registerStatus,
   registerWhy,
   registerList,
+  registerTop,
   registerQueue,
   registerHistory,
   registerWatch,

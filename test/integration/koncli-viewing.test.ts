@@ -185,6 +185,29 @@ test("queue lists the waiters of this klease, in the order in which they are ser
   expect(await out("queue", "quiet")).toBe("Nobody waits for klease quiet.\n");
 });
 
+test("top lists kleases by the longest wait, and takes kubectl's flags", async () => {
+  const [headings, first, second] = cells(await out("top"));
+  const names = ["NAMESPACE", "NAME", "HOLDER", "HELD", "WAITERS", "LONGEST WAIT", "LAST RENEWAL"];
+  expect(headings).toEqual(names);
+  expect(first?.slice(0, 3)).toEqual([NAMESPACE, "report", "web-1"]);
+  expect(first?.slice(4, 6)).toEqual(["3", expect.stringMatching(/^[5-9]m$/)]);
+  expect(second?.slice(0, 2)).toEqual([NAMESPACE, "free"]);
+  const plain = ["--no-headers", "--use-protocol-buffers=true"];
+  expect(cells(await out("top", "report", "--sort-by", "waiters", ...plain))).toEqual([first]);
+  expect(
+    await out("top", "-A", "--field-selector", "metadata.name=report", "--sort-by=held", ...plain),
+  ).toMatch(new RegExp(`^${NAMESPACE} +report `, "m"));
+  expect(await out("top", "-l", "nothing=here")).toBe(`No kleases found in namespace ${NAMESPACE}.\n`);
+  expect(JSON.parse(await out("top", "-o", "json"))[0]).toMatchObject({
+    ...{ namespace: NAMESPACE, name: "report", holder: "web-1", waiters: 3 },
+    waitingSince: expect.stringMatching(/^\d{4}-/),
+  });
+  expect(await koncli("top", "--sort-by", "cpu")).toMatchObject({
+    ...{ code: 2, out: "" },
+    err: expect.stringContaining("allowed choices are wait, waiters, held"),
+  });
+});
+
 test("history lists the holds that are over, each on one line", async () => {
   const [headings, ...rows] = cells(await out("history", "report"));
   expect(headings).toEqual(["HOLDER", "ACQUIRED", "HELD FOR", "ENDED", "REASON", "BY", "TOKEN"]);
