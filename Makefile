@@ -10,7 +10,7 @@ build: $(INSTALLED) ## dist/konductor.js, dist/gate.js, dist/koncli.js
 	@npm run --silent build
 image: $(INSTALLED) ## dist/image.tar, an OCI archive for amd64 and arm64, without a container engine
 	@npm run --silent image
-manifests: $(INSTALLED) ## deploy/install.yaml and charts/, from deploy/
+manifests: $(INSTALLED) ## deploy/install.yaml, charts/ and what koncli doctor compares, from deploy/
 	@npm run --silent manifests
 trial: $(INSTALLED) ## dist/trial.yaml, konductor for a cluster that has only a public image of Node.js
 	@npm run --silent trial

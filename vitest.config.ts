@@ -15,7 +15,7 @@ const integration = {
 const WITH_CLUSTERS = [
   "test/integration/admission-{leases,requests}.test.ts",
   "test/integration/attacks/*.test.ts",
-  "test/integration/{clocks,cluster,deploy,failpoints,lease-client,node-loss,replaced-ca,trial}.test.ts",
+  "test/integration/{clocks,cluster,deploy,failpoints,koncli-doctor,lease-client,node-loss,replaced-ca,trial}.test.ts",
   "test/integration/install/{certs,helm}.test.ts",
   "test/integration/monitoring/scrape.test.ts",
   "test/integration/process-node*.test.ts",

@@ -53,7 +53,7 @@ function withValues(words: readonly string[]): string[] {
 
 async function candidatesFor({ command, values, arguments: count, pending }: Line, last: string, env: Env) {
   if (pending) {
-    if (pending.long === "--namespace") return names(NAMESPACES, values, env);
+    if (pending.long?.endsWith("namespace")) return names(NAMESPACES, values, env);
     return pending.argChoices ?? [];
   }
   if (last.startsWith("-"))

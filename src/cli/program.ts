@@ -8,6 +8,7 @@ import { registerAcquire } from "./commands/acquire.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerCreate } from "./commands/create.ts";
 import { registerDelete } from "./commands/delete.ts";
+import { registerDoctor } from "./commands/doctor.ts";
 import { registerExec } from "./commands/exec.ts";
 import { registerHistory } from "./commands/history.ts";
 import { registerList } from "./commands/list.ts";
@@ -110,6 +111,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
   for (const argument of lease.commands.flatMap((each) => each.registeredArguments)) {
     if (argument.name() === "name") argument.argParser(leaseName);
   }
+  registerDoctor(program, run);
   registerVersion(program, run, io);
   registerCompletion(program, io);
   return program;

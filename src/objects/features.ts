@@ -11,7 +11,7 @@ export type SelfFencingMode = (typeof SELF_FENCING_MODES)[number];
 /** The kubelet feature by which a keeper stops its pod without the API server's help (KEP-5532). */
 const RESTART_ALL_CONTAINERS = "RestartAllContainersOnContainerExits";
 /** The first version whose API server accepts the rule without a feature gate being switched on. */
-const FIRST_MINOR = 36;
+export const FIRST_FENCING_MINOR = 36;
 
 /** What this cluster can do, as admission needs to know it for each pod. */
 export interface ClusterFeatures {
@@ -53,12 +53,17 @@ export function createClusterFeatures({ client, nodes, mode }: ClusterFeaturesOp
 }
 
 function isAble(node: NodeView | undefined): boolean {
-  return node?.declaredFeatures.includes(RESTART_ALL_CONTAINERS) ?? false;
+  return node !== undefined && declaresFencing(node);
+}
+
+/** Whether a keeper on this node can stop its pod. */
+export function declaresFencing({ declaredFeatures }: Pick<NodeView, "declaredFeatures">): boolean {
+  return declaredFeatures.includes(RESTART_ALL_CONTAINERS);
 }
 
 /** Managed clusters write minors such as "36+". */
 function isNewEnough(version: Record<string, unknown>): boolean {
   const major = Number.parseInt(text(version["major"]) ?? "", 10);
   const minor = Number.parseInt(text(version["minor"]) ?? "", 10);
-  return major > 1 || (major === 1 && minor >= FIRST_MINOR);
+  return major > 1 || (major === 1 && minor >= FIRST_FENCING_MINOR);
 }

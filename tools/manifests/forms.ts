@@ -3,19 +3,26 @@ import { join } from "node:path";
 import { packageVersion } from "../build.ts";
 import { chartTemplates, PLACEHOLDERS } from "./chart.ts";
 import { render, renderOverlay } from "./render.ts";
+import { shippedObjects } from "./shipped.ts";
 
 const ORIGIN = "# Made from deploy/ by `make manifests`: change deploy/ instead.\n";
 export const CHART_DIR = "charts/konductor";
+export const SHIPPED = "src/cli/doctor/shipped.json";
 
-/** Content by path below `root`: install.yaml, and the chart's templates and Chart.yaml. The rest of the chart is written by hand. */
+/**
+ * Content by path below `root`: install.yaml, what koncli knows of it, and the chart's templates and Chart.yaml. The rest of the chart is
+ * written by hand.
+ */
 export async function installForms(root: string, kubectlPath: string): Promise<ReadonlyMap<string, string>> {
   const deployDir = join(root, "deploy");
   const version = await packageVersion(root);
   const own = await renderOverlay(kubectlPath, deployDir, PLACEHOLDERS);
   const issued = { ...PLACEHOLDERS, components: ["certs/cert-manager"] };
   const templates = chartTemplates(own, await renderOverlay(kubectlPath, deployDir, issued));
+  const install = await render(kubectlPath, deployDir);
   return new Map([
-    ["deploy/install.yaml", ORIGIN + (await render(kubectlPath, deployDir))],
+    ["deploy/install.yaml", ORIGIN + install],
+    [SHIPPED, shippedObjects(install)],
     [`${CHART_DIR}/Chart.yaml`, ORIGIN + chart(version)],
     ...[...templates].map(([name, text]) => [`${CHART_DIR}/templates/${name}`, ORIGIN + text] as const),
   ]);

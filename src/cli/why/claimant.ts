@@ -116,7 +116,7 @@ function unanswered(
       `${capital(who)} should have been in the queue of klease ${name} since ${atAndAge(askedSinceMs, nowMs)}, and has no LeaseRequest: konductor does not answer it.`,
       ...(logged ? [`Its gate says: "${logged}".`] : []),
       ...(gateLog ? unreadSentence(gateLog, "What its gate says") : []),
-      `Check that konductor runs (${GET_PODS}), and that pods of this namespace can reach it.`,
+      `Check that konductor runs (koncli doctor), and that pods of this namespace can reach it.`,
       ...describeLease(name, lease, facts),
     ],
     about,
@@ -219,7 +219,7 @@ function nobodyHolds(
   const isLate = nowMs - own.spec.requestedAtMs > ANSWERS_WITHIN_MS;
   return isLate
     ? [
-        `Nobody holds it, so somebody should have been granted it long ago: konductor's arbiter does not answer. Check that it runs (${GET_PODS}). If klease ${name} was deleted lately, its first grant waits for whoever may still run.`,
+        `Nobody holds it, so somebody should have been granted it long ago: konductor's arbiter does not answer. Check that it runs (koncli doctor). If klease ${name} was deleted lately, its first grant waits for whoever may still run.`,
       ]
     : ["Nobody holds it: the next is granted in a moment."];
 }

@@ -276,7 +276,7 @@ test.each<[string, Partial<Facts>, string, RegExp]>([
     "no arbiter",
     { lease: known(aLease()), holderPods: [] },
     "Waiting",
-    /konductor's arbiter does not answer\. Check that it runs \(kubectl get pods -A/,
+    /konductor's arbiter does not answer\. Check that it runs \(koncli doctor\)/,
   ],
   [
     "a klease that is being deleted",
