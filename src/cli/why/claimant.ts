@@ -1,4 +1,5 @@
 /** A pod, or a Job that waits as a whole, and its place at the klease. Pure. */
+import { describeTurn } from "../../lease/forecast.ts";
 import { isWaiting, NOT_CONFIRMED } from "../../lease/order.ts";
 import type { ClaimantRef, Hold, Lease, LeaseRequest, PastHold } from "../../lease/types.ts";
 import { GET_PODS } from "../../shared/names.ts";
@@ -182,6 +183,8 @@ function waiting(who: string, own: LeaseRequest, lease: Lease | undefined, facts
     waitUntilMs !== undefined && waitUntilMs > requestedAtMs
       ? [`Its wait-timeout ends its waiting at ${atAndAge(waitUntilMs, nowMs)}.`]
       : [];
+  const turn = lease && place && describeTurn(lease.status, place.position, nowMs);
+  const forecast = turn ? [`Its turn probably comes ${turn}, as the last holds have lasted.`] : [];
   const passedOver =
     own.status.reason === NOT_CONFIRMED
       ? [
@@ -197,7 +200,7 @@ function waiting(who: string, own: LeaseRequest, lease: Lease | undefined, facts
   if (hold)
     return explanation(
       "Waiting",
-      [head, ...holderSentences(lease, hold, facts), ...limit, ...passedOver],
+      [head, ...holderSentences(lease, hold, facts), ...forecast, ...limit, ...passedOver],
       more,
     );
   return explanation(

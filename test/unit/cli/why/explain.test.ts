@@ -40,6 +40,13 @@ test.each([
   expect(says(theFacts({ requests: known([itsRequest(), ...others]) }))).toMatch(expected);
 });
 
+test("once enough holds are known it says when the turn will probably come", () => {
+  const lease = held();
+  const status = { ...lease.status, holdSeconds: Array(10).fill(600) };
+  const facts = theFacts({ lease: known({ ...lease, status }), requests: known([itsRequest()]) });
+  expect(says(facts)).toContain(" Its turn probably comes in 9m, as the last holds have lasted.");
+});
+
 describe("why the holder holds", () => {
   const lease = (hold: Partial<Hold>, spec: Partial<Lease["spec"]> = {}) => ({
     lease: known(held(hold, spec)),
