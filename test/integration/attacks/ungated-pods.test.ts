@@ -4,6 +4,7 @@
  */
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, inject, onTestFinished, test } from "vitest";
+import { ownVolumes } from "../../../src/server/admission/containers.ts";
 import { list, parseJson, record, text } from "../../../src/shared/json.ts";
 import { GATE_CONTAINER, IMAGE_PROGRAMS, KEEPER_CONTAINER, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
@@ -29,7 +30,7 @@ const podOf = (initContainers: Container[], lease = "nightly") => ({
   spec: { initContainers, containers: [{ name: "main", image: "none" }], volumes: volumes() },
 });
 /** The volumes that the injected containers mount. */
-const volumes = () => ["konductor-token", "konductor-state"].map((name) => ({ name, emptyDir: {} }));
+const volumes = () => ownVolumes(false).map(({ name }) => ({ name, emptyDir: {} }));
 const create = (pod: object, ...args: string[]) => stage.send(pod, "create", "--as=alice", ...args);
 
 /** `containers` with `change` applied to the container of that name. */
