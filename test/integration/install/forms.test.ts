@@ -107,7 +107,7 @@ describe("an overlay in a foreign namespace", () => {
         digest: overlay.match(/sha256:[0-9a-f]{64}/)?.[0],
       },
       imagePullSecrets: [{ name: "registry" }],
-      workloads: { imagePullSecrets: ["registry"] },
+      workloads: { imagePullSecrets: ["registry"], mirrors: ["mirror.example/konductor"] },
       replicaCount: 3,
       priorityClassName: "platform-critical",
       exemptNamespaces: ["monitoring"],

@@ -1,8 +1,11 @@
 /** The chart by the real Helm, on an API server without a node: konductor itself does not run. */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { API_VERSION } from "../../../src/shared/names.ts";
+import { packageVersion } from "../../../tools/build.ts";
 import { CHART_DIR } from "../../../tools/manifests/forms.ts";
+import { renderOverlay } from "../../../tools/manifests/render.ts";
 import { binarySources, findBinaries } from "../../cluster/binaries/find.ts";
 import { type Cluster, startCluster } from "../../cluster/cluster.ts";
 import { run } from "../../cluster/command.ts";
@@ -55,6 +58,20 @@ test("install, upgrade and uninstall; Leases stay, and are there for the next in
 
   await helm("install", "konductor", chart);
   expect(await kubectl("get", "klease", "--output=name")).toContain("report");
+});
+
+test("a release takes over what kustomize has installed", async () => {
+  await helm("uninstall", "konductor");
+  const image = { newName: "konductor", newTag: await packageVersion(ROOT) };
+  const overlay = await renderOverlay(cluster.kubectlPath, join(ROOT, "deploy"), {
+    namespace: NAMESPACE,
+    image,
+  });
+  const path = join(cluster.dir, "overlay.yaml");
+  await writeFile(path, overlay);
+  await kubectl("apply", `--filename=${path}`);
+  await helm("install", "konductor", chart, "--take-ownership", "--set=replicaCount=4");
+  expect(await replicas()).toBe("4");
 });
 
 test("a second release in the same cluster is refused, and changes nothing", async () => {
