@@ -144,7 +144,7 @@ test("a pod with a container before its gate is refused, unless it is a mesh's",
 
 test("a gate with another image is refused, unless the image comes from a mirror that the cluster admin allows", async () => {
   const mirrored = podOf(inBoth({ image: `mirror.example.com/apps/${image}` })(injected));
-  await expect(create(mirrored)).rejects.toThrow("under mirrors in webhook-config/pods.yaml");
+  await expect(create(mirrored)).rejects.toThrow("under mirrors in ConfigMap konductor-injection");
   const [name] = image.split(":");
   for (const other of ["none", `${name}-evil:1`, `evil/${image}`])
     await expect(create(podOf(having(KEEPER_CONTAINER, { image: other })(injected)))).rejects.toThrow(

@@ -70,7 +70,7 @@ test("a release takes over what kustomize has installed", async () => {
   const path = join(cluster.dir, "overlay.yaml");
   await writeFile(path, overlay);
   await kubectl("apply", `--filename=${path}`);
-  await helm("install", "konductor", chart, "--take-ownership", "--set=replicaCount=4");
+  await helm("install", "konductor", chart, "--take-ownership", "--force-conflicts", "--set=replicaCount=4");
   expect(await replicas()).toBe("4");
 });
 
