@@ -19,6 +19,7 @@ import { waitFor } from "../../cluster/wait.ts";
 import { adminClient } from "../../e2e/admin-client.ts";
 import { accountKubeconfig } from "../../e2e/process-environment.ts";
 import { createReplica, type Replica, replicaFlags } from "../../e2e/replica.ts";
+import { isBrief } from "../../extent.ts";
 import { noteRights, ownRequests } from "../../rights.ts";
 import { type Kubectl, kubectlOf } from "../kubectl.ts";
 import { type CertManager, certManagerByHand, realCertManager } from "./cert-manager.ts";
@@ -210,7 +211,7 @@ describe("cert-manager", () => {
   let installed: Install;
   beforeAll(async () => {
     const options = { cluster, kubectl, env };
-    certManager = env["CERT_MANAGER"] === "real" ? realCertManager(options) : certManagerByHand(options);
+    certManager = isBrief(env) ? certManagerByHand(options) : realCertManager(options);
     await certManager.install();
     installed = await install("cert-manager", 0);
   });

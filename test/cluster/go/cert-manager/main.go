@@ -52,7 +52,10 @@ func main() {
 	shared.SharedInformerFactory.Start(ctx.Done())
 
 	check(api.AddToScheme(scheme.Scheme))
-	manager := must(ctrl.NewManager(must(clientcmd.BuildConfigFromFlags("", os.Args[1])), ctrl.Options{
+	config := must(clientcmd.BuildConfigFromFlags("", os.Args[1]))
+	// The injector's field manager.
+	config.UserAgent = "cainjector"
+	manager := must(ctrl.NewManager(config, ctrl.Options{
 		Scheme:  scheme.Scheme,
 		Metrics: server.Options{BindAddress: "0"},
 	}))
