@@ -1,5 +1,5 @@
-import { isWaiting } from "../lease/order.ts";
-import type { LeaseRequest } from "../lease/types.ts";
+import { isWaiting, wasGranted } from "../lease/order.ts";
+import type { Lease, LeaseRequest } from "../lease/types.ts";
 
 /** Who waits, for one Lease or for all. */
 export interface Queue {
@@ -8,11 +8,15 @@ export interface Queue {
   oldestWaitMs: number;
 }
 
-/** One pass over `requests`, which need no order. */
-export function queueOf(requests: Iterable<LeaseRequest>, nowMs: number): Queue {
+/** One pass over `requests`, which need no order. A holder does not wait, whatever its request says. */
+export function queueOf(
+  requests: Iterable<LeaseRequest>,
+  leaseOf: (request: LeaseRequest) => Lease | undefined,
+  nowMs: number,
+): Queue {
   let [waiters, sinceMs] = [0, nowMs];
   for (const request of requests) {
-    if (!isWaiting(request)) continue;
+    if (!isWaiting(request) || wasGranted(request, leaseOf(request))) continue;
     waiters++;
     sinceMs = Math.min(sinceMs, request.spec.requestedAtMs);
   }

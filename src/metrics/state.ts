@@ -55,7 +55,9 @@ export function declareState(registry: Registry, state: ReplicaState): void {
     };
   }
 
-  const allWaiting = () => queueOf(caches.requests.store.list(), clock.nowMs());
+  const leaseOf = ({ namespace, spec }: LeaseRequest) =>
+    caches.leases.store.get(keyOf({ namespace, name: spec.lease }));
+  const allWaiting = () => queueOf(caches.requests.store.list(), leaseOf, clock.nowMs());
   arbiterGauge("konductor_waiters", "LeaseRequests that wait.", () => allWaiting().waiters);
   arbiterGauge("konductor_oldest_wait_seconds", "How long the oldest waiting LeaseRequest has waited.", () =>
     seconds(allWaiting().oldestWaitMs),
@@ -90,8 +92,9 @@ export function declareState(registry: Registry, state: ReplicaState): void {
 
 function declareLeases(registry: Registry, { caches, leases, isLeader, clock }: ReplicaState): void {
   const requestsOf = (lease: LeaseName) => caches.requests.store.byIndex(BY_LEASE, keyOf(lease));
-  const queue = (lease: LeaseName) => queueOf(requestsOf(lease), clock.nowMs());
-  const holdOf = (lease: LeaseName) => caches.leases.store.get(keyOf(lease))?.status.hold;
+  const leaseOf = (lease: LeaseName) => caches.leases.store.get(keyOf(lease));
+  const queue = (lease: LeaseName) => queueOf(requestsOf(lease), () => leaseOf(lease), clock.nowMs());
+  const holdOf = (lease: LeaseName) => leaseOf(lease)?.status.hold;
 
   function gauge(name: string, help: string, value: (lease: LeaseName) => number): void {
     new Gauge({

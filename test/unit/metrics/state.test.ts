@@ -69,9 +69,23 @@ test("any other replica says nothing of them, also if it was the arbiter", async
   expect(Object.keys(samples).filter((name) => /waiters|oldest|unreachable/.test(name))).toEqual([]);
 });
 
-describe("kleases with series of their own", () => {
-  const nightly = { namespace: "ns", name: "nightly" };
+const nightly = { namespace: "ns", name: "nightly" };
 
+test("a holder whose request could not be marked does not wait", async () => {
+  const { leases, requests, metrics } = stage({ leases: [nightly] });
+  const holder = waitsSince(20_000, "holder");
+  requests.apply(holder);
+  requests.apply(waitsSince(20, "a"));
+  leases.apply(aLease({ hold: aHold(), lastRequest: holder.uid }));
+  expect(samplesOf(await metrics.page.text())).toMatchObject({
+    konductor_waiters: 1,
+    konductor_oldest_wait_seconds: 20,
+    'konductor_lease_waiters{lease_namespace="ns",lease="nightly"}': 1,
+    'konductor_lease_oldest_wait_seconds{lease_namespace="ns",lease="nightly"}': 20,
+  });
+});
+
+describe("kleases with series of their own", () => {
   test("are those that the admin names, whether they exist or not", async () => {
     const { leases, requests, metrics } = stage({ leases: [nightly, { namespace: "ns", name: "missing" }] });
     requests.apply(waitsSince(20, "a"));
