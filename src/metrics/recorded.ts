@@ -52,7 +52,7 @@ const HANDOVER_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 60];
 const ADMISSION_SECONDS = [0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 const seconds = (ms: number) => ms / 1_000;
-/** Times of day that two machines have told may be in the wrong order. */
+/** Times of day that two machines have told may be in the wrong order. A sum that falls would look like a restart of the counter. */
 const duration = (ms: number) => Math.max(0, seconds(ms));
 
 export function declareRecorded(registry: Registry): Recorded {
@@ -90,7 +90,7 @@ export function declareRecorded(registry: Registry): Recorded {
   });
   const margins = new Histogram({
     name: "konductor_renewal_margin_seconds",
-    help: "What was left of the ttl when a renewal came.",
+    help: "What was left of the ttl when a renewal came; 0 if it was used up.",
     buckets: MARGIN_SECONDS,
     registers,
   });
@@ -133,7 +133,7 @@ export function declareRecorded(registry: Registry): Recorded {
         holds.observe({ reason }, duration(endedMs - acquiredMs));
       },
       renewed({ leftMs, isLate }) {
-        margins.observe(seconds(leftMs));
+        margins.observe(duration(leftMs));
         if (isLate) late.inc();
       },
     },
