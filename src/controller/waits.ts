@@ -9,6 +9,7 @@ const REMEMBERED_GRANTS = 10_000;
 
 /** Counts the waits that a grant ends, and those that end because their request is deleted, by whomever. */
 export interface Waits {
+  /** Its wait ends with its first grant, also if that is taken back because nobody confirms it. */
   granted(request: LeaseRequest): void;
 }
 
@@ -39,6 +40,7 @@ export function createWaits({
 
   return {
     granted({ uid, spec }) {
+      if (granted.get(uid)) return;
       granted.set(uid, true);
       recorder.waited("granted", clock.nowMs() - spec.requestedAtMs);
     },

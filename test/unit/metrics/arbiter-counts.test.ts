@@ -116,3 +116,19 @@ test("the request of a hold that is over is no withdrawal", async () => {
   await stage.clock.turn(3_000);
   expect(Object.keys(await counts()).filter((name) => name.startsWith("wait_"))).toEqual([]);
 });
+
+test("a wait whose first grant is not confirmed is counted once", async () => {
+  const holderRef = { kind: "Pod", name: "run-2", uid: "pod-2" };
+  const { stage, counts } = await arbitrate([waiter({ holderRef })], { isFree: true });
+  const isPassedOver = () => stage.requests().some(({ status }) => status.reason === "NotConfirmed");
+  await stage.until(isPassedOver, 15_000);
+  // The pod's gate asks again.
+  stage.put("leaserequests", waiter({ holderRef }));
+  await stage.until(() => stage.holder() === "pod-2", 5_000);
+  expect(await counts()).toMatchObject({
+    grants_total: 2,
+    'holds_ended_total{reason="NotConfirmed"}': 1,
+    'wait_duration_seconds_count{outcome="granted"}': 1,
+    'wait_duration_seconds_sum{outcome="granted"}': 5,
+  });
+});
