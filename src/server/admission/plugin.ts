@@ -16,9 +16,9 @@ import { type AdmissionResponse, parseReview, reviewOf } from "./review.ts";
  */
 export const ADMISSION_BODY_LIMIT_BYTES = 5 * 1024 * 1024;
 
-/** How one admission request was answered. `error`: not as an admission review, or as one that could not be judged. */
+/** How one admission request was answered. `denied`: also an object that is malformed. `error`: not by a review. */
 export interface AdmissionAnswer {
-  /** Without its group; undefined: it is none that admission judges. */
+  /** Without its group; undefined: it is none that admission judges, or the request was not read. */
   kind: string | undefined;
   verdict: "allowed" | "patched" | "denied" | "error";
   /** From the head of the request to the end of the answer. */
@@ -102,8 +102,9 @@ export function admissionPlugin(
     });
     app.post(PATH.mutate, { bodyLimit: ADMISSION_BODY_LIMIT_BYTES }, (request, reply) => {
       const admission = parseReview(request.body);
-      const response = mutate(admission, context);
       const { kind, namespace, operation } = admission;
+      answers.set(request, { kind: judgedKind(kind), verdict: "error" });
+      const response = mutate(admission, context);
       const { allowed, status, warnings } = response;
       const isPatched = response.patch !== undefined;
       answers.set(request, { kind: judgedKind(kind), verdict: verdictOf(response) });
@@ -117,7 +118,7 @@ export function admissionPlugin(
   };
 }
 
-function verdictOf({ allowed, patch, status }: AdmissionResponse): AdmissionAnswer["verdict"] {
-  if (allowed) return patch === undefined ? "allowed" : "patched";
-  return status?.reason === "Forbidden" ? "denied" : "error";
+function verdictOf({ allowed, patch }: AdmissionResponse): AdmissionAnswer["verdict"] {
+  if (!allowed) return "denied";
+  return patch === undefined ? "allowed" : "patched";
 }

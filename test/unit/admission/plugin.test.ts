@@ -17,6 +17,12 @@ const REVIEW = {
   },
 };
 
+const FAILING = contextWith({
+  injection: () => {
+    throw new Error("secret detail");
+  },
+});
+
 async function post(payload: string, contentType = "application/json", context = contextWith()) {
   const app = fastify();
   await app.register(admissionPlugin(context, boundsFor(512 * 1024 * 1024)));
@@ -84,7 +90,7 @@ describe("POST /admission/mutate", () => {
     });
   });
 
-  it.each<[string, string, object]>([
+  it.each<[string, string, object, ReturnType<typeof contextWith>?]>([
     ["a pod that is injected", JSON.stringify(REVIEW), { kind: "Pod", verdict: "patched" }],
     [
       "a pod without our label",
@@ -100,22 +106,23 @@ describe("POST /admission/mutate", () => {
       { kind: "Pod", verdict: "denied" },
     ],
     [
-      "what cannot be judged",
+      "a malformed pod",
       JSON.stringify({ ...REVIEW, request: { ...REVIEW.request, object: "none" } }),
-      { kind: "Pod", verdict: "error" },
+      { kind: "Pod", verdict: "denied" },
     ],
     [
       "a kind that is not ours",
       JSON.stringify({ ...REVIEW, request: { ...REVIEW.request, kind: { kind: "made-up" } } }),
       { kind: undefined, verdict: "allowed" },
     ],
+    ["a pod that it failed to judge", JSON.stringify(REVIEW), { kind: "Pod", verdict: "error" }, FAILING],
     ["no review", "{}", { kind: undefined, verdict: "error" }],
     ["no JSON", "{", { kind: undefined, verdict: "error" }],
-  ])("tells how it answered %s, and how long it took", async (_name, payload, answer) => {
+  ])("tells how and when it answered %s", async (_name, payload, answer, context = contextWith()) => {
     const told: unknown[] = [];
     const app = fastify();
     const options = { ...boundsFor(512 * 1024 * 1024), onAnswered: (each: unknown) => told.push(each) };
-    await app.register(admissionPlugin(contextWith(), options));
+    await app.register(admissionPlugin(context, options));
     const headers = { "content-type": "application/json" };
     await app.inject({ method: "POST", url: "/admission/mutate", headers, payload });
     await app.close();
@@ -174,12 +181,7 @@ describe("POST /admission/mutate", () => {
   });
 
   it("hides internal details when it fails", async () => {
-    const context = contextWith({
-      injection: () => {
-        throw new Error("secret detail");
-      },
-    });
-    expect(await post(JSON.stringify(REVIEW), "application/json", context)).toEqual({
+    expect(await post(JSON.stringify(REVIEW), "application/json", FAILING)).toEqual({
       statusCode: 500,
       answer: { reason: "Internal", message: "konductor failed; its log says why" },
     });
