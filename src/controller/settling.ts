@@ -19,6 +19,7 @@ import type { Align } from "./aligning.ts";
 import type { Errands } from "./errands.ts";
 import { STRAY_FRESH_MS } from "./evidence-store.ts";
 import { createLingering } from "./lingering.ts";
+import { createMending } from "./mending.ts";
 import type { Skips } from "./skips.ts";
 import type { Steps } from "./steps.ts";
 import { deleteUnrecorded } from "./unrecorded-holders.ts";
@@ -44,6 +45,7 @@ export type Settle = (situation: Situation) => Promise<void>;
 export function createSettling(options: SettlingOptions): Settle {
   const { client, caches, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
   const tellLingering = createLingering(options);
+  const { mend } = createMending(options);
 
   /** Whether the claimant wakes this Lease: with a label changed by hand it wakes another. */
   function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
@@ -83,12 +85,16 @@ export function createSettling(options: SettlingOptions): Settle {
     const { waiters, next, ...others } = lease.status;
     const head = headOfQueue(lease, requests, nowMs);
     const isNews = others.observedGeneration !== lease.generation;
-    const isSame = isDeepStrictEqual(head, { waiters, ...(next && { next }) }) && hasAllConditions(lease);
+    const isComplete = hasAllConditions(lease);
+    const isSame = isDeepStrictEqual(head, { waiters, ...(next && { next }) }) && isComplete;
     if (isSame && !isNews) return;
     const dueInMs = waiterCount.dueInMs(key);
     if (dueInMs > 0 && !isNews) return wakeAfter(key, dueInMs);
-    caches.leases.apply(await writeLeaseStatus(client, lease, { ...others, ...head }, clock.nowMs()));
-    waiterCount.written(key);
+    const write = async () => {
+      caches.leases.apply(await writeLeaseStatus(client, lease, { ...others, ...head }, clock.nowMs()));
+      waiterCount.written(key);
+    };
+    return isComplete || isNews ? write() : mend(key, write);
   }
 
   return async (situation) => {
