@@ -1,6 +1,6 @@
 /**
  * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, update observedGeneration and
- * conditions, look again at a holder that is not watched. None of these stops another.
+ * conditions, also that of the holder's request, look again at a holder that is not watched. None of these stops another.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
@@ -12,9 +12,10 @@ import { podsOf } from "../lease/hold.ts";
 import { headOfQueue, isWaiting } from "../lease/order.ts";
 import { type ClaimantRef, type HolderRef, keyOf, type Lease } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
-import { writeLeaseStatus } from "../objects/lease-objects.ts";
+import { writeLeaseStatus, writeRequestStatus } from "../objects/lease-objects.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
+import { LruMap } from "../shared/lru-map.ts";
 import type { Align } from "./aligning.ts";
 import type { Errands } from "./errands.ts";
 import { STRAY_FRESH_MS } from "./evidence-store.ts";
@@ -24,6 +25,8 @@ import type { Skips } from "./skips.ts";
 import type { Steps } from "./steps.ts";
 import { deleteUnrecorded } from "./unrecorded-holders.ts";
 import type { WaiterCount } from "./waiter-count.ts";
+
+const REMEMBERED_REQUESTS = 10_000;
 
 export interface SettlingOptions {
   client: KubeClient;
@@ -46,6 +49,8 @@ export function createSettling(options: SettlingOptions): Settle {
   const { client, caches, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
   const tellLingering = createLingering(options);
   const { mend } = createMending(options);
+  /** UIDs of requests whose condition was written, but not stored: their CRD is older. */
+  const withoutCondition = new LruMap<string, true>(REMEMBERED_REQUESTS);
 
   /** Whether the claimant wakes this Lease: with a label changed by hand it wakes another. */
   function isWatched(lease: Lease, { kind, name, uid }: HolderRef): boolean {
@@ -97,6 +102,24 @@ export function createSettling(options: SettlingOptions): Settle {
     return isComplete || isNews ? write() : mend(key, write);
   }
 
+  /** An older konductor has marked the holder's request without its condition, and there is nothing else to be marked as long as it holds. */
+  async function showGranted({ lease, requests }: Situation): Promise<void> {
+    const { hold } = lease.status;
+    const request = requests.find(
+      ({ uid, status, granted }) =>
+        status.phase === "Granted" &&
+        status.token === hold?.token &&
+        !granted?.is &&
+        !withoutCondition.get(uid),
+    );
+    if (!hold?.confirmed || !request) return;
+    await mend(keyOf(lease), async () => {
+      const written = await writeRequestStatus(client, request, request.status, clock.nowMs());
+      caches.requests.apply(written);
+      if (!written.granted?.is) withoutCondition.set(written.uid, true);
+    });
+  }
+
   return async (situation) => {
     const { lease } = situation;
     const run = (what: string, work: () => Promise<void>) =>
@@ -109,5 +132,6 @@ export function createSettling(options: SettlingOptions): Settle {
     const lingersForMs = tellLingering(situation);
     if (lingersForMs !== undefined) wakeAfter(keyOf(lease), lingersForMs);
     await run("count", () => count(situation));
+    await run("show as granted", () => showGranted(situation));
   };
 }

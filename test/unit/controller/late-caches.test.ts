@@ -138,7 +138,10 @@ test("the trace of a confirmed hold stays, although the cache does not show the 
   const granted = {
     metadata: { namespace: "ns", name: requestName("nightly", ref), uid: "request-1" },
     spec: { lease: "nightly", holder: "run-1", holderRef: ref },
-    status: { phase: "Granted", fencingToken: 41 },
+    status: {
+      ...{ phase: "Granted", fencingToken: 41 },
+      conditions: [{ type: "Granted", status: "True", lastTransitionTime: "2026-01-01T00:09:50Z" }],
+    },
   };
   const stage = stageArbiter({
     objects: {

@@ -1,11 +1,13 @@
-/** The first term after an upgrade completes what the older konductor wrote of every Lease, without a burst of writes. */
-import { expect, test } from "vitest";
+/** The first term after an upgrade completes what the older konductor has written, without a burst of writes. */
+import { describe, expect, test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { Resource } from "../../../src/kube/resources.ts";
 import { hasAllConditions } from "../../../src/lease/conditions.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
-import { aLease, NOW_MS } from "../lease/samples.ts";
+import { aHold, aLease, NOW_MS } from "../lease/samples.ts";
 import { buildArbiter } from "./built-arbiter.ts";
+import { leaseObject, podObject, requestObject } from "./objects.ts";
+import { type Stage, stageArbiter } from "./staged-arbiter.ts";
 
 const LEASES = 2_000;
 
@@ -62,4 +64,44 @@ test("a few Leases at a time, and in the end all", async () => {
   const over = end();
   await clock.turn(2_000);
   await over;
+});
+
+describe("a request that was granted by an older konductor", () => {
+  const stage = (prune?: Stage["prune"]) =>
+    stageArbiter({
+      objects: {
+        leases: [leaseObject({ hold: aHold({ expiresMs: NOW_MS + 600_000 }) })],
+        pods: [podObject("run-1", "pod-1", { isRunning: true })],
+        leaserequests: [
+          requestObject(
+            "nightly-run-1",
+            "request-1",
+            { holderRef: { kind: "Pod", name: "run-1", uid: "pod-1" } },
+            { phase: "Granted", fencingToken: 41 },
+          ),
+        ],
+      },
+      ...(prune && { prune }),
+    });
+  test("gets its condition while it holds, for kubectl wait", async () => {
+    const { clock, calls, requests, end } = stage();
+    await clock.turn(30_000);
+    expect(requests()).toMatchObject([{ status: { phase: "Granted", token: 41 }, granted: { is: true } }]);
+    expect(calls.filter((call) => call === "replaceStatus leaserequests")).toHaveLength(1);
+    await end();
+  });
+
+  test("is written once if the CRD is older still, and does not store it", async () => {
+    let writes = 0;
+    const { clock, put, end } = stage((plural, { conditions, ...others }) => {
+      if (plural !== "leaserequests") return { ...others, conditions };
+      if (++writes > 5) throw new Error("written again and again");
+      return others;
+    });
+    await clock.turn(10_000);
+    put("pods", podObject("run-1", "pod-1", { isRunning: true }));
+    await clock.turn(30_000);
+    expect(writes).toBe(1);
+    await end();
+  });
 });

@@ -23,9 +23,12 @@ export interface Stage {
   /** Plurals of resources whose watches are stalled. */
   stalled?: readonly string[];
   recorder?: BuiltArbiterOptions["recorder"];
+  /** A CRD is older than konductor: what is stored of a status. */
+  prune?: (plural: string, status: Json) => Json;
 }
 
-export function stageArbiter({ objects, fault = () => undefined, stalled = [], recorder }: Stage) {
+export function stageArbiter(stage: Stage) {
+  const { objects, fault = () => undefined, stalled = [], recorder, prune = (_, status) => status } = stage;
   const clock = turnedClock(NOW_MS);
   const calls: string[] = [];
   let version = 1_000;
@@ -74,7 +77,7 @@ export function stageArbiter({ objects, fault = () => undefined, stalled = [], r
         const read = record(sent["metadata"])["resourceVersion"];
         if (read !== record(object["metadata"])["resourceVersion"])
           throw new KonductorError("Conflict", "written meanwhile");
-        return put(plural, { ...object, status: sent["status"] });
+        return put(plural, { ...object, status: prune(plural, record(sent["status"])) });
       }
       case "patch": {
         const object = found(plural, sent);
