@@ -1,6 +1,7 @@
 /**
  * Events about as many objects as users like to make, no more than so many a second in all. Namespaces take turns. What waits for its
- * turn is bounded: at most {@link NAMESPACE_LIMIT} of a namespace and {@link LIMIT} in all, and whatever comes beyond that is dropped.
+ * turn is bounded: at most {@link NAMESPACE_LIMIT} of a namespace and {@link LIMIT} in all, and whatever comes beyond that is dropped. A
+ * namespace of which nothing waits always has room for one, so that busy ones do not shut it out.
  */
 import type { Clock } from "../shared/clock.ts";
 import type { EventRecorder, EventReport } from "./events.ts";
@@ -64,7 +65,8 @@ export function createEventPacer({ events, clock, perSecond }: EventPacerOptions
   return {
     waiting,
     tell(namespace, make) {
-      if (size >= LIMIT || waiting(namespace) >= NAMESPACE_LIMIT) return false;
+      const limit = size < LIMIT ? NAMESPACE_LIMIT : 1;
+      if (waiting(namespace) >= limit) return false;
       queues.set(namespace, [...(queues.get(namespace) ?? []), make]);
       size++;
       plan();
