@@ -3,8 +3,8 @@
  * fenced, and whose gate may have reached no replica, is told so as well. All of that is for people: nothing rests on it, and an arbiter
  * that dies may leave one out.
  *
- * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended: it tells again what
- * fell due while it took over, which then is the same event, and nothing that is older.
+ * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended. It tells the latest
+ * notice of everybody again, since nobody knows what the last one has told: it is the same event. What fell due while it took over comes first.
  */
 import type { EventPacer } from "../kube/event-pacer.ts";
 import { tokensOf } from "../lease/hold.ts";
@@ -90,13 +90,13 @@ export function createWaitingNotices({
       pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain: false }));
   });
 
-  function findDue(sinceMs: number): Map<string, Due[]> {
+  function findDue(): Map<string, Due[]> {
     const nowMs = clock.nowMs();
     const due = new Map<string, Due[]>();
     for (const request of caches.requests.store.list()) {
       const lease = leaseOf(request);
       const notice = noticeDue(request, lease, nowMs);
-      if (!lease || !notice || notice.dueMs < sinceMs) continue;
+      if (!lease || !notice) continue;
       if (notice.number <= (told.get(request.uid)?.number ?? -1)) continue;
       const others = due.get(request.namespace);
       if (others) others.push({ request, lease, notice });
@@ -105,11 +105,15 @@ export function createWaitingNotices({
     return due;
   }
 
+  /** What fell due before `sinceMs` has probably been told. */
   function look(sinceMs: number): void {
     const placesOf = createPlaces(caches);
-    for (const [namespace, due] of findDue(sinceMs)) {
+    const isOld = ({ notice }: Due) => notice.dueMs < sinceMs;
+    for (const [namespace, due] of findDue()) {
       const room = Math.max(0, PLANNED_LIMIT - pacer.waiting(namespace));
-      const first = due.sort((a, b) => a.notice.dueMs - b.notice.dueMs).slice(0, room);
+      const inOrder = (a: Due, b: Due) =>
+        Number(isOld(a)) - Number(isOld(b)) || a.notice.dueMs - b.notice.dueMs;
+      const first = due.sort(inOrder).slice(0, room);
       for (const { request, lease, notice } of first) plan(request, placesOf(lease, request), notice);
     }
   }
