@@ -10,7 +10,7 @@ import type { EventPacer } from "../kube/event-pacer.ts";
 import { tokensOf } from "../lease/hold.ts";
 import { isWaiting, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
-import { type Notice, noticeDue } from "../lease/waiting-notice.ts";
+import { FIRST_AFTER_MS, type Notice, noticeDue } from "../lease/waiting-notice.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { fencedEvent, grantedEvent, timedOutEvent, waitingEvent } from "../objects/claimant-events.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -35,13 +35,6 @@ export interface WaitingNotices {
   run(signal: AbortSignal): Promise<void>;
 }
 
-interface Told {
-  /** Of the last notice that was planned. */
-  number: number;
-  /** Whether a notice was recorded since the last grant. */
-  isTold: boolean;
-}
-
 interface Due {
   request: LeaseRequest;
   lease: Lease;
@@ -54,8 +47,8 @@ export function createWaitingNotices({
   clock,
   isLeading,
 }: WaitingNoticesOptions): WaitingNotices {
-  /** By uid of the request; none of a request that is gone. */
-  const told = new Map<string, Told>();
+  /** The number of the last notice that was planned, by uid of the request; none of a request that is gone. */
+  const told = new Map<string, number>();
   const leaseOf = ({ namespace, spec }: LeaseRequest) =>
     caches.leases.store.get(`${namespace}/${spec.lease}`);
 
@@ -68,17 +61,12 @@ export function createWaitingNotices({
 
   caches.leases.subscribe(({ object: lease, old }) => {
     const { hold } = lease.status;
-    if (!hold || hold.token === old?.status.hold?.token || told.size === 0) return;
+    if (!isLeading() || !hold || hold.token === old?.status.hold?.token) return;
     const request = caches.requests.store
       .byIndex(BY_LEASE, keyOf(lease))
-      .find((one) => told.has(one.uid) && wasGranted(one, lease));
-    if (!request) return;
-    pacer.tell(lease.namespace, () => {
-      const known = told.get(request.uid);
-      if (!known?.isTold) return undefined;
-      known.isTold = false;
-      return grantedEvent(request, lease, hold);
-    });
+      .find((one) => wasGranted(one, lease));
+    if (request && hold.acquiredMs - request.spec.requestedAtMs >= FIRST_AFTER_MS)
+      pacer.tell(lease.namespace, () => grantedEvent(request, lease, hold));
   });
 
   // Without a way to a replica, a pod that must not run again fails unheard.
@@ -97,7 +85,7 @@ export function createWaitingNotices({
       const lease = leaseOf(request);
       const notice = noticeDue(request, lease, nowMs);
       if (!lease || !notice) continue;
-      if (notice.number <= (told.get(request.uid)?.number ?? -1)) continue;
+      if (notice.number <= (told.get(request.uid) ?? -1)) continue;
       const others = due.get(request.namespace);
       if (others) others.push({ request, lease, notice });
       else due.set(request.namespace, [{ request, lease, notice }]);
@@ -119,16 +107,14 @@ export function createWaitingNotices({
   }
 
   function plan({ namespace, name, uid }: LeaseRequest, place: Place, { number }: Notice): void {
-    const mark = { number, isTold: told.get(uid)?.isTold ?? false };
     const isPlanned = pacer.tell(namespace, () => {
       const request = caches.requests.store.get(`${namespace}/${name}`);
       const lease = request && leaseOf(request);
       const stillWaits = request?.uid === uid && isWaiting(request) && !wasGranted(request, lease);
       if (!isLeading() || !lease || !stillWaits) return undefined;
-      mark.isTold = true;
       return waitingEvent(request, lease, place, number);
     });
-    if (isPlanned) told.set(uid, mark);
+    if (isPlanned) told.set(uid, number);
   }
 
   return {

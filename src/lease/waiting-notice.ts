@@ -3,7 +3,7 @@ import { isOneTry, isWaiting, wasGranted } from "./order.ts";
 import type { Lease, LeaseRequest } from "./types.ts";
 
 /** Whoever waits for less is not worth an event. */
-const FIRST_AFTER_MS = 10_000;
+export const FIRST_AFTER_MS = 10_000;
 /** The API server forgets events after an hour. */
 const AGAIN_EVERY_MS = 1_800_000;
 

@@ -114,7 +114,7 @@ test.each<[string, LeaseRequest]>([
   await end();
 });
 
-test("a grant is told after a Waiting, once, and not without one", async () => {
+test("a grant is told once, and only to whoever has waited long enough for a Waiting", async () => {
   const { clock, told, hold, put, begin } = stage(
     waiter("told"),
     waiter("soon", { spec: { requestedAtMs: NOW_MS + 8_000 } }),
@@ -131,6 +131,16 @@ test("a grant is told after a Waiting, once, and not without one", async () => {
     ["told", "Waiting", expect.anything()],
     ["told", "Granted", "granted klease nightly after 15s, token 42"],
   ]);
+  await end();
+});
+
+test("a grant is told also if an earlier arbiter has told the Waiting", async () => {
+  const { clock, heard, hold, begin } = stage(waiter("p"));
+  await clock.turn(15_000);
+  const end = begin();
+  hold({ holder: "p", token: 42, acquiredMs: NOW_MS + 15_000 }, "uid-of-p");
+  await clock.turn(1_000);
+  expect(heard()).toEqual(["p Granted 0m"]);
   await end();
 });
 
