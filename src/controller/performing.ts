@@ -75,7 +75,8 @@ export function createPerforming(options: PerformingOptions): Performing {
     listed.set(uid, true);
   }
 
-  async function write(decision: Write, { lease, requests }: Situation): Promise<Again> {
+  async function write(decision: Write, situation: Situation): Promise<Again> {
+    const { lease } = situation;
     const { passOver, trace, status } = decision;
     const key = keyOf(lease);
     const isFirst = decision.granted !== undefined && lease.status.lastToken === undefined;
@@ -87,7 +88,8 @@ export function createPerforming(options: PerformingOptions): Performing {
     if (trace && status.hold && !(await steps.mark("trace", trace, grantedStatus(trace, status.hold))))
       return TRY_AGAIN_MS;
     const { next: _, ...others } = status;
-    const counted = { ...others, ...headOfQueue({ ...lease, status }, requests, clock.nowMs()) };
+    const queue = { ...situation, nowMs: clock.nowMs(), passOver };
+    const counted = { ...others, ...headOfQueue({ ...lease, status }, queue) };
     const written = await writeLeaseStatus(client, lease, counted, clock.nowMs());
     caches.leases.apply(written);
     waiterCount.written(key);

@@ -85,10 +85,11 @@ export function createSettling(options: SettlingOptions): Settle {
     if (hold && [hold.ref, ...podsOf(hold)].some(isStray)) wakeAfter(key, STRAY_FRESH_MS);
   }
 
-  async function count({ lease, requests, nowMs }: Situation): Promise<void> {
+  async function count(situation: Situation): Promise<void> {
+    const { lease } = situation;
     const key = keyOf(lease);
     const { waiters, next, ...others } = lease.status;
-    const head = headOfQueue(lease, requests, nowMs);
+    const head = headOfQueue(lease, situation);
     const isNews = others.observedGeneration !== lease.generation;
     const isComplete = hasAllConditions(lease);
     const isSame = isDeepStrictEqual(head, { waiters, ...(next && { next }) }) && isComplete;

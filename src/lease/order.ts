@@ -1,4 +1,5 @@
-import type { Lease, LeaseRequest, LeaseStatus, PastHold } from "./types.ts";
+import { type Evidence, isPast } from "./evidence.ts";
+import type { HolderRef, Lease, LeaseRequest, LeaseStatus, PastHold } from "./types.ts";
 
 /**
  * The one order in which waiters are served, for the arbiter and for everybody who shows a place in the queue: priority
@@ -86,17 +87,28 @@ export function isGrantable(request: LeaseRequest, nowMs: number): boolean {
   return isWaiting(request) && request.status.reason !== NOT_CONFIRMED && waitsUntilMs(request) >= nowMs;
 }
 
+export interface Queue {
+  requests: readonly LeaseRequest[];
+  evidenceOf(ref: HolderRef): Evidence;
+  nowMs: number;
+  /** It is about to be marked as passed over. */
+  passOver?: LeaseRequest | undefined;
+}
+
 /** How many wait for `lease`, and who is served next, without the cost of putting them in order. */
 export function headOfQueue(
   lease: Pick<Lease, "spec" | "status">,
-  requests: readonly LeaseRequest[],
-  nowMs: number,
+  { requests, evidenceOf, nowMs, passOver }: Queue,
 ): Pick<LeaseStatus, "waiters" | "next"> {
   const compare = compareRequests(lease);
   const waiting = requests.filter((request) => isWaiting(request) && !wasGranted(request, lease));
+  const isUsable = (request: LeaseRequest) =>
+    isGrantable(request, nowMs) &&
+    request.uid !== passOver?.uid &&
+    !(request.spec.ref && isPast(evidenceOf(request.spec.ref)));
   let first: LeaseRequest | undefined;
   for (const request of waiting)
-    if (isGrantable(request, nowMs) && (!first || compare(request, first) < 0)) first = request;
+    if ((!first || compare(request, first) < 0) && isUsable(request)) first = request;
   const next = first && { holder: first.spec.holder, sinceMs: first.spec.requestedAtMs };
   return { waiters: waiting.length, ...(next && { next }) };
 }

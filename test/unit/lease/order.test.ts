@@ -63,7 +63,8 @@ test("the order is total and does not depend on how requests arrive", () => {
 
 test("the head of the queue is the first who could use a grant; all who wait are counted", () => {
   const lease = aLease({ hold: aHold(), lastRequest: "granted-last" });
-  const head = (...requests: LeaseRequest[]) => headOfQueue(lease, requests, NOW_MS);
+  const head = (...requests: LeaseRequest[]) =>
+    headOfQueue(lease, { requests, evidenceOf: () => ({ is: "unknown" }), nowMs: NOW_MS });
   const passedOver = aRequest({
     name: "a",
     spec: { requestedAtMs: NOW_MS - 9 },
@@ -76,5 +77,20 @@ test("the head of the queue is the first who could use a grant; all who wait are
   expect(head(passedOver)).toEqual({ waiters: 1 });
   expect(head({ ...first, uid: "granted-last" }, aRequest({ status: { phase: "Granted" } }))).toEqual({
     waiters: 0,
+  });
+});
+
+test("whoever cannot use a grant now is counted, but is not next", () => {
+  const waiter = (name: string, age: number) =>
+    aRequest({
+      name,
+      spec: { holder: name, ref: { kind: "Pod", name, uid: name }, requestedAtMs: NOW_MS - age },
+    });
+  const requests = [waiter("gone", 9), waiter("unseen", 7), waiter("passed", 8)];
+  const gone = { is: "gone", isFinal: true, nodeOutOfService: false } as const;
+  const evidenceOf = ({ name }: { name: string }) => (name === "gone" ? gone : ({ is: "unknown" } as const));
+  expect(headOfQueue(aLease(), { requests, evidenceOf, nowMs: NOW_MS, passOver: requests[2] })).toEqual({
+    waiters: 3,
+    next: { holder: "unseen", sinceMs: NOW_MS - 7 },
   });
 });
