@@ -37,7 +37,6 @@ export interface WaitingNotices {
 
 interface Due {
   request: LeaseRequest;
-  lease: Lease;
   notice: Notice;
 }
 
@@ -49,13 +48,16 @@ export function createWaitingNotices({
 }: WaitingNoticesOptions): WaitingNotices {
   /** The number of the last notice that was planned, by uid of the request; none of a request that is gone. */
   const told = new Map<string, number>();
+  /** As found since the last look. */
+  let placesOf = createPlaces(caches);
   const leaseOf = ({ namespace, spec }: LeaseRequest) =>
     caches.leases.store.get(`${namespace}/${spec.lease}`);
 
   caches.requests.subscribe(({ type, object, old }) => {
     if (type === "deleted") told.delete(object.uid);
     const { phase, reason } = object.status;
-    if (!isLeading() || !old || !isWaiting(old) || phase !== "Denied" || reason !== "TimedOut") return;
+    if (!isLeading() || !old || reason === old.status.reason) return;
+    if (!isWaiting(old) || phase !== "Denied" || reason !== "TimedOut") return;
     pacer.tell(object.namespace, () => timedOutEvent(object, leaseOf(object)?.status.hold));
   });
 
@@ -83,38 +85,39 @@ export function createWaitingNotices({
     const due = new Map<string, Due[]>();
     for (const request of caches.requests.store.list()) {
       const lease = leaseOf(request);
-      const notice = noticeDue(request, lease, nowMs);
-      if (!lease || !notice) continue;
+      const notice = lease && noticeDue(request, lease, nowMs);
+      if (!notice) continue;
       if (notice.number <= (told.get(request.uid) ?? -1)) continue;
       const others = due.get(request.namespace);
-      if (others) others.push({ request, lease, notice });
-      else due.set(request.namespace, [{ request, lease, notice }]);
+      if (others) others.push({ request, notice });
+      else due.set(request.namespace, [{ request, notice }]);
     }
     return due;
   }
 
   /** What fell due before `sinceMs` has probably been told. */
   function look(sinceMs: number): void {
-    const placesOf = createPlaces(caches);
+    placesOf = createPlaces(caches);
     const isOld = ({ notice }: Due) => notice.dueMs < sinceMs;
     for (const [namespace, due] of findDue()) {
       const room = Math.max(0, PLANNED_LIMIT - pacer.waiting(namespace));
       const inOrder = (a: Due, b: Due) =>
         Number(isOld(a)) - Number(isOld(b)) || a.notice.dueMs - b.notice.dueMs;
       const first = due.sort(inOrder).slice(0, room);
-      for (const { request, lease, notice } of first) plan(request, placesOf(lease, request), notice);
+      for (const { request, notice } of first)
+        if (tellWaiting(request, String(notice.number))) told.set(request.uid, notice.number);
     }
   }
 
-  function plan({ namespace, name, uid }: LeaseRequest, place: Place, { number }: Notice): void {
-    const isPlanned = pacer.tell(namespace, () => {
+  /** `what`: the number of the notice, or another name of what is told. */
+  function tellWaiting({ namespace, name, uid }: LeaseRequest, what: string): boolean {
+    return pacer.tell(namespace, () => {
       const request = caches.requests.store.get(`${namespace}/${name}`);
       const lease = request && leaseOf(request);
       const stillWaits = request?.uid === uid && isWaiting(request) && !wasGranted(request, lease);
       if (!isLeading() || !lease || !stillWaits) return undefined;
-      return waitingEvent(request, lease, place, number);
+      return waitingEvent(request, lease, placesOf(lease, request), what);
     });
-    if (isPlanned) told.set(uid, number);
   }
 
   return {
@@ -128,19 +131,20 @@ export function createWaitingNotices({
   };
 }
 
-/** Places in the queues, each of which is sorted at most once. */
+/** Places in the queues, each of which is sorted once, and again after a grant or for who has come since. */
 function createPlaces(
   caches: WaitingNoticesOptions["caches"],
 ): (lease: Lease, request: LeaseRequest) => Place {
-  const queues = new Map<string, Map<string, number>>();
+  const queues = new Map<string, { token: number | undefined; positions: Map<string, number> }>();
   return (lease, { uid }) => {
-    let positions = queues.get(lease.uid);
-    if (!positions) {
+    const token = lease.status.hold?.token;
+    let queue = queues.get(lease.uid);
+    if (!queue?.positions.has(uid) || queue.token !== token) {
       const waiting = waitingInOrder(lease, caches.requests.store.byIndex(BY_LEASE, keyOf(lease)));
       const others = waiting.filter((request) => !wasGranted(request, lease));
-      positions = new Map(others.map((request, index) => [request.uid, index + 1]));
-      queues.set(lease.uid, positions);
+      queue = { token, positions: new Map(others.map((request, index) => [request.uid, index + 1])) };
+      queues.set(lease.uid, queue);
     }
-    return { position: positions.get(uid) ?? 1, of: Math.max(1, positions.size) };
+    return { position: queue.positions.get(uid) ?? 1, of: Math.max(1, queue.positions.size) };
   };
 }

@@ -12,17 +12,17 @@ export const ARBITER_EVENTS_PER_SECOND = 7;
 /** How many each replica reports beside that: of three, which a rollout has, and the arbiter at most 10 in all. */
 export const REPLICA_EVENTS_PER_SECOND = 1;
 
-/** `request` waits for `lease`; `number`: how often it could have been told before. */
+/** `request` waits for `lease`; `what`: which time it is told, since the same one becomes one event. */
 export function waitingEvent(
   request: LeaseRequest,
   lease: Lease,
   { position, of }: Place,
-  number: number,
+  what: string,
 ): EventReport | undefined {
   const { name } = lease;
   const since = secondsTime(request.spec.requestedAtMs);
   const message = `waiting for klease ${name} since ${since}: position ${position} of ${of}, ${obstacleOf(request, lease)}`;
-  return reportOn(request, { type: "Normal", reason: "Waiting", message, once: `${request.uid} ${number}` });
+  return reportOn(request, { type: "Normal", reason: "Waiting", message, once: `${request.uid} ${what}` });
 }
 
 function obstacleOf({ status }: LeaseRequest, { name, status: { hold } }: Lease): string {

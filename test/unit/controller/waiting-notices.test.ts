@@ -144,6 +144,19 @@ test("a grant is told also if an earlier arbiter has told the Waiting", async ()
   await end();
 });
 
+test("a place and the holder before it are of the same time, however long the event has waited for its turn", async () => {
+  const names = Array.from({ length: 10 }, (_, index) => `w-${index}`);
+  const { clock, told, hold, put, begin } = stage(...names.map((name) => waiter(name)));
+  await clock.turn(15_000);
+  const end = begin();
+  await clock.turn(0);
+  hold({ holder: "w-0", token: 42 }, "uid-of-w-0");
+  put(waiter("w-0", { status: { phase: "Granted", token: 42 } }));
+  await clock.turn(5_000);
+  expect(told.find(({ object }) => object.name === "w-9")?.message).toContain("position 9 of 9, held by w-0");
+  await end();
+});
+
 test("a wait-timeout is told with what was in the way", async () => {
   const spec = { waitUntilMs: NOW_MS + 5 * MINUTE_MS };
   const { clock, told, put, begin } = stage(waiter("p", { spec }));

@@ -30,7 +30,7 @@ describe("who waits is told what is in the way", () => {
     ],
     ["nobody", aLease(), `held by nobody yet; ${SEE}`],
   ])("%s", (_, lease, obstacle) => {
-    expect(waitingEvent(aRequest({ spec: { ref } }), lease, PLACE, 0)).toMatchObject({
+    expect(waitingEvent(aRequest({ spec: { ref } }), lease, PLACE, "0")).toMatchObject({
       type: "Normal",
       reason: "Waiting",
       message: `waiting for klease nightly since 2026-01-01T00:10:00Z: position 2 of 5, ${obstacle}`,
@@ -39,13 +39,13 @@ describe("who waits is told what is in the way", () => {
 
   test("its own gate that has not answered a grant", () => {
     const request = aRequest({ spec: { ref }, status: { phase: "Pending", reason: "NotConfirmed" } });
-    expect(waitingEvent(request, held(), PLACE, 0)?.message).toContain(
+    expect(waitingEvent(request, held(), PLACE, "0")?.message).toContain(
       "passed over until the pod's gate answers; look at the log of container konductor-gate",
     );
   });
 
   test("a client has no object to be told by", () => {
-    expect(waitingEvent(aRequest(), held(), PLACE, 0)).toBeUndefined();
+    expect(waitingEvent(aRequest(), held(), PLACE, "0")).toBeUndefined();
   });
 });
 
