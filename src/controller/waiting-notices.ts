@@ -8,8 +8,8 @@
  */
 import type { EventPacer } from "../kube/event-pacer.ts";
 import { tokensOf } from "../lease/hold.ts";
-import { isWaiting, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
-import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { isWaiting, NOT_CONFIRMED, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
+import { keyOf, type Lease, type LeaseRequest, type PastHold } from "../lease/types.ts";
 import { FIRST_AFTER_MS, type Notice, noticeDue } from "../lease/waiting-notice.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { fencedEvent, grantedEvent, timedOutEvent, waitingEvent } from "../objects/claimant-events.ts";
@@ -57,9 +57,18 @@ export function createWaitingNotices({
     if (type === "deleted") told.delete(object.uid);
     const { phase, reason } = object.status;
     if (!isLeading() || !old || reason === old.status.reason) return;
+    if (isWaiting(object) && reason === NOT_CONFIRMED) return correct(object);
     if (!isWaiting(old) || phase !== "Denied" || reason !== "TimedOut") return;
     pacer.tell(object.namespace, () => timedOutEvent(object, leaseOf(object)?.status.hold));
   });
+
+  /** Its grant was taken back, of which the last event may still tell. */
+  function correct(request: LeaseRequest): void {
+    const isOfGrant = ({ reason, holder }: PastHold) =>
+      reason === NOT_CONFIRMED && holder === request.spec.holder;
+    const grant = leaseOf(request)?.status.history.find(isOfGrant);
+    if (grant) tellWaiting(request, `passed ${grant.token}`);
+  }
 
   caches.leases.subscribe(({ object: lease, old }) => {
     const { hold } = lease.status;

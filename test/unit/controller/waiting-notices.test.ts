@@ -144,6 +144,31 @@ test("a grant is told also if an earlier arbiter has told the Waiting", async ()
   await end();
 });
 
+test("a grant that is taken back is corrected, once for each", async () => {
+  const { clock, told, caches, hold, put, begin } = stage(waiter("p"), waiter("q"));
+  const end = begin();
+  await clock.turn(15_000);
+  const grant = { token: 42, acquiredMs: NOW_MS + 15_000 };
+  hold({ holder: "p", ...grant }, "uid-of-p");
+  await clock.turn(10_000);
+  const lease = held({ token: 43, holder: "q" });
+  const past = { holder: "p", ...grant, endedMs: clock.nowMs(), reason: "NotConfirmed" } as const;
+  const status = { ...lease.status, history: [past], lastRequest: "uid-of-q" };
+  caches.leases.apply({ ...lease, resourceVersion: "500", status });
+  put(waiter("p", { resourceVersion: "501", status: { phase: "Pending", reason: "NotConfirmed" } }));
+  await clock.turn(10_000);
+  expect(told.filter(({ object }) => object.name === "p")).toMatchObject([
+    { reason: "Waiting", once: "uid-of-p 0" },
+    { reason: "Granted", once: "42" },
+    {
+      reason: "Waiting",
+      message: expect.stringContaining("position 1 of 1, passed over until the pod's gate answers"),
+      once: "uid-of-p passed 42",
+    },
+  ]);
+  await end();
+});
+
 test("a place and the holder before it are of the same time, however long the event has waited for its turn", async () => {
   const names = Array.from({ length: 10 }, (_, index) => `w-${index}`);
   const { clock, told, hold, put, begin } = stage(...names.map((name) => waiter(name)));
