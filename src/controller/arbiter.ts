@@ -56,7 +56,7 @@ export interface ArbiterOptions {
   caches: Caches;
   reporter: LeaseReporter;
   recorder: ArbiterRecorder;
-  events: Pick<EventRecorder, "record">;
+  events: Pick<EventRecorder, "record" | "pending">;
   clock: Clock;
   logger: Logger;
   /** Whether a missing Lease is created when somebody waits for it. */

@@ -1,7 +1,8 @@
 /**
  * Events about as many objects as users like to make, no more than so many a second in all. Namespaces take turns. What waits for its
  * turn is bounded: at most {@link NAMESPACE_LIMIT} of a namespace and {@link LIMIT} in all, and whatever comes beyond that is dropped. A
- * namespace of which nothing waits always has room for one, so that busy ones do not shut it out.
+ * namespace of which nothing waits always has room for one, so that busy ones do not shut it out. A namespace whose events
+ * are written slowly waits with its turn, so that these do not delay or displace others there.
  */
 import type { Clock } from "../shared/clock.ts";
 import type { EventRecorder, EventReport } from "./events.ts";
@@ -17,13 +18,15 @@ export interface EventPacer {
 }
 
 export interface EventPacerOptions {
-  events: Pick<EventRecorder, "record">;
+  events: Pick<EventRecorder, "record" | "pending">;
   clock: Pick<Clock, "monotonicMs" | "after">;
   perSecond: number;
 }
 
 const NAMESPACE_LIMIT = 100;
 const LIMIT = 2_000;
+/** With more events to be written than this, a namespace waits with its turn. */
+const SLOW_FROM = 20;
 
 export function createEventPacer({ events, clock, perSecond }: EventPacerOptions): EventPacer {
   /** By namespace, in the order of their turns; no queue is empty. */
@@ -34,6 +37,7 @@ export function createEventPacer({ events, clock, perSecond }: EventPacerOptions
 
   function next(): MakeEvent | undefined {
     for (const [namespace, [make, ...others]] of queues) {
+      if (events.pending(namespace) > SLOW_FROM) continue;
       queues.delete(namespace);
       if (others.length > 0) queues.set(namespace, others);
       size--;
@@ -42,15 +46,20 @@ export function createEventPacer({ events, clock, perSecond }: EventPacerOptions
     return undefined;
   }
 
-  function send(): void {
-    isPlanned = false;
+  /** Returns whether it was possible. */
+  function sendNext(): boolean {
     for (let make = next(); make; make = next()) {
       const report = make();
       if (!report) continue;
       events.record(report);
-      freeAtMs = clock.monotonicMs() + 1_000 / perSecond;
-      break;
+      return true;
     }
+    return false;
+  }
+
+  function send(): void {
+    isPlanned = false;
+    if (sendNext() || size > 0) freeAtMs = clock.monotonicMs() + 1_000 / perSecond;
     plan();
   }
 

@@ -40,6 +40,8 @@ export interface EventReport {
 
 export interface EventRecorder {
   record(report: EventReport): void;
+  /** How many events of the namespace wait to be written. */
+  pending(namespace: string): number;
   /** Resolves when nothing waits to be written any more. */
   flush(): Promise<void>;
 }
@@ -190,6 +192,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       const done = drain(namespace, first).finally(() => draining.delete(done));
       draining.add(done);
     },
+    pending: (namespace) => pending.get(namespace)?.size ?? 0,
     async flush() {
       await Promise.all(draining);
     },

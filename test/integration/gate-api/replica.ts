@@ -56,6 +56,7 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
       recorded.push(`${report.reason}: ${report.message}`);
       recorder.record(report);
     },
+    pending: recorder.pending,
   };
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const server = createServer({

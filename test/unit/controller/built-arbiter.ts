@@ -31,7 +31,7 @@ export function buildArbiter({ client, clock, recorder = NO_COUNTS }: BuiltArbit
     nodes: fedReflector<NodeView>(),
   };
   const ignore = () => undefined;
-  const events = { record: ignore };
+  const events = { record: ignore, pending: () => 0 };
   const logger = createLogger({ level: "silent" });
   const arbiter = createArbiter({
     client,

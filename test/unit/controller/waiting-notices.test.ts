@@ -35,6 +35,7 @@ function stage(...requests: readonly LeaseRequest[]) {
   };
   const events = {
     record: (report: EventReport) => void told.push({ ...report, afterMs: clock.nowMs() - NOW_MS }),
+    pending: () => 0,
   };
   const put = (request: LeaseRequest) =>
     caches.requests.apply({ ...request, resourceVersion: `${++version}` });

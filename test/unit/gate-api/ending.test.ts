@@ -82,7 +82,7 @@ function replica({ live, cached, review, signature, status = STATUS }: Given) {
   const options: GateApiContext = {
     client,
     caches,
-    events: { record: () => {} },
+    events: { record: () => {}, pending: () => 0 },
     reporter: { report: () => {} },
     authenticate: answer(review),
     verifySignature: answer(signature),

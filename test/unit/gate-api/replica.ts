@@ -72,7 +72,7 @@ export async function startReplica({
     gateApi: {
       client: link.client,
       caches,
-      events: { record: () => {} },
+      events: { record: () => {}, pending: () => 0 },
       reporter: { report: () => {} },
       authenticate: async () => caller,
       verifySignature: async () => caller,

@@ -7,11 +7,14 @@ import { turnedClock } from "../gate/turned-clock.ts";
 function stage(perSecond: number) {
   const clock = turnedClock(0);
   const told: { name: string; atMs: number }[] = [];
+  /** By namespace: how many events wait to be written. */
+  const pending = new Map<string, number>();
   const events = {
+    pending: (namespace: string) => pending.get(namespace) ?? 0,
     record: ({ object }: EventReport) => void told.push({ name: object.name, atMs: clock.nowMs() }),
   };
   const pacer = createEventPacer({ events, clock, perSecond });
-  return { clock, told, pacer };
+  return { clock, told, pacer, pending };
 }
 
 const about = (name: string) => (): EventReport => ({
@@ -38,6 +41,20 @@ test("namespaces take turns", async () => {
   for (const name of ["quiet-0", "quiet-1"]) pacer.tell("quiet", about(name));
   await clock.turn(400);
   expect(names(told)).toEqual(["loud-0", "quiet-0", "loud-1", "quiet-1", "loud-2"]);
+});
+
+test("a namespace whose events are written slowly waits, and keeps its turn", async () => {
+  const { clock, told, pacer, pending } = stage(10);
+  pending.set("slow", 21);
+  for (const name of ["slow-0", "slow-1"]) pacer.tell("slow", about(name));
+  pacer.tell("quiet", about("quiet"));
+  await clock.turn(5_000);
+  expect(names(told)).toEqual(["quiet"]);
+  pending.set("slow", 20);
+  await clock.turn(100);
+  expect(names(told)).toEqual(["quiet", "slow-0"]);
+  await clock.turn(100);
+  expect(names(told)).toEqual(["quiet", "slow-0", "slow-1"]);
 });
 
 test("what has nothing to say any more takes no turn", async () => {

@@ -61,6 +61,24 @@ test("what several replicas report once is one event, however often and in whate
   expect(new Set(names).size).toBe(2);
 });
 
+test("it is known how many events of a namespace wait to be written", async () => {
+  const { client } = recordedClient(() => new Promise(() => undefined));
+  const clock = turnedClock(HOUR_MS);
+  const logger = createLogger({ level: "silent" });
+  const events = createEventRecorder({
+    client,
+    clock,
+    logger,
+    component: "konductor",
+    instance: "replica-1",
+  });
+  for (const name of ["under-way", "waits", "waits-too"]) {
+    const object = { apiVersion: "v1", kind: "Pod", namespace: "slow", name, uid: name };
+    events.record({ object, type: "Normal", reason: "Odd", message: "something is odd" });
+  }
+  expect([events.pending("slow"), events.pending("quiet")]).toEqual([2, 0]);
+});
+
 test("a rejected event delays no event of another namespace", async () => {
   const { client, calls } = recordedClient(({ sent }) => {
     const { name } = record(record(sent)["involvedObject"]);
