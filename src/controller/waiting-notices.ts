@@ -125,7 +125,7 @@ export function createWaitingNotices({
       const lease = request && leaseOf(request);
       const stillWaits = request?.uid === uid && isWaiting(request) && !wasGranted(request, lease);
       if (!isLeading() || !lease || !stillWaits) return undefined;
-      return waitingEvent(request, lease, placesOf(lease, request), what);
+      return waitingEvent(request, lease, placesOf(lease, request), what, clock.nowMs());
     });
   }
 

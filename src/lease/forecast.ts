@@ -18,6 +18,8 @@ const WINDOWS = [6, 12, 24, 64] as const;
 const SHARE = 0.86;
 /** Beyond this place nobody asks to the minute, and the cost is bounded. */
 export const FARTHEST_PLACE = 1_000;
+/** Up to this place whoever waits is told its turn unasked. A forecast costs more the farther the place is, and says less. */
+export const TOLD_PLACES = 20;
 
 /** From now until the turn. `latest` is undefined where the present hold has outlasted nearly all before it. */
 export interface WaitRange {

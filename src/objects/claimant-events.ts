@@ -2,6 +2,7 @@
 import type { EventObject, EventReport } from "../kube/events.ts";
 import { apiVersion, JOBS, PODS } from "../kube/resources.ts";
 import { formatDuration } from "../lease/duration.ts";
+import { describeTurn, TOLD_PLACES } from "../lease/forecast.ts";
 import { NOT_CONFIRMED, type Place } from "../lease/order.ts";
 import type { ClaimantRef, Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { ANNOTATION, GATE_CONTAINER, KEEPER_CONTAINER } from "../shared/names.ts";
@@ -12,20 +13,27 @@ export const ARBITER_EVENTS_PER_SECOND = 7;
 /** How many each replica reports beside that: of three, which a rollout has, and the arbiter at most 10 in all. */
 export const REPLICA_EVENTS_PER_SECOND = 1;
 
-/** `request` waits for `lease`; `what`: which time it is told, since the same one becomes one event. */
+/** `request` waits for `lease` at `nowMs`; `what`: which time it is told, since the same one becomes one event. */
 export function waitingEvent(
   request: LeaseRequest,
   lease: Lease,
   { position, of }: Place,
   what: string,
+  nowMs: number,
 ): EventReport | undefined {
   const { name } = lease;
   const since = secondsTime(request.spec.requestedAtMs);
-  const message = `waiting for klease ${name} since ${since}: position ${position} of ${of}, ${obstacleOf(request, lease)}`;
+  const turn = position <= TOLD_PLACES ? describeTurn(lease.status, position, nowMs) : undefined;
+  const message = `waiting for klease ${name} since ${since}: position ${position} of ${of}, ${obstacleOf(request, lease, turn)}`;
   return reportOn(request, { type: "Normal", reason: "Waiting", message, once: `${request.uid} ${what}` });
 }
 
-function obstacleOf({ status }: LeaseRequest, { name, status: { hold } }: Lease): string {
+/** `turn`: when its turn will probably come; unknown while the holder is silent. */
+function obstacleOf(
+  { status }: LeaseRequest,
+  { name, status: { hold } }: Lease,
+  turn: string | undefined,
+): string {
   if (status.reason === NOT_CONFIRMED)
     return `passed over until the pod's gate answers; look at the log of container ${GATE_CONTAINER}`;
   if (!hold) return `held by nobody yet; see kubectl describe klease ${name}`;
@@ -34,7 +42,8 @@ function obstacleOf({ status }: LeaseRequest, { name, status: { hold } }: Lease)
     return `${held}, and nothing proves that it has stopped: somebody must act, see kubectl describe klease ${name}`;
   if (hold.expired)
     return `${held}, which is silent and has to be stopped first; see kubectl describe klease ${name}`;
-  return `${held}, expires ${secondsTime(hold.expiresMs)} unless renewed; see kubectl describe klease ${name}`;
+  const forecast = turn === undefined ? "" : `, its turn probably comes ${turn}`;
+  return `${held}, expires ${secondsTime(hold.expiresMs)} unless renewed${forecast}; see kubectl describe klease ${name}`;
 }
 
 /** `request`, which has waited, holds `lease` now. */

@@ -30,7 +30,7 @@ describe("who waits is told what is in the way", () => {
     ],
     ["nobody", aLease(), `held by nobody yet; ${SEE}`],
   ])("%s", (_, lease, obstacle) => {
-    expect(waitingEvent(aRequest({ spec: { ref } }), lease, PLACE, "0")).toMatchObject({
+    expect(waitingEvent(aRequest({ spec: { ref } }), lease, PLACE, "0", NOW_MS)).toMatchObject({
       type: "Normal",
       reason: "Waiting",
       message: `waiting for klease nightly since 2026-01-01T00:10:00Z: position 2 of 5, ${obstacle}`,
@@ -39,13 +39,25 @@ describe("who waits is told what is in the way", () => {
 
   test("its own gate that has not answered a grant", () => {
     const request = aRequest({ spec: { ref }, status: { phase: "Pending", reason: "NotConfirmed" } });
-    expect(waitingEvent(request, held(), PLACE, "0")?.message).toContain(
+    expect(waitingEvent(request, held(), PLACE, "0", NOW_MS)?.message).toContain(
       "passed over until the pod's gate answers; look at the log of container konductor-gate",
     );
   });
 
+  test("and when its turn probably comes, if that is known and the place is near", () => {
+    const tellAt = (position: number, hold: Partial<Hold>, holdSeconds = [300, 300, 300, 300, 300]) => {
+      const lease = held(hold);
+      const known = { ...lease, status: { ...lease.status, holdSeconds } };
+      return waitingEvent(aRequest({ spec: { ref } }), known, { position, of: 50 }, "0", NOW_MS)?.message;
+    };
+    expect(tellAt(2, {})).toContain(`unless renewed, its turn probably comes in 9m; ${SEE}`);
+    expect(tellAt(20, {})).toContain("its turn");
+    for (const message of [tellAt(21, {}), tellAt(2, { expired: true }), tellAt(2, {}, [300])])
+      expect(message).not.toContain("its turn");
+  });
+
   test("a client has no object to be told by", () => {
-    expect(waitingEvent(aRequest(), held(), PLACE, "0")).toBeUndefined();
+    expect(waitingEvent(aRequest(), held(), PLACE, "0", NOW_MS)).toBeUndefined();
   });
 });
 

@@ -1,11 +1,8 @@
-import { describeTurn } from "../../../lease/forecast.ts";
+import { describeTurn, TOLD_PLACES } from "../../../lease/forecast.ts";
 import type { Hold, LeaseStatus } from "../../../lease/types.ts";
 import { defined } from "../../../shared/json.ts";
 import { isoTime } from "../../../shared/times.ts";
 import type { Trust } from "../options.ts";
-
-/** A forecast costs more the farther the place is, and says less. */
-const FORECAST_PLACES = 20;
 
 /**
  * Makes the lines that tell a gate how it stands. Whom it is to trust comes with the first line, and again when that changes: a gate may wait
@@ -26,7 +23,7 @@ export function createWaitingLines(
       ...place,
       ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
       ...(status &&
-        place.position <= FORECAST_PLACES &&
+        place.position <= TOLD_PLACES &&
         defined({ turn: describeTurn(status, place.position, nowMs()) })),
       ...(isNews && { ca, urls }),
     };
