@@ -1,6 +1,6 @@
 /** The lines of `koncli lease top`. Pure; a line keeps only what it shows, however large the objects are. */
 import { isWaiting, wasGranted } from "../lease/order.ts";
-import { type Hold, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { formatAge } from "../shared/age.ts";
 import { isoTime } from "../shared/times.ts";
 import { formatTable } from "./table.ts";
@@ -19,18 +19,10 @@ export interface TopRow {
 }
 
 /** Of a klease, what {@link topRows} needs. */
-export interface TopLease {
-  namespace: string;
-  name: string;
-  status: { hold?: Hold; lastRequest?: string };
-}
+export type TopLease = Pick<Lease, "namespace" | "name" | "status">;
 
-export function topLease({ namespace, name, status: { hold, lastRequest } }: Lease): TopLease {
-  return {
-    namespace,
-    name,
-    status: { ...(hold && { hold }), ...(lastRequest !== undefined && { lastRequest }) },
-  };
+export function topLease({ namespace, name, status }: Lease): TopLease {
+  return { namespace, name, status: { ...status, history: [], holdSeconds: [], conditions: [] } };
 }
 
 /** One line for each klease, the one that `key` puts first first: by longest wait, most waiters, or longest hold. */
