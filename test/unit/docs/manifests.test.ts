@@ -77,6 +77,11 @@ test.each(PAGES)("%s shows manifests that konductor accepts", (name) => {
   expect(manifests.flatMap(problemsOf)).toEqual([]);
 });
 
+test("docs/use-cases.md has a manifest for each kind of workload", () => {
+  const kinds = documentsIn(readFileSync(join(ROOT, "docs/use-cases.md"), "utf8")).map(kindOf);
+  expect(kinds).toEqual(expect.arrayContaining(["batch/CronJob", "batch/Job", "apps/Deployment"]));
+});
+
 describe("problemsOf", () => {
   const job = (metadata: string) =>
     documentsIn(
