@@ -71,13 +71,17 @@ export function requireSettings(metadata: Metadata | undefined, path: string): S
   return result.settings;
 }
 
-/** Waiting counts against activeDeadlineSeconds, which its author may not have thought of. */
+/**
+ * Waiting counts against activeDeadlineSeconds, which its author may not have thought of. A Job that waits as a whole is suspended meanwhile, and its
+ * deadline counts from when it is resumed.
+ */
 export function deadlineWarning(
   metadata: Metadata | undefined,
   seconds: number | undefined,
   path: string,
 ): string[] {
-  if (seconds === undefined || metadata?.annotations?.[ANNOTATION.ifHeld] !== undefined) return [];
+  const { [ANNOTATION.ifHeld]: ifHeld, [ANNOTATION.gate]: gate } = metadata?.annotations ?? {};
+  if (seconds === undefined || ifHeld !== undefined || gate === "job") return [];
   return [
     `${path}.activeDeadlineSeconds: waiting for the klease counts against these ${seconds}s; ` +
       `set the annotation ${ANNOTATION.ifHeld} to show that this is meant`,

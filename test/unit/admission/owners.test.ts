@@ -70,6 +70,7 @@ describe("createJob", () => {
       expect.stringMatching(/^spec\.activeDeadlineSeconds: waiting for the klease counts against these 5s/),
     ]);
     expect(create({}, {}, { activeDeadlineSeconds: 5 }).warnings).toEqual([]);
+    expect(create(marked({ gate: "job" }), {}, { activeDeadlineSeconds: 5 }).warnings).toEqual([]);
   });
 });
 
