@@ -115,7 +115,8 @@ async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | un
       return explainAbsence(waiter);
     default:
       if (isOneTry) throw unanswered(wish.lease, leftMs, "so nothing was acquired");
-      throw klease.trouble ?? timedOut(wish.lease, klease.objects?.get(wish.lease));
+      // A short wait may be over before the watch has shown anything.
+      throw klease.trouble ?? timedOut(wish.lease, await lastSeen(waiter));
   }
 }
 
@@ -140,6 +141,10 @@ async function lookUpGrant(
       if (!isTransient(error)) throw error;
     }
   }
+}
+
+async function lastSeen({ context, wish, klease }: ClientWait): Promise<Lease | undefined> {
+  return klease.objects ? klease.objects.get(wish.lease) : findLease(context, wish.lease);
 }
 
 async function readLease({ context, wish }: ClientWait): Promise<Lease> {

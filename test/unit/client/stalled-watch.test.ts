@@ -76,3 +76,28 @@ test("learns of its grant from its request, and confirms it in time", async () =
   await clock.turn(9_000);
   expect(acquired).toMatchObject({ token: 42 });
 });
+
+test("whose wait is over before anything was shown says who holds, by reading the klease", async () => {
+  const clock = turnedClock(NOW_MS);
+  const calls = {
+    list: () => new Promise(() => {}),
+    get: async (resource: Resource) =>
+      resource.plural === LEASES.plural ? parseLease(kleaseHeld("10", {})) : request("11", "Pending"),
+    delete: async () => undefined,
+  };
+  const refused = awaitGrant(
+    {
+      client: scriptedClient(calls as unknown as Partial<KubeClient>),
+      ...{ namespace: "ns", clock, server: createServerClock(clock), random: () => 0 },
+      user: async () => "alice",
+    },
+    { lease: "nightly", holder: "ci", timeoutMs: 2_000, create: false, join: false },
+    { request: parseLeaseRequest(request("11", "Pending")), writtenUntilMs: 0 },
+    { endMs: clock.monotonicMs() + 2_000, stop: new AbortController().signal },
+  );
+  const said = expect(refused).rejects.toThrow(
+    /^gave up waiting for klease nightly: it is held by pod run-1 since /,
+  );
+  await clock.turn(2_000);
+  await said;
+});
