@@ -3,13 +3,14 @@ import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { type FollowUp, followUps, TIMED_OUT } from "../lease/follow-ups.ts";
+import { aboutRequest } from "../lease/log-fields.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
 import { isTerminating } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
-import type { Errands } from "./errands.ts";
+import type { Errand, Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import type { LiveRequests } from "./live-requests.ts";
 
@@ -84,8 +85,10 @@ export function createAligning({
 }
 
 /** What is to be done, and to which object: another status of the same request is another errand. */
-function errandOf(step: FollowUp): { what: string; uid: string } {
-  if (step.do === "putBack") return { what: step.do, uid: step.ref.uid };
+function errandOf(step: FollowUp): Omit<Errand, "key"> {
+  if (step.do === "putBack")
+    return { what: step.do, uid: step.ref.uid, about: { holder: step.holder, request: step.name } };
   const { uid } = step.request;
-  return { what: "status" in step ? `${step.do} ${step.status.phase}` : step.do, uid };
+  const what = "status" in step ? `${step.do} ${step.status.phase}` : step.do;
+  return { what, uid, about: aboutRequest(step.request) };
 }

@@ -14,6 +14,7 @@ import { decide } from "../lease/decide.ts";
 import { isUrgent, type Situation } from "../lease/decision.ts";
 import { dueAtMs } from "../lease/follow-ups.ts";
 import { silenceLeftMs } from "../lease/judge-pod.ts";
+import { aboutKey } from "../lease/log-fields.ts";
 import { keyOf, type LeaseRequest, namespaceOf } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { ARBITER_EVENTS_PER_SECOND } from "../objects/claimant-events.ts";
@@ -106,7 +107,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   });
   const { tidy, atRest } = createTidying({ always: tidyParts, wake, logger });
   wakeByChanges(caches, { holdClock, wake });
-  const notices = createWaitingNotices({ caches, pacer, clock, isLeading });
+  const notices = createWaitingNotices({ caches, pacer, clock, logger, isLeading });
 
   /** The requests as cached, without those known to be gone, and with the marks that could not be written. */
   function requestsOf(key: string): LeaseRequest[] {
@@ -175,7 +176,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     } catch (error) {
       if (signal.aborted) return;
       if (!hasCode(error, "Conflict", "NotFound"))
-        logger.warn({ klease: key, error: describeError(error) }, "a step failed; deciding again");
+        logger.warn({ ...aboutKey(key), error: describeError(error) }, "a step failed; deciding again");
       await performing.refresh(key).catch((reason: unknown) => {
         if (!hasCode(reason, "NotFound")) errands.excuse(key);
       });

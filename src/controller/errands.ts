@@ -3,6 +3,7 @@
  * any of them, or leave it unanswered, for ever. So each call is an errand of its own, which fails, rests and is tried again by itself.
  * The Lease's time limits never wait for an errand.
  */
+import { aboutKey, type LogFields } from "../lease/log-fields.ts";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
@@ -16,6 +17,8 @@ export interface Errand {
   what: string;
   /** Of the object. */
   uid: string;
+  /** What the log says of the object. */
+  about?: LogFields;
 }
 
 export interface Errands {
@@ -27,7 +30,7 @@ export interface Errands {
   /** Does `run` for each of `items`, a few at a time; resolves with whether all succeeded. */
   runEach<T>(items: readonly T[], run: (item: T) => Promise<boolean>): Promise<boolean>;
   /** Whether it has been tried in vain for a while, on one object or (without `uid`) on any: nothing may wait for it. */
-  isStuck(errand: Omit<Errand, "uid"> & { uid?: string }): boolean;
+  isStuck(errand: Pick<Errand, "key" | "what"> & { uid?: string }): boolean;
   /** The API server itself is away: no errand of this Lease was refused, so none of them is stuck, or rests for long. */
   excuse(key: string): void;
 }
@@ -73,10 +76,13 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
 
   const isOver = ({ restsUntilMs }: Try) => clock.monotonicMs() > restsUntilMs + OVER_AFTER_MS;
 
-  function fail({ key, what }: Errand, attempt: Try, error: unknown): void {
+  function fail({ key, what, about }: Errand, attempt: Try, error: unknown): void {
     // Somebody was faster, and the watch brings what is true now.
     if (!hasCode(error, "Conflict", "NotFound", "AlreadyExists"))
-      logger.warn({ klease: key, errand: what, error: describeError(error) }, "failed; will be tried again");
+      logger.warn(
+        { ...aboutKey(key), ...about, errand: what, error: describeError(error) },
+        "failed; will be tried again",
+      );
     const restMs = backoff(attempt.failures++);
     attempt.restsUntilMs = clock.monotonicMs() + restMs;
     clock.after(restMs, () => wake(key));

@@ -4,6 +4,7 @@
  */
 import type { KubeClient } from "../kube/api.ts";
 import { requestOf } from "../lease/claimant-request.ts";
+import { aboutPod } from "../lease/log-fields.ts";
 import { canUseGrant, isPastGate, type PodView } from "../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
@@ -55,8 +56,8 @@ export async function queueGatedPods(
     const spec = { ...request.spec, ...(isTry && { waitUntilMs: nowMs }) };
     missing.push({ pod, request: { ...request, spec } });
   }
-  await errands.runEach(missing, ({ pod: { uid }, request }) =>
-    errands.run({ key, what: "ask for pod", uid }, async () =>
+  await errands.runEach(missing, ({ pod, request }) =>
+    errands.run({ key, what: "ask for pod", uid: pod.uid, about: aboutPod(pod) }, async () =>
       caches.requests.apply(await ensureClaimantRequest(client, request)),
     ),
   );

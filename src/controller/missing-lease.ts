@@ -4,6 +4,7 @@ import { find } from "../kube/find.ts";
 import { LEASES } from "../kube/resources.ts";
 import { DEFAULT_TTL_MS, parseLease } from "../lease/codec.ts";
 import { deletableAtMs, isTimedOut, TIMED_OUT } from "../lease/follow-ups.ts";
+import { aboutRequest } from "../lease/log-fields.ts";
 import { isWaiting } from "../lease/order.ts";
 import { type ClaimantRef, keyOf, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
@@ -77,7 +78,8 @@ export function createMissingLease(options: MissingLeaseOptions): Recreate {
   /** Does what one request needs by itself. */
   async function look(key: string, request: LeaseRequest): Promise<boolean> {
     const { namespace, uid, spec, status } = request;
-    const run = (what: string, work: () => Promise<void>) => errands.run({ key, what, uid }, work);
+    const about = aboutRequest(request);
+    const run = (what: string, work: () => Promise<void>) => errands.run({ key, what, uid, about }, work);
     if (isOver(request)) return run("delete", () => liveRequests.remove(request));
     const { ref } = spec;
     if (ref && status.phase === "Granted" && seemsUnbound({ ...ref, namespace }))

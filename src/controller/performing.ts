@@ -4,6 +4,7 @@ import { LEASE_REQUESTS, LEASES } from "../kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Decision, Situation, Step, Write } from "../lease/decision.ts";
 import { grantedStatus } from "../lease/grant.ts";
+import { aboutHold, aboutLease } from "../lease/log-fields.ts";
 import { headOfQueue } from "../lease/order.ts";
 import { keyOf, type Lease } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
@@ -93,9 +94,12 @@ export function createPerforming(options: PerformingOptions): Performing {
     const written = await writeLeaseStatus(client, lease, counted, clock.nowMs());
     caches.leases.apply(written);
     waiterCount.written(key);
-    logger.debug({ klease: key, why: decision.why }, "written");
+    const { granted, why } = decision;
+    const { hold = lease.status.hold } = written.status;
+    const about = { ...aboutLease(written), ...(hold && aboutHold(written, hold)) };
+    if (why === "NotRenewed") logger.info({ ...about, reason: why }, "a client's renewal is refused");
+    else logger.debug({ ...about, why }, "written");
     reporter.report(lease, written);
-    const { granted } = decision;
     if (granted) {
       waits.granted(granted);
       handovers.granted(written, granted);

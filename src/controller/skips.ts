@@ -19,6 +19,7 @@ import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
 import { canUseJob, isJobOver, isSuspendedByUser, type JobView } from "../lease/job.ts";
+import { aboutRequest } from "../lease/log-fields.ts";
 import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } from "../lease/order.ts";
 import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
 import type { Settings } from "../lease/settings.ts";
@@ -233,7 +234,15 @@ export function createSkips({
         ({ request, settings }) => settings.ifHeld === "skip" && isOneTry(request),
       );
       const skip = (candidate: Candidate, work: () => Promise<void>) =>
-        errands.run({ key: keyOf(lease), what: "skip", uid: candidate.request.uid }, work);
+        errands.run(
+          {
+            key: keyOf(lease),
+            what: "skip",
+            uid: candidate.request.uid,
+            about: aboutRequest(candidate.request),
+          },
+          work,
+        );
       await errands.runEach([...tried, ...(await surplus(lease, waiting))], (candidate) =>
         skip(candidate, async () => {
           if (await deny(lease, candidate, begun)) await complete(lease, candidate, begun);

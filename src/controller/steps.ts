@@ -6,6 +6,7 @@ import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import type { Step } from "../lease/decision.ts";
 import { holdOf } from "../lease/hold.ts";
+import { aboutClaimant, aboutRequest } from "../lease/log-fields.ts";
 import { type ClaimantRef, type HolderRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { writeRequestStatus } from "../objects/lease-objects.ts";
@@ -66,8 +67,10 @@ export function createSteps(options: StepsOptions): Steps {
   return {
     async take(step, lease) {
       const { namespace } = lease;
-      const run = ({ uid }: ClaimantRef, work: () => Promise<unknown>) =>
-        errands.run({ key: keyOf(lease), what: step.do, uid }, work);
+      const run = (ref: ClaimantRef, work: () => Promise<unknown>) => {
+        const about = aboutClaimant(lease.name, ref);
+        return errands.run({ key: keyOf(lease), what: step.do, uid: ref.uid, about }, work);
+      };
       switch (step.do) {
         case "look":
           return errands.runEach([step.at, ...(step.others ?? [])], (ref) =>
@@ -85,11 +88,14 @@ export function createSteps(options: StepsOptions): Steps {
       }
     },
     retire: (request) =>
-      errands.run({ key: leaseKeyOf(request), what: "retire", uid: request.uid }, () =>
-        liveRequests.remove(request),
+      errands.run(
+        { key: leaseKeyOf(request), what: "retire", uid: request.uid, about: aboutRequest(request) },
+        () => liveRequests.remove(request),
       ),
     mark: (what, request, status) =>
-      errands.run({ key: leaseKeyOf(request), what, uid: request.uid }, () => write(request, status)),
+      errands.run({ key: leaseKeyOf(request), what, uid: request.uid, about: aboutRequest(request) }, () =>
+        write(request, status),
+      ),
   };
 }
 

@@ -1,3 +1,4 @@
+import { aboutKey } from "../lease/log-fields.ts";
 import { describeError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 
@@ -34,7 +35,7 @@ export function createTidying({ always, wake, logger }: TidyingOptions): Tidying
       }
       const run = all(key, work)
         .catch((error: unknown) =>
-          logger.error({ klease: key, error: describeError(error) }, "cannot be tidied"),
+          logger.error({ ...aboutKey(key), error: describeError(error) }, "cannot be tidied"),
         )
         .finally(() => {
           underWay.delete(key);

@@ -8,6 +8,7 @@ import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isJobOver } from "../lease/job.ts";
+import { aboutPod } from "../lease/log-fields.ts";
 import type { PodView } from "../lease/pod.ts";
 import { mayRunUnrecorded } from "../lease/proof.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
@@ -59,7 +60,7 @@ export async function deleteUnrecorded(
   const live = await client.get(LEASES, { namespace, name }, parseLease);
   if (live.status.lastToken !== undefined) return;
   await errands.runEach(pods, (pod) =>
-    errands.run({ key: keyOf(lease), what: "delete pod", uid: pod.uid }, async () => {
+    errands.run({ key: keyOf(lease), what: "delete pod", uid: pod.uid, about: aboutPod(pod) }, async () => {
       const found = await findPod(client, pod);
       if (found?.lease !== undefined) caches.pods.apply(found);
       if (!found || !runsOn(found) || (await isLeftToJob(client, found))) return;

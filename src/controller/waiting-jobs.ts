@@ -9,6 +9,7 @@ import { requestOf } from "../lease/claimant-request.ts";
 import { parseLease } from "../lease/codec.ts";
 import { holdOf } from "../lease/hold.ts";
 import { canUseJob, isJobOver, isSuspendedByUs, type JobView, waitsAsWhole } from "../lease/job.ts";
+import { aboutPod } from "../lease/log-fields.ts";
 import { canUseGrant, type PodView, waitsForJob } from "../lease/pod.ts";
 import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
@@ -61,7 +62,7 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
       if (owner && waitsForJob(pod) && canUseGrant(pod) && !jobs.has(owner.uid)) members.set(owner.uid, pod);
     }
     await errands.runEach([...members], ([uid, pod]) =>
-      errands.run({ key, what: "find Job", uid }, async () => {
+      errands.run({ key, what: "find Job", uid, about: aboutPod(pod) }, async () => {
         const job = await findWholeJob(client, pod);
         if (job) jobs.set(uid, job);
       }),
@@ -106,7 +107,7 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
     async queue(lease, { key, requests }) {
       const asked = new Set(requests.map(({ spec }) => spec.ref?.uid));
       await errands.runEach(await jobsOf(key), (job) =>
-        errands.run({ key, what: "queue Job", uid: job.uid }, async () => {
+        errands.run({ key, what: "queue Job", uid: job.uid, about: { holder: job.name } }, async () => {
           await bringInLine(job, lease, key);
           const isAsked = lease?.status.hold?.ref.uid === job.uid || asked.has(job.uid);
           if (canUseJob(job) && !isAsked) await ask(job);

@@ -8,12 +8,14 @@
  */
 import type { EventPacer } from "../kube/event-pacer.ts";
 import { tokensOf } from "../lease/hold.ts";
+import { aboutPod } from "../lease/log-fields.ts";
 import { isWaiting, NOT_CONFIRMED, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest, type PastHold } from "../lease/types.ts";
 import { FIRST_AFTER_MS, type Notice, noticeDue } from "../lease/waiting-notice.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { fencedEvent, grantedEvent, timedOutEvent, waitingEvent } from "../objects/claimant-events.ts";
 import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/log.ts";
 import { EXIT } from "../shared/names.ts";
 
 /** How late a notice may be. A look at 10,000 who wait takes a few milliseconds. */
@@ -27,6 +29,7 @@ export interface WaitingNoticesOptions {
   caches: Pick<Caches, "leases" | "requests" | "pods">;
   pacer: EventPacer;
   clock: Clock;
+  logger: Logger;
   isLeading(): boolean;
 }
 
@@ -44,6 +47,7 @@ export function createWaitingNotices({
   caches,
   pacer,
   clock,
+  logger,
   isLeading,
 }: WaitingNoticesOptions): WaitingNotices {
   /** The number of the last notice that was planned, by uid of the request; none of a request that is gone. */
@@ -84,9 +88,16 @@ export function createWaitingNotices({
   caches.pods.subscribe(({ object: pod, old }) => {
     if (!isLeading() || !old || old.gate?.exitCode === EXIT.lost || pod.gate?.exitCode !== EXIT.lost) return;
     const { namespace, lease = "" } = pod;
-    const [token] = tokensOf(caches.leases.store.get(`${namespace}/${lease}`), pod);
-    if (token !== undefined)
-      pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain: false }));
+    const klease = caches.leases.store.get(`${namespace}/${lease}`);
+    const [token] = tokensOf(klease, pod);
+    if (token === undefined) return;
+    const isHeard = klease?.status.history.some((past) => past.token === token && past.reason === "Fenced");
+    if (!isHeard)
+      logger.info(
+        { ...aboutPod(pod), token, reason: "Fenced" },
+        "the pod was fenced, and fails: its gate ended as lost",
+      );
+    pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain: false }));
   });
 
   function findDue(): Map<string, Due[]> {

@@ -54,6 +54,8 @@ export interface EventRecorderOptions {
   component: string;
   /** Which replica. */
   instance: string;
+  /** What the log says of an object. */
+  about?: (object: EventObject) => object;
 }
 
 const SAME_WITHIN_MS = 300_000;
@@ -84,7 +86,7 @@ interface Bucket {
 }
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { client, clock, logger, component, instance } = options;
+  const { client, clock, logger, component, instance, about = () => ({}) } = options;
   const known = new LruMap<string, Series>(REMEMBERED);
   const buckets = new LruMap<string, Bucket>(REMEMBERED);
   /** By namespace, because each has a quota and webhooks of its own. */
@@ -122,7 +124,8 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       try {
         await writeWithRetries(series);
       } catch (error) {
-        logger.warn({ reason: series.report.reason, error: describeError(error) }, "dropped an event");
+        const { object, reason } = series.report;
+        logger.warn({ ...about(object), reason, error: describeError(error) }, "dropped an event");
       }
     }
     pending.delete(namespace);

@@ -42,6 +42,8 @@ export interface ReflectorOptions<T> {
   parse: Parse<T>;
   /** See {@link ObjectStore.byIndex}. */
   indexers?: Indexers<T>;
+  /** What the log says of the object of this key; `{object: key}` by default. */
+  about?: (key: string) => object;
   clock: Clock;
   logger: Logger;
   random?: () => number;
@@ -84,6 +86,7 @@ const REMEMBERED_UNREADABLE = 1_000;
 
 export function createReflector<T extends StoredObject>(options: ReflectorOptions<T>): Reflector<T> {
   const { client, resource, namespace, selector, parse, clock, random } = options;
+  const { about = (key) => ({ object: key }) } = options;
   const logger = options.logger.child({ resource: resource.plural });
   const listeners = new Set<CacheListener<T>>();
   const cache = createObjectCache<T>({ indexers: options.indexers, notify });
@@ -103,7 +106,7 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
       try {
         listener(change);
       } catch (error) {
-        logger.error({ object: keyOf(change.object), error: describeError(error) }, "a listener failed");
+        logger.error({ ...about(keyOf(change.object)), error: describeError(error) }, "a listener failed");
       }
     }
   }
@@ -114,7 +117,7 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     } catch (error) {
       const { uid, key } = identify(object);
       if (!unreadable.get(uid))
-        logger.warn({ object: key, error: describeError(error) }, "skipping an object that cannot be read");
+        logger.warn({ ...about(key), error: describeError(error) }, "skipping an object that cannot be read");
       unreadable.set(uid, true);
       return undefined;
     }

@@ -4,6 +4,7 @@ import { JOBS, LEASE_REQUESTS, LEASES, NODES, PODS } from "../kube/resources.ts"
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import { podsOf } from "../lease/hold.ts";
 import { type JobView, parseJob } from "../lease/job.ts";
+import { aboutKey } from "../lease/log-fields.ts";
 import { type PodView, parsePod } from "../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -33,6 +34,7 @@ export function createCaches(deps: { client: KubeClient; clock: Clock; logger: L
       ...deps,
       resource: LEASES,
       parse: parseLease,
+      about: aboutKey,
       indexers: {
         [BY_NODE]: ({ status: { hold } }) => hold && podsOf(hold).map(({ node }) => node),
       },
@@ -41,6 +43,7 @@ export function createCaches(deps: { client: KubeClient; clock: Clock; logger: L
       ...deps,
       resource: LEASE_REQUESTS,
       parse: parseLeaseRequest,
+      about: (key) => ({ object: key, request: key.slice(key.indexOf("/") + 1) }),
       indexers: { [BY_LEASE]: ({ namespace, spec }) => `${namespace}/${spec.lease}` },
     }),
     pods: createReflector({

@@ -3,7 +3,8 @@ import { causeOfRevocation } from "../lease/conditions.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { forcedRelease } from "../lease/hold.ts";
 import { lateRenewalMs, leftMs } from "../lease/hold-renewal.ts";
-import { type Hold, keyOf, type Lease, type PastHold } from "../lease/types.ts";
+import { aboutClaimant, aboutHold, aboutLease, type LogFields } from "../lease/log-fields.ts";
+import type { Hold, Lease, PastHold } from "../lease/types.ts";
 import type { Logger } from "../shared/log.ts";
 import { API_VERSION } from "../shared/names.ts";
 
@@ -42,9 +43,9 @@ export function createLeaseReporter({
   recorder: HoldRecorder;
   logger: Logger;
 }): LeaseReporter {
-  function tell(lease: Lease, { type, reason, message }: Report): void {
+  function tell(lease: Lease, about: LogFields, { type, reason, message }: Report): void {
     const { namespace, name, uid } = lease;
-    logger.info({ klease: keyOf(lease), reason }, message);
+    logger.info({ ...aboutLease(lease), ...about, reason }, message);
     events.record({
       object: { apiVersion: API_VERSION, kind: "Lease", namespace, name, uid },
       type,
@@ -56,22 +57,33 @@ export function createLeaseReporter({
   return {
     report(before, after) {
       count(recorder, before, after);
-      for (const report of reportsOf(before, after)) tell(after, report);
+      for (const { hold, report } of changesOf(before, after)) tell(after, aboutHold(after, hold), report);
     },
-    holderDeleted(lease, { name }) {
+    holderDeleted(lease, { name, uid }) {
       const why =
         lease.status.hold?.revoked === "Forced"
           ? "this klease was released by force"
           : "it no longer holds this klease and cannot stop its containers itself";
-      tell(lease, { type: "Warning", reason: "HolderDeleted", message: `deleted pod ${name}: ${why}` });
+      tell(lease, aboutPodOf(lease, { name, uid }), {
+        type: "Warning",
+        reason: "HolderDeleted",
+        message: `deleted pod ${name}: ${why}`,
+      });
     },
-    holderLingers(lease, { name }, running) {
+    holderLingers(lease, { name, uid }, running) {
       const message =
         `pod ${name} still holds this klease: ${running.join(", ")} runs on although other containers have ended. A sidecar that ` +
         "should end with main belongs among the init containers, with restartPolicy Always";
-      tell(lease, { type: "Warning", reason: "HolderLingers", message });
+      tell(lease, aboutPodOf(lease, { name, uid }), { type: "Warning", reason: "HolderLingers", message });
     },
   };
+}
+
+/** A pod that may run under the hold of `lease`, or ran under that of a deleted one. */
+function aboutPodOf(lease: Lease, { name, uid }: { name: string; uid: string }): LogFields {
+  const { hold } = lease.status;
+  const about = hold ? aboutHold(lease, hold) : aboutClaimant(lease.name, { kind: "Pod", name, uid });
+  return { ...about, pod: name };
 }
 
 function count(recorder: HoldRecorder, before: Lease, after: Lease): void {
@@ -92,13 +104,18 @@ export function leaseMissing(claimant: EventObject, lease: string): EventReport 
 
 /** What is worth telling of a change of status. A renewal in time is not. */
 export function reportsOf(before: Lease, after: Lease): Report[] {
+  return changesOf(before, after).map(({ report }) => report);
+}
+
+/** The same, each with the hold that it is about. */
+function changesOf(before: Lease, after: Lease): { hold: Hold; report: Report }[] {
   const [old, hold] = [before.status.hold, after.status.hold];
   const isSame = old?.token === hold?.token;
   const [past] = after.status.history;
   return [
-    ...(old && !isSame && past ? [endOf(past)] : []),
-    ...(hold && !isSame ? [grantOf(hold)] : []),
-    ...(old && hold && isSame ? changesOf(old, hold, after) : []),
+    ...(old && !isSame && past ? [{ hold: old, report: endOf(past) }] : []),
+    ...(hold && !isSame ? [{ hold, report: grantOf(hold) }] : []),
+    ...(old && hold && isSame ? warningsOf(old, hold, after).map((report) => ({ hold, report })) : []),
   ];
 }
 
@@ -115,7 +132,7 @@ function endOf({ holder, token, reason, by }: PastHold): Report {
   };
 }
 
-function changesOf(old: Hold, hold: Hold, lease: Lease): Report[] {
+function warningsOf(old: Hold, hold: Hold, lease: Lease): Report[] {
   const { holder, token } = hold;
   const lateMs = lateRenewalMs(old, hold);
   const warnings = {

@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyPluginCallback, fastify } from "fasti
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
 import { askForCertificate } from "./admission/client-certificate.ts";
+import { answerLog } from "./answer-log.ts";
 import { boundBodies } from "./bounds/bounded-bodies.ts";
 import { boundConnections } from "./bounds/bounded-connections.ts";
 import type { Bounds } from "./bounds/bounds.ts";
@@ -100,18 +101,7 @@ export function createServer({
     else reply.removeHeader("connection");
     done(null, payload);
   });
-  app.addHook("onResponse", ({ id, method, url }, { statusCode, elapsedTime }, done) => {
-    const line = {
-      reqId: id,
-      method,
-      path: loggedPath(url),
-      status: statusCode,
-      elapsedMs: Math.round(elapsedTime),
-    };
-    if (statusCode >= 400) logger.info(line, "request refused");
-    else logger.debug(line, "request answered");
-    done();
-  });
+  app.addHook("onResponse", answerLog(logger));
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({
       reason: "NotFound",

@@ -5,6 +5,7 @@ import { createKubeClient, type KubeClient } from "../../kube/client.ts";
 import { createEventRecorder } from "../../kube/events.ts";
 import { createLeaderElector } from "../../kube/leader-election.ts";
 import { createServerClock, learnTime } from "../../kube/server-clock.ts";
+import { aboutObject } from "../../lease/log-fields.ts";
 import { createMetrics } from "../../metrics/metrics.ts";
 import { type Caches, createCaches } from "../../objects/caches.ts";
 import { createClusterFeatures } from "../../objects/features.ts";
@@ -115,7 +116,14 @@ export async function serve({
   if (warning) logger.warn(warning);
   await Promise.all([...Object.values(caches).map((cache) => cache.synced), timeLearned]);
 
-  const events = createEventRecorder({ client, component: "konductor", instance: identity, clock, logger });
+  const events = createEventRecorder({
+    client,
+    component: "konductor",
+    instance: identity,
+    about: aboutObject,
+    clock,
+    logger,
+  });
   const reporter = createLeaseReporter({ events, recorder: metrics.holds, logger });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const bounds = boundsFor(memoryBytes);

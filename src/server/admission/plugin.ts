@@ -5,8 +5,10 @@ import { boundBodies } from "../bounds/bounded-bodies.ts";
 import type { Bounds } from "../bounds/bounds.ts";
 import { createFairShare } from "../bounds/fair-share.ts";
 import { createFairTurns, type FairTurns } from "../bounds/fair-turns.ts";
+import { note, notesOn } from "../request-notes.ts";
 import type { AdmissionContext } from "./admission-context.ts";
 import { requireCertificate } from "./client-certificate.ts";
+import { aboutReviewed } from "./log-about.ts";
 import { judgedKind, mutate } from "./mutate.ts";
 import { type AdmissionResponse, parseReview, reviewOf } from "./review.ts";
 
@@ -91,25 +93,36 @@ export function admissionPlugin(
     if (needsCertificate) app.addHook("onRequest", requireCertificate);
     app.addHook("preParsing", boundBodies({ budget, refuse, until: "answered" }));
     takeTurns(app, createFairTurns(context.clock));
-    app.setErrorHandler((error: FastifyError | KonductorError, _request, reply) => {
+    app.setErrorHandler((error: FastifyError | KonductorError, request, reply) => {
       const status = (error instanceof KonductorError ? error.status : error.statusCode) ?? 500;
       if (hasCode(error, "NotReady", "Forbidden"))
         return reply.code(status).send({ reason: error.code, message: error.message });
       const reason = status === 500 ? "Internal" : "BadRequest";
-      if (status >= 500) context.logger.error({ err: error }, "an admission request failed");
+      if (status >= 500)
+        context.logger.error({ ...notesOn(request), err: error }, "an admission request failed");
       const message = status >= 500 ? "konductor failed; its log says why" : describeError(error);
       return reply.code(status).send({ reason, message });
     });
     app.post(PATH.mutate, { bodyLimit: ADMISSION_BODY_LIMIT_BYTES }, (request, reply) => {
       const admission = parseReview(request.body);
       const { kind, namespace, operation } = admission;
+      note(request, aboutReviewed(admission));
       answers.set(request, { kind: judgedKind(kind), verdict: "error" });
       const response = mutate(admission, context);
       const { allowed, status, warnings } = response;
       const isPatched = response.patch !== undefined;
       answers.set(request, { kind: judgedKind(kind), verdict: verdictOf(response) });
       context.logger.info(
-        { kind, namespace, operation, allowed, isPatched, reason: status?.message, warnings },
+        {
+          ...notesOn(request),
+          kind,
+          namespace,
+          operation,
+          allowed,
+          isPatched,
+          reason: status?.message,
+          warnings,
+        },
         "admission",
       );
       return reply.send(reviewOf(response));

@@ -1,12 +1,17 @@
 /** The server side of the gate protocol: acquire, renew, announce, release, for pods that prove by a token who they are. */
 import type { FastifyPluginCallback, FastifyRequest } from "fastify";
 import { createEventPacer } from "../../kube/event-pacer.ts";
+import { aboutLease, aboutPod } from "../../lease/log-fields.ts";
 import { REPLICA_EVENTS_PER_SECOND } from "../../objects/claimant-events.ts";
 import { hasCode } from "../../shared/errors.ts";
+import { defined } from "../../shared/json.ts";
 import { PATH } from "../../shared/names.ts";
 import { isoTime } from "../../shared/times.ts";
+import type { PodIdentity } from "../identity/identity.ts";
 import { Refusal } from "../refusal.ts";
+import { note } from "../request-notes.ts";
 import { acquire } from "./acquire/acquire-for-pod.ts";
+import { createFenceLog } from "./acquire/fence-log.ts";
 import { createQueueView } from "./acquire/queue-view.ts";
 import { createStreams } from "./acquire/streams.ts";
 import { createWaiters } from "./acquire/waiters.ts";
@@ -45,6 +50,7 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
   const streams = createStreams(maxStreams);
   const rates = createCallRates(clock);
   const pacer = createEventPacer({ events, clock, perSecond: REPLICA_EVENTS_PER_SECOND });
+  const fences = createFenceLog(options);
   const timed = (answer: object) => ({ ...answer, serverTime: isoTime(clock.nowMs()) });
 
   async function identify<T>({ headers }: FastifyRequest, by: (token: string) => Promise<T>): Promise<T> {
@@ -67,8 +73,10 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       const identity = await identify(request, authenticate);
       rates.take(identity.uid);
       const message = parseAcquire(request.body);
+      noteCall(request, identity, { lease: message.lease, token: message.lostToken });
       const pod = await findCaller(options, identity, message.lease);
-      await acquire({ options, waiters, queue, streams, pacer }, pod, message, reply);
+      note(request, aboutPod(pod));
+      await acquire({ options, waiters, queue, streams, pacer, fences }, pod, message, reply);
       return reply;
     });
 
@@ -76,12 +84,15 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       const identity = await identify(request, authenticate);
       rates.take(identity.uid);
       const message = parseRenew(request.body);
+      noteCall(request, identity, message);
       const pod = await findCaller(options, identity, message.lease);
+      note(request, aboutPod(pod));
       // If the keeper was answered elsewhere, or has ended, a late write would renew its hold later than it knows.
       const hasHungUp = () => request.socket.destroyed;
       const renewed = await renew({ ...options, hasHungUp }, pod, message);
       if (renewed.ok) return timed(renewedAnswer(renewed.hold, renewed.ttlMs, trust()));
       const { ok: _, ...refusal } = renewed;
+      note(request, { reason: refusal.reason, why: refusal.message });
       return reply.code(409).send(timed(refusal));
     });
 
@@ -89,6 +100,7 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       const sender = await identify(request, (token) => identifyEnding(options, token));
       rates.take(sender.identity.uid);
       const message = parseHold(request.body);
+      noteCall(request, sender.identity, message);
       await announce(options, await findEnding(options, sender, message.lease), message);
       return timed({});
     });
@@ -97,6 +109,7 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       const sender = await identify(request, (token) => identifyEnding(options, token));
       rates.take(sender.identity.uid);
       const message = parseRelease(request.body);
+      noteCall(request, sender.identity, message);
       const ending = await findEnding(options, sender, message.lease);
       return timed({ released: await release(options, ending, message) });
     });
@@ -111,4 +124,13 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       return waiters.drain();
     },
   };
+}
+
+/** What the caller's message says, of a pod that may be gone. */
+function noteCall(
+  request: FastifyRequest,
+  { namespace, name: pod }: PodIdentity,
+  { lease, token }: { lease: string; token?: number | undefined },
+): void {
+  note(request, { ...aboutLease({ namespace, name: lease }), pod, ...defined({ token }) });
 }

@@ -8,7 +8,7 @@ import { BY_LEASE, BY_NODE } from "../../../src/objects/caches.ts";
 import { createLeaseReporter, type HoldRecorder } from "../../../src/objects/lease-reporter.ts";
 import type { NodeView } from "../../../src/objects/node-view.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
-import { createLogger } from "../../../src/shared/log.ts";
+import { createLogger, type Logger } from "../../../src/shared/log.ts";
 import { fedReflector } from "./fed-reflector.ts";
 import { NO_COUNTS } from "./no-counts.ts";
 
@@ -16,10 +16,16 @@ export interface BuiltArbiterOptions {
   client: KubeClient;
   clock: Clock;
   recorder?: ArbiterRecorder & HoldRecorder;
+  logger?: Logger;
 }
 
-/** The real arbiter, without reports and Events. A test fills its caches. `begin` begins its term, and returns the function that ends it. */
-export function buildArbiter({ client, clock, recorder = NO_COUNTS }: BuiltArbiterOptions) {
+/** The real arbiter, without Events and, by default, without a log. A test fills its caches. `begin` begins its term, and returns the function that ends it. */
+export function buildArbiter({
+  client,
+  clock,
+  recorder = NO_COUNTS,
+  logger = createLogger({ level: "silent" }),
+}: BuiltArbiterOptions) {
   const ofLease = ({ namespace, lease }: PodView | JobView) => lease && `${namespace}/${lease}`;
   const caches = {
     leases: fedReflector<Lease>({ [BY_NODE]: () => undefined }),
@@ -32,7 +38,6 @@ export function buildArbiter({ client, clock, recorder = NO_COUNTS }: BuiltArbit
   };
   const ignore = () => undefined;
   const events = { record: ignore, pending: () => 0 };
-  const logger = createLogger({ level: "silent" });
   const arbiter = createArbiter({
     client,
     caches,

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { createErrands, PATIENCE_MS } from "../../../src/controller/errands.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
+import { parseJson } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 
@@ -10,12 +11,13 @@ const errand = { key: KEY, what: "look", uid: "pod-1" };
 function stage() {
   const clock = turnedClock();
   const woken: string[] = [];
+  const lines: unknown[] = [];
   const errands = createErrands({
     clock,
-    logger: createLogger({ level: "silent" }),
+    logger: createLogger({ destination: { write: (line) => void lines.push(parseJson(line)) } }),
     wake: (key) => woken.push(key),
   });
-  return { clock, errands, woken };
+  return { clock, errands, woken, lines };
 }
 
 const fail = () => Promise.reject(new KonductorError("Forbidden", "quota"));
@@ -131,4 +133,12 @@ test("no errand begins after the term", async () => {
   const errands = createErrands({ clock, logger, isWanted: () => false, wake: () => undefined });
   expect(await errands.run(errand, () => Promise.reject(new Error("begun")))).toBe(false);
   expect(errands.isStuck(errand)).toBe(false);
+});
+
+test("a failure is logged with the Lease and what is known of the object", async () => {
+  const { errands, lines } = stage();
+  await errands.run({ ...errand, about: { pod: "run-1", request: "nightly-1" } }, fail);
+  expect(lines).toMatchObject([
+    { level: "warn", lease: KEY, pod: "run-1", request: "nightly-1", errand: "look", error: "quota" },
+  ]);
 });

@@ -23,12 +23,20 @@ export interface Stage {
   /** Plurals of resources whose watches are stalled. */
   stalled?: readonly string[];
   recorder?: BuiltArbiterOptions["recorder"];
+  logger?: BuiltArbiterOptions["logger"];
   /** A CRD is older than konductor: what is stored of a status. */
   prune?: (plural: string, status: Json) => Json;
 }
 
 export function stageArbiter(stage: Stage) {
-  const { objects, fault = () => undefined, stalled = [], recorder, prune = (_, status) => status } = stage;
+  const {
+    objects,
+    fault = () => undefined,
+    stalled = [],
+    recorder,
+    logger,
+    prune = (_, status) => status,
+  } = stage;
   const clock = turnedClock(NOW_MS);
   const calls: string[] = [];
   let version = 1_000;
@@ -124,7 +132,7 @@ export function stageArbiter(stage: Stage) {
         return parse ? parse(result) : result;
       },
   });
-  const { caches, begin } = buildArbiter({ client, clock, ...defined({ recorder }) });
+  const { caches, begin } = buildArbiter({ client, clock, ...defined({ recorder, logger }) });
   for (const [plural, all] of Object.entries(objects))
     for (const object of all) put(plural, record(object), true);
   const endTerm = begin();

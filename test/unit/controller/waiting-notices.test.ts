@@ -3,11 +3,13 @@ import { expect, test } from "vitest";
 import { createWaitingNotices } from "../../../src/controller/waiting-notices.ts";
 import { createEventPacer } from "../../../src/kube/event-pacer.ts";
 import type { EventReport } from "../../../src/kube/events.ts";
+import { endHold } from "../../../src/lease/hold.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { BY_LEASE } from "../../../src/objects/caches.ts";
 import { ARBITER_EVENTS_PER_SECOND } from "../../../src/objects/claimant-events.ts";
-import { defined } from "../../../src/shared/json.ts";
+import { defined, parseJson } from "../../../src/shared/json.ts";
+import { createLogger } from "../../../src/shared/log.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { createPod, statusOf } from "../lease/pod-fixture.ts";
 import { aHold, aRequest, held, NOW_MS } from "../lease/samples.ts";
@@ -26,6 +28,8 @@ function stage(...requests: readonly LeaseRequest[]) {
   const clock = turnedClock(NOW_MS);
   let version = 100;
   const told: (EventReport & { afterMs: number })[] = [];
+  const lines: unknown[] = [];
+  const logger = createLogger({ destination: { write: (line) => void lines.push(parseJson(line)) } });
   const caches = {
     leases: fedReflector<Lease>(),
     pods: fedReflector<PodView>(),
@@ -50,13 +54,13 @@ function stage(...requests: readonly LeaseRequest[]) {
   hold({}, "request-1");
   for (const request of requests) put(request);
   return {
-    ...{ clock, told, caches, put, hold },
+    ...{ clock, told, lines, caches, put, hold },
     /** A replica becomes the arbiter; the returned function ends that. */
     begin() {
       const term = new AbortController();
       const pacer = createEventPacer({ events, clock, perSecond: ARBITER_EVENTS_PER_SECOND });
       const isLeading = () => !term.signal.aborted;
-      const over = createWaitingNotices({ caches, pacer, clock, isLeading }).run(term.signal);
+      const over = createWaitingNotices({ caches, pacer, clock, logger, isLeading }).run(term.signal);
       return async () => {
         term.abort();
         await over;
@@ -202,31 +206,42 @@ test("a wait-timeout is told with what was in the way", async () => {
   await end();
 });
 
-test("a pod whose gate ends because its hold was lost is told that it was fenced", async () => {
-  const { clock, told, caches, begin } = stage();
-  const end = begin();
-  const pod = (exitCode?: number): PodView => ({
-    ...{ ...statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })), lease: "nightly" },
-    ...{ namespace: "ns", name: "run-1", uid: "pod-1", resourceVersion: `${exitCode ?? 1}` },
-    gate: {
-      name: "konductor-gate",
-      kind: "init",
-      state: "terminated",
-      hasRestartRules: false,
-      ...defined({ exitCode }),
-    },
-  });
-  caches.pods.apply(pod());
-  caches.pods.apply(pod(69));
-  await clock.turn(1_000);
-  expect(told).toEqual([]);
-  caches.pods.apply(pod(76));
-  await clock.turn(1_000);
-  expect(told).toMatchObject([
-    { object: { kind: "Pod", uid: "pod-1" }, type: "Warning", reason: "Fenced", once: `${HOLD.token}` },
-  ]);
-  await end();
-});
+test.each<["is not" | "is", object[]]>([
+  ["is not", [{ lease: "ns/nightly", holder: "run-1", pod: "run-1", token: HOLD.token, reason: "Fenced" }]],
+  ["is", []],
+])(
+  "a pod whose gate ends because its hold was lost is told that it was fenced; the gate %s heard",
+  async (heard, logged) => {
+    const { clock, told, lines, caches, begin } = stage();
+    const end = begin();
+    const pod = (exitCode?: number): PodView => ({
+      ...{ ...statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })), lease: "nightly" },
+      ...{ namespace: "ns", name: "run-1", uid: "pod-1", resourceVersion: `${exitCode ?? 1}` },
+      gate: {
+        name: "konductor-gate",
+        kind: "init",
+        state: "terminated",
+        hasRestartRules: false,
+        ...defined({ exitCode }),
+      },
+    });
+    caches.pods.apply(pod());
+    caches.pods.apply(pod(69));
+    await clock.turn(1_000);
+    expect(told).toEqual([]);
+    const lease = held(HOLD);
+    if (heard === "is")
+      caches.leases.apply({ ...lease, resourceVersion: "900", status: endHold(lease, "Fenced", NOW_MS) });
+    caches.pods.apply(pod(76));
+    await clock.turn(1_000);
+    expect(told).toMatchObject([
+      { object: { kind: "Pod", uid: "pod-1" }, type: "Warning", reason: "Fenced", once: `${HOLD.token}` },
+    ]);
+    // Whoever heard it has logged it.
+    expect(lines).toMatchObject(logged);
+    await end();
+  },
+);
 
 test("a Job that waits as a whole is told itself", async () => {
   const ref = { kind: "Job", name: "j", uid: "job-1" } as const;

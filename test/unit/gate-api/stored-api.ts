@@ -2,6 +2,8 @@ import { fastify } from "fastify";
 import { onTestFinished } from "vitest";
 import { parseLease } from "../../../src/lease/codec.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
+import { answerLog } from "../../../src/server/answer-log.ts";
+import type { GateApiOptions } from "../../../src/server/gate-api/options.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { list, parseJson, record } from "../../../src/shared/json.ts";
 import { recordedClient } from "../controller/recorded-client.ts";
@@ -28,7 +30,10 @@ function withoutFinalizers(found: object): object | undefined {
 }
 
 /** The gate API of a replica with such an API server, called by the pod. */
-export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod = pod }: Stored) {
+export function storedApi(
+  { lease, pod, request, cachedLease = lease, cachedPod = pod }: Stored,
+  given: Partial<Pick<GateApiOptions, "logger" | "reporter">> = {},
+) {
   const stored: Record<string, object | undefined> = { leases: lease, pods: pod, leaserequests: request };
   const { client, calls } = recordedClient(({ what, sent }) => {
     const [verb, plural = ""] = what.split(" ");
@@ -48,8 +53,10 @@ export function storedApi({ lease, pod, request, cachedLease = lease, cachedPod 
   const { plugin } = unitGateApi({
     ...{ client, caches },
     authenticate: async () => ({ ...caller, serviceAccount: "default" }),
+    ...given,
   });
   const app = fastify();
+  if (given.logger) app.addHook("onResponse", answerLog(given.logger));
   app.register(plugin);
   const address = app.listen({ host: "127.0.0.1", port: 0 });
   onTestFinished(async () => {

@@ -10,6 +10,7 @@ import { grantedLine, HOLD_LOST } from "../wire/answers.ts";
 import { settingsOf } from "../wire/caller.ts";
 import type { AcquireRequest } from "../wire/messages.ts";
 import { MISSING, WITHOUT_JOB } from "./denial.ts";
+import type { FenceLog } from "./fence-log.ts";
 import { joinJobHold, waitForJob } from "./job-hold.ts";
 import { ensureLease } from "./lease-creation.ts";
 import { openLineStream } from "./line-stream.ts";
@@ -26,6 +27,7 @@ export interface AcquireContext {
   queue: QueueView;
   streams: Streams;
   pacer: EventPacer;
+  fences: FenceLog;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface AcquireContext {
  * queue or its grant. What can be refused is refused before the stream begins.
  */
 export async function acquire(
-  { options, waiters, queue, streams, pacer }: AcquireContext,
+  { options, waiters, queue, streams, pacer, fences }: AcquireContext,
   pod: PodView,
   { lostToken, gateRun }: AcquireRequest,
   reply: FastifyReply,
@@ -48,7 +50,7 @@ export async function acquire(
   }
 
   if (hasPassed(pod, gateRun)) return answerOnce(ASK_AGAIN);
-  if (lostToken !== undefined) tellFenced({ options, pacer }, pod, lostToken);
+  if (lostToken !== undefined) tellFenced({ options, pacer, fences }, pod, lostToken);
   if (waitsForJob(pod)) {
     const hold = await joinJobHold(options, pod, gateRun);
     if (lostToken !== undefined && pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
@@ -78,13 +80,14 @@ export async function acquire(
 
 /** The gate's word alone is not believed: the Lease has to show that the pod held it by this token. */
 function tellFenced(
-  { options, pacer }: Pick<AcquireContext, "options" | "pacer">,
+  { options, pacer, fences }: Pick<AcquireContext, "options" | "pacer" | "fences">,
   pod: PodView,
   token: number,
 ): void {
   const { namespace, lease = "", restartPolicy } = pod;
   if (!tokensOf(options.caches.leases.store.get(keyOf({ namespace, name: lease })), pod).includes(token))
     return;
+  fences.fenced(pod, token);
   const runsAgain = restartPolicy !== "Never";
   pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain }));
 }

@@ -1,3 +1,4 @@
+import { aboutRequest } from "../../../lease/log-fields.ts";
 import { isAnswered, isDenied, wasGranted } from "../../../lease/order.ts";
 import type { PodView } from "../../../lease/pod.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../lease/types.ts";
@@ -62,10 +63,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
         if (!isOver) await what();
       })
       .catch((error: unknown) => {
-        logger.warn(
-          { klease: key, pod: pod.name, error: describeError(error) },
-          "a waiting gate is sent away",
-        );
+        logger.warn({ ...aboutRequest(request), error: describeError(error) }, "a waiting gate is sent away");
         finish(RECONNECT);
       });
   }

@@ -5,6 +5,7 @@ import type { Logger } from "../../../shared/log.ts";
 import { isoTime } from "../../../shared/times.ts";
 import { loggedPath } from "../../logged-path.ts";
 import { Refusal } from "../../refusal.ts";
+import { note, notesOn } from "../../request-notes.ts";
 
 const RETRY_AFTER_MS = 1_000;
 
@@ -29,10 +30,11 @@ export function refusalOf(error: FastifyError | Error): Refusal {
 export function answerErrors({ clock, logger }: { clock: Clock; logger: Logger }) {
   return (error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply) => {
     const refusal = refusalOf(error);
+    note(request, { reason: refusal.code });
     if (refusal.status >= 500) {
       const { id, url } = request;
       logger.warn(
-        { reqId: id, path: loggedPath(url), reason: refusal.code, error: describeError(error) },
+        { reqId: id, path: loggedPath(url), ...notesOn(request), error: describeError(error) },
         "a gate API call failed",
       );
     }
