@@ -1,10 +1,9 @@
-/** Who issues what the objects of certs/cert-manager ask for: the real cert-manager, or a stand-in that writes what it would write. */
+/** Who issues what the objects of certs/cert-manager ask for: the real cert-manager. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { list, record, text } from "../../../src/shared/json.ts";
-import { createAuthority, issueServingCertificate } from "../../../src/tls/authority.ts";
+import { record, text } from "../../../src/shared/json.ts";
 import { binarySources, findBinaries } from "../../cluster/binaries/find.ts";
 import type { Cluster } from "../../cluster/cluster.ts";
 import { run } from "../../cluster/command.ts";
@@ -74,81 +73,5 @@ export function realCertManager({ cluster, kubectl, env }: CertManagerOptions): 
       child.kill("SIGKILL");
       await exited;
     },
-  };
-}
-
-/** A kind that takes any spec. */
-function kind(plural: string, name: string) {
-  const schema = { openAPIV3Schema: { type: "object", "x-kubernetes-preserve-unknown-fields": true } };
-  return {
-    apiVersion: "apiextensions.k8s.io/v1",
-    kind: "CustomResourceDefinition",
-    metadata: { name: `${plural}.cert-manager.io` },
-    spec: {
-      group: "cert-manager.io",
-      scope: "Namespaced",
-      names: { plural, kind: name },
-      versions: [{ name: "v1", served: true, storage: true, schema }],
-    },
-  };
-}
-
-/** Follows the objects from the annotation of the webhook configuration to the CA, as cert-manager does. */
-export function certManagerByHand({ kubectl }: CertManagerOptions): CertManager {
-  const authority = createAuthority(Date.now());
-  const objectOf = async (what: string, ...args: string[]) =>
-    record(JSON.parse(await kubectl("get", what, ...args, "--output=json")));
-  const specOf = async (what: string) => record((await objectOf(what, SYSTEM))["spec"]);
-  const base64 = (pem: string) => Buffer.from(pem).toString("base64");
-
-  async function issue(): Promise<void> {
-    const configuration = await objectOf("mutatingwebhookconfiguration/konductor");
-    const from = text(
-      record(record(configuration["metadata"])["annotations"])["cert-manager.io/inject-ca-from"],
-    );
-    const [namespace, name] = from?.split("/") ?? [];
-    const certificate = await specOf(`certificate/${name}`);
-    const { ca } = await specOf(`issuer/${text(record(certificate["issuerRef"])["name"])}`);
-    const authorities = list((await objectOf("certificates", SYSTEM))["items"]).map((item) =>
-      record(record(item)["spec"]),
-    );
-    const signer = authorities.find(({ secretName }) => secretName === record(ca)["secretName"]);
-    if (signer?.["isCA"] !== true) throw new Error(`no CA issues for the Certificate ${name}`);
-    const { certPem: caPem, keyPem: caKeyPem } = await authority;
-    const dnsNames = list(certificate["dnsNames"]).flatMap((dnsName) => text(dnsName) ?? []);
-    const names = { dnsNames, ipAddresses: [] };
-    const serving = await issueServingCertificate({ certPem: caPem, keyPem: caKeyPem }, names, Date.now());
-    await kubectl.withObject(
-      {
-        apiVersion: "v1",
-        kind: "Secret",
-        metadata: { namespace, name: certificate["secretName"] },
-        type: "kubernetes.io/tls",
-        data: {
-          "tls.crt": base64(serving.certPem),
-          "tls.key": base64(serving.keyPem),
-          "ca.crt": base64(caPem),
-        },
-      },
-      "apply",
-    );
-    const change = list(configuration["webhooks"]).map((_, index) => ({
-      op: "add",
-      path: `/webhooks/${index}/clientConfig/caBundle`,
-      value: base64(caPem),
-    }));
-    const patch = `--patch=${JSON.stringify(change)}`;
-    await kubectl("patch", "mutatingwebhookconfiguration/konductor", "--type=json", patch);
-  }
-  return {
-    async install() {
-      const items = [kind("certificates", "Certificate"), kind("issuers", "Issuer")];
-      await kubectl.withObject({ apiVersion: "v1", kind: "List", items }, "apply");
-      const kinds = items.map(({ metadata }) => `crd/${metadata.name}`);
-      await kubectl("wait", "--for=condition=Established", ...kinds);
-    },
-    start: issue,
-    renew: issue,
-    async stop() {},
   };
 }
