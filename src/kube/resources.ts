@@ -25,6 +25,7 @@ export const NAMESPACES = clusterWide("", "v1", "namespaces", "Namespace");
 export const JOBS = namespaced("batch", "v1", "jobs", "Job");
 export const CRON_JOBS = namespaced("batch", "v1", "cronjobs", "CronJob");
 export const DEPLOYMENTS = namespaced("apps", "v1", "deployments", "Deployment");
+export const CONFIG_MAPS = namespaced("", "v1", "configmaps", "ConfigMap");
 export const ELECTION_LEASES = namespaced("coordination.k8s.io", "v1", "leases", "Lease");
 export const TOKEN_REVIEWS = clusterWide("authentication.k8s.io", "v1", "tokenreviews", "TokenReview");
 export const MUTATING_WEBHOOK_CONFIGURATIONS = clusterWide(

@@ -2,6 +2,7 @@
 import type { KubeClient } from "../../kube/api.ts";
 import { listAll } from "../../kube/list-pages.ts";
 import {
+  CONFIG_MAPS,
   DEPLOYMENTS,
   ELECTION_LEASES,
   MUTATING_WEBHOOK_CONFIGURATIONS,
@@ -90,13 +91,6 @@ const POLICIES = clusterWide(ADMISSION, "validatingadmissionpolicies", "Validati
 const BINDINGS = clusterWide(
   ...([ADMISSION, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"] as const),
 );
-const CONFIG_MAPS: Resource = {
-  group: "",
-  version: "v1",
-  plural: "configmaps",
-  kind: "ConfigMap",
-  namespaced: true,
-};
 const ACCESS_REVIEWS = clusterWide(
   "authorization.k8s.io",
   "selfsubjectaccessreviews",

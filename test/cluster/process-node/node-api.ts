@@ -1,6 +1,6 @@
 /** The calls that a node makes to the API server. */
 import type { KubeClient } from "../../../src/kube/client.ts";
-import { PODS, type Resource, SECRETS } from "../../../src/kube/resources.ts";
+import { CONFIG_MAPS, PODS, SECRETS } from "../../../src/kube/resources.ts";
 import { hasCode } from "../../../src/shared/errors.ts";
 import { fieldsOf } from "./fields.ts";
 import { parsePod } from "./parse-pod.ts";
@@ -33,14 +33,6 @@ export interface NodeApi {
   /** Deletes a terminated pod from the API; succeeds if it is gone already. */
   removePod(pod: Pod): Promise<void>;
 }
-
-const CONFIG_MAPS: Resource = {
-  group: "",
-  version: "v1",
-  plural: "configmaps",
-  kind: "ConfigMap",
-  namespaced: true,
-};
 
 export function nodeApi(kube: KubeClient): NodeApi {
   return {

@@ -8,13 +8,7 @@ import { record, text } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { waitFor } from "../../cluster/wait.ts";
 
-export const CONFIG_MAPS: Resource = {
-  group: "",
-  version: "v1",
-  plural: "configmaps",
-  kind: "ConfigMap",
-  namespaced: true,
-};
+export { CONFIG_MAPS } from "../../../src/kube/resources.ts";
 
 const CUSTOM_RESOURCE_DEFINITIONS: Resource = {
   group: "apiextensions.k8s.io",

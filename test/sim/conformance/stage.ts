@@ -1,6 +1,5 @@
 import { test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
-import type { Resource } from "../../../src/kube/resources.ts";
 import { record, text } from "../../../src/shared/json.ts";
 
 export interface Stage {
@@ -22,13 +21,7 @@ export const checkBy =
   (what, act) =>
     test(what, () => play(act));
 
-export const CONFIG_MAPS: Resource = {
-  group: "",
-  version: "v1",
-  plural: "configmaps",
-  kind: "ConfigMap",
-  namespaced: true,
-};
+export { CONFIG_MAPS } from "../../../src/kube/resources.ts";
 
 type Json = Record<string, unknown>;
 export const metadataOf = (object: unknown): Json => record(record(object)["metadata"]);

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { KubeClient } from "../../../src/kube/api.ts";
 import { createEventRecorder } from "../../../src/kube/events.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
@@ -61,17 +62,19 @@ test("what several replicas report once is one event, however often and in whate
   expect(new Set(names).size).toBe(2);
 });
 
-test("it is known how many events of a namespace wait to be written", async () => {
-  const { client } = recordedClient(() => new Promise(() => undefined));
-  const clock = turnedClock(HOUR_MS);
-  const logger = createLogger({ level: "silent" });
-  const events = createEventRecorder({
+function aRecorder(client: KubeClient, clock = turnedClock(HOUR_MS)) {
+  return createEventRecorder({
     client,
     clock,
-    logger,
+    logger: createLogger({ level: "silent" }),
     component: "konductor",
     instance: "replica-1",
   });
+}
+
+test("it is known how many events of a namespace wait to be written", async () => {
+  const { client } = recordedClient(() => new Promise(() => undefined));
+  const events = aRecorder(client);
   for (const name of ["under-way", "waits", "waits-too"]) {
     const object = { apiVersion: "v1", kind: "Pod", namespace: "slow", name, uid: name };
     events.record({ object, type: "Normal", reason: "Odd", message: "something is odd" });
@@ -86,14 +89,7 @@ test("a rejected event delays no event of another namespace", async () => {
     return {};
   });
   const clock = turnedClock(HOUR_MS);
-  const logger = createLogger({ level: "silent" });
-  const events = createEventRecorder({
-    client,
-    clock,
-    logger,
-    component: "konductor",
-    instance: "replica-1",
-  });
+  const events = aRecorder(client, clock);
   for (const name of ["ill", "well"]) {
     const object = { apiVersion: "v1", kind: "Pod", namespace: name, name, uid: name };
     events.record({ object, type: "Normal", reason: "Odd", message: "something is odd" });
