@@ -13,6 +13,11 @@ export async function readElected({ client }: Pick<Environment, "client">): Prom
   return identity;
 }
 
+/** How many terms of an arbiter have begun. A replica that gets too little CPU may lose its term, and be elected once more. */
+export async function countTerms({ konductor }: Pick<Environment, "konductor">): Promise<number> {
+  return (await konductor.logs()).split('"msg":"arbitrating"').length - 1;
+}
+
 /** Pauses the arbiter until another replica is elected, then resumes it. */
 export async function overtakeArbiter(environment: Environment): Promise<void> {
   const paused = await readElected(environment);
