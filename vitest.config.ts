@@ -1,5 +1,6 @@
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { isBrief } from "./test/extent.ts";
 
 /** A real cluster takes seconds to answer, and minutes to be built for the first time. */
 const onCluster = { testTimeout: 120_000, hookTimeout: 1_500_000, fileParallelism: false };
@@ -20,6 +21,9 @@ const WITH_CLUSTERS = [
   "test/integration/monitoring/scrape.test.ts",
   "test/integration/process-node*.test.ts",
 ];
+
+/** What `make test` leaves to the night: forms of the install that unit tests compare with the others, and a wait for a CA to end. */
+const AT_NIGHT = ["test/integration/{install/helm,replaced-ca,trial}.test.ts"];
 
 /** Files that wait the longest: whatever else there is fits beside them. */
 const LONGEST = ["integration/clocks.test.ts", "integration/lease-client.test.ts"];
@@ -52,6 +56,7 @@ export default defineConfig({
           ...integration,
           name: "integration-clusters",
           include: WITH_CLUSTERS,
+          exclude: isBrief(process.env) ? AT_NIGHT : [],
           maxWorkers: 3,
           // One run of vitest may have two numbers of workers only in groups.
           sequence: { groupOrder: 1 },

@@ -18,18 +18,13 @@ import type { Environment } from "../e2e/environment.ts";
 import { handover, holdBefore } from "../e2e/handover.ts";
 import { startProcessEnvironment } from "../e2e/process-environment.ts";
 import { setStage } from "../e2e/stage.ts";
-import { isBrief } from "../extent.ts";
 
 /** The next one signs after 50 s; keepers ask every 5 s, in less than the 10 s for which it is published before. */
 const FLAGS = ["--ca-duration=60s", "--certificate-duration=10s"];
 const REPLACED_WITHIN_MS = 180_000;
 
 let environment: Environment;
-/** CAs that live for a minute, and a test for longer: unit tests show the same by a server that is played. */
-const isLeftOut = isBrief(inject("cluster").env);
-
 beforeAll(async () => {
-  if (isLeftOut) return;
   environment = await startProcessEnvironment({
     env: inject("cluster").env,
     programsDir: inject("cluster").programsDir,
@@ -48,7 +43,7 @@ async function trustedNow(): Promise<string[]> {
   return certificatesIn(Buffer.from(textMap(secret["data"])["ca.crt"] ?? "", "base64").toString());
 }
 
-test.skipIf(isLeftOut)(
+test(
   "a gate that is killed when no CA of its pod's creation signs any more gets its grant, by what it has learnt alone",
   async () => {
     const { client, cluster } = environment;
