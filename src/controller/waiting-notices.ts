@@ -1,7 +1,7 @@
 /**
- * Tells who waits for a Lease why, by events on the pod or Job: `Waiting` while it lasts, and then `Granted` or `TimedOut`. A pod that was
- * fenced, and whose gate may have reached no replica, is told so as well. All of that is for people: nothing rests on it, and an arbiter
- * that dies may leave one out.
+ * Tells who waits for a Lease why, by events on the pod or Job, or on a client's LeaseRequest: `Waiting` while it lasts, and then `Granted`
+ * or `TimedOut`. A pod that was fenced, and whose gate may have reached no replica, is told so as well. All of that is for people: nothing
+ * rests on it, and an arbiter that dies may leave one out.
  *
  * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended. It tells the latest
  * notice of everybody again, since nobody knows what the last one has told: it is the same event. What fell due while it took over comes first.
@@ -119,10 +119,14 @@ export function createWaitingNotices({
   function look(sinceMs: number): void {
     placesOf = createPlaces(caches);
     const isOld = ({ notice }: Due) => notice.dueMs < sinceMs;
+    // A client is told by its own program, too. Its requests cost nothing, and must not keep pods from being told.
+    const isClient = ({ request }: Due) => !request.spec.ref;
     for (const [namespace, due] of findDue()) {
       const room = Math.max(0, PLANNED_LIMIT - pacer.waiting(namespace));
       const inOrder = (a: Due, b: Due) =>
-        Number(isOld(a)) - Number(isOld(b)) || a.notice.dueMs - b.notice.dueMs;
+        Number(isClient(a)) - Number(isClient(b)) ||
+        Number(isOld(a)) - Number(isOld(b)) ||
+        a.notice.dueMs - b.notice.dueMs;
       const first = due.sort(inOrder).slice(0, room);
       for (const { request, notice } of first)
         if (tellWaiting(request, String(notice.number))) told.set(request.uid, notice.number);

@@ -14,14 +14,13 @@ export interface Notice {
   dueMs: number;
 }
 
-/** The latest notice that is due for `request`, which waits for `lease` as the claimant of a pod or Job; undefined: none. */
+/** The latest notice that is due for `request`, which waits for `lease`; undefined: none. */
 export function noticeDue(
   request: LeaseRequest,
   lease: Lease | undefined,
   nowMs: number,
 ): Notice | undefined {
-  if (!request.spec.ref || !isWaiting(request) || isOneTry(request) || wasGranted(request, lease))
-    return undefined;
+  if (!isWaiting(request) || isOneTry(request) || wasGranted(request, lease)) return undefined;
   const firstMs = request.spec.requestedAtMs + FIRST_AFTER_MS;
   if (nowMs < firstMs) return undefined;
   const number = Math.floor((nowMs - firstMs) / AGAIN_EVERY_MS);

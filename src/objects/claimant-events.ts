@@ -1,6 +1,8 @@
-/** Events on the pod or Job that asks for a Lease: what `kubectl describe` of it tells its user. */
+/**
+ * Events on the pod or Job that asks for a Lease, or on a client's LeaseRequest: what `kubectl describe` of it tells its user.
+ */
 import type { EventObject, EventReport } from "../kube/events.ts";
-import { apiVersion, JOBS, PODS } from "../kube/resources.ts";
+import { apiVersion, JOBS, LEASE_REQUESTS, PODS } from "../kube/resources.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { describeTurn, TOLD_PLACES } from "../lease/forecast.ts";
 import { NOT_CONFIRMED, type Place } from "../lease/order.ts";
@@ -20,7 +22,7 @@ export function waitingEvent(
   { position, of }: Place,
   what: string,
   nowMs: number,
-): EventReport | undefined {
+): EventReport {
   const { name } = lease;
   const since = secondsTime(request.spec.requestedAtMs);
   const turn = position <= TOLD_PLACES ? describeTurn(lease.status, position, nowMs) : undefined;
@@ -51,14 +53,14 @@ export function grantedEvent(
   request: LeaseRequest,
   { name }: Lease,
   { acquiredMs, token }: Hold,
-): EventReport | undefined {
+): EventReport {
   const waitedMs = Math.max(0, acquiredMs - request.spec.requestedAtMs);
   const message = `granted klease ${name} after ${formatDuration(wholeSeconds(waitedMs))}, token ${token}`;
   return reportOn(request, { type: "Normal", reason: "Granted", message, once: String(token) });
 }
 
-/** `request` has waited for its whole wait-timeout; `hold` is in the way. */
-export function timedOutEvent(request: LeaseRequest, hold: Hold | undefined): EventReport | undefined {
+/** `request`, of a pod, has waited for its whole wait-timeout; `hold` is in the way. */
+export function timedOutEvent(request: LeaseRequest, hold: Hold | undefined): EventReport {
   const { lease, waitUntilMs = 0, requestedAtMs } = request.spec;
   const message =
     `waited for klease ${lease} for ${formatDuration(waitUntilMs - requestedAtMs)}, its ${ANNOTATION.waitTimeout}, in vain: ` +
@@ -102,15 +104,16 @@ export function standingOf(hold: Hold | undefined): string {
   return hold ? `held by ${hold.holder} since ${isoTime(hold.acquiredMs)}` : "nobody holds it now";
 }
 
-function reportOn(
-  { namespace, spec: { ref } }: LeaseRequest,
-  told: Omit<EventReport, "object">,
-): EventReport | undefined {
-  return ref && { object: objectOf(namespace, ref), ...told };
+function reportOn(request: LeaseRequest, told: Omit<EventReport, "object">): EventReport {
+  return { object: objectOf(request), ...told };
 }
 
-function objectOf(namespace: string, { kind, name, uid }: ClaimantRef): EventObject {
-  return { apiVersion: apiVersion(kind === "Job" ? JOBS : PODS), kind, namespace, name, uid };
+const RESOURCE = { Pod: PODS, Job: JOBS, LeaseRequest: LEASE_REQUESTS } as const;
+
+/** A client has no object but its request. */
+function objectOf({ namespace, name, uid, spec }: LeaseRequest): EventObject {
+  const ref: ClaimantRef = spec.ref ?? { kind: "LeaseRequest", name, uid };
+  return { apiVersion: apiVersion(RESOURCE[ref.kind]), namespace, ...ref };
 }
 
 const wholeSeconds = (ms: number) => Math.round(ms / 1_000) * 1_000;

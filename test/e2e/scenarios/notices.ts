@@ -1,7 +1,7 @@
-/** What kubectl alone tells of who waits: by events of the pod or Job, by conditions and by columns. */
+/** What kubectl alone tells of who waits: by events of the pod, Job or LeaseRequest, by conditions and by columns. */
 import { expect } from "vitest";
 import { JOBS } from "../../../src/kube/resources.ts";
-import { ANNOTATION } from "../../../src/shared/names.ts";
+import { ANNOTATION, API_VERSION } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import type { Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
@@ -66,6 +66,32 @@ export const notices: readonly Scenario[] = [
       await expect(
         describedEvent(environment, { namespace, what: "pod/first", reason: "Granted", withinMs: 1 }),
       ).rejects.toThrow("an event Granted");
+    },
+  },
+  {
+    name: "kubectl describe tells why a client's LeaseRequest waits, and that it was granted the klease",
+    timeoutMs: 120_000,
+    async run(environment) {
+      const { kubectl } = environment;
+      const stage = await setStage(environment, "asked", { ttl: "1m" });
+      const { namespace } = stage;
+      await stage.apply("first");
+      await stage.holds("first");
+      const metadata = { namespace, name: "script" };
+      const spec = { lease: "asked", holder: "script" };
+      const request = { apiVersion: API_VERSION, kind: "LeaseRequest", metadata, spec };
+      await kubectl.withObject(request, "create");
+      const told = { namespace, what: "klr/script" };
+      const withinMs = TOLD_WITHIN_MS;
+      expect(await describedEvent(environment, { ...told, reason: "Waiting", withinMs })).toMatch(
+        new RegExp(`Normal .*waiting for klease asked since ${TIME}: position 1 of 1, held by first since`),
+      );
+      await stage.endMain("first");
+      expect(await describedEvent(environment, { ...told, reason: "Granted" })).toMatch(
+        /Normal .*granted klease asked after [0-9ms]+, token \d+$/,
+      );
+      await kubectl("-n", namespace, "delete", "klr", "script");
+      await stage.atRest();
     },
   },
   {

@@ -56,8 +56,14 @@ describe("who waits is told what is in the way", () => {
       expect(message).not.toContain("its turn");
   });
 
-  test("a client has no object to be told by", () => {
-    expect(waitingEvent(aRequest(), held(), PLACE, "0", NOW_MS)).toBeUndefined();
+  test.each<[string, string, object]>([
+    ["Pod", "v1", { ref }],
+    ["Job", "batch/v1", { ref: { ...ref, kind: "Job" } }],
+    ["LeaseRequest", "konductor.io/v1", {}],
+  ])("on its %s", (kind, apiVersion, spec) => {
+    const request = aRequest({ name: "p", uid: "pod-p", spec });
+    const { object } = waitingEvent(request, held(), PLACE, "0", NOW_MS);
+    expect(object).toEqual({ apiVersion, kind, ...POD });
   });
 });
 
