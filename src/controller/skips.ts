@@ -31,6 +31,7 @@ import { writeLeaseStatus, writeRequestStatus } from "../objects/lease-objects.t
 import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
+import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { API_VERSION, LEASE_LABEL } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
@@ -44,6 +45,7 @@ export interface SkipsOptions {
   recorder: Pick<ArbiterRecorder, "waited" | "jobSkipped">;
   pacer: EventPacer;
   clock: Clock;
+  logger: Logger;
 }
 
 /** The Job controller puts this label on every pod that it makes, unless the Job has a `manualSelector`. */
@@ -73,6 +75,7 @@ export function createSkips({
   pacer,
   recorder,
   clock,
+  logger,
 }: SkipsOptions): Skips {
   /** CronJobs by the uid of their Job; a Job keeps its owner. */
   const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
@@ -176,7 +179,7 @@ export function createSkips({
 
   async function complete(
     lease: Lease,
-    { job, settings }: Candidate,
+    { request, job, settings }: Candidate,
     begun: () => Promise<ReadonlySet<string | undefined>>,
   ): Promise<void> {
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
@@ -190,12 +193,9 @@ export function createSkips({
     const { namespace, name } = job;
     pacer.tell(namespace, () => skippedEvent(job, why));
     const itself = { apiVersion: API_VERSION, kind: "Lease", namespace, name: lease.name, uid: lease.uid };
-    events.record({
-      object: itself,
-      type: "Normal",
-      reason: "Skipped",
-      message: `Job ${name} was skipped: ${why}`,
-    });
+    const message = `Job ${name} was skipped: ${why}`;
+    logger.info({ ...aboutRequest(request), job: name, reason: "Skipped" }, message);
+    events.record({ object: itself, type: "Normal", reason: "Skipped", message });
     uncounted.set(lease.uid, (uncounted.get(lease.uid) ?? 0) + 1);
   }
 

@@ -8,7 +8,7 @@
  */
 import type { EventPacer } from "../kube/event-pacer.ts";
 import { tokensOf } from "../lease/hold.ts";
-import { aboutPod } from "../lease/log-fields.ts";
+import { aboutPod, aboutRequest } from "../lease/log-fields.ts";
 import { isWaiting, NOT_CONFIRMED, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest, type PastHold } from "../lease/types.ts";
 import { FIRST_AFTER_MS, type Notice, noticeDue } from "../lease/waiting-notice.ts";
@@ -63,7 +63,9 @@ export function createWaitingNotices({
     if (!isLeading() || !old || reason === old.status.reason) return;
     if (isWaiting(object) && reason === NOT_CONFIRMED) return correct(object);
     if (!isWaiting(old) || phase !== "Denied" || reason !== "TimedOut") return;
-    pacer.tell(object.namespace, () => timedOutEvent(object, leaseOf(object)?.status.hold));
+    const event = timedOutEvent(object, leaseOf(object)?.status.hold);
+    logger.info({ ...aboutRequest(object), reason: event.reason }, event.message);
+    pacer.tell(object.namespace, () => event);
   });
 
   /** Its grant was taken back, of which the last event may still tell. */

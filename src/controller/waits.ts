@@ -1,7 +1,10 @@
+import { aboutRequest } from "../lease/log-fields.ts";
 import { isWaiting, waitsUntilMs, wasGranted } from "../lease/order.ts";
 import { keyOf, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
+import { formatAge } from "../shared/age.ts";
 import type { Clock } from "../shared/clock.ts";
+import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 
@@ -17,11 +20,13 @@ export function createWaits({
   caches,
   recorder,
   clock,
+  logger,
   isLeading,
 }: {
   caches: Pick<Caches, "leases" | "requests">;
   recorder: Pick<ArbiterRecorder, "waited">;
   clock: Pick<Clock, "nowMs">;
+  logger: Logger;
   isLeading(): boolean;
 }): Waits {
   /** By uid. A request that is deleted after its hold may still seem to wait. */
@@ -34,8 +39,14 @@ export function createWaits({
     if (type !== "deleted" || !isLeading() || !isWaiting(waiting) || granted.get(uid)) return;
     if (wasGranted(object, caches.leases.store.get(keyOf({ namespace, name: spec.lease })))) return;
     const nowMs = clock.nowMs();
-    const outcome = waitsUntilMs(waiting) < nowMs ? "timed_out" : "withdrawn";
-    recorder.waited(outcome, nowMs - spec.requestedAtMs);
+    const waitedMs = nowMs - spec.requestedAtMs;
+    const isTimedOut = waitsUntilMs(waiting) < nowMs;
+    recorder.waited(isTimedOut ? "timed_out" : "withdrawn", waitedMs);
+    if (isTimedOut)
+      logger.info(
+        { ...aboutRequest(object), reason: "TimedOut" },
+        `waited for klease ${spec.lease} for ${formatAge(waitedMs)} in vain: its request is deleted`,
+      );
   });
 
   return {

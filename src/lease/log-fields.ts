@@ -6,7 +6,7 @@ import { requestName } from "./naming.ts";
 import { claimantOf, type PodView } from "./pod.ts";
 import { type ClaimantRef, type Hold, keyOf, type LeaseRequest } from "./types.ts";
 
-/** `pod` and `request` are names in the Lease's namespace. */
+/** `pod`, `job` and `request` are names in the Lease's namespace. */
 export interface LogFields {
   /** `namespace/name`. */
   lease?: string;
@@ -17,6 +17,8 @@ export interface LogFields {
   /** A LeaseRequest. */
   request?: string;
   pod?: string;
+  /** A Job that claims the Lease as a whole, or that was skipped. */
+  job?: string;
 }
 
 interface Named {
@@ -32,7 +34,11 @@ export const aboutKey = (key: string): { lease: string } => ({ lease: key });
 /** A claimant of the Lease called `lease`. */
 export function aboutClaimant(lease: string, ref: ClaimantRef): LogFields {
   if (ref.kind === "LeaseRequest") return { request: ref.name };
-  return { request: requestName(lease, ref), ...(ref.kind === "Pod" && { pod: ref.name }) };
+  return { request: requestName(lease, ref), ...aboutOwner(ref) };
+}
+
+function aboutOwner({ kind, name }: ClaimantRef): LogFields {
+  return kind === "Job" ? { job: name } : { pod: name };
 }
 
 export function aboutHold(lease: Named, { holder, token, ref }: Pick<Hold, "holder" | "token" | "ref">) {
@@ -46,7 +52,7 @@ export function aboutRequest({ namespace, name, spec, status }: LeaseRequest): L
     holder,
     ...(status.token !== undefined && { token: status.token }),
     request: name,
-    ...(ref?.kind === "Pod" && { pod: ref.name }),
+    ...(ref && aboutOwner(ref)),
   };
 }
 
@@ -76,6 +82,7 @@ export function aboutObject({
     Lease: aboutLease({ namespace, name }),
     LeaseRequest: { request: name },
     Pod: { pod: name },
+    Job: { job: name },
   };
   return known[kind] ?? {};
 }

@@ -8,7 +8,7 @@ import type { PodView } from "../../../src/lease/pod.ts";
 import { readAsked } from "../../../src/lease/settings.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
-import { record } from "../../../src/shared/json.ts";
+import { parseJson, record } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { ANNOTATION, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
@@ -44,6 +44,7 @@ function stage({
     ...{ name: "nightly-2-a", uid: "pod-of-2", job, ...readAsked(lease.name, annotations) },
   };
   const seen = { skipped: 4, isOver: false, told: [] as string[], counted: [] as string[] };
+  const lines: unknown[] = [];
   let renewalsToCome = renewals;
   const { client } = recordedClient(({ what, sent }) => {
     const { resourceVersion, namespace, name, uid } = lease;
@@ -103,14 +104,14 @@ function stage({
     waiting: () => 0,
   };
   const clock = turnedClock(NOW_MS);
-  const logger = createLogger({ level: "silent" });
+  const logger = createLogger({ destination: { write: (line) => void lines.push(parseJson(line)) } });
   const errands = createErrands({ clock, logger, wake: () => undefined });
-  const skips = createSkips({ client, caches, errands, events, pacer, recorder, clock });
-  return { seen, skip: () => skips.skip(situation) };
+  const skips = createSkips({ client, caches, errands, events, pacer, recorder, clock, logger });
+  return { seen, lines, skip: () => skips.skip(situation) };
 }
 
-test("a skip is counted exactly once, even if renewals come in between", async () => {
-  const { seen, skip } = stage({
+test("a skip is counted and logged exactly once, even if renewals come in between", async () => {
+  const { seen, lines, skip } = stage({
     annotations: { [ANNOTATION.ifHeld]: "skip" },
     request: { phase: "Denied", reason: "Skipped" },
     renewals: 3,
@@ -127,6 +128,12 @@ test("a skip is counted exactly once, even if renewals come in between", async (
     // Another arbiter has denied it.
     counted: ["Job"],
   });
+  expect(lines).toMatchObject([
+    {
+      ...{ level: "info", lease: "ns/nightly", job: "nightly-2", pod: "nightly-2-a", reason: "Skipped" },
+      msg: "Job nightly-2 was skipped: klease nightly is held by run-1",
+    },
+  ]);
 });
 
 const waiting = (most: string) => ({ [ANNOTATION.maxWaiting]: most });

@@ -121,9 +121,9 @@ test("a place and the holder before it are of the same time, however long the ev
   await end();
 });
 
-test("a wait-timeout is told with what was in the way", async () => {
+test("a wait-timeout is told with what was in the way, also in the log", async () => {
   const spec = { waitUntilMs: NOW_MS + 5 * MINUTE_MS };
-  const { clock, told, put, begin } = stage(waiter("p", { spec }));
+  const { clock, told, lines, put, begin } = stage(waiter("p", { spec }));
   const end = begin();
   put(waiter("p", { spec, status: { phase: "Denied", reason: "TimedOut" } }));
   await clock.turn(1_000);
@@ -135,6 +135,12 @@ test("a wait-timeout is told with what was in the way", async () => {
       message:
         "waited for klease nightly for 5m, its konductor.io/wait-timeout, in vain: held by run-1 since 2026-01-01T00:09:50.000Z. The " +
         "gate fails with code 69; raise the annotation, or see kubectl describe klease nightly",
+    },
+  ]);
+  expect(lines).toMatchObject([
+    {
+      ...{ lease: "ns/nightly", holder: "p", request: "p", pod: "p", reason: "TimedOut" },
+      msg: expect.stringMatching(/^waited for klease nightly for 5m/),
     },
   ]);
   await end();
