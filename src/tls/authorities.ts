@@ -5,6 +5,7 @@
  * made with: nothing is cut off the ten years that konductor once gave it, since pods of that time cannot keep what they learn over a reboot.
  */
 import { X509Certificate } from "node:crypto";
+import { certificatesIn } from "../shared/pem.ts";
 import { createAuthority, type KeyPair, spanOf } from "./authority.ts";
 
 export interface Authorities {
@@ -25,13 +26,6 @@ export function bundleOf({ current, next, former }: Authorities): string {
 
 /** An answer of the gate API, which tells the bundle, may have 64 KiB, and a variable of a gate's environment 128 KiB. */
 export const BUNDLE_BYTES_MAX = 48 * 1024;
-
-/** The certificates of a PEM bundle, a damaged one included: it ends where the next one begins. */
-export function certificatesIn(bundle: string): string[] {
-  const pem =
-    /-----BEGIN CERTIFICATE-----.*?(?:-----END CERTIFICATE-----|(?=-----BEGIN CERTIFICATE-----)|$)/gs;
-  return bundle.match(pem) ?? [];
-}
 
 /** The same certificate may be written with other line ends. Throws where it is damaged. */
 export const idOf = (certPem: string) => new X509Certificate(certPem).fingerprint256;

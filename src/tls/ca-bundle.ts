@@ -2,7 +2,8 @@ import type { KubeClient } from "../kube/api.ts";
 import { MUTATING_WEBHOOK_CONFIGURATIONS } from "../kube/resources.ts";
 import { hasCode } from "../shared/errors.ts";
 import { list, record, text } from "../shared/json.ts";
-import { certificatesIn, idOf } from "./authorities.ts";
+import { certificatesIn } from "../shared/pem.ts";
+import { idOf } from "./authorities.ts";
 import { spanOf } from "./authority.ts";
 
 export interface CaBundleOptions {

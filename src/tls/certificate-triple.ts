@@ -8,8 +8,8 @@ import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
 import { describeError, KonductorError } from "../shared/errors.ts";
+import { certificatesIn } from "../shared/pem.ts";
 import { isoTime } from "../shared/times.ts";
-import { certificatesIn } from "./authorities.ts";
 import type { KeyPair, ServingNames } from "./authority.ts";
 
 export interface CertificateTriple extends KeyPair {

@@ -6,16 +6,9 @@ import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
 import { defined, record, textMap, timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
+import { certificatesIn } from "../shared/pem.ts";
 import { isoTime } from "../shared/times.ts";
-import {
-  type Authorities,
-  advance,
-  BUNDLE_BYTES_MAX,
-  bundleOf,
-  certificatesIn,
-  idOf,
-  reconcile,
-} from "./authorities.ts";
+import { type Authorities, advance, BUNDLE_BYTES_MAX, bundleOf, idOf, reconcile } from "./authorities.ts";
 import {
   createAuthority,
   isFit,

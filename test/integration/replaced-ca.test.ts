@@ -12,7 +12,7 @@ import {
   TLS_SECRET,
   TRUST_VOLUME,
 } from "../../src/shared/names.ts";
-import { certificatesIn } from "../../src/tls/authorities.ts";
+import { certificatesIn } from "../../src/shared/pem.ts";
 import { waitFor } from "../cluster/wait.ts";
 import type { Environment } from "../e2e/environment.ts";
 import { handover, holdBefore } from "../e2e/handover.ts";

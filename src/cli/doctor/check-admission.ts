@@ -3,6 +3,7 @@ import { X509Certificate } from "node:crypto";
 import { formatAge } from "../../shared/age.ts";
 import { list, record, text, textMap } from "../../shared/json.ts";
 import { VERSION } from "../../shared/names.ts";
+import { certificatesIn } from "../../shared/pem.ts";
 import { ifKnown, type Known } from "../known.ts";
 import { enumerate } from "../why/wording.ts";
 import { containerOf } from "./deployment.ts";
@@ -145,11 +146,11 @@ export function checkCaBundle({ webhook, secret, secretName, trial, namespace }:
     return fail("ca-bundle", "a webhook has no caBundle, so that the API server trusts nobody there", todo);
   }
   if (secret.is === "missing") return fail("ca-bundle", `Secret ${namespace}/${secretName} is missing`, todo);
-  const own = certificatesIn(textMap(ifKnown(secret)?.["data"])["ca.crt"]).map(idOf);
+  const own = decodedCertificates(textMap(ifKnown(secret)?.["data"])["ca.crt"]).map(idOf);
   if (own.length > 0) {
     // Certificates that are not konductor's any more may stay there for as long as they are valid.
     const isTrusted = bundles.every((bundle) => {
-      const trusted = certificatesIn(bundle).map(idOf);
+      const trusted = decodedCertificates(bundle).map(idOf);
       return own.every((id) => trusted.includes(id));
     });
     return isTrusted
@@ -170,9 +171,9 @@ const idOf = (certificate: X509Certificate) => certificate.fingerprint256;
 /** By when the certificates end: a serving certificate is renewed at two thirds of its life. */
 export function checkCertificate({ secret, secretName, webhook, clocks, namespace }: Install): Finding {
   const nowMs = clocks.serverMs;
-  const serving = certificatesIn(textMap(ifKnown(secret)?.["data"])["tls.crt"]);
+  const serving = decodedCertificates(textMap(ifKnown(secret)?.["data"])["tls.crt"]);
   const [first] = list(ifKnown(webhook)?.["webhooks"]);
-  const bundle = certificatesIn(text(record(record(first)["clientConfig"])["caBundle"]));
+  const bundle = decodedCertificates(text(record(record(first)["clientConfig"])["caBundle"]));
   const todo = `see what konductor logs: kubectl -n ${namespace} logs deployment/konductor`;
   const [leaf] = serving;
   if (leaf) {
@@ -205,11 +206,10 @@ function lifeOf(certificate: X509Certificate): { beginMs: number; endMs: number 
 }
 
 /** Those in base64 of PEM; none if it is damaged. */
-function certificatesIn(data: string | undefined): X509Certificate[] {
+function decodedCertificates(data: string | undefined): X509Certificate[] {
   const pem = Buffer.from(data ?? "", "base64").toString();
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
   try {
-    return blocks.map((block) => new X509Certificate(block));
+    return certificatesIn(pem).map((each) => new X509Certificate(each));
   } catch {
     return [];
   }

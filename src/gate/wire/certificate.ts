@@ -1,9 +1,10 @@
 import { X509Certificate } from "node:crypto";
+import { certificatesIn } from "../../shared/pem.ts";
 
 /** Whether `pem` holds certificates, each of which can be read. */
 export function areCertificates(pem: string): boolean {
-  const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g) ?? [];
-  return blocks.length > 0 && blocks.every(isCertificate);
+  const certificates = certificatesIn(pem);
+  return certificates.length > 0 && certificates.every(isCertificate);
 }
 
 /** Whether `pem` begins with a certificate that can be read; with anything else every TLS connection would fail. */

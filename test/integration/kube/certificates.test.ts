@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { MUTATING_WEBHOOK_CONFIGURATIONS, SECRETS } from "../../../src/kube/resources.ts";
 import { type Clock, systemClock } from "../../../src/shared/clock.ts";
 import { list, record, text, textMap } from "../../../src/shared/json.ts";
-import { certificatesIn } from "../../../src/tls/authorities.ts";
+import { certificatesIn } from "../../../src/shared/pem.ts";
 import { createAuthority, LIVES } from "../../../src/tls/authority.ts";
 import { patchCaBundle } from "../../../src/tls/ca-bundle.ts";
 import { createServingCertificates } from "../../../src/tls/serving-certificate.ts";

@@ -1,6 +1,7 @@
 /** How authorities follow each other. What replicas do with them is tested on a real API server. */
 import { beforeAll, expect, test } from "vitest";
-import { type Authorities, advance, bundleOf, certificatesIn } from "../../../src/tls/authorities.ts";
+import { certificatesIn } from "../../../src/shared/pem.ts";
+import { type Authorities, advance, bundleOf } from "../../../src/tls/authorities.ts";
 import { createAuthority, type KeyPair } from "../../../src/tls/authority.ts";
 
 const CA_MS = 600_000;

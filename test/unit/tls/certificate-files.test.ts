@@ -6,7 +6,7 @@ import forge from "node-forge";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { systemClock } from "../../../src/shared/clock.ts";
 import { createLogger } from "../../../src/shared/log.ts";
-import { certificatesIn } from "../../../src/tls/authorities.ts";
+import { certificatesIn } from "../../../src/shared/pem.ts";
 import {
   createAuthority,
   issueServingCertificate,
