@@ -1,6 +1,5 @@
-import { DEFAULT_TTL_MS } from "../lease/codec.ts";
 import { isUsable } from "../lease/hold.ts";
-import type { Lease } from "../lease/types.ts";
+import { DEFAULT_TTL_MS, type Lease } from "../lease/types.ts";
 import { createLease } from "../objects/lease-objects.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest } from "./client-context.ts";

@@ -4,23 +4,17 @@ import { CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names
 import { isoTime, microTime, secondsTime } from "../shared/times.ts";
 import { conditionsOf, grantedCondition } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
-import type {
-  ClaimantRef,
-  Condition,
-  EndReason,
-  ForcedRelease,
-  Hold,
-  HolderPod,
-  HolderRef,
-  Lease,
-  LeaseRequest,
-  LeaseStatus,
-  PastHold,
-  RequestPhase,
-  RevokeReason,
+import { formatHold, formatPastHold, parseClaimantRef, parseHold, parsePastHold } from "./hold-codec.ts";
+import {
+  type ClaimantRef,
+  type Condition,
+  DEFAULT_TTL_MS,
+  type ForcedRelease,
+  type Lease,
+  type LeaseRequest,
+  type LeaseStatus,
+  type RequestPhase,
 } from "./types.ts";
-
-export const DEFAULT_TTL_MS = 600_000;
 
 /** Reads a klease. The CRD's schema has refused invalid values; missing ones get their defaults. */
 export function parseLease(object: unknown): Lease {
@@ -99,86 +93,9 @@ function parseNext({ holder, requestedAt }: Record<string, unknown>): LeaseStatu
     : { holder: next.holder, sinceMs: next.sinceMs };
 }
 
-function parseHold(status: Record<string, unknown>, conditions: readonly Condition[]): Hold | undefined {
-  const phase = text(status["phase"]);
-  const ref = parseHolderRef(record(status["holderRef"]));
-  const token = integer(status["fencingToken"]);
-  if ((phase !== "Held" && phase !== "Expired") || !ref || token === undefined) return undefined;
-  const isTrue = (type: string) =>
-    conditions.find((condition) => condition.type === type && condition.status === "True");
-  const revokedFor = isTrue("Revoked")?.reason;
-  const revoked = REVOKE_REASONS.find((reason) => reason === revokedFor);
-  return {
-    holder: text(status["holder"]) ?? "",
-    ref,
-    token,
-    acquiredMs: timeMs(status["acquired"]) ?? 0,
-    expiresMs: timeMs(status["expires"]) ?? 0,
-    ttlMs: integer(status["holdTtlMs"]) ?? DEFAULT_TTL_MS,
-    renewals: integer(status["renewals"]) ?? 0,
-    confirmed: flag(status["confirmed"]) ?? false,
-    expired: phase === "Expired",
-    releasing: isTrue("Releasing") !== undefined,
-    unreachable: isTrue("HolderUnreachable") !== undefined,
-    ...defined({
-      gateRun: text(status["gateRun"]),
-      keeperSince: text(status["keeperSince"]),
-      renewTimeMs: timeMs(status["renewTime"]),
-    }),
-    ...(revoked && { revoked }),
-    ...(ref.kind === "Job" && {
-      pods: list(status["holderPods"])
-        .map(parseHolderPod)
-        .filter((pod) => pod !== undefined),
-    }),
-  };
-}
-
-const REVOKE_REASONS: readonly RevokeReason[] = ["NotStarted", "CrashLooping", "Forced"];
-
-function parseClaimantRef(ref: Record<string, unknown>): ClaimantRef | undefined {
-  const { kind } = ref;
-  const name = text(ref["name"]);
-  const uid = text(ref["uid"]);
-  if ((kind !== "Pod" && kind !== "Job" && kind !== "LeaseRequest") || !name || !uid) return undefined;
-  return { kind, name, uid };
-}
-
 /** A pod or a Job owns its request; a client's has no owner. */
 function parseOwnerRef(ref: Record<string, unknown>): ClaimantRef | undefined {
   return ref["kind"] === "LeaseRequest" ? undefined : parseClaimantRef(ref);
-}
-
-function parseHolderRef(ref: Record<string, unknown>): HolderRef | undefined {
-  const claimant = parseClaimantRef(ref);
-  return (
-    claimant && {
-      ...claimant,
-      ...defined({
-        node: text(ref["node"]),
-        graceSeconds: integer(ref["graceSeconds"]),
-        selfFencing: flag(ref["selfFencing"]),
-        stoppingSinceMs: timeMs(ref["stoppingSince"]),
-      }),
-    }
-  );
-}
-
-function formatHolderRef<T extends HolderRef>({ stoppingSinceMs, ...ref }: T) {
-  return { ...ref, ...(stoppingSinceMs !== undefined && { stoppingSince: isoTime(stoppingSinceMs) }) };
-}
-
-function parseHolderPod(value: unknown): HolderPod | undefined {
-  const pod = record(value);
-  const ref = parseHolderRef({ ...pod, kind: "Pod" });
-  return (
-    ref && {
-      ...ref,
-      kind: "Pod",
-      releasing: flag(pod["releasing"]) ?? false,
-      ...defined({ gateRun: text(pod["gateRun"]), keeperSince: text(pod["keeperSince"]) }),
-    }
-  );
 }
 
 function parseCondition(value: unknown): Condition {
@@ -192,52 +109,12 @@ function parseCondition(value: unknown): Condition {
   };
 }
 
-const END_REASONS: readonly EndReason[] = [
-  "Released",
-  "Terminated",
-  "Expired",
-  "NotConfirmed",
-  "Fenced",
-  "Restarted",
-  "Forced",
-  "Suspended",
-  "NotStarted",
-];
-
-function parsePastHold(value: unknown): PastHold {
-  const past = record(value);
-  return {
-    holder: text(past["holder"]) ?? "",
-    acquiredMs: timeMs(past["acquired"]) ?? 0,
-    endedMs: timeMs(past["ended"]) ?? 0,
-    reason: END_REASONS.find((reason) => reason === past["reason"]) ?? "Released",
-    token: integer(past["token"]) ?? 0,
-    ...defined({ by: text(past["by"]) }),
-  };
-}
-
 /** A Lease's status as it is written. `lease` is the one it was computed from; `nowMs` stamps conditions that changed. */
 export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: number): Record<string, unknown> {
   const { hold } = status;
   return {
     phase: hold ? (hold.expired ? "Expired" : "Held") : "Available",
-    ...(hold && {
-      holder: hold.holder,
-      holderRef: formatHolderRef(hold.ref),
-      ...(hold.pods && {
-        holderPods: hold.pods.map(formatHolderRef).map(({ kind: _, ...pod }) => pod),
-      }),
-      acquired: isoTime(hold.acquiredMs),
-      expires: isoTime(hold.expiresMs),
-      renewals: hold.renewals,
-      holdTtlMs: hold.ttlMs,
-      confirmed: hold.confirmed,
-      ...defined({
-        gateRun: hold.gateRun,
-        keeperSince: hold.keeperSince,
-        renewTime: hold.renewTimeMs === undefined ? undefined : microTime(hold.renewTimeMs),
-      }),
-    }),
+    ...(hold && formatHold(hold)),
     ...defined({
       fencingToken: status.lastToken,
       requestUID: status.lastRequest,
@@ -245,11 +122,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
     }),
     waiters: status.waiters,
     ...(status.next && { next: { holder: status.next.holder, requestedAt: isoTime(status.next.sinceMs) } }),
-    history: status.history.map(({ acquiredMs, endedMs, ...past }) => ({
-      ...past,
-      acquired: isoTime(acquiredMs),
-      ended: isoTime(endedMs),
-    })),
+    history: status.history.map(formatPastHold),
     holdSeconds: status.holdSeconds,
     conditions: conditionsOf(lease, status, nowMs)
       .map(formatCondition)

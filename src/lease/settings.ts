@@ -5,11 +5,11 @@
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined, textMap } from "../shared/json.ts";
 import { ANNOTATION, GROUP, LEASE_LABEL, OWN_MARKS } from "../shared/names.ts";
-import { DEFAULT_TTL_MS } from "./codec.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { isLeaseName, LEASE_NAME_RULE } from "./naming.ts";
 import { OWN_RESOURCES_RULE, type OwnResources, parseOwnResources } from "./own-resources.ts";
 import { closest } from "./spelling.ts";
+import { DEFAULT_TTL_MS } from "./types.ts";
 
 const IF_HELD = ["wait", "skip", "fail"] as const;
 const GATE_MODE = ["init", "scheduling", "job"] as const;

@@ -1,7 +1,10 @@
 /**
  * Leases and LeaseRequests as the rules see them: parsed, in milliseconds, and without states that cannot be. What goes
- * over the wire is in codec.ts.
+ * over the wire is in codec.ts and hold-codec.ts.
  */
+
+/** The ttl of a Lease that names none. */
+export const DEFAULT_TTL_MS = 600_000;
 
 /** When the next claimant may start after a holder went silent. */
 export type HandoverPolicy = "AfterExpiry" | "AfterTermination";

@@ -1,20 +1,20 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  DEFAULT_TTL_MS,
   formatLeaseStatus,
   formatRequestStatus,
   parseLease,
   parseLeaseRequest,
 } from "../../../src/lease/codec.ts";
 import { hasAllConditions } from "../../../src/lease/conditions.ts";
-import type {
-  EndReason,
-  Hold,
-  HolderPod,
-  HolderRef,
-  LeaseRequest,
-  LeaseStatus,
+import {
+  DEFAULT_TTL_MS,
+  type EndReason,
+  type Hold,
+  type HolderPod,
+  type HolderRef,
+  type LeaseRequest,
+  type LeaseStatus,
 } from "../../../src/lease/types.ts";
 import { microTime } from "../../../src/shared/times.ts";
 import { aLease, aRequest, held, NOW_MS } from "./samples.ts";
