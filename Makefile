@@ -2,7 +2,7 @@
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build image manifests trial test test-all lint types unit integration test-life demo chaos sim reviews cluster clean
+.PHONY: help build image manifests docs trial test test-all lint types unit integration test-life demo chaos sim reviews cluster clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -12,6 +12,8 @@ image: $(INSTALLED) ## dist/image.tar, an OCI archive for amd64 and arm64, witho
 	@npm run --silent image
 manifests: $(INSTALLED) ## deploy/install.yaml, charts/ and what koncli doctor compares, from deploy/
 	@npm run --silent manifests
+docs: $(INSTALLED) ## docs/api.md and docs/koncli-reference.md, from deploy/crds and from koncli itself
+	@npm run --silent docs
 trial: $(INSTALLED) ## dist/trial.yaml, konductor for a cluster that has only a public image of Node.js
 	@npm run --silent trial
 test: $(INSTALLED) ## everything once
