@@ -31,12 +31,14 @@ export interface PackageOptions {
   /** PATH is searched; NO_INSTALL=1 forbids installation. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Who needs them, for messages. Default: the kubelet node. */
+  readonly user?: string;
 }
 
 /** Installs the missing packages, after naming them. If it must not install, throws with the command to run. */
 export async function requirePackages(
   requirements: readonly Requirement[],
-  { env, log }: PackageOptions,
+  { env, log, user = "the kubelet node" }: PackageOptions,
 ): Promise<void> {
   const dirs = (env["PATH"] ?? "").split(":");
   const there = (file: string) =>
@@ -46,14 +48,14 @@ export async function requirePackages(
   const install = ["install", "--yes", "--no-install-recommends", ...missing];
   const command = `apt-get ${install.join(" ")}`;
   if (env["NO_INSTALL"] === "1")
-    throw new Error(`the kubelet node needs packages, and NO_INSTALL=1 is set. Run: ${command}`);
+    throw new Error(`${user} needs packages, and NO_INSTALL=1 is set. Run: ${command}`);
   log.line(`installing Debian packages: ${missing.join(", ")}`);
   const aptEnv = { ...env, DEBIAN_FRONTEND: "noninteractive" };
   try {
     await run("apt-get", ["update"], { env: aptEnv });
     await run("apt-get", install, { env: aptEnv });
   } catch (error) {
-    throw new Error(`the kubelet node needs packages that could not be installed. Run: ${command}`, {
+    throw new Error(`${user} needs packages that could not be installed. Run: ${command}`, {
       cause: error,
     });
   }
