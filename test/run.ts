@@ -43,6 +43,7 @@ const isRoot = canRunKubelet();
 const GROUPS: readonly (readonly Stage[])[] = [
   [{ name: "lint", command: ["biome", "check", "--error-on-warnings", "."] }],
   [{ name: "types", command: ["tsc", "--noEmit"] }],
+  [{ name: "types", command: ["tsc", "--noEmit", "-p", "src/cli/dashboard/page"] }],
   [{ name: "unit", project: "unit" }],
   // As root, a kubelet that cannot be started is a failure; without root, there can be no kubelet.
   isRoot ? [{ name: "scenarios", project: "scenarios-kubelet", node: "kubelet" }] : [],

@@ -1,0 +1,37 @@
+/** Which rows are shown, and in which order. */
+import type { LeaseRow } from "../wire.ts";
+import type { SeenRow } from "./model.ts";
+
+export const SORTS = ["wait", "name", "waiting"] as const;
+export type Sort = (typeof SORTS)[number];
+
+export interface Choice {
+  /** Words, each of which namespace, name, holder or a waiter must contain. */
+  filter: string;
+  sort: Sort;
+  onlyWaiting: boolean;
+}
+
+/** The rows that are chosen, in the order that is chosen. Rows that are equal in it are ordered by name. */
+export function orderRows(rows: Iterable<SeenRow>, { filter, sort, onlyWaiting }: Choice): SeenRow[] {
+  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const chosen = [...rows].filter(
+    ({ lease }) => (!onlyWaiting || lease.waiting > 0) && (words.length === 0 || contains(lease, words)),
+  );
+  const rank: (lease: LeaseRow) => number =
+    sort === "wait" ? waitsSince : sort === "waiting" ? ({ waiting }) => -waiting : () => 0;
+  const ranked = chosen.map((row) => ({ row, rank: rank(row.lease), key: row.lease.key }));
+  ranked.sort((a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : a.key < b.key ? -1 : 1));
+  return ranked.map(({ row }) => row);
+}
+
+/** Since when the one waits that has waited the longest, of those that are known. */
+export function waitsSince({ waiters }: LeaseRow): number {
+  return waiters.reduce((first, { sinceMs }) => Math.min(first, sinceMs), Number.POSITIVE_INFINITY);
+}
+
+function contains(lease: LeaseRow, words: readonly string[]): boolean {
+  const texts = [lease.key, lease.hold?.holder ?? "", ...lease.waiters.map(({ holder }) => holder)];
+  const all = texts.join("\n").toLowerCase();
+  return words.every((word) => all.includes(word));
+}
