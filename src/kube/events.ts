@@ -3,7 +3,7 @@
  *
  * `record` never blocks and never fails, but it promises little: an event is dropped if it cannot be written in {@link TRIES} tries,
  * or if there are too many. Identical events of five minutes become one with a count. An object gets at most {@link BURST} new
- * events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter. At most {@link PENDING_LIMIT} events of a
+ * events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter, and as many more of each {@link Budget}. At most {@link PENDING_LIMIT} events of a
  * namespace wait to be written, and further ones are dropped. No namespace waits for another. Nothing bounds the events of many objects
  * together: event-pacer.ts does.
  */
@@ -34,8 +34,17 @@ export interface EventReport {
   reason: string;
   /** For people. Cut at 1024 characters. */
   message: string;
+  annotations?: Readonly<Record<string, string>> | undefined;
+  /** Counts apart from all other events of the object. */
+  budget?: Budget | undefined;
   /** What tells it apart from others of this object and reason, where several replicas may report the same: it becomes one event. */
   once?: string;
+}
+
+/** Events that must not be lost because others of their object are many: {@link BURST} at once, and one more every `refillEveryMs`. */
+export interface Budget {
+  name: string;
+  refillEveryMs: number;
 }
 
 export interface EventRecorder {
@@ -61,9 +70,10 @@ export interface EventRecorderOptions {
 const SAME_WITHIN_MS = 300_000;
 const BURST = 25;
 const REFILL_EVERY_MS = 300_000;
+const COMMON: Budget = { name: "", refillEveryMs: REFILL_EVERY_MS };
 const PENDING_LIMIT = 500;
 /** How many events are remembered for counting, and objects for limiting. */
-const REMEMBERED = 1_024;
+const REMEMBERED = 2_048;
 const MESSAGE_LIMIT = 1_024;
 const TRIES = 5;
 
@@ -102,19 +112,20 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     if (series && once !== undefined) return undefined;
     if (series && last.seenAtMs - series.seenAtMs < SAME_WITHIN_MS)
       return Object.assign(series, { count: series.count + 1, ...last });
-    if (!takeToken(object.uid)) return undefined;
+    if (!takeToken(object.uid, report.budget)) return undefined;
     const ref = { namespace: namespaceOf(object), name: eventName(report) };
     const begun = { report, ref, count: 1, firstMs: last.lastMs, ...last, writtenCount: 0 };
     known.set(key, begun);
     return begun;
   }
 
-  function takeToken(uid: string): boolean {
+  function takeToken(uid: string, budget: Budget = COMMON): boolean {
     const nowMs = clock.monotonicMs();
-    const bucket = buckets.get(uid) ?? { tokens: BURST, filledAtMs: nowMs };
-    const tokens = Math.min(BURST, bucket.tokens + (nowMs - bucket.filledAtMs) / REFILL_EVERY_MS);
+    const key = JSON.stringify([uid, budget.name]);
+    const bucket = buckets.get(key) ?? { tokens: BURST, filledAtMs: nowMs };
+    const tokens = Math.min(BURST, bucket.tokens + (nowMs - bucket.filledAtMs) / budget.refillEveryMs);
     const isTaken = tokens >= 1;
-    buckets.set(uid, { tokens: isTaken ? tokens - 1 : tokens, filledAtMs: nowMs });
+    buckets.set(key, { tokens: isTaken ? tokens - 1 : tokens, filledAtMs: nowMs });
     return isTaken;
   }
 
@@ -163,9 +174,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   }
 
   function eventObject({ report, ref, count, firstMs, lastMs }: Series): object {
-    const { object, type, reason, message } = report;
+    const { object, type, reason, message, annotations } = report;
     return {
-      metadata: ref,
+      metadata: annotations ? { ...ref, annotations } : ref,
       involvedObject: object,
       type,
       reason,

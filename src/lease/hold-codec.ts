@@ -116,6 +116,11 @@ function parseHolderPod(value: unknown): HolderPod | undefined {
   );
 }
 
+/** The reason of a hold's end that is called so. */
+export function parseEndReason(value: unknown): EndReason | undefined {
+  return END_REASONS.find((reason) => reason === value);
+}
+
 const END_REASONS: readonly EndReason[] = [
   "Released",
   "Terminated",
@@ -135,7 +140,7 @@ export function parsePastHold(value: unknown): PastHold {
     holder: text(past["holder"]) ?? "",
     acquiredMs: timeMs(past["acquired"]) ?? 0,
     endedMs: timeMs(past["ended"]) ?? 0,
-    reason: END_REASONS.find((reason) => reason === past["reason"]) ?? "Released",
+    reason: parseEndReason(past["reason"]) ?? "Released",
     token: integer(past["token"]) ?? 0,
     ...defined({ by: text(past["by"]) }),
   };

@@ -1,4 +1,4 @@
-import type { EventObject, EventRecorder, EventReport } from "../kube/events.ts";
+import type { Budget, EventObject, EventRecorder, EventReport } from "../kube/events.ts";
 import { causeOfRevocation } from "../lease/conditions.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { forcedRelease } from "../lease/hold.ts";
@@ -7,6 +7,7 @@ import { aboutClaimant, aboutHold, aboutLease, type LogFields } from "../lease/l
 import type { Hold, Lease, PastHold } from "../lease/types.ts";
 import type { Logger } from "../shared/log.ts";
 import { API_VERSION } from "../shared/names.ts";
+import { endAnnotations, holdAnnotations } from "./hold-events.ts";
 
 /** Tells people what happened to a Lease: an Event that `kubectl describe` shows, and a line in the log. */
 export interface LeaseReporter {
@@ -43,7 +44,12 @@ export function createLeaseReporter({
   recorder: HoldRecorder;
   logger: Logger;
 }): LeaseReporter {
-  function tell(lease: Lease, about: LogFields, { type, reason, message }: Report): void {
+  function tell(
+    lease: Lease,
+    about: LogFields,
+    { type, reason, message }: Report,
+    more: Pick<EventReport, "annotations" | "budget"> = {},
+  ): void {
     const { namespace, name, uid } = lease;
     logger.info({ ...aboutLease(lease), ...about, reason }, message);
     events.record({
@@ -51,13 +57,19 @@ export function createLeaseReporter({
       type,
       reason,
       message,
+      ...more,
     });
   }
 
   return {
     report(before, after) {
       count(recorder, before, after);
-      for (const { hold, report } of changesOf(before, after)) tell(after, aboutHold(after, hold), report);
+      for (const { hold, report, past } of changesOf(before, after)) {
+        const more = past
+          ? { annotations: endAnnotations(past), budget: ENDS }
+          : { annotations: holdAnnotations(hold) };
+        tell(after, aboutHold(after, hold), report, more);
+      }
     },
     holderDeleted(lease, { name, uid }) {
       const why =
@@ -78,6 +90,12 @@ export function createLeaseReporter({
     },
   };
 }
+
+/**
+ * Of the ends of a Lease's holds, so that they are the history beyond the ten that its status has. An hour then has 85 at most, fewer than the
+ * events that Kubernetes itself makes of the pods.
+ */
+const ENDS: Budget = { name: "ends", refillEveryMs: 60_000 };
 
 /** A pod that may run under the hold of `lease`, or ran under that of a deleted one. */
 function aboutPodOf(lease: Lease, { name, uid }: { name: string; uid: string }): LogFields {
@@ -107,13 +125,13 @@ export function reportsOf(before: Lease, after: Lease): Report[] {
   return changesOf(before, after).map(({ report }) => report);
 }
 
-/** The same, each with the hold that it is about. */
-function changesOf(before: Lease, after: Lease): { hold: Hold; report: Report }[] {
+/** The same, each with the hold that it is about, and what the history says of one that has ended. */
+function changesOf(before: Lease, after: Lease): { hold: Hold; report: Report; past?: PastHold }[] {
   const [old, hold] = [before.status.hold, after.status.hold];
   const isSame = old?.token === hold?.token;
   const [past] = after.status.history;
   return [
-    ...(old && !isSame && past ? [{ hold: old, report: endOf(past) }] : []),
+    ...(old && !isSame && past ? [{ hold: old, report: endOf(past), past }] : []),
     ...(hold && !isSame ? [{ hold, report: grantOf(hold) }] : []),
     ...(old && hold && isSame ? warningsOf(old, hold, after).map((report) => ({ hold, report })) : []),
   ];

@@ -46,6 +46,16 @@ export const OWN_MARKS: readonly string[] = [
 export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release`;
 /** On a client's LeaseRequest: the uid of the pod in which the client ran, by its own word. */
 export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
+/** On the events of a Lease: which hold each is about and, at its end, what the Lease's history says of it. For people and programs that show holds. */
+export const HOLD_ANNOTATION = {
+  holder: `${GROUP}/holder`,
+  token: `${GROUP}/token`,
+  acquired: `${GROUP}/acquired`,
+  ended: `${GROUP}/ended`,
+  by: `${GROUP}/by`,
+} as const;
+/** Who reports konductor's events. */
+export const EVENT_COMPONENT = "konductor";
 
 export const GATE_CONTAINER = "konductor-gate";
 export const KEEPER_CONTAINER = "konductor-keeper";

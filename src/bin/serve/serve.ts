@@ -23,7 +23,13 @@ import { createServer } from "../../server/server.ts";
 import type { Clock } from "../../shared/clock.ts";
 import { describeError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
-import { accountName, ELECTION_LEASE, TLS_SECRET, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
+import {
+  accountName,
+  ELECTION_LEASE,
+  EVENT_COMPONENT,
+  TLS_SECRET,
+  WEBHOOK_CONFIGURATION,
+} from "../../shared/names.ts";
 import { VERSION_TEXT } from "../../shared/version.ts";
 import { patchCaBundle } from "../../tls/ca-bundle.ts";
 import { createCertificateFiles } from "../../tls/certificate-files.ts";
@@ -118,7 +124,7 @@ export async function serve({
 
   const events = createEventRecorder({
     client,
-    component: "konductor",
+    component: EVENT_COMPONENT,
     instance: identity,
     about: aboutObject,
     clock,

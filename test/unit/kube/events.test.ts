@@ -72,6 +72,35 @@ function aRecorder(client: KubeClient, clock = turnedClock(HOUR_MS)) {
   });
 }
 
+test("events with a budget of their own are not lost because others of their object are many, and are bounded themselves", async () => {
+  const { client, calls } = recordedClient(() => ({}));
+  const clock = turnedClock(HOUR_MS);
+  const events = aRecorder(client, clock);
+  const object = { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "p", uid: "p" };
+  const budget = { name: "ends", refillEveryMs: MINUTE_MS };
+  const annotations = { "konductor.io/token": "7" };
+  const told = (reason: string) => calls.filter(({ sent }) => record(sent)["reason"] === reason);
+  const record40 = async (reason: string, more: object) => {
+    for (let number = 0; number < 40; number++)
+      events.record({
+        object,
+        type: "Normal",
+        reason,
+        message: `${reason} ${clock.nowMs()} ${number}`,
+        ...more,
+      });
+    await events.flush();
+  };
+  await record40("Other", {});
+  await record40("Ended", { budget, annotations });
+  expect([told("Other").length, told("Ended").length]).toEqual([25, 25]);
+  expect(record(record(told("Ended")[0]?.sent)["metadata"])["annotations"]).toEqual(annotations);
+  await clock.turn(10 * MINUTE_MS);
+  await record40("Other", {});
+  await record40("Ended", { budget, annotations });
+  expect([told("Other").length, told("Ended").length]).toEqual([27, 35]);
+});
+
 test("it is known how many events of a namespace wait to be written", async () => {
   const { client } = recordedClient(() => new Promise(() => undefined));
   const events = aRecorder(client);

@@ -1,10 +1,12 @@
 /** The Events that report changes of a klease's status. */
 import { describe, expect, test } from "vitest";
+import type { EventReport } from "../../../src/kube/events.ts";
 import { grantHold } from "../../../src/lease/grant.ts";
 import { changeHold, endHold } from "../../../src/lease/hold.ts";
 import type { EndReason, Hold, Lease, PastHold } from "../../../src/lease/types.ts";
 import { createLeaseReporter, reportsOf } from "../../../src/objects/lease-reporter.ts";
 import { createLogger } from "../../../src/shared/log.ts";
+import { isoTime } from "../../../src/shared/times.ts";
 import { NO_COUNTS } from "../controller/no-counts.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
 
@@ -155,6 +157,35 @@ test("every Event regards the klease that was written", () => {
     { object, reason: "HolderDeleted", type: "Warning", message: expect.stringContaining("cannot stop") },
     { object, reason: "HolderDeleted", message: "deleted pod run-1: this klease was released by force" },
   ]);
+});
+
+test("the event of an end carries what a picture needs, and counts apart from all others of the klease", () => {
+  const told: EventReport[] = [];
+  const events = { record: (event: EventReport) => void told.push(event) };
+  const reporter = createLeaseReporter({
+    events,
+    recorder: NO_COUNTS,
+    logger: createLogger({ level: "silent" }),
+  });
+  const before = { ...held(), forced };
+  reporter.report(before, grantedNext(ended(before, "Terminated")));
+  const [end, grant] = told;
+  expect(end).toMatchObject({
+    reason: "Forced",
+    annotations: {
+      "konductor.io/holder": "run-1",
+      "konductor.io/token": String(token),
+      "konductor.io/acquired": isoTime(aHold().acquiredMs),
+      "konductor.io/ended": isoTime(NOW_MS),
+      "konductor.io/by": "alice",
+    },
+    budget: { refillEveryMs: 60_000 },
+  });
+  expect(grant?.annotations).toEqual({
+    "konductor.io/holder": "next",
+    "konductor.io/token": String(token + 1),
+  });
+  expect(grant?.budget).toBeUndefined();
 });
 
 describe("what a change of a hold counts as", () => {
