@@ -7,6 +7,7 @@
  */
 
 import { formatAge } from "../shared/age.ts";
+import { nthSmallest } from "./nth-smallest.ts";
 import type { LeaseStatus } from "./types.ts";
 
 /** Fewer durations tell nothing. */
@@ -47,7 +48,8 @@ export function describeTurns(status: Known, length: number, nowMs: number): str
 
 type Known = Pick<LeaseStatus, "hold" | "holdSeconds">;
 
-function pastOf({ hold, holdSeconds }: Known, nowMs: number): Past {
+/** What a forecast goes by, of a Lease at `nowMs`; in seconds. */
+export function pastOf({ hold, holdSeconds }: Known, nowMs: number): Past {
   return { durations: holdSeconds, heldFor: hold && Math.max(0, (nowMs - hold.acquiredMs) / 1_000) };
 }
 
@@ -106,8 +108,9 @@ function futuresOf({ durations, heldFor }: Past) {
 }
 
 function middle(futures: readonly Future[], isOpen: boolean): WaitRange {
-  const sorted = futures.map(({ wait }) => wait).toSorted((a, b) => a - b);
-  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? 0;
+  const waits = new Float64Array(futures.length);
+  for (const [index, { wait }] of futures.entries()) waits[index] = wait;
+  const at = (share: number) => nthSmallest(waits, Math.round(share * (waits.length - 1)));
   return { earliest: at((1 - SHARE) / 2), latest: isOpen ? undefined : at((1 + SHARE) / 2) };
 }
 
