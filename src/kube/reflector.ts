@@ -39,6 +39,7 @@ export interface ReflectorOptions<T> {
   namespace?: string;
   /** A label selector. */
   selector?: string;
+  fieldSelector?: string;
   parse: Parse<T>;
   /** See {@link ObjectStore.byIndex}. */
   indexers?: Indexers<T>;
@@ -47,6 +48,8 @@ export interface ReflectorOptions<T> {
   clock: Clock;
   logger: Logger;
   random?: () => number;
+  /** Called with what failed whenever a list or a watch fails, and with undefined once the server is heard again. */
+  onTrouble?: (error: unknown) => void;
 }
 
 export interface Reflector<T> {
@@ -93,13 +96,20 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
   const unreadable = new LruMap<string, true>(REMEMBERED_UNREADABLE);
   const synced = Promise.withResolvers<void>();
   synced.promise.catch(() => undefined); // nobody may be waiting for it
-  const scope = { namespace, labelSelector: selector };
+  const scope = { namespace, labelSelector: selector, fieldSelector: options.fieldSelector };
   const pageSizes = createPageSizes();
 
   let relists: PromiseWithResolvers<void>[] = [];
   let silenceTimeoutMs = PAGE_SILENCE.firstMs;
   let stopped: { reason: unknown } | undefined;
   let lastEventMonotonicMs: number | undefined;
+  let isTroubled = false;
+
+  function heardServer(): void {
+    lastEventMonotonicMs = clock.monotonicMs();
+    if (isTroubled) options.onTrouble?.(undefined);
+    isTroubled = false;
+  }
 
   function notify(change: Change<T>): void {
     for (const listener of listeners) {
@@ -128,7 +138,7 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     relists = [];
     try {
       const { objects, skipped, version } = await listAnew(signal);
-      lastEventMonotonicMs = clock.monotonicMs();
+      heardServer();
       cache.replace(objects, version, skipped);
       silenceTimeoutMs = PAGE_SILENCE.firstMs;
       synced.resolve();
@@ -188,7 +198,7 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     try {
       const either = AbortSignal.any([signal, silent.signal]);
       for await (const { type, object } of client.watch(resource, options, either)) {
-        lastEventMonotonicMs = clock.monotonicMs();
+        heardServer();
         stopWatchingSilence();
         stopWatchingSilence = watchSilence();
         const { key, version } = identify(object);
@@ -210,10 +220,10 @@ export function createReflector<T extends StoredObject>(options: ReflectorOption
     longestRetryAfterMs: LONGEST_RETRY_AFTER_MS,
     clock,
     random,
-    onEnd() {
-      lastEventMonotonicMs = clock.monotonicMs();
-    },
+    onEnd: heardServer,
     onTrouble(error, delayMs) {
+      isTroubled = true;
+      options.onTrouble?.(error);
       logger.warn({ error: describeError(error), retryInMs: Math.round(delayMs) }, "list or watch failed");
     },
   });

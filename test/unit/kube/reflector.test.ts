@@ -33,6 +33,7 @@ interface Following {
 
 /** A reflector of kleases, and the watches that it has opened. */
 async function follow({ endsAtOnce = false, firstByteMs = () => 0 }: Following = {}) {
+  const troubles: unknown[] = [];
   const watches: Accepted[] = [];
   let lists = 0;
   const client: KubeClient = Object.assign(Object.create(null), {
@@ -68,6 +69,8 @@ async function follow({ endsAtOnce = false, firstByteMs = () => 0 }: Following =
     clock,
     logger: createLogger({ level: "silent" }),
     random: () => 0,
+    fieldSelector: "a=b",
+    onTrouble: (error) => troubles.push(error instanceof KonductorError ? error.code : error),
   });
   const beganMs = clock.monotonicMs();
   let syncedAfterMs = Number.NaN;
@@ -81,6 +84,7 @@ async function follow({ endsAtOnce = false, firstByteMs = () => 0 }: Following =
   return {
     reflector,
     watches,
+    troubles,
     syncedAfterMs,
     lists: () => lists,
     heardAgoMs: () => clock.monotonicMs() - (reflector.lastEventMonotonicMs ?? Number.NaN),
@@ -172,4 +176,19 @@ test("a server that answers every list after 15 s is awaited", async () => {
   const { lists, syncedAfterMs } = await follow({ firstByteMs: () => 15_000 });
   expect(lists()).toBe(3);
   expect(syncedAfterMs).toBeLessThan(5_000 + 10_000 + 15_000 + 3_000);
+});
+
+test("a trouble is told with each failure, and its end once, when the server is heard again", async () => {
+  const { troubles, watchAt } = await follow({
+    firstByteMs: (list) => (list < 2 ? Number.POSITIVE_INFINITY : 0),
+  });
+  expect(troubles).toEqual(["Unreachable", "Unreachable", undefined]);
+  watchAt(0).say(bookmark("11"));
+  await clock.turn(0);
+  expect(troubles).toHaveLength(3);
+});
+
+test("the field selector is that of every list and every watch", async () => {
+  const { watchAt } = await follow();
+  expect(watchAt(0).options.fieldSelector).toBe("a=b");
 });
