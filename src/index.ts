@@ -3,6 +3,7 @@ export type { Cluster, ClusterFlags } from "./client/cluster.ts";
 export { createLeaseClient, type LeaseClientOptions } from "./client/lease-client.ts";
 export type {
   ClientHold,
+  ForcedReleaseOptions,
   ForceReleased,
   KeepOptions,
   KeptHold,

@@ -5,8 +5,8 @@ import type { Hold, Lease } from "../lease/types.ts";
 import { hasCode } from "../shared/errors.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
 import { type ClientContext, findLease, followLease } from "./client-context.ts";
-import { konductorDown, noLease } from "./sentences.ts";
-import type { ForceReleased } from "./types.ts";
+import { isAnotherHold, konductorDown, noLease } from "./sentences.ts";
+import type { ForcedReleaseOptions, ForceReleased } from "./types.ts";
 import { within } from "./within.ts";
 
 const ANSWER_WITHIN_MS = 10_000;
@@ -17,9 +17,9 @@ const TRIES = 10;
 /** See {@link LeaseClient.forceRelease}. */
 export async function forceRelease(
   context: ClientContext,
-  { lease: name, now, signal: stop }: { lease: string; now: boolean; signal?: AbortSignal | undefined },
+  { lease: name, now, token, signal: stop }: ForcedReleaseOptions,
 ): Promise<ForceReleased> {
-  const revoked = await revoke(context, name, now);
+  const revoked = await revoke(context, name, now, token);
   if (!revoked) return { state: "free" };
   const { lease, hold } = revoked;
   const claim = { uid: hold.ref.uid, token: hold.token };
@@ -47,17 +47,19 @@ export async function forceRelease(
   }
 }
 
-/** Tells konductor to end the present hold: that of the version read here, never a later one. */
+/** Tells konductor to end the present hold: that of the version read here, never a later one, and with a token that hold alone. */
 async function revoke(
   context: ClientContext,
   name: string,
   now: boolean,
+  token: number | undefined,
 ): Promise<{ lease: Lease; hold: Hold } | undefined> {
   const { client, namespace } = context;
   for (let tries = 1; ; tries++) {
     const lease = await findLease(context, name);
     if (!lease) throw noLease(name, namespace);
     const { hold } = lease.status;
+    if (token !== undefined && hold?.token !== token) throw isAnotherHold(lease, token);
     if (!hold) return undefined;
     const annotations = now && { annotations: { [FORCE_RELEASE_ANNOTATION]: JSON.stringify({ now }) } };
     const patch = {

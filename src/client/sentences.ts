@@ -80,6 +80,15 @@ export function unanswered(name: string, waitedMs: number, consequence: string):
   );
 }
 
+/** The hold that was to be ended is over. */
+export function isAnotherHold({ name, status: { hold } }: Lease, token: number): KonductorError {
+  const now = hold ? `it is held by ${describeHold(hold)}, under token ${hold.token}` : "nobody holds it";
+  return new KonductorError(
+    "Conflict",
+    `the hold of klease ${name} with token ${token} is over, and nothing was changed: ${now}`,
+  );
+}
+
 export function notHolder(name: string, holder: string, lease: Lease): KonductorError {
   const { hold } = lease.status;
   const who = hold ? `it is held by ${describeHold(hold)}` : "nobody holds it";

@@ -71,14 +71,19 @@ export interface LeaseClient {
   renew(holder: NamedHolder & { timeoutMs?: number }): Promise<ClientHold>;
   /** Ends a hold. Throws `NotHolder`, and then has changed nothing. */
   release(holder: NamedHolder): Promise<Released>;
-  /** Takes a klease from its holder, whoever that is. `now`: without waiting for proof that it has ended. */
-  forceRelease(options: {
-    lease: string;
-    now: boolean;
-    signal?: AbortSignal | undefined;
-  }): Promise<ForceReleased>;
+  /** Takes a klease from its holder, whoever that is. Throws `Conflict` if the hold that `token` names is not the present one, and then has changed nothing. */
+  forceRelease(options: ForcedReleaseOptions): Promise<ForceReleased>;
   /** Renews `hold` in the background until it is released or lost. */
   keep(hold: ClientHold, options: KeepOptions): KeptHold;
+}
+
+export interface ForcedReleaseOptions {
+  lease: string;
+  /** Without waiting for proof that the holder has ended. */
+  now: boolean;
+  /** Only the hold with this token; without it whichever is the present one. */
+  token?: number | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 export interface KeepOptions {

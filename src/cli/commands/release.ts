@@ -1,8 +1,7 @@
 import type { Command } from "commander";
-import type { ForceReleased } from "../../client/types.ts";
 import { KonductorError } from "../../shared/errors.ts";
-import { GET_PODS } from "../../shared/names.ts";
 import type { CommandContext, RunAction } from "../cli-context.ts";
+import { describeForced } from "../describe-forced.ts";
 import { holder } from "../flags.ts";
 import { leaseClientOf, printOutcome } from "../lease-client.ts";
 
@@ -47,24 +46,10 @@ async function release(context: CommandContext, name: string, flags: ReleaseFlag
   const { signal } = io;
   if (flags.force) {
     const released = await client.forceRelease({ lease: name, now: flags.now, signal });
-    return printOutcome(context, name, describe(name, released));
+    return printOutcome(context, name, describeForced(name, released));
   }
   const who = flags.holder ?? io.hostname;
   const { isOver } = await client.release({ lease: name, holder: who, signal });
   if (!isOver) io.err(`warning: konductor does not answer; klease ${name} is free when it does\n`);
   await printOutcome(context, name, `klease ${name} released by ${who}`);
-}
-
-function describe(name: string, { state, hold }: ForceReleased): string {
-  const who = hold?.holder ?? "";
-  switch (state) {
-    case "free":
-      return `nobody holds klease ${name}: there is nothing to release`;
-    case "over":
-      return `klease ${name} taken from ${who}`;
-    case "awaitingProof":
-      return `klease ${name} will be taken from ${who} once it has ended, as it has been told to (--now does not wait)`;
-    case "unanswered":
-      return `klease ${name} will be taken from ${who} once konductor answers; check that it is running (${GET_PODS})`;
-  }
 }

@@ -24,6 +24,7 @@ import {
   VERSION,
   WEBHOOK_CONFIGURATION,
 } from "../../shared/names.ts";
+import { isAllowed } from "../access.ts";
 import { ifKnown, type Known, tryRead } from "../known.ts";
 import { certificateSecret } from "./deployment.ts";
 import type { ApiObject, Install, Right, Trial, TwoClocks } from "./install.ts";
@@ -90,11 +91,6 @@ const ADMISSION = "admissionregistration.k8s.io";
 const POLICIES = clusterWide(ADMISSION, "validatingadmissionpolicies", "ValidatingAdmissionPolicy");
 const BINDINGS = clusterWide(
   ...([ADMISSION, "validatingadmissionpolicybindings", "ValidatingAdmissionPolicyBinding"] as const),
-);
-const ACCESS_REVIEWS = clusterWide(
-  "authorization.k8s.io",
-  "selfsubjectaccessreviews",
-  "SelfSubjectAccessReview",
 );
 
 /** The election's Lease is not ours. */
@@ -176,9 +172,7 @@ async function review(
   right: Omit<Right, "isAllowed">,
 ): Promise<Right> {
   const { verb, resource } = right;
-  const spec = { resourceAttributes: { namespace, verb, group: GROUP, resource } };
-  const { status } = record(await client.create(ACCESS_REVIEWS, { spec }));
-  return { ...right, isAllowed: record(status)["allowed"] === true };
+  return { ...right, isAllowed: await isAllowed(client, { namespace, verb, group: GROUP, resource }) };
 }
 
 /** The API server's clock, asked until one of its seconds was seen to begin: for about a second. */

@@ -71,4 +71,7 @@ export interface Facts {
   nowMs: number;
 }
 
+/** What is to be known to say who holds and what would end that. */
+export type HolderFacts = Pick<Facts, "namespace" | "requests" | "holderPods" | "nowMs">;
+
 export const MOST_HOLDER_PODS = 3;

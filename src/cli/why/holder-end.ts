@@ -3,11 +3,11 @@ import { EXPIRY_ALLOWANCE_MS } from "../../lease/decision.ts";
 import type { Settings } from "../../lease/settings.ts";
 import type { Hold, Lease } from "../../lease/types.ts";
 import { ifKnown } from "../known.ts";
-import type { Facts } from "./facts.ts";
+import type { HolderFacts } from "./facts.ts";
 import { at, atAndAge, duration } from "./wording.ts";
 
 /** The limits of a hold that is renewed as it should be. */
-export function limits(lease: Lease, hold: Hold, facts: Facts): string[] {
+export function limits(lease: Lease, hold: Hold, facts: HolderFacts): string[] {
   const { ref, ttlMs, acquiredMs, expiresMs } = hold;
   const { nowMs } = facts;
   const wishes = wishesOf(facts);
@@ -28,14 +28,14 @@ export function limits(lease: Lease, hold: Hold, facts: Facts): string[] {
   return [...maxHold, silence];
 }
 
-function wishesOf({ holderPods }: Facts): Settings | undefined {
+function wishesOf({ holderPods }: HolderFacts): Settings | undefined {
   const [first] = holderPods;
   const asked = first && ifKnown(first.pod)?.settings;
   return asked?.ok ? asked.settings : undefined;
 }
 
 /** What follows when it has been silent for its ttl, as half a sentence. */
-export function afterExpiry({ spec }: Pick<Lease, "spec">, { ref }: Hold, facts: Facts): string {
+export function afterExpiry({ spec }: Pick<Lease, "spec">, { ref }: Hold, facts: HolderFacts): string {
   if (ref.kind === "LeaseRequest") return "the next is granted then";
   const atProof = "the next is granted when it is proved that its containers have stopped";
   if (spec.handoverPolicy === "AfterTermination") return `${atProof} (handoverPolicy AfterTermination)`;

@@ -3,10 +3,14 @@ import { isTerminal, type PodView } from "../../lease/pod.ts";
 import { hasStarted, lingeringContainers } from "../../lease/proof.ts";
 import type { Hold } from "../../lease/types.ts";
 import { ifKnown } from "../known.ts";
-import type { Facts, HolderPodFacts } from "./facts.ts";
+import type { HolderFacts, HolderPodFacts } from "./facts.ts";
 import { atAndAge, enumerate } from "./wording.ts";
 
-export function whyPodHolds({ ref, pod, isNodeReady }: HolderPodFacts, hold: Hold, facts: Facts): string[] {
+export function whyPodHolds(
+  { ref, pod, isNodeReady }: HolderPodFacts,
+  hold: Hold,
+  facts: HolderFacts,
+): string[] {
   const { name, node } = ref;
   if (pod.is === "unread") return [`Whether pod ${name} still runs is not known: ${pod.why}.`];
   if (pod.is === "missing") {
@@ -16,7 +20,7 @@ export function whyPodHolds({ ref, pod, isNodeReady }: HolderPodFacts, hold: Hol
   return [stateOfPod(pod.value, hold, facts), ...(isDown ? [`Its node ${node ?? ""} is not Ready.`] : [])];
 }
 
-function stateOfPod(pod: PodView, hold: Hold, { nowMs, namespace }: Facts): string {
+function stateOfPod(pod: PodView, hold: Hold, { nowMs, namespace }: HolderFacts): string {
   const { name } = pod;
   if (pod.deletionMs !== undefined) {
     return `Pod ${name} is being deleted, and has until ${atAndAge(pod.deletionMs, nowMs)} to stop.`;

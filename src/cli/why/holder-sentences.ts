@@ -4,17 +4,18 @@ import { CONFIRM_WITHIN_MS, EXPIRY_ALLOWANCE_MS } from "../../lease/decision.ts"
 import { isTerminal, isUnscheduled } from "../../lease/pod.ts";
 import type { Hold, Lease } from "../../lease/types.ts";
 import { ifKnown } from "../known.ts";
-import type { Facts } from "./facts.ts";
+import type { HolderFacts } from "./facts.ts";
 import { afterExpiry, limits } from "./holder-end.ts";
 import { whyPodHolds } from "./holder-pod.ts";
 import { atAndAge, capital, duration, enumerate, lastRenewal, shellWord, whoHolds } from "./wording.ts";
 
 /** Who holds `lease`, why, what ends that, and by which command. */
-export function holderSentences(lease: Lease, hold: Hold, facts: Facts): string[] {
+export function holderSentences(lease: Lease, hold: Hold, facts: HolderFacts): string[] {
   return [...identity(hold, facts), ...whyItHolds(lease, hold, facts), ...commands(lease, hold, facts)];
 }
 
-function identity(hold: Hold, { nowMs, requests, holderPods }: Facts): string[] {
+/** Who holds, since when, and its last renewal. */
+export function identity(hold: Hold, { nowMs, requests, holderPods }: HolderFacts): string[] {
   const { ref, acquiredMs, token } = hold;
   if (!hold.confirmed) {
     return [
@@ -35,7 +36,7 @@ function identity(hold: Hold, { nowMs, requests, holderPods }: Facts): string[] 
 
 const onNode = (node: string | undefined) => (node === undefined ? "" : ` on node ${node}`);
 
-function whyItHolds(lease: Lease, hold: Hold, facts: Facts): string[] {
+function whyItHolds(lease: Lease, hold: Hold, facts: HolderFacts): string[] {
   const { nowMs, holderPods } = facts;
   const { holder, ref, expiresMs } = hold;
   if (hold.unreachable) {
@@ -86,7 +87,7 @@ function whyItHolds(lease: Lease, hold: Hold, facts: Facts): string[] {
 /** A new arbiter gives every holder its ttl once more, so this is only a sign. */
 const LATE_ARBITER_MS = EXPIRY_ALLOWANCE_MS + 10_000;
 
-function unanswered(hold: Hold, { holderPods, nowMs }: Facts): string[] {
+function unanswered(hold: Hold, { holderPods, nowMs }: HolderFacts): string[] {
   const [first] = holderPods;
   const pod = first && ifKnown(first.pod);
   if (pod && isUnscheduled(pod) && pod.settings.ok) {
@@ -99,7 +100,7 @@ function unanswered(hold: Hold, { holderPods, nowMs }: Facts): string[] {
 }
 
 /** Of a silent holder it matters whether its node is alive. */
-function nodeSentences({ holderPods }: Facts): string[] {
+function nodeSentences({ holderPods }: HolderFacts): string[] {
   return holderPods.flatMap(({ ref, isNodeReady }) =>
     isNodeReady.is === "unread"
       ? [`Whether node ${ref.node ?? ""} is Ready is not known: ${isNodeReady.why}.`]
@@ -108,7 +109,7 @@ function nodeSentences({ holderPods }: Facts): string[] {
 }
 
 /** What the user can do about it. The condition HolderUnreachable names the ways out itself. */
-function commands({ name: lease }: Lease, hold: Hold, { namespace, holderPods }: Facts): string[] {
+function commands({ name: lease }: Lease, hold: Hold, { namespace, holderPods }: HolderFacts): string[] {
   const { ref, holder } = hold;
   if (hold.unreachable || hold.revoked) return [];
   const force = `koncli lease release ${lease} --force -n ${namespace}`;

@@ -186,7 +186,11 @@ async function withGateLog(
   return { ...subject, gateLog };
 }
 
-async function readHolderPods(options: ReadOptions, lease: Lease | undefined): Promise<HolderPodFacts[]> {
+/** The pods that may be running under the present hold, at most {@link MOST_HOLDER_PODS}. */
+export async function readHolderPods(
+  options: ReadOptions,
+  lease: Lease | undefined,
+): Promise<HolderPodFacts[]> {
   const hold = lease?.status.hold;
   const refs = hold ? podsOf(hold).slice(0, MOST_HOLDER_PODS) : [];
   return Promise.all(refs.map((ref) => readHolderPod(options, ref)));
