@@ -5,6 +5,7 @@ import { isBuiltin } from "node:module";
 import { join } from "node:path";
 import { type BuildOptions as BundleOptions, build, type Metafile } from "esbuild";
 import { describeError } from "../src/shared/errors.ts";
+import { dashboardPage } from "./dashboard-page.ts";
 import { writeDeclarations } from "./declarations.ts";
 import { slimPackages } from "./slim-packages.ts";
 
@@ -94,7 +95,7 @@ async function buildProgram(
     entryPoints: [join("src/bin", `${program.name}.ts`)],
     outfile,
     format: isScript ? "iife" : "esm",
-    plugins: program.isSlim ? [slimPackages(root)] : [],
+    plugins: program.isSlim ? [slimPackages(root), dashboardPage(root)] : [],
     banner: { js: `${SHEBANG}\n${isScript ? BUILTINS : REQUIRE}` },
     minifyIdentifiers: program.isTiny ?? false,
   });

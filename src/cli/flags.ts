@@ -30,6 +30,14 @@ export function graceMs(value: string): number {
   return ms;
 }
 
+/** A TCP port; 0: any that is free. */
+export function port(value: string): number {
+  const number = /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number <= 65_535))
+    throw new InvalidArgumentError("a port from 0 to 65535 is allowed; 0: any that is free");
+  return number;
+}
+
 /** A whole number of 32 bits. */
 export function priority(value: string): number {
   const number = /^[+-]?\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
@@ -47,8 +55,13 @@ export function bool(value: string): boolean {
 
 const NAMESPACE = /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 
+/** Whether a namespace may be called so. */
+export function isNamespace(name: string): boolean {
+  return NAMESPACE.test(name);
+}
+
 export function namespace(value: string): string {
-  if (!NAMESPACE.test(value)) {
+  if (!isNamespace(value)) {
     throw new InvalidArgumentError(
       'a name of lower-case letters, digits and "-" is allowed, with 63 characters at most',
     );

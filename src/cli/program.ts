@@ -7,6 +7,7 @@ import { type Action, type CliIo, JSONPATH, OUTPUTS, type Output } from "./cli-c
 import { registerAcquire } from "./commands/acquire.ts";
 import { registerCompletion } from "./commands/completion.ts";
 import { registerCreate } from "./commands/create.ts";
+import { registerDashboard } from "./commands/dashboard.ts";
 import { registerDelete } from "./commands/delete.ts";
 import { registerDoctor } from "./commands/doctor.ts";
 import { registerExec } from "./commands/exec.ts";
@@ -111,6 +112,7 @@ export function createProgram(io: CliIo, exit: (code: number) => void): Command 
   for (const argument of lease.commands.flatMap((each) => each.registeredArguments)) {
     if (argument.name() === "name") argument.argParser(leaseName);
   }
+  registerDashboard(program, run);
   registerDoctor(program, run);
   registerVersion(program, run, io);
   registerCompletion(program, io);

@@ -17,4 +17,6 @@ export interface ClusterFlags {
 export interface Cluster {
   client: KubeClient;
   namespace: string;
+  /** The API server's address, as the kubeconfig has it: for people. */
+  server: string;
 }

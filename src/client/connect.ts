@@ -55,6 +55,7 @@ export function connect(
       clock: awakeClock(systemClock()),
       ...(logger && { logger }),
     }),
+    server: server ?? "",
     namespace: flags.namespace ?? current?.namespace ?? podNamespace() ?? "default",
   };
 }

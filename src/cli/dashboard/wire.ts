@@ -106,7 +106,10 @@ export interface HoldStory {
   events: StoryEvent[];
   conditions: RowCondition[];
   pods: StoryPod[];
-  /** Why it holds, what would end it, and what the user can do, as `koncli lease why` says; for the present hold alone. */
+  /**
+   * Of the present hold: why it holds, what would end it, and what the user can do, as `koncli lease why` says. Of any: what the user may not
+   * read.
+   */
   sentences: string[];
 }
 
