@@ -2,6 +2,7 @@
 import { type Axis, PAST_SHARE, scaleOf, ticksOf } from "./axis.ts";
 import { make, part, setAttribute, setChildren } from "./dom.ts";
 import { type Focus, followFocus } from "./keyboard.ts";
+import { moveStrip } from "./lane-view.ts";
 import type { SeenRow } from "./model.ts";
 import { createRow, type RowView } from "./row-view.ts";
 
@@ -56,6 +57,8 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
   let axis: Axis = { nowMs: 0, spanMs, widthPx: 0 };
   let shownMs = 0;
   let heightPx = 56;
+  /** Of the axis. */
+  let strips: HTMLElement[] = [];
   const focus = followFocus(list, scroller, {
     indexOf: (key) => rows.findIndex(({ lease }) => lease.key === key),
     keyAt: (index) => rows[index]?.lease.key,
@@ -79,14 +82,11 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
       return element;
     };
     const strip = (children: HTMLElement[]) => make("div", { class: "strip" }, ...children);
-    setChildren(ruler, [
-      strip(ticks.map(({ x, label }) => place(make("span", { class: "tick", text: label }), x))),
-      make("span", { class: "now", text: "now" }),
-    ]);
-    setChildren(lines, [
-      strip(ticks.map(({ x }) => place(make("span", { class: "line" }), x))),
-      make("span", { class: "now-line" }),
-    ]);
+    const labels = strip(ticks.map(({ x, label }) => place(make("span", { class: "tick", text: label }), x)));
+    const marks = strip(ticks.map(({ x }) => place(make("span", { class: "line" }), x)));
+    strips = [labels, marks];
+    setChildren(ruler, [labels, make("span", { class: "now", text: "now" })]);
+    setChildren(lines, [marks, make("span", { class: "now-line" })]);
   }
 
   function seen(): [first: number, end: number] {
@@ -120,6 +120,7 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
       list,
       [...present.values()].map(({ element }) => element),
     );
+    drift();
     focus.restore();
   }
 
@@ -135,11 +136,12 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
   scroller.addEventListener("scroll", () => requestAnimationFrame(draw), { passive: true });
   new ResizeObserver(() => onResize()).observe(scroller);
 
-  function drift(nowMs: number): void {
-    shownMs = nowMs;
-    const moved = (nowMs - axis.nowMs) * scaleOf(axis);
-    if (moved > REDRAW_PX || moved < -REDRAW_PX) axis = { ...axis, nowMs };
-    board.style.setProperty("--drift", `${((nowMs - axis.nowMs) * scaleOf(axis)).toFixed(2)}px`);
+  const movedPx = (nowMs: number) => (nowMs - axis.nowMs) * scaleOf(axis);
+
+  function drift(): void {
+    const byPx = movedPx(shownMs);
+    for (const strip of strips) moveStrip(strip, byPx);
+    for (const view of views.values()) view.drift(byPx);
   }
 
   let drawn: Axis | undefined;
@@ -148,7 +150,7 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
       rows = next;
       shownMs = nowMs;
       measure();
-      drift(nowMs);
+      if (Math.abs(movedPx(nowMs)) > REDRAW_PX) axis = { ...axis, nowMs };
       if (drawn !== axis) drawAxis();
       drawn = axis;
       setAttribute(grid, "aria-rowcount", String(rows.length + 1));
@@ -157,8 +159,9 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
     },
     drift(nowMs) {
       // A redraw of the axis belongs to `show`, which draws the bars as well.
-      const moved = (nowMs - axis.nowMs) * scaleOf(axis);
-      if (Math.abs(moved) <= REDRAW_PX) drift(nowMs);
+      if (Math.abs(movedPx(nowMs)) > REDRAW_PX) return;
+      shownMs = nowMs;
+      drift();
     },
     stepMs: () => STEP_PX / Math.max(1e-9, scaleOf(axis)),
     setSpan(next) {

@@ -1,13 +1,15 @@
 /** The bars of one row, drawn. */
 import { type Axis, scaleOf } from "./axis.ts";
 import { make, setAttribute, setChildren, setText } from "./dom.ts";
-import type { RowShapes, Shape, TurnShape } from "./layout.ts";
+import type { PresentShape, RowShapes, Shape, TurnShape } from "./layout.ts";
 import { barName, ENDINGS, handoverText } from "./words.ts";
 
 export interface LaneView {
   readonly element: HTMLElement;
   /** Draws the shapes. `selected` is the token of the hold whose story is open. */
   update(shapes: RowShapes, axis: Axis, times: { nowMs: number; selected: number | undefined }): void;
+  /** Moves all of it by so much to the left, since its axis was made; what lasts until now grows with it. */
+  drift(byPx: number): void;
 }
 
 /** From these widths on, a bar has room for a letter, and for a name. */
@@ -24,6 +26,10 @@ export function createLane(): LaneView {
 
   return {
     element,
+    drift(byPx) {
+      moveStrip(strip, byPx);
+      for (const bar of bars.values()) bar.grow(byPx);
+    },
     update(shapes, axis, { nowMs, selected }) {
       const present = new Map<string, BarView>();
       for (const shape of shapes.bars) {
@@ -48,8 +54,15 @@ export function createLane(): LaneView {
   };
 }
 
+/** Moves a strip to the left, whose left edge stands at the line of now. A variable that all strips inherit would cost a hundred times as much. */
+export function moveStrip(strip: HTMLElement, byPx: number): void {
+  const transform = `translateX(${(-byPx).toFixed(2)}px)`;
+  if (strip.style.transform !== transform) strip.style.transform = transform;
+}
+
 interface BarView {
   readonly element: HTMLElement;
+  grow(byPx: number): void;
   update(shape: Shape, axis: Axis, times: { nowMs: number; selected: number | undefined }): void;
 }
 
@@ -63,18 +76,21 @@ function createBar(): BarView {
     letter,
     who,
   );
+  let present: PresentShape | undefined;
   return {
     element,
+    grow(byPx) {
+      if (!present) return;
+      setStyle(element, "width", px(byPx - present.x));
+      if (present.silentX !== undefined) setStyle(silence, "width", px(byPx - present.silentX));
+    },
     update(shape, axis, { nowMs, selected }) {
       const isPresent = shape.kind === "present";
       const hold = isPresent ? shape.hold : shape.holds[0];
       const width = isPresent ? (nowMs - axis.nowMs) * scaleOf(axis) - shape.x : shape.width;
       setLeft(element, shape.x);
-      setStyle(
-        element,
-        "width",
-        isPresent ? `calc(var(--drift) + ${px(-shape.x)})` : px(Math.max(0, shape.width - 1)),
-      );
+      present = isPresent ? shape : undefined;
+      if (!isPresent) setStyle(element, "width", px(Math.max(0, shape.width - 1)));
       const name = barName(shape, nowMs);
       const handover = handoverText(shape);
       setAttribute(element, "aria-label", name);
@@ -85,12 +101,8 @@ function createBar(): BarView {
       setAttribute(element, "aria-current", selected === hold.token ? "true" : undefined);
       setText(letter, width < LETTER_PX ? "" : letterOf(shape));
       setText(who, width < NAME_PX ? "" : hold.holder);
-      const silentX = isPresent ? shape.silentX : undefined;
-      if (silentX === undefined) silence.remove();
-      else {
-        setStyle(silence, "width", `calc(var(--drift) + ${px(-silentX)})`);
-        if (!silence.isConnected) element.append(silence);
-      }
+      if (present?.silentX === undefined) silence.remove();
+      else if (!silence.isConnected) element.append(silence);
     },
   };
 }

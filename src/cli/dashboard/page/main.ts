@@ -31,6 +31,7 @@ function start(token: string): void {
     status.show(model, rows.length, model.rows().size);
     const opened = story.opened();
     if (opened) story.follow(model.rows().get(opened.key));
+    story.tick();
   }
   /** Many changes make one frame. */
   function renderSoon(): void {
@@ -41,7 +42,7 @@ function start(token: string): void {
 
   const status = createStatusLine();
   const controls = createControls(() => board.setSpan(controls.spanMs()));
-  const dialog = createReleaseDialog(api);
+  const dialog = createReleaseDialog(api, () => story.takeLostFocus());
   const story = createStoryPanel({
     api,
     nowMs,
@@ -61,8 +62,11 @@ function start(token: string): void {
     board.focus();
   }
 
-  document.addEventListener("keydown", ({ key }) => {
-    if (key === "Escape" && story.opened() && !document.querySelector("dialog[open]")) closeStory();
+  document.addEventListener("keydown", ({ key, target }) => {
+    // Escape belongs to an open dialog first, and to a filter that it empties.
+    if (document.querySelector("dialog[open]") || (target instanceof HTMLInputElement && target.value))
+      return;
+    if (key === "Escape" && story.opened()) closeStory();
   });
 
   /** The picture moves by itself: smoothly, or once in a while for those who want no motion. */

@@ -16,8 +16,8 @@ export interface ReleaseDialog {
   ask(subject: ReleaseSubject): void;
 }
 
-/** The dialog in the elements of index.html. */
-export function createReleaseDialog(api: Api): ReleaseDialog {
+/** The dialog in the elements of index.html. `onClose` is called when the keyboard has left it. */
+export function createReleaseDialog(api: Api, onClose: () => void): ReleaseDialog {
   const dialog = part("release", HTMLDialogElement);
   const heading = part("release-heading", HTMLHeadingElement);
   const text = part("release-text", HTMLDivElement);
@@ -74,7 +74,10 @@ export function createReleaseDialog(api: Api): ReleaseDialog {
   withProof.addEventListener("click", () => void order(false));
   withoutProof.addEventListener("click", () => void order(true));
   cancel.addEventListener("click", () => dialog.close());
-  dialog.addEventListener("close", () => asking.abort());
+  dialog.addEventListener("close", () => {
+    asking.abort();
+    onClose();
+  });
 
   return {
     ask(next) {

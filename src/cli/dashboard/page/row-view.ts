@@ -21,6 +21,8 @@ export interface RowTimes {
 export interface RowView {
   readonly element: HTMLElement;
   update(row: SeenRow, times: RowTimes): void;
+  /** Moves its lane: see {@link LaneView.drift}. */
+  drift(byPx: number): void;
   /** Puts the row at its place among all, from 0. */
   place(index: number, heightPx: number): void;
 }
@@ -53,9 +55,11 @@ export function createRow(key: string): RowView {
     make("div", { class: "of-queue", attributes: { role: "gridcell" } }, queue),
   );
   const lines: HTMLElement[] = [];
+  let drawn: { row: SeenRow; axis: Axis; selected: number | undefined; second: number } | undefined;
 
   return {
     element,
+    drift: lane.drift,
     place(index, heightPx) {
       const transform = `translateY(${index * heightPx}px)`;
       if (element.style.transform !== transform) element.style.transform = transform;
@@ -64,6 +68,11 @@ export function createRow(key: string): RowView {
     },
     update(row, { axis, nowMs, seenMs, selected }) {
       const { lease } = row;
+      // Ages are written in seconds: until the next one, a row that is told anew is the only one to be drawn anew.
+      const second = Math.floor(nowMs / 1_000);
+      const isDrawn = drawn?.row === row && drawn.axis === axis && drawn.selected === selected;
+      if (isDrawn && drawn?.second === second) return;
+      drawn = { row, axis, selected, second };
       setText(name, lease.name);
       setText(namespace, lease.namespace);
       setAttribute(button, "aria-label", `${lease.namespace}/${lease.name}, ${stateText(lease)}`);

@@ -24,7 +24,7 @@ export function createStatusLine(): StatusLine {
       const hello = model.hello();
       if (hello) {
         const { namespace, server, user } = hello;
-        setText(where, `${namespace ?? "all namespaces"} · ${user} · ${server}`);
+        setText(where, [namespace ?? "all namespaces", user, server].filter(Boolean).join(" · "));
         where.title = `koncli ${hello.version}`;
       }
       const sentences = model.troubles();

@@ -5,7 +5,7 @@ import type { Opened } from "./board.ts";
 import { part, setText } from "./dom.ts";
 import type { SeenRow } from "./model.ts";
 import { factsOf, type HoldFacts } from "./story-facts.ts";
-import { storySections } from "./story-sections.ts";
+import { factsSection, storySections } from "./story-sections.ts";
 
 export interface StoryOptions {
   api: Api;
@@ -22,6 +22,10 @@ export interface StoryPanel {
   open(row: SeenRow, token: number | undefined): Opened;
   /** The row as it is by now; undefined: it is gone. */
   follow(row: SeenRow | undefined): void;
+  /** Ages grow. */
+  tick(): void;
+  /** Takes the keyboard, if nothing else has it: the button that opened a dialog may be gone. */
+  takeLostFocus(): void;
   /** Which hold's story is open. */
   opened(): Opened | undefined;
   close(): void;
@@ -115,6 +119,15 @@ export function createStoryPanel({ api, onRelease, onClose, nowMs }: StoryOption
         timer = undefined;
         void ask();
       }, AGAIN_MS);
+    },
+    tick() {
+      if (!row) return;
+      const facts = factsSection(row.lease, factsOf(row.lease, token), nowMs());
+      const [drawn] = body.children;
+      if (drawn && drawn.textContent !== facts.textContent) drawn.replaceWith(facts);
+    },
+    takeLostFocus() {
+      if (row && document.activeElement === document.body) heading.focus();
     },
     opened: () => row && { key: row.lease.key, token },
     close,

@@ -18,7 +18,7 @@ export interface Told {
 /** The sections from top to bottom; what has nothing to say is left out. */
 export function storySections({ lease, facts, story, note, nowMs }: Told): HTMLElement[] {
   return [
-    facts ? factList(facts, nowMs) : make("p", { class: "quiet", text: nothingKnown(lease) }),
+    factsSection(lease, facts, nowMs),
     ...(story?.sentences ?? []).map((text) => make("p", { class: "sentence", text })),
     ...(note === "" ? [] : [make("p", { class: "quiet", text: note })]),
     ...section("Pods", (story?.pods ?? []).map(podItem), "ul"),
@@ -33,6 +33,11 @@ export function storySections({ lease, facts, story, note, nowMs }: Told): HTMLE
       "ol",
     ),
   ];
+}
+
+/** The first section: what the row itself knows of the hold. */
+export function factsSection(lease: LeaseRow, facts: HoldFacts | undefined, nowMs: number): HTMLElement {
+  return facts ? factList(facts, nowMs) : make("p", { class: "quiet", text: nothingKnown(lease) });
 }
 
 function nothingKnown({ past, hold }: LeaseRow): string {
