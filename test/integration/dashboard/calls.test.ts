@@ -135,7 +135,10 @@ describe("the story of a hold", () => {
     });
     const { uid } = await stage.client.get(PODS, { namespace: stage.namespace, name: "worker" }, parsePod);
     const ref = { kind: "Pod", name: "worker", uid } as const;
-    await stage.write("told", () => ({ hold: { ...stage.holdOf(50), holder: "worker", ref }, lastToken: 50 }));
+    await stage.write("told", () => ({
+      hold: { ...stage.holdOf(50), holder: "worker", ref },
+      lastToken: 50,
+    }));
     const { status, body } = await storyOf("told", 50);
     expect(status).toBe(200);
     expect(body).toMatchObject({
