@@ -43,6 +43,7 @@ export function createAligning({
         return recorder.waited(
           step.status.reason === TIMED_OUT.reason ? "timed_out" : "refused",
           clock.nowMs() - step.request.spec.requestedAtMs,
+          step.request,
         );
       case "mark":
         return liveRequests.mark(step.request, step.status);

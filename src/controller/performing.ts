@@ -100,8 +100,8 @@ export function createPerforming(options: PerformingOptions): Performing {
     if (why === "NotRenewed") logger.info({ ...about, reason: why }, "a client's renewal is refused");
     else logger.debug({ ...about, why }, "written");
     reporter.report(lease, written);
-    if (granted) {
-      waits.granted(granted);
+    if (granted && hold) {
+      waits.granted(granted, hold);
       handovers.granted(written, granted);
     }
     // Only after the write: the cache may not have shown that the hold was confirmed, and the mark overwrites its trace.

@@ -173,7 +173,7 @@ export function createSkips({
     if (live.resourceVersion !== lease.resourceVersion) return false;
     const status = { phase: "Denied", reason: SKIPPED } as const;
     caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
-    recorder.waited("skipped", clock.nowMs() - request.spec.requestedAtMs);
+    recorder.waited("skipped", clock.nowMs() - request.spec.requestedAtMs, request);
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { aboutRequest } from "../lease/log-fields.ts";
 import { isWaiting, waitsUntilMs, wasGranted } from "../lease/order.ts";
-import { keyOf, type LeaseRequest } from "../lease/types.ts";
+import { type Hold, keyOf, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { formatAge } from "../shared/age.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -13,7 +13,7 @@ const REMEMBERED_GRANTS = 10_000;
 /** Counts the waits that a grant ends, and those that end because their request is deleted, by whomever. */
 export interface Waits {
   /** Its wait ends with its first grant, also if that is taken back because nobody confirms it. */
-  granted(request: LeaseRequest): void;
+  granted(request: LeaseRequest, hold: Pick<Hold, "acquiredMs">): void;
 }
 
 export function createWaits({
@@ -41,7 +41,7 @@ export function createWaits({
     const nowMs = clock.nowMs();
     const waitedMs = nowMs - spec.requestedAtMs;
     const isTimedOut = waitsUntilMs(waiting) < nowMs;
-    recorder.waited(isTimedOut ? "timed_out" : "withdrawn", waitedMs);
+    recorder.waited(isTimedOut ? "timed_out" : "withdrawn", waitedMs, object);
     if (isTimedOut)
       logger.info(
         { ...aboutRequest(object), reason: "TimedOut" },
@@ -50,10 +50,11 @@ export function createWaits({
   });
 
   return {
-    granted({ uid, spec }) {
+    granted(request, { acquiredMs }) {
+      const { uid, spec } = request;
       if (granted.get(uid)) return;
       granted.set(uid, true);
-      recorder.waited("granted", clock.nowMs() - spec.requestedAtMs);
+      recorder.waited("granted", acquiredMs - spec.requestedAtMs, request);
     },
   };
 }

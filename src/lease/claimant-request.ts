@@ -16,12 +16,13 @@ export function requestOf(
   { namespace, name, uid }: Omit<ClaimantRef, "kind"> & { namespace: string },
   settings: Settings,
   { nowMs, requestedBy, gateRun }: Wish,
-): Pick<LeaseRequest, "namespace" | "name" | "spec"> {
-  const { lease, priority, ttlMs } = settings;
+): Pick<LeaseRequest, "namespace" | "name" | "spec" | "traceparent"> {
+  const { lease, priority, ttlMs, traceparent } = settings;
   const ref = { kind, name, uid };
   return {
     namespace,
     name: requestName(lease, ref),
+    ...defined({ traceparent }),
     spec: {
       ...{ lease, holder: name, ref, requestedAtMs: nowMs, requestedBy },
       ...defined({ priority, ttlMs, waitUntilMs: waitUntilMs(settings, nowMs), gateRun }),

@@ -1,10 +1,11 @@
 /** Leases and LeaseRequests as the API server stores them, read into and written from the rules' own types. */
 import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
-import { CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
+import { ANNOTATION, CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
 import { isoTime, microTime, secondsTime } from "../shared/times.ts";
 import { conditionsOf, grantedCondition } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
 import { formatHold, formatPastHold, parseClaimantRef, parseHold, parsePastHold } from "./hold-codec.ts";
+import { traceParentIn } from "./traceparent.ts";
 import {
   type ClaimantRef,
   type Condition,
@@ -142,11 +143,13 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
   const spec = record(request["spec"]);
   const status = record(request["status"]);
   const metadata = parseMetadata(request);
-  const clientPod = textMap(record(request["metadata"])["annotations"])[CLIENT_POD_ANNOTATION];
+  const annotations = textMap(record(request["metadata"])["annotations"]);
+  const clientPod = annotations[CLIENT_POD_ANNOTATION];
+  const traceparent = traceParentIn(annotations[ANNOTATION.traceparent]);
   const granted = parseGranted(list(status["conditions"]).map(parseCondition));
   return {
     ...metadata,
-    ...defined({ clientPod, granted }),
+    ...defined({ clientPod, granted, traceparent }),
     spec: {
       lease: text(spec["lease"]) ?? "",
       holder: text(spec["holder"]) ?? "",

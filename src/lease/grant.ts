@@ -36,6 +36,8 @@ export function grantHold(
   nowMs: number,
 ): LeaseStatus {
   const acquiredMs = notBefore(status.history[0]?.endedMs ?? 0, nowMs);
+  // A client that waits without end, as kubectl does, is not there to confirm.
+  const confirmed = request.spec.ref === undefined && request.spec.waitUntilMs === undefined;
   const hold: Hold = {
     holder: request.spec.holder,
     ref,
@@ -44,12 +46,12 @@ export function grantHold(
     expiresMs: acquiredMs + ttlMs,
     ttlMs,
     renewals: 0,
-    // A client that waits without end, as kubectl does, is not there to confirm.
-    confirmed: request.spec.ref === undefined && request.spec.waitUntilMs === undefined,
+    confirmed,
+    ...(confirmed && { confirmedMs: acquiredMs }),
     expired: false,
     releasing: false,
     unreachable: false,
-    ...defined({ renewTimeMs: request.spec.renewTimeMs }),
+    ...defined({ renewTimeMs: request.spec.renewTimeMs, traceparent: request.traceparent }),
     ...(ref.kind === "Job" && { pods: [] }),
   };
   return { ...status, hold, lastToken: token, lastRequest: request.uid };
@@ -63,17 +65,19 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
   const { hold } = lease.status;
   if (!hold) return lease.status;
   const token = nextToken(lease, requests, nowMs);
-  const { revoked: _, gateRun: __, keeperSince: ___, ...kept } = hold;
+  const { holder, ref, ttlMs, pods, renewTimeMs, traceparent } = hold;
   const acquiredMs = notBefore(hold.acquiredMs, nowMs);
   return {
     ...endHold(lease, "Restarted", nowMs),
     lastToken: token,
     hold: {
-      ...kept,
-      ref: unstopped(hold.ref),
+      holder,
+      ref: unstopped(ref),
       token,
       acquiredMs,
-      expiresMs: acquiredMs + hold.ttlMs,
+      expiresMs: acquiredMs + ttlMs,
+      ttlMs,
+      ...defined({ pods, renewTimeMs, traceparent }),
       renewals: 0,
       confirmed: false,
       expired: false,

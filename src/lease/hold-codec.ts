@@ -1,6 +1,7 @@
 /** Holds as the status of a Lease stores them, read into and written from the rules' own types. */
 import { defined, flag, integer, list, record, text, timeMs } from "../shared/json.ts";
 import { isoTime, microTime } from "../shared/times.ts";
+import { traceParentIn } from "./traceparent.ts";
 import {
   type ClaimantRef,
   type Condition,
@@ -26,6 +27,7 @@ export function parseHold(
     conditions.find((condition) => condition.type === type && condition.status === "True");
   const revokedFor = isTrue("Revoked")?.reason;
   const revoked = REVOKE_REASONS.find((reason) => reason === revokedFor);
+  const releasing = isTrue("Releasing") !== undefined;
   return {
     holder: text(status["holder"]) ?? "",
     ref,
@@ -36,12 +38,15 @@ export function parseHold(
     renewals: integer(status["renewals"]) ?? 0,
     confirmed: flag(status["confirmed"]) ?? false,
     expired: phase === "Expired",
-    releasing: isTrue("Releasing") !== undefined,
+    releasing,
     unreachable: isTrue("HolderUnreachable") !== undefined,
     ...defined({
       gateRun: text(status["gateRun"]),
       keeperSince: text(status["keeperSince"]),
       renewTimeMs: timeMs(status["renewTime"]),
+      confirmedMs: timeMs(status["confirmedAt"]),
+      releasingMs: releasing ? timeMs(status["releasingSince"]) : undefined,
+      traceparent: traceParentIn(text(status["traceparent"])),
     }),
     ...(revoked && { revoked }),
     ...(ref.kind === "Job" && {
@@ -71,6 +76,10 @@ export function formatHold(hold: Hold): Record<string, unknown> {
       gateRun: hold.gateRun,
       keeperSince: hold.keeperSince,
       renewTime: hold.renewTimeMs === undefined ? undefined : microTime(hold.renewTimeMs),
+      confirmedAt: hold.confirmedMs === undefined ? undefined : isoTime(hold.confirmedMs),
+      releasingSince:
+        hold.releasing && hold.releasingMs !== undefined ? isoTime(hold.releasingMs) : undefined,
+      traceparent: hold.traceparent,
     }),
   };
 }

@@ -72,6 +72,7 @@ export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): Renewa
     expiresMs: nowMs + ttlMs,
     renewals: isConfirmation ? hold.renewals : hold.renewals + 1,
     confirmed: true,
+    ...(!hold.confirmed && { confirmedMs: nowMs }),
     ...(renewal.shared ? memberChange(hold, renewal, renewal.shared.pod) : holderChange(hold, renewal)),
   };
   return { ok: true, status: { ...lease.status, hold: renewed }, hold: renewed };

@@ -126,17 +126,21 @@ export interface Stopping {
   graceSeconds: number;
 }
 
-/** The status once this pod's keeper was asked to stop; `stopping` if its whole pod is known to be stopping. Repeating it changes nothing. */
+/** The status once this pod's keeper was asked to stop, `nowMs` where it had not said so; `stopping` if its whole pod is known to be stopping. Repeating it changes nothing. */
 export function markReleasing(
   status: LeaseStatus,
   { uid, keeperSince }: KeeperWord,
+  nowMs: number,
   stopping?: Stopping,
 ): LeaseStatus {
   const { hold } = status;
   if (!hold) return status;
   const mark = { releasing: true, ...defined({ keeperSince }) };
   const member = memberOf(hold, uid);
-  if (!member) return changeHold(status, { ...mark, ref: stoppedRef(hold.ref, stopping) });
+  if (!member) {
+    const releasingMs = hold.releasing ? hold.releasingMs : nowMs;
+    return changeHold(status, { ...mark, ...defined({ releasingMs }), ref: stoppedRef(hold.ref, stopping) });
+  }
   const marked = { ...stoppedRef(member, stopping), ...mark };
   return changeHold(status, { pods: hold.pods?.map((pod) => (pod === member ? marked : pod)) ?? [] });
 }

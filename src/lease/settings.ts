@@ -9,6 +9,7 @@ import { formatDuration, parseDuration } from "./duration.ts";
 import { isLeaseName, LEASE_NAME_RULE } from "./naming.ts";
 import { OWN_RESOURCES_RULE, type OwnResources, parseOwnResources } from "./own-resources.ts";
 import { closest } from "./spelling.ts";
+import { TRACEPARENT_RULE, traceParentIn } from "./traceparent.ts";
 import { DEFAULT_TTL_MS } from "./types.ts";
 
 const IF_HELD = ["wait", "skip", "fail"] as const;
@@ -44,6 +45,8 @@ export interface Settings {
   tokenFile?: string;
   /** Of gate and keeper, in place of the install's; undefined: the pod sets none. */
   resources?: OwnResources;
+  /** Where the spans of its holds are to hang; undefined: in a trace of their own. */
+  traceparent?: string;
 }
 
 /** Whether a pod waits before it is scheduled. A Job that may be skipped must not begin anything; a Job that waits as a whole has no pods. */
@@ -139,6 +142,7 @@ function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path
     maxRestarts: integer(ANNOTATION.maxRestarts, 0),
     resources: read(ANNOTATION.resources, OWN_RESOURCES_RULE, parseOwnResources),
     tokenFile: read(ANNOTATION.tokenFile, 'an absolute path such as "/var/run/lease"', pathFrom),
+    traceparent: read(ANNOTATION.traceparent, TRACEPARENT_RULE, traceParentIn),
   };
   return {
     lease,

@@ -60,6 +60,8 @@ export interface Hold {
   renewals: number;
   /** Whether the claimant has answered its grant; before that no main container can have started. */
   confirmed: boolean;
+  /** When it did; undefined where an older konductor wrote it. */
+  confirmedMs?: number;
   /** The run of the pod's gate that confirmed it: see src/shared/gate-run.ts. */
   gateRun?: string;
   /** Since when the pod's keeper runs or, where it is `releasing`, was asked to stop; undefined where it has not said so. */
@@ -70,9 +72,13 @@ export interface Hold {
   expired: boolean;
   /** The keeper said that it ends, and nothing has proved yet that main ended. Such a holder cannot fence itself any more. */
   releasing: boolean;
+  /** When it said so; undefined where it is not `releasing`. */
+  releasingMs?: number;
   revoked?: RevokeReason;
   /** Silent, not provably ended, and the policy forbids a handover without proof: somebody must act. */
   unreachable: boolean;
+  /** Where its spans hang: the request's. */
+  traceparent?: string;
 }
 
 /**
@@ -170,6 +176,8 @@ export interface LeaseRequest {
   terminating: boolean;
   /** The uid of the pod in which its client ran; undefined for a client outside of pods. */
   clientPod?: string;
+  /** Where the spans of its wait and its hold are to hang. */
+  traceparent?: string;
   spec: {
     lease: string;
     holder: string;

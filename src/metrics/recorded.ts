@@ -5,6 +5,7 @@ import type { CallInfo } from "../kube/api.ts";
 import type { EndReason } from "../lease/types.ts";
 import type { HoldRecorder } from "../objects/lease-reporter.ts";
 import type { AdmissionAnswer } from "../server/admission/plugin.ts";
+import type { SpanFate } from "../tracing/span-queue.ts";
 
 /** What the parts of a replica tell. */
 export interface Recorded {
@@ -12,6 +13,7 @@ export interface Recorded {
   arbiter: ArbiterRecorder;
   onAdmissionAnswered(answer: AdmissionAnswer): void;
   onKubeCall(call: CallInfo): void;
+  onSpans(fate: SpanFate, count: number): void;
 }
 
 /** Every value, so that each series is there from the start: `increase()` does not see a counter that begins at 1. */
@@ -39,6 +41,12 @@ const VERDICTS = Object.keys({
   denied: true,
   error: true,
 } satisfies Record<AdmissionAnswer["verdict"], true>);
+
+const SPAN_FATES = Object.keys({
+  sent: true,
+  refused: true,
+  dropped: true,
+} satisfies Record<SpanFate, true>);
 
 /** What API servers answer. A proxy may answer anything. */
 const KNOWN_CODES: ReadonlySet<number | undefined> = new Set([
@@ -117,6 +125,13 @@ export function declareRecorded(registry: Registry): Recorded {
     labelNames: ["verb", "code"],
     registers,
   });
+  const spans = new Counter({
+    name: "konductor_trace_spans_total",
+    help: "Spans of traces, by what became of them; refused: by the receiver; dropped: there was no room.",
+    labelNames: ["fate"],
+    registers,
+  });
+  for (const fate of SPAN_FATES) spans.inc({ fate }, 0);
   for (const reason of END_REASONS) {
     ended.inc({ reason }, 0);
     holds.zero({ reason });
@@ -144,6 +159,7 @@ export function declareRecorded(registry: Registry): Recorded {
     },
     onAdmissionAnswered: ({ kind = OTHER, verdict, tookMs }) =>
       admissions.observe({ kind, verdict }, seconds(tookMs)),
+    onSpans: (fate, count) => spans.inc({ fate }, count),
     onKubeCall: ({ verb, status }) => calls.inc({ verb, code: codeOf(status) }),
   };
 }

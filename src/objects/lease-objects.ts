@@ -10,7 +10,7 @@ import { formatDuration } from "../lease/duration.ts";
 import type { ClaimantRef, Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
-import { CLIENT_POD_ANNOTATION, LEASE_LABEL } from "../shared/names.ts";
+import { ANNOTATION, CLIENT_POD_ANNOTATION, LEASE_LABEL } from "../shared/names.ts";
 import { microTime } from "../shared/times.ts";
 
 /** Writes `status` if nobody has written since `lease` was read. */
@@ -53,15 +53,17 @@ export interface NewLeaseRequest {
   namespace: string;
   name: string;
   clientPod?: string | undefined;
+  traceparent?: string | undefined;
   spec: LeaseRequest["spec"];
 }
 
 /** Creates a request. A pod or Job owns its request, which is deleted with it. */
 export function createLeaseRequest(
   client: KubeClient,
-  { namespace, name, clientPod, spec }: NewLeaseRequest,
+  { namespace, name, clientPod, traceparent, spec }: NewLeaseRequest,
 ): Promise<LeaseRequest> {
   const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs, gateRun } = spec;
+  const annotations = defined({ [CLIENT_POD_ANNOTATION]: clientPod, [ANNOTATION.traceparent]: traceparent });
   return client.create(
     LEASE_REQUESTS,
     {
@@ -69,7 +71,7 @@ export function createLeaseRequest(
         namespace,
         name,
         labels: { [LEASE_LABEL]: lease },
-        ...(clientPod !== undefined && { annotations: { [CLIENT_POD_ANNOTATION]: clientPod } }),
+        ...(Object.keys(annotations).length > 0 && { annotations }),
         ...(ref && {
           ownerReferences: [{ apiVersion: ownerVersion(ref), kind: ref.kind, name: ref.name, uid: ref.uid }],
         }),

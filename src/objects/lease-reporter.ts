@@ -39,10 +39,13 @@ export function createLeaseReporter({
   events,
   recorder,
   logger,
+  onChange,
 }: {
   events: Pick<EventRecorder, "record">;
   recorder: HoldRecorder;
   logger: Logger;
+  /** Called with every change that this replica has written. */
+  onChange?: ((before: Lease, after: Lease) => void) | undefined;
 }): LeaseReporter {
   function tell(
     lease: Lease,
@@ -64,6 +67,7 @@ export function createLeaseReporter({
   return {
     report(before, after) {
       count(recorder, before, after);
+      onChange?.(before, after);
       for (const { hold, report, past } of changesOf(before, after)) {
         const more = past
           ? { annotations: endAnnotations(past), budget: ENDS }

@@ -25,6 +25,8 @@ export const ANNOTATION = {
   onLost: `${GROUP}/on-lost`,
   tokenFile: `${GROUP}/token-file`,
   resources: `${GROUP}/resources`,
+  /** A place in a trace, under which the spans of the hold are to hang. Where there is none, and traces are on, our webhook adds one. */
+  traceparent: `${GROUP}/traceparent`,
 } as const;
 
 /** Written by our admission webhook on every pod it injected; the value is konductor's version. */

@@ -161,6 +161,7 @@ describe("a labelled pod", () => {
       subResource: "",
       operation: "CREATE",
       username: "admin",
+      isDryRun: false,
       oldObject: undefined,
     };
     expect(mutate({ ...request, namespace: NAMESPACES.restricted, object }, CONTEXT)).toEqual({

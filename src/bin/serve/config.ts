@@ -22,6 +22,8 @@ import {
 } from "../../shared/names.ts";
 import { PUBLISHED_FOR } from "../../tls/authorities.ts";
 import { LIVES, type Lives } from "../../tls/authority.ts";
+import type { TracingConfig } from "../../tracing/tracing.ts";
+import { readTracing } from "./tracing-config.ts";
 
 /** What `konductor serve` is told by flags and environment. */
 export interface ServeConfig {
@@ -53,6 +55,8 @@ export interface ServeConfig {
   healthPort: number;
   /** kleases with metrics of their own. */
   metricsLeases: LeaseName[];
+  /** Where traces go; undefined: there are none. */
+  tracing?: TracingConfig;
   selfFencing: SelfFencingMode;
   createMissingLeases: boolean;
   /** Whether konductor writes its CA into its webhook configuration; if not, somebody else must. */
@@ -108,6 +112,8 @@ const OPTIONS = {
   "secure-port": { type: "string", default: "8443" },
   "health-port": { type: "string", default: "8080" },
   "metrics-lease": { type: "string", multiple: true },
+  "tracing-endpoint": { type: "string" },
+  "tracing-sampling": { type: "string", default: "1" },
   "self-fencing": { type: "string", default: "auto" },
   "create-missing-leases": { type: "string", default: "true" },
   "write-ca-bundle": { type: "string", default: "true" },
@@ -146,6 +152,8 @@ Serves admission and the gate API, and arbitrates when elected.
   --secure-port PORT             admission and gate API, HTTPS (default: 8443)
   --health-port PORT             /healthz, /readyz and /metrics, HTTP (default: 8080)
   --metrics-lease NAMESPACE/NAME a klease with metrics of its own; may be repeated, ${MOST_METRICS_LEASES} times at most
+  --tracing-endpoint URL         send a trace of each hold to this receiver of OTLP over HTTP, to URL/v1/traces (default: no traces)
+  --tracing-sampling SHARE       the share of traces that is recorded, from 0 to 1 (default: 1)
   --self-fencing MODE            ${SELF_FENCING_MODES.join(", ")}: whether keepers may stop their pod by themselves (default: auto)
   --create-missing-leases BOOL   create the klease that a pod names when there is none (default: true)
   --write-ca-bundle BOOL         write the CA into the webhook configuration ${WEBHOOK_CONFIGURATION} (default: true)
@@ -198,6 +206,7 @@ export function readServeConfig(
     logLevel,
     tlsAddresses: values["tls-address"] ?? [],
     ...defined({
+      tracing: readTracing(values["tracing-endpoint"], values["tracing-sampling"]),
       certDir: certDir(values["cert-dir"]),
       kubeconfig: values.kubeconfig,
       gateUrl: values["gate-url"],

@@ -40,6 +40,7 @@ import type { ServeConfig } from "./config.ts";
 import { findGateAddress, serviceNames } from "./gate-address.ts";
 import { readGateProgram } from "./gate-program.ts";
 import { persist } from "./persist.ts";
+import { createRecorders } from "./recorders.ts";
 import { trialNotices } from "./trial-notices.ts";
 
 export interface ServeOptions {
@@ -59,7 +60,7 @@ const UPKEEP_EVERY_MS = 15_000;
 /** A slow answer says little about the time. */
 const ASK_TIME_WITHIN_MS = 1_000;
 
-/** Limit for sending the last events; they are for people, so losing some does no harm. */
+/** Limit for sending the last events and spans; they are for people, so losing some does no harm. */
 const LAST_EVENTS_MS = 3_000;
 
 /** Runs one replica until `signal` aborts and its work is handed over. */
@@ -78,6 +79,11 @@ export async function serve({
   const clock = createServerClock(machine);
   const metrics = createMetrics({ version: VERSION_TEXT, memoryBytes, clock });
   metrics.observeProcess();
+  const {
+    arbiter: recorder,
+    onAdmissionAnswered,
+    tracing,
+  } = createRecorders(config, metrics, { clock, logger });
   const client = createKubeClient({
     kubeConfig: loadKubeConfig(config.kubeconfig),
     userAgent: `konductor/${VERSION_TEXT}`,
@@ -130,7 +136,12 @@ export async function serve({
     clock,
     logger,
   });
-  const reporter = createLeaseReporter({ events, recorder: metrics.holds, logger });
+  const reporter = createLeaseReporter({
+    events,
+    recorder: metrics.holds,
+    logger,
+    onChange: tracing?.onChange,
+  });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const bounds = boundsFor(memoryBytes);
   const server = createServer({
@@ -157,13 +168,14 @@ export async function serve({
         account: accountName(namespace),
         systemNamespaces: ["kube-system", namespace],
         createMissingLeases: config.createMissingLeases,
+        newTraceParent: tracing?.newTraceParent,
         clock,
         logger,
       },
       {
         ...bounds,
         needsCertificate: clientCa !== undefined,
-        onAnswered: metrics.onAdmissionAnswered,
+        onAnswered: onAdmissionAnswered,
       },
     ),
     gateApi: {
@@ -192,7 +204,7 @@ export async function serve({
   const arbiter = createArbiter({
     ...config,
     systemNamespace: namespace,
-    ...{ client, caches, events, reporter, recorder: metrics.arbiter, clock, logger },
+    ...{ client, caches, events, reporter, recorder, clock, logger },
   });
   const elector = createLeaderElector({
     client,
@@ -229,10 +241,10 @@ export async function serve({
 
   await server.drain();
   await server.app.close();
-  await Promise.race([events.flush(), clock.sleep(LAST_EVENTS_MS)]);
+  await Promise.race([Promise.all([events.flush(), tracing?.flush()]), clock.sleep(LAST_EVENTS_MS)]);
   await health.close();
   ending.abort();
-  await client.close();
+  await Promise.all([client.close(), tracing?.close()]);
 }
 
 function loadKubeConfig(path: string | undefined): KubeConfig {

@@ -24,6 +24,8 @@ export interface AdmissionContext {
   systemNamespaces: readonly string[];
   /** Whether a Lease that does not exist is created when the first pod asks for it. */
   createMissingLeases: boolean;
+  /** The beginning of a trace, named by a W3C traceparent; undefined while traces are off. */
+  newTraceParent?: (() => string) | undefined;
   clock: Pick<Clock, "nowMs" | "monotonicMs" | "after">;
   logger: Logger;
 }

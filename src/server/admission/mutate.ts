@@ -4,8 +4,8 @@
  * as long as they exist, what they say of holders counts.
  */
 import { hasCode, KonductorError } from "../../shared/errors.ts";
-import { list, record } from "../../shared/json.ts";
-import { GROUP, PROPAGATED_ANNOTATION, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
+import { list, record, text } from "../../shared/json.ts";
+import { GROUP, LEASE_LABEL, PROPAGATED_ANNOTATION, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext } from "./admission-context.ts";
 import { admitLease } from "./forced-release.ts";
 import { injectPod } from "./inject.ts";
@@ -23,11 +23,14 @@ import {
   errored,
   patched,
 } from "./review.ts";
+import { placePod, placeRequest, placeWholeJob, type TracedAdmission, tracedOf } from "./traced.ts";
 import { isWholeJob, suspensionWarning, updateWholeJob } from "./whole-job.ts";
 
 interface Admitted {
   patch: Patch;
   warnings: string[];
+  /** Of a claimant's creation, while traces are on. */
+  traced?: TracedAdmission | undefined;
 }
 
 type Admit = (object: unknown, request: AdmissionRequest, context: AdmissionContext) => Admitted;
@@ -48,8 +51,12 @@ export function judgedKind(kind: string): string | undefined {
   return Object.hasOwn(ADMITTERS, kind) ? kind.slice(kind.indexOf("/") + 1) : undefined;
 }
 
-/** Answers every well-formed request; throws only what is a fault of ours. */
-export function mutate(request: AdmissionRequest, context: AdmissionContext): AdmissionResponse {
+/** Answers every well-formed request; throws only what is a fault of ours. `onTraced`: told of an admission that is a part of a trace. */
+export function mutate(
+  request: AdmissionRequest,
+  context: AdmissionContext,
+  onTraced?: (traced: TracedAdmission) => void,
+): AdmissionResponse {
   const { uid, operation, object } = request;
   const admit = ADMITTERS[request.kind];
   const isWrite = operation === "CREATE" || operation === "UPDATE";
@@ -58,7 +65,8 @@ export function mutate(request: AdmissionRequest, context: AdmissionContext): Ad
     return allowed(uid);
   }
   try {
-    const { patch, warnings } = admit(object, request, context);
+    const { patch, warnings, traced } = admit(object, request, context);
+    if (traced && !request.isDryRun) onTraced?.(traced);
     return patched(uid, patch, warnings);
   } catch (error) {
     if (hasCode(error, "BadRequest")) return errored(uid, error);
@@ -90,11 +98,14 @@ function admitPod(
   if (operation !== "CREATE" || !isLabelled(object)) return NOTHING;
   const job = isOfJob(object.metadata) ? {} : undefined;
   const plan = planPod(object, namespace, context, { path: "", job });
-  const patch = diffPod(
-    object,
-    injectPod(object, plan, context.injection(), context.limitRanges.in(namespace)),
-  );
-  return { patch, warnings: plan.warnings };
+  const { object: pod, trace } = placePod(object, context);
+  const patch = diffPod(object, injectPod(pod, plan, context.injection(), context.limitRanges.in(namespace)));
+  const { lease } = plan.settings;
+  return {
+    patch,
+    warnings: plan.warnings,
+    traced: tracedOf(trace, { kind: "Pod", namespace, name: object.metadata?.name, lease }),
+  };
 }
 
 function isByUs({ username }: AdmissionRequest, { account }: AdmissionContext): boolean {
@@ -119,10 +130,15 @@ function admitJob(object: unknown, request: AdmissionRequest, context: Admission
     const updated = old && isWholeJob(job) ? updateWholeJob(job, old) : job;
     return { patch: diff(object, updated), warnings: [...warnings, ...warnJob(object, old)] };
   }
-  const outcome = createJob(job, request.namespace, context);
+  const { namespace } = request;
+  const outcome = createJob(job, namespace, context);
+  const isWhole = isWholeJob(outcome.object);
+  const { object: created, trace } = placeWholeJob(outcome.object, isWhole ? context : {});
+  const lease = created.spec.template.metadata?.labels?.[LEASE_LABEL];
   return {
-    patch: diff(object, outcome.object),
-    warnings: [...warnings, ...outcome.warnings, ...suspensionWarning(object, outcome.object)],
+    patch: diff(object, created),
+    warnings: [...warnings, ...outcome.warnings, ...suspensionWarning(object, created)],
+    traced: tracedOf(trace, { kind: "Job", namespace, name: job.metadata?.name, lease }),
   };
 }
 
@@ -152,13 +168,15 @@ function admitLeaseWrite(object: unknown, request: AdmissionRequest): Admitted {
   return { patch: diff(object, outcome.object), warnings: outcome.warnings };
 }
 
-function admitLeaseRequest(
-  object: unknown,
-  request: AdmissionRequest,
-  { clock }: AdmissionContext,
-): Admitted {
+function admitLeaseRequest(object: unknown, request: AdmissionRequest, context: AdmissionContext): Admitted {
   if (!isRecord(object)) throw malformed(request.kind);
-  return { patch: diff(object, stampRequest(object, request, clock.nowMs())), warnings: [] };
+  const stamped = stampRequest(object, request, context.clock.nowMs());
+  if (request.operation !== "CREATE") return { patch: diff(object, stamped), warnings: [] };
+  const { object: placed, trace } = placeRequest(stamped, context);
+  const { namespace } = request;
+  const [name, lease] = [record(placed["metadata"])["name"], record(placed["spec"])["lease"]].map(text);
+  const traced = tracedOf(trace, { kind: "LeaseRequest", namespace, name, lease });
+  return { patch: diff(object, placed), warnings: [], traced };
 }
 
 const NOTHING: Admitted = { patch: [], warnings: [] };

@@ -11,6 +11,7 @@ import { requireCertificate } from "./client-certificate.ts";
 import { aboutReviewed } from "./log-about.ts";
 import { judgedKind, mutate } from "./mutate.ts";
 import { type AdmissionResponse, parseReview, reviewOf } from "./review.ts";
+import type { TracedAdmission } from "./traced.ts";
 
 /**
  * The longest AdmissionReview that is read. The API server takes requests of up to 3 MiB and stores about 1.5 MiB; an update
@@ -25,6 +26,8 @@ export interface AdmissionAnswer {
   verdict: "allowed" | "patched" | "denied" | "error";
   /** From the head of the request to the end of the answer. */
   tookMs: number;
+  /** It is a part of a trace. */
+  traced?: TracedAdmission | undefined;
 }
 
 export interface AdmissionPluginOptions extends Pick<Bounds, "reviewBytes"> {
@@ -86,8 +89,8 @@ export function admissionPlugin(
   const answers = new WeakMap<FastifyRequest, Omit<AdmissionAnswer, "tookMs">>();
   return (app, _options, done) => {
     app.addHook("onResponse", (request, { elapsedTime }, answered) => {
-      const { kind, verdict } = answers.get(request) ?? { kind: undefined, verdict: "error" };
-      onAnswered?.({ kind, verdict, tookMs: elapsedTime });
+      const answer = answers.get(request) ?? { kind: undefined, verdict: "error" };
+      onAnswered?.({ ...answer, tookMs: elapsedTime });
       answered();
     });
     if (needsCertificate) app.addHook("onRequest", requireCertificate);
@@ -108,10 +111,13 @@ export function admissionPlugin(
       const { kind, namespace, operation } = admission;
       note(request, aboutReviewed(admission));
       answers.set(request, { kind: judgedKind(kind), verdict: "error" });
-      const response = mutate(admission, context);
+      let traced: TracedAdmission | undefined;
+      const response = mutate(admission, context, (told) => {
+        traced = told;
+      });
       const { allowed, status, warnings } = response;
       const isPatched = response.patch !== undefined;
-      answers.set(request, { kind: judgedKind(kind), verdict: verdictOf(response) });
+      answers.set(request, { kind: judgedKind(kind), verdict: verdictOf(response), traced });
       context.logger.info(
         {
           ...notesOn(request),

@@ -18,6 +18,8 @@ export interface AdmissionRequest {
   namespace: string;
   /** Who asks, as the API server has authenticated it. */
   username: string;
+  /** Nothing will be stored. */
+  isDryRun: boolean;
   /** What is to be stored; undefined at DELETE. */
   object: unknown;
   /** What is stored; undefined at CREATE. */
@@ -68,6 +70,7 @@ export function parseReview(body: unknown): AdmissionRequest {
     operation,
     namespace: typeof namespace === "string" ? namespace : "",
     username: userInfo["username"],
+    isDryRun: request["dryRun"] === true,
     object: request["object"] ?? undefined,
     oldObject: request["oldObject"] ?? undefined,
   };

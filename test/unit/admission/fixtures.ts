@@ -111,6 +111,7 @@ export function requestWith(request: Partial<AdmissionRequest> = {}): AdmissionR
     operation: "CREATE",
     namespace: NAMESPACE,
     username: "alice",
+    isDryRun: false,
     object: podWith(),
     oldObject: undefined,
     ...request,

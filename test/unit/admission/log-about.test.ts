@@ -5,7 +5,14 @@ import { GROUP, LEASE_LABEL } from "../../../src/shared/names.ts";
 
 const about = (kind: string, object: unknown, oldObject?: unknown) =>
   aboutReviewed({
-    ...{ uid: "review", subResource: "", operation: "UPDATE", namespace: "a", username: "alice" },
+    ...{
+      uid: "review",
+      subResource: "",
+      operation: "UPDATE",
+      namespace: "a",
+      username: "alice",
+      isDryRun: false,
+    },
     ...{ kind, object, oldObject },
   });
 const labelled = (lease: string) => ({ metadata: { name: "me", labels: { [LEASE_LABEL]: lease } } });

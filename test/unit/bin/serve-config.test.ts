@@ -130,3 +130,39 @@ describe("one sentence says what is wrong and what is allowed", () => {
     expect(() => readServeConfig([], { KONDUCTOR_IMAGE: "a" })).toThrow("set --identity or POD_NAME");
   });
 });
+
+describe("traces", () => {
+  const tracingOf = (...flags: string[]) => readServeConfig(flags, POD).tracing;
+
+  test("are off unless a receiver is named", () => {
+    expect(tracingOf()).toBeUndefined();
+    expect(tracingOf("--tracing-sampling=0.5")).toBeUndefined();
+    // An operator of OpenTelemetry may set it for every pod.
+    const env = { ...POD, OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318" };
+    expect(readServeConfig([], env).tracing).toBeUndefined();
+  });
+
+  test.each([
+    ["1", 1],
+    ["0", 0],
+    ["0.05", 0.05],
+    [".5", 0.5],
+  ])("are recorded by a share of %s", (share, ratio) => {
+    const endpoint = "https://collector.monitoring:4318/otlp";
+    expect(tracingOf(`--tracing-endpoint=${endpoint}`, `--tracing-sampling=${share}`)).toEqual({
+      endpoint,
+      ratio,
+    });
+  });
+
+  test.each(["", "2", "1.5", "-1", "1e-2", "NaN", "half"])("have no share %j", (share) => {
+    expect(() => tracingOf(`--tracing-sampling=${share}`)).toThrow("--tracing-sampling");
+  });
+
+  test.each(["", "collector:4318", "ftp://a", "http://user:word@a:4318", "http://a/?key=1", "http://a/#x"])(
+    "have no receiver %j",
+    (endpoint) => {
+      expect(() => tracingOf(`--tracing-endpoint=${endpoint}`)).toThrow("--tracing-endpoint");
+    },
+  );
+});

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { OWN_RESOURCES_RULE } from "../../../src/lease/own-resources.ts";
 import { podTtlMs, readAsked, readSettings } from "../../../src/lease/settings.ts";
+import { TRACEPARENT_RULE } from "../../../src/lease/traceparent.ts";
 
 const LABELS = { "konductor.io/lease": "nightly-report" };
 
@@ -85,6 +86,7 @@ describe("readSettings", () => {
     ["token-file", "/a/../etc", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/./etc", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/", 'an absolute path such as "/var/run/lease" is allowed'],
+    ["traceparent", "", `${TRACEPARENT_RULE} is allowed`],
     ["tll", "10m", "konductor knows no such annotation; did you mean konductor.io/ttl?"],
     ["if-hold", "wait", "konductor knows no such annotation; did you mean konductor.io/if-held?"],
     [
@@ -92,7 +94,7 @@ describe("readSettings", () => {
       "red",
       "konductor knows no such annotation; allowed: konductor.io/if-held, konductor.io/wait-timeout, " +
         "konductor.io/max-waiting, konductor.io/priority, konductor.io/ttl, konductor.io/renew, konductor.io/max-hold, " +
-        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/on-lost, konductor.io/token-file, konductor.io/resources",
+        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/on-lost, konductor.io/token-file, konductor.io/resources, konductor.io/traceparent",
     ],
   ])("refuses %s: %j in one sentence", (name, value, rule) => {
     const field = `metadata.annotations[konductor.io/${name}]`;

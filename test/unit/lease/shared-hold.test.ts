@@ -157,7 +157,7 @@ describe("a pod of the Job", () => {
 
   test("ends without ending the others", () => {
     const { status } = shared({ pods: [member("a"), member("b")] });
-    expect(markReleasing(status, { uid: "uid-of-b" }).hold).toMatchObject({
+    expect(markReleasing(status, { uid: "uid-of-b" }, NOW_MS).hold).toMatchObject({
       releasing: false,
       pods: [member("a"), member("b", { releasing: true })],
     });

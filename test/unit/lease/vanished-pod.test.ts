@@ -158,14 +158,17 @@ describe("a keeper's announcement that it is stopping", () => {
   const { status } = held();
 
   test("keeps the time of its first message", () => {
-    const once = markReleasing(status, { uid: "pod-1" }, { sinceMs: NOW_MS, graceSeconds: 10 });
+    const once = markReleasing(status, { uid: "pod-1" }, NOW_MS, { sinceMs: NOW_MS, graceSeconds: 10 });
     expect(once.hold).toMatchObject({ releasing: true, ref: { stoppingSinceMs: NOW_MS, graceSeconds: 30 } });
-    const twice = markReleasing(once, { uid: "pod-1" }, { sinceMs: NOW_MS + 5_000, graceSeconds: 60 });
+    const twice = markReleasing(once, { uid: "pod-1" }, NOW_MS, {
+      sinceMs: NOW_MS + 5_000,
+      graceSeconds: 60,
+    });
     expect(twice.hold?.ref).toMatchObject({ stoppingSinceMs: NOW_MS, graceSeconds: 60 });
   });
 
   test("that came before the pod's deletion is followed by one that counts", () => {
-    const { hold } = markReleasing(status, { uid: "pod-1" });
+    const { hold } = markReleasing(status, { uid: "pod-1" }, NOW_MS);
     expect(hold?.ref.stoppingSinceMs).toBeUndefined();
     const stopping = { sinceMs: NOW_MS, graceSeconds: 30 };
     expect(hold && isMarkedReleasing(hold, { uid: "pod-1" })).toBe(true);
@@ -218,7 +221,7 @@ describe("a pod that shares its Job's hold", () => {
 
   test("has an announcement of its own", () => {
     const { status } = held({ ref: job, pods: [member("pod-1"), member("pod-3")] });
-    const marked = markReleasing(status, { uid: "pod-3" }, { sinceMs: NOW_MS, graceSeconds: 60 });
+    const marked = markReleasing(status, { uid: "pod-3" }, NOW_MS, { sinceMs: NOW_MS, graceSeconds: 60 });
     expect(marked.hold?.pods).toEqual([
       member("pod-1"),
       { ...member("pod-3"), releasing: true, stoppingSinceMs: NOW_MS, graceSeconds: 60 },

@@ -1,6 +1,7 @@
 /** What is counted by whoever does it, and what the page is. */
 import { describe, expect, test } from "vitest";
 import { createMetrics } from "../../../src/metrics/metrics.ts";
+import { aRequest } from "../lease/samples.ts";
 import { counted, countedMetrics, samplesOf } from "./scraped.ts";
 
 describe("calls to the API server", () => {
@@ -49,7 +50,7 @@ test("what an alert counts is there before it happens", async () => {
 
 test("times of day in the wrong order, or a renewal that came too late, make no sum fall", async () => {
   const metrics = countedMetrics();
-  metrics.arbiter.waited("granted", -5);
+  metrics.arbiter.waited("granted", -5, aRequest());
   metrics.arbiter.handedOver(-5);
   metrics.holds.renewed({ leftMs: -500, isLate: true });
   expect(await counted(metrics)).toEqual({

@@ -21,7 +21,7 @@ export async function announce(
     if (!lease || !hold) return { answer: false, needsLive: true };
     if (!hold.confirmed || isOutdatedWord(hold, word) || isMarkedReleasing(hold, word, stopping))
       return { answer: true };
-    return { answer: true, write: markReleasing(lease.status, word, stopping) };
+    return { answer: true, write: markReleasing(lease.status, word, options.clock.nowMs(), stopping) };
   });
   if (!hasHold) requireReview(ending);
 }

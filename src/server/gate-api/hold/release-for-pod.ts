@@ -51,7 +51,7 @@ export async function release(
       return { answer: true, write: endFor(lease, uid, "Released", options.clock.nowMs()) };
     }
     if (isMarkedReleasing(hold, word, stopping)) return { answer: false };
-    return { answer: false, write: markReleasing(lease.status, word, stopping) };
+    return { answer: false, write: markReleasing(lease.status, word, options.clock.nowMs(), stopping) };
   });
   if (isOver !== "not its") return isOver;
   requireReview(ending);
