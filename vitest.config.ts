@@ -20,6 +20,7 @@ const WITH_CLUSTERS = [
   "test/integration/install/{certs,helm}.test.ts",
   "test/integration/monitoring/scrape.test.ts",
   "test/integration/process-node*.test.ts",
+  "test/integration/tracing.test.ts",
 ];
 
 /** What `make test` leaves to the night: forms of the install that unit tests compare with the others, and a wait for a CA to end. */
