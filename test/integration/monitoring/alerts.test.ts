@@ -9,9 +9,7 @@ import { render } from "../../../tools/manifests/render.ts";
 import { type Binaries, binarySources, findBinaries } from "../../cluster/binaries/find.ts";
 import { run } from "../../cluster/command.ts";
 import { streamLog } from "../../cluster/log.ts";
-import { MONITORING, ROOT, readRules } from "./manifests.ts";
-
-const ALERT_TESTS = join(import.meta.dirname, "alerts.yaml");
+import { ALERT_TESTS, MONITORING, ROOT, readRules } from "./manifests.ts";
 
 let binaries: Binaries<"kubectl" | "promtool">;
 let dir: string;

@@ -5,6 +5,8 @@ import { list, record, text } from "../../../src/shared/json.ts";
 
 export const ROOT = join(import.meta.dirname, "../../..");
 export const MONITORING = join(ROOT, "deploy/monitoring");
+/** Input of `promtool test rules`. */
+export const ALERT_TESTS = join(import.meta.dirname, "alerts.yaml");
 
 export interface AlertRule {
   alert: string;
@@ -24,8 +26,15 @@ export async function readRules(): Promise<{ spec: Record<string, unknown>; aler
   return { spec, alerts };
 }
 
-/** Every query of the dashboard, with the title of its panel. `rateInterval` is what Grafana would put in. */
-export async function readQueries(rateInterval: string): Promise<{ title: string; expr: string }[]> {
+export interface DashboardQuery {
+  /** Of its panel. */
+  title: string;
+  expr: string;
+  legend: string;
+}
+
+/** Every query of the dashboard. `rateInterval` is what Grafana would put in. */
+export async function readQueries(rateInterval: string): Promise<DashboardQuery[]> {
   const dashboard = record(JSON.parse(await readFile(join(MONITORING, "dashboard.json"), "utf8")));
   return list(dashboard["panels"])
     .map(record)
@@ -33,6 +42,7 @@ export async function readQueries(rateInterval: string): Promise<{ title: string
       list(targets).map((target) => ({
         title: text(title) ?? "",
         expr: (text(record(target)["expr"]) ?? "").replaceAll("$__rate_interval", rateInterval),
+        legend: text(record(target)["legendFormat"]) ?? "",
       })),
     );
 }
