@@ -20,37 +20,55 @@ const ISSUED = new Set(["Certificate", "Issuer"]);
 /** Conditions of the value that says who issues konductor's certificate: see certs/README.md. */
 const OWN_CA = 'eq .Values.certificates.source "own"';
 const CERT_MANAGER = 'eq .Values.certificates.source "cert-manager"';
+/** Objects of deploy/monitoring, each with the value that has it in the chart. */
+const MONITORING: Readonly<Record<string, string>> = {
+  "ServiceMonitor konductor": "serviceMonitor",
+  "NetworkPolicy konductor-metrics": "serviceMonitor",
+  "PrometheusRule konductor": "prometheusRule",
+  "ConfigMap konductor-dashboard": "dashboard",
+};
 /** cert-manager's CA injector writes the CA into the webhook configuration. */
 const OTHERS_WRITE_CA_BUNDLE = `or (${CERT_MANAGER}) (not .Values.certificates.writeCaBundle)`;
 
+/** The objects of `deploy/`, alone and with a component each. */
+export interface Rendered {
+  readonly own: string;
+  /** With certs/cert-manager. */
+  readonly issued: string;
+  /** With deploy/monitoring. */
+  readonly monitored: string;
+}
+
 /**
- * The chart's templates by file name, one for each kind of object. `issued`: the same objects with the component certs/cert-manager. Throws if an
- * object has not the form that a value must reach into.
+ * The chart's templates by file name, one for each kind of object. Throws if an object has not the form that a value must reach into.
  */
-export function chartTemplates(rendered: string, issued: string): ReadonlyMap<string, string> {
-  if (`${rendered}${issued}`.includes("{{"))
-    throw new Error("an object of deploy/ or certs/ has {{, which Helm would take for an expression");
+export function chartTemplates({ own, issued, monitored }: Rendered): ReadonlyMap<string, string> {
   const templates = new Map<string, string>();
-  const add = (text: string, isWanted: (kind: string) => boolean) => {
+  const add = (text: string, isWanted: (kind: string, id: string) => boolean) => {
     for (const document of parseAllDocuments(text)) {
       const object = record(document.toJS());
       const kind = String(object["kind"]);
-      if (!isWanted(kind)) continue;
-      const name = `${kind.toLowerCase()}.yaml`;
-      const before = templates.has(name) ? `${templates.get(name)}---\n` : "";
+      const name = String(record(object["metadata"])["name"]);
+      if (!isWanted(kind, `${kind} ${name}`)) continue;
+      const file = `${kind.toLowerCase()}.yaml`;
+      const before = templates.has(file) ? `${templates.get(file)}---\n` : "";
       const yaml = document.toString({ lineWidth: 140 }).replace(/^---\n/, "");
-      templates.set(name, before + template(kind, String(record(object["metadata"])["name"]), yaml));
+      templates.set(file, before + template(kind, name, yaml));
     }
   };
-  add(rendered, (kind) => !LEFT_OUT.has(kind));
+  add(own, (kind) => !LEFT_OUT.has(kind));
   add(issued, (kind) => ISSUED.has(kind));
+  add(monitored, (_, id) => id in MONITORING);
   return templates;
 }
 
 function template(kind: string, name: string, object: string): string {
-  const chosen = exempt(object)
+  // Expressions of Prometheus and Grafana look like Helm's.
+  const chosen = exempt(object.replaceAll("{{", '{{ "{{" }}'))
     .replaceAll(IMAGE, '{{ include "konductor.image" . }}')
     .replaceAll(PLACEHOLDERS.namespace, "{{ .Release.Namespace }}");
+  const monitoring = MONITORING[`${kind} ${name}`];
+  if (monitoring) return monitoringTemplate(kind, `.Values.monitoring.${monitoring}`, chosen);
   if (ISSUED.has(kind)) return inCase(CERT_MANAGER, chosen);
   if (name === "konductor-ca-bundle") return inCase(`not (${OTHERS_WRITE_CA_BUNDLE})`, chosen);
   switch (kind) {
@@ -78,6 +96,23 @@ function template(kind: string, name: string, object: string): string {
     default:
       return chosen;
   }
+}
+
+/** `value`: that of the object in values.yaml, which switches it on, and has more labels. */
+function monitoringTemplate(kind: string, value: string, object: string): string {
+  const labelled = replaceOnce(object, /^ {2}labels:\n(?: {4}\S+: .*\n)+/m, (found) => {
+    const pairs = [...found.matchAll(/^ {4}(\S+): "?(.*?)"?$/gm)].map(
+      ([, name, text]) => `"${name}" "${text}"`,
+    );
+    const own = `(dict ${pairs.join(" ")})`;
+    return `  labels:\n    {{- toYaml (mergeOverwrite ${own} ${value}.labels) | nindent 4 }}\n`;
+  });
+  const from = /^ {4}- from:\n(?: {8}.*\n)(?: {10}.*\n)+/m;
+  const opened =
+    kind === "NetworkPolicy"
+      ? replaceOnce(labelled, from, `    - from:\n        {{- toYaml ${value}.from | nindent 8 }}\n`)
+      : labelled;
+  return inCase(`${value}.enabled`, opened);
 }
 
 /** The rules of Role konductor about Secrets, which stand first. */

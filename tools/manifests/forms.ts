@@ -16,9 +16,13 @@ export const SHIPPED = "src/cli/doctor/shipped.json";
 export async function installForms(root: string, kubectlPath: string): Promise<ReadonlyMap<string, string>> {
   const deployDir = join(root, "deploy");
   const version = await packageVersion(root);
-  const own = await renderOverlay(kubectlPath, deployDir, PLACEHOLDERS);
-  const issued = { ...PLACEHOLDERS, components: ["certs/cert-manager"] };
-  const templates = chartTemplates(own, await renderOverlay(kubectlPath, deployDir, issued));
+  const renderWith = (...components: string[]) =>
+    renderOverlay(kubectlPath, deployDir, { ...PLACEHOLDERS, components });
+  const templates = chartTemplates({
+    own: await renderWith(),
+    issued: await renderWith("certs/cert-manager"),
+    monitored: await renderWith("deploy/monitoring"),
+  });
   const install = await render(kubectlPath, deployDir);
   return new Map([
     ["deploy/install.yaml", ORIGIN + install],

@@ -131,6 +131,49 @@ test.each([
   expect(objectsOf(await helmTemplateWith("locks", { certificates }))).toEqual(asInChart(objects));
 });
 
+test("the chart gives the objects of the component deploy/monitoring, each if it is switched on", async () => {
+  const overlay = {
+    namespace: "locks",
+    image: { newName: "konductor", newTag: await packageVersion(ROOT) },
+    components: ["deploy/monitoring"],
+  };
+  const objects = objectsOf(await renderOverlay(binaries.kubectl, join(ROOT, "deploy"), overlay));
+  const enabled = { enabled: true };
+  const values = { serviceMonitor: enabled, prometheusRule: enabled, dashboard: enabled };
+  expect(objectsOf(await helmTemplateWith("locks", { monitoring: values }))).toEqual(asInChart(objects));
+  const without = objectsOf(await helmTemplateWith("locks", {}));
+  const added = async (name: string) => {
+    const some = objectsOf(await helmTemplateWith("locks", { monitoring: { [name]: enabled } }));
+    return Object.keys(some).filter((object) => !(object in without));
+  };
+  expect(await added("serviceMonitor")).toEqual([
+    "NetworkPolicy konductor-metrics",
+    "ServiceMonitor konductor",
+  ]);
+  expect(await added("prometheusRule")).toEqual(["PrometheusRule konductor"]);
+  expect(await added("dashboard")).toEqual(["ConfigMap konductor-dashboard"]);
+});
+
+test("the chart labels the objects of monitoring as an operator and Grafana look for them, and opens the port to whom it is told", async () => {
+  const labelled = { enabled: true, labels: { release: "prometheus" } };
+  const from = [{ namespaceSelector: { matchLabels: { team: "observers" } } }];
+  const monitoring = {
+    serviceMonitor: { ...labelled, from },
+    prometheusRule: labelled,
+    dashboard: { enabled: true, labels: { grafana_dashboard: "all" } },
+  };
+  const objects = objectsOf(await helmTemplateWith("locks", { monitoring }));
+  const own = { "app.kubernetes.io/name": "konductor", release: "prometheus" };
+  for (const name of ["ServiceMonitor konductor", "PrometheusRule konductor"])
+    expect(objects[name]).toMatchObject({ metadata: { labels: own } });
+  expect(objects["ConfigMap konductor-dashboard"]).toMatchObject({
+    metadata: { labels: { grafana_dashboard: "all" } },
+  });
+  expect(objects["NetworkPolicy konductor-metrics"]).toMatchObject({
+    spec: { ingress: [{ from, ports: [{ port: "metrics" }] }] },
+  });
+});
+
 test("the chart keeps Leases when it is uninstalled, unless it is told otherwise", async () => {
   const crds = [
     "CustomResourceDefinition leases.konductor.io",
@@ -151,6 +194,9 @@ test.each([
   ["replicas=3", "replicas"],
   ["workloads.mirrors={mirror.example/konductor:1}", "/workloads/mirrors/0"],
   ["extraArgs={log-level}", "/extraArgs/0"],
+  ["monitoring.enabled=true", "/monitoring"],
+  ["monitoring.serviceMonitor.labels.release=1", "/monitoring/serviceMonitor/labels/release"],
+  ["monitoring.dashboard.enabled=yes", "/monitoring/dashboard/enabled"],
 ])("the chart refuses %s, and says where it stands", async (value, place) => {
   await expect(helmTemplate("konductor-system", `--set=${value}`)).rejects.toThrow(place);
 });

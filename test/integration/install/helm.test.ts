@@ -2,6 +2,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { record, text } from "../../../src/shared/json.ts";
 import { API_VERSION } from "../../../src/shared/names.ts";
 import { packageVersion } from "../../../tools/build.ts";
 import { CHART_DIR } from "../../../tools/manifests/forms.ts";
@@ -14,6 +15,8 @@ import { type Kubectl, kubectlOf } from "../kubectl.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const NAMESPACE = "locks";
+/** Names the Prometheus Operator's version. */
+const OPERATOR_DIR = join(ROOT, "test/cluster/go/prometheus-operator");
 
 let cluster: Cluster;
 let kubectl: Kubectl;
@@ -58,6 +61,36 @@ test("install, upgrade and uninstall; Leases stay, and are there for the next in
 
   await helm("install", "konductor", chart);
   expect(await kubectl("get", "klease", "--output=name")).toContain("report");
+});
+
+test("an upgrade adds what the Prometheus Operator and Grafana need, and takes it away", async () => {
+  const download = ["mod", "download", "-json", "github.com/prometheus-operator/prometheus-operator"];
+  const { Dir: dir } = record(
+    JSON.parse(await run("go", download, { cwd: OPERATOR_DIR, env: inject("cluster").env })),
+  );
+  for (const kind of ["servicemonitors", "prometheusrules"]) {
+    const path = join(
+      text(dir) ?? "",
+      "example/prometheus-operator-crd",
+      `monitoring.coreos.com_${kind}.yaml`,
+    );
+    await kubectl("apply", "--server-side", "--filename", path);
+    await kubectl("wait", "--for=condition=Established", "--filename", path);
+  }
+  const parts = ["serviceMonitor", "prometheusRule", "dashboard"];
+  await helm("upgrade", "konductor", chart, ...parts.map((part) => `--set=monitoring.${part}.enabled=true`));
+  const kinds = "servicemonitors,prometheusrules,networkpolicies,configmaps";
+  const names = async () =>
+    (await kubectl("get", kinds, `--namespace=${NAMESPACE}`, "--output=name")).split("\n");
+  const added = [
+    "servicemonitor.monitoring.coreos.com/konductor",
+    "prometheusrule.monitoring.coreos.com/konductor",
+    "networkpolicy.networking.k8s.io/konductor-metrics",
+    "configmap/konductor-dashboard",
+  ];
+  expect(await names()).toEqual(expect.arrayContaining(added));
+  await helm("upgrade", "konductor", chart, "--reset-values");
+  expect((await names()).filter((name) => added.includes(name))).toEqual([]);
 });
 
 test("a release takes over what kustomize has installed", async () => {
