@@ -2,7 +2,7 @@
 INSTALLED := node_modules/.package-lock.json
 
 .DEFAULT_GOAL := help
-.PHONY: help build image manifests docs trial test test-all lint types unit integration test-life demo chaos sim reviews cluster clean
+.PHONY: help build image manifests docs trial test test-all lint types unit integration test-life bench demo chaos sim reviews cluster clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | expand -t 14
@@ -30,6 +30,8 @@ integration: $(INSTALLED) ## tests against a real API server, in full
 	@npm run --silent test:integration
 test-life: $(INSTALLED) ## every way in which a hold ends, on a kubelet, with bounds and measured times
 	@npm run --silent test:life
+bench: $(INSTALLED) ## benchmarks that need no root, a quarter of an hour; BENCH="forecast", HISTORIES=FOLDER
+	@npm run --silent bench -- $(BENCH)
 demo: $(INSTALLED) ## two examples on a cluster of their own, with a timeline; GUARD=off, CLUSTER=current, RECORD=FILE.svg
 	@npm run --silent demo
 chaos: $(INSTALLED) ## faults at random on a kubelet, and proof that no two ran; SECONDS=60, SEED=1, GUARD=off

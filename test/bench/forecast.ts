@@ -1,22 +1,29 @@
 /**
  * How often the forecast's range held what came: histories are replayed hold by hold, each time with only what was known then. Half of the looks come
  * at a moment within the present hold. The range promises 80 %.
- * usage: npm run bench:forecast -- [FILE]   FILE: durations of real holds in seconds, one in a line, the oldest first
+ * usage: [HISTORIES=FOLDER] npm run bench:forecast   FOLDER: real histories, see histories.ts; default: those that were measured of this project
  */
-import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { forecastQueue } from "../../src/lease/forecast.ts";
+import { type History, readHistories } from "./histories.ts";
 
+/** Of each history, the latest. */
 const HOLDS = 2_000;
+/** With fewer, the farthest place was looked at too few times. */
+const FEWEST_HOLDS = 50;
 /** As many as a Lease keeps. */
 const KEPT = 64;
 const PLACES = [1, 2, 5, 20] as const;
+
+const NAME_WIDTH = 33;
 
 type Random = () => number;
 
 /** A normal number (Box-Muller). */
 const normal = (random: Random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
-const HISTORIES: Readonly<Record<string, (random: Random, index: number) => number>> = {
+const MEASURED = join(import.meta.dirname, "histories");
+const GENERATED: Readonly<Record<string, (random: Random, index: number) => number>> = {
   "backup, 10 min, steady": (random) => 600 + 30 * normal(random),
   "migration, log-normal": (random) => Math.exp(4 + 0.8 * normal(random)),
   "heavy tail (Pareto 1.5)": (random) => 20 / (1 - random()) ** (1 / 1.5),
@@ -27,7 +34,7 @@ const HISTORIES: Readonly<Record<string, (random: Random, index: number) => numb
 };
 
 function replay(durations: readonly number[], random: Random) {
-  const counts = PLACES.map((place) => ({ place, held: 0, open: 0, unknown: 0, all: 0, width: 0 }));
+  const counts = PLACES.map((place) => ({ place, held: 0, open: 0, known: 0, widths: [] as number[] }));
   for (let now = 0; now + Math.max(...PLACES) < durations.length; now++) {
     const past = durations.slice(Math.max(0, now - KEPT), now).toReversed();
     const present = durations[now] ?? 0;
@@ -36,25 +43,35 @@ function replay(durations: readonly number[], random: Random) {
     for (const count of counts) {
       const range = ranges[count.place - 1];
       const came = durations.slice(now, now + count.place).reduce((sum, each) => sum + each, 0) - heldFor;
-      count.all++;
-      if (!range) {
-        count.unknown++;
-        continue;
-      }
+      if (!range) continue;
+      count.known++;
       if (range.latest === undefined) count.open++;
-      else count.width += (range.latest - range.earliest) / came;
+      else count.widths.push((range.latest - range.earliest) / came);
       if (range.earliest <= came && came <= (range.latest ?? Number.POSITIVE_INFINITY)) count.held++;
     }
   }
   return counts;
 }
 
-function report(name: string, durations: readonly number[], random: Random): void {
-  const cells = replay(durations, random).map(({ held, open, unknown, all, width }) => {
-    const known = all - unknown;
-    return `${percent(held / known)} (open ${percent(open / known)}, width ${(width / (known - open)).toFixed(1)})`;
+function report({ name, seconds }: History, random: Random): void {
+  const durations = seconds.slice(-HOLDS);
+  const cells = replay(durations, random).map(({ held, open, known, widths }) => {
+    const width = widths.toSorted((a, b) => a - b)[Math.floor(widths.length / 2)] ?? Number.NaN;
+    return `${percent(held / known)} (open ${percent(open / known)}, width ${width.toFixed(1)})`;
   });
-  process.stdout.write(`| ${[name.padEnd(33), ...cells].join(" | ")} |\n`);
+  row([name.padEnd(NAME_WIDTH), String(durations.length), ...cells]);
+}
+
+const row = (cells: readonly string[]) => process.stdout.write(`| ${cells.join(" | ")} |\n`);
+
+/** Those of `dir`, without those that are too short to tell anything, which are named. */
+async function realHistories(dir: string): Promise<History[]> {
+  const found = await readHistories(dir);
+  const isShort = ({ seconds }: History) => seconds.length < FEWEST_HOLDS;
+  for (const { name, seconds } of found.filter(isShort))
+    process.stdout.write(`left out: ${name} has ${seconds.length} holds, fewer than ${FEWEST_HOLDS}\n`);
+  if (found.every(isShort)) process.stdout.write(`${dir} has no history of ${FEWEST_HOLDS} holds\n`);
+  return found.filter((history) => !isShort(history));
 }
 
 const percent = (share: number) => `${Math.round(100 * share)} %`;
@@ -69,19 +86,16 @@ function createRandom(): Random {
 }
 
 const random = createRandom();
+const generated = Object.entries(GENERATED).map(([name, duration]) => ({
+  name,
+  seconds: Array.from({ length: HOLDS }, (_, index) => Math.max(1, duration(random, index))),
+}));
+const real = await realHistories(process.env["HISTORIES"] || MEASURED);
+
 process.stdout.write(
-  `| ${["history".padEnd(33), ...PLACES.map((place) => `place ${place}`)].join(" | ")} |\n`,
+  "How many waits came within the range that was told, which promises 80 %. open: of these ranges, those without an end; " +
+    "width: of the others, the median, in parts of the wait that came.\n\n",
 );
-process.stdout.write(`| --- |${PLACES.map(() => " --- |").join("")}\n`);
-const [path] = process.argv.slice(2);
-if (path === undefined)
-  for (const [name, duration] of Object.entries(HISTORIES))
-    report(
-      name,
-      Array.from({ length: HOLDS }, (_, index) => Math.max(1, duration(random, index))),
-      random,
-    );
-else {
-  const lines = (await readFile(path, "utf8")).split("\n").filter((line) => line.trim() !== "");
-  report(path, lines.map(Number), random);
-}
+row(["history".padEnd(NAME_WIDTH), "holds", ...PLACES.map((place) => `place ${place}`)]);
+row(["---", "---:", ...PLACES.map(() => "---")]);
+for (const history of [...real, ...generated]) report(history, random);
