@@ -3,6 +3,7 @@
  * is outdated: only the keys of rows are kept for it, and rows are taken when there is room. A page that does not read at all is given up; it comes
  * back on a new connection.
  */
+import { once } from "node:events";
 import type { ServerResponse } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Clock } from "../../shared/clock.ts";
@@ -84,10 +85,12 @@ export function openPageStream({ response, picture, hello, clock, nowMs }: PageS
 
   async function drained(): Promise<void> {
     giveUp = clock.after(STALLED_MS, () => response.destroy());
-    await new Promise<void>((resolve) => {
-      response.once("drain", resolve);
-      response.once("close", resolve);
-    });
+    const heard = new AbortController();
+    const { signal } = heard;
+    await Promise.race([once(response, "drain", { signal }), once(response, "close", { signal })]).catch(
+      () => undefined, // the connection broke
+    );
+    heard.abort();
     giveUp();
   }
 
