@@ -31,6 +31,8 @@ test("of a hold that both tell of the status is right", () => {
 test.each<[string, PastHold]>([
   ["a later hold than the status has", past(10)],
   ["a hold between two of the status", past(8)],
+  ["a later token with an early end", past(12, { acquiredMs: 0, endedMs: 50_000 })],
+  ["a token between two of the status with an early end", past(8, { acquiredMs: 0, endedMs: 50_000 })],
   ["an older token with a later end", past(3, { endedMs: 9 * 60_000 + 10_000 })],
 ])("an event is not believed that tells of %s", (_, told) => {
   expect(tokens([past(9), past(7)], [told])).toEqual([9, 7]);
