@@ -5,6 +5,7 @@ import { admissionPlugin } from "../../src/server/admission/plugin.ts";
 import { boundsFor } from "../../src/server/bounds/bounds.ts";
 import { list, parseJson, record, text } from "../../src/shared/json.ts";
 import { PATH } from "../../src/shared/names.ts";
+import { newTraceParent } from "../../src/tracing/ids.ts";
 import { contextWith } from "../unit/admission/fixtures.ts";
 
 /** The longest refusal or warning. kubectl prints both, and Events store them. */
@@ -29,7 +30,9 @@ export interface Review {
 
 export function createChecker(): Checker {
   const app = fastify();
-  app.register(admissionPlugin(contextWith(), boundsFor(GIB)));
+  // Traces are on, which adds an annotation: each of them another one, so that a second look that adds one is seen.
+  const context = contextWith({ newTraceParent: () => newTraceParent(1) });
+  app.register(admissionPlugin(context, boundsFor(GIB)));
 
   async function answer(review: Review): Promise<Answer & { isPatched: boolean }> {
     const { statusCode, body } = await app.inject({ method: "POST", url: PATH.mutate, payload: review });

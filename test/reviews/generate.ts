@@ -30,6 +30,7 @@ export const VALUES: Readonly<Record<string, readonly string[]>> = {
   [ANNOTATION.startTimeout]: ["30s", "10m", "\u0000"],
   [ANNOTATION.onLost]: ["terminate", "continue", "TERMINATE"],
   [ANNOTATION.resources]: ["requests.cpu=50m", "limits.memory=256Mi,requests.memory=1Gi", "cpu"],
+  [ANNOTATION.traceparent]: ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-x-y-01"],
   [ANNOTATION.tokenFile]: ["/var/run/lease", "/a/../b", "relative", `/${"x".repeat(5_000)}`],
   "konductor.io/tll": ["10m"],
   "example.com/note": ["", "x".repeat(3_000), "\ud800"],

@@ -80,9 +80,14 @@ const hold = fc
     optional("revoked", fc.constantFrom("NotStarted" as const, "CrashLooping" as const, "Forced" as const)),
     optional("gateRun", fc.string()),
     optional("keeperSince", fc.string()),
+    optional("confirmedMs", timeMs),
+    optional("releasingMs", timeMs),
+    optional("traceparent", fc.constant("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")),
   )
   .chain(([known, ...rest]) => {
-    const whole: Omit<Hold, "token"> = Object.assign(known, ...rest);
+    const all: Omit<Hold, "token"> = Object.assign(known, ...rest);
+    const { releasingMs, ...unannounced } = all;
+    const whole = all.releasing ? all : unannounced;
     return whole.ref.kind === "Job"
       ? fc.array(holderPod, { maxLength: 3 }).map((pods) => ({ ...whole, pods }))
       : fc.constant(whole);

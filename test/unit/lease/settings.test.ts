@@ -42,6 +42,7 @@ describe("readSettings", () => {
       "konductor.io/max-restarts": "3",
       "konductor.io/resources": "requests.cpu=50m",
       "konductor.io/token-file": "/var/run/lease",
+      "konductor.io/traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
       "konductor.io/injected": "0.1.0",
       "konductor.io/propagated": "{}",
       "example.org/ttl": "whatever",
@@ -61,6 +62,7 @@ describe("readSettings", () => {
       resources: { requests: { cpu: "50m" }, limits: {} },
       onLost: "continue",
       tokenFile: "/var/run/lease",
+      traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     });
   });
 
