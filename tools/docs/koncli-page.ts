@@ -101,7 +101,7 @@ function optionTable({ options }: CommandHelp): string {
 const sentence = (words: string) => `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 
 /** A process that only writes help. */
-function quietIo(out: (text: string) => void): CliIo {
+export function quietIo(out: (text: string) => void): CliIo {
   return {
     clock: systemClock(),
     out,
