@@ -68,6 +68,7 @@ export default defineConfig({
       { test: { ...scenarios, name: "scenarios-kubelet", include: ["test/e2e/kubelet.test.ts"] } },
       { test: { ...scenarios, name: "scenarios-trial", include: ["test/e2e/trial.test.ts"] } },
       { test: { ...onCluster, name: "installs", include: ["test/e2e/installs.test.ts"] } },
+      { test: { ...onCluster, name: "docs", include: ["test/docs/docs.test.ts"] } },
     ],
   },
 });

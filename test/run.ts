@@ -1,7 +1,7 @@
 /**
  * The test command: runs everything on this machine, and prints a summary of what ran where. As root, each scenario runs once, on its home node. With
  * --all, each scenario runs on every node where it can, and repetitions run in full.
- * usage: node test/run.ts [--all] [stage...]   stages: lint types unit integration scenarios installs
+ * usage: node test/run.ts [--all] [stage...]   stages: lint types unit integration scenarios installs docs
  */
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -57,6 +57,7 @@ const GROUPS: readonly (readonly Stage[])[] = [
     ? [{ name: "scenarios", project: "scenarios-trial", node: "kubelet, of a trial", isExtra: true }]
     : [],
   isRoot ? [{ name: "installs", project: "installs", isExtra: true }] : [],
+  isRoot ? [{ name: "docs", project: "docs", isExtra: true }] : [],
 ];
 const STAGES = GROUPS.flat();
 

@@ -1,0 +1,5 @@
+job shop one nightly-report registry.example/report:1
+held shop nightly-report
+job shop two nightly-report registry.example/report:1
+waiting shop two
+job shop three nightly-report registry.example/report:1 "konductor.io/if-held: skip"

@@ -1,0 +1,1 @@
+namespace team-a
