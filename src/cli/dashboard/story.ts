@@ -120,7 +120,13 @@ function parseEvent(object: unknown): ReadEvent {
   const about = record(involvedObject);
   return {
     event,
-    atMs: timeMs(lastTimestamp) ?? timeMs(eventTime) ?? timeMs(record(metadata)["creationTimestamp"]) ?? 0,
+    // An end says its own time; all else has whole seconds, and a grant in the same second comes first.
+    atMs:
+      endOfEvent(event)?.endedMs ??
+      timeMs(lastTimestamp) ??
+      timeMs(eventTime) ??
+      timeMs(record(metadata)["creationTimestamp"]) ??
+      0,
     type: type === "Warning" ? "Warning" : "Normal",
     reason: text(reason) ?? "",
     message: text(message) ?? "",
