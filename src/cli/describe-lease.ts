@@ -17,7 +17,7 @@ export function leaseTable(
 ): string {
   const headings = [
     ...(withNamespace ? ["NAMESPACE"] : []),
-    ...["NAME", "PHASE", "HOLDER", "EXPIRES IN", "TTL", "WAITERS", "TOKEN", "AGE"],
+    ...["NAME", "PHASE", "HOLDER", "EXPIRES IN", "TTL", "WAITERS", "TOKEN", "PAUSED", "AGE"],
     ...(wide ? ["NODE", "RENEWALS", "PRIORITY"] : []),
   ];
   const rows = leases.map((lease) => {
@@ -31,6 +31,7 @@ export function leaseTable(
       formatDuration(lease.spec.ttlMs),
       String(waiters),
       lastToken === undefined ? "" : String(lastToken),
+      lease.spec.paused ? "true" : "",
       formatAge(nowMs - lease.createdMs),
       ...(wide ? [hold?.ref.node ?? "", hold ? String(hold.renewals) : "", String(lease.spec.priority)] : []),
     ];

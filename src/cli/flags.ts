@@ -86,3 +86,17 @@ export function holder(value: string): string {
   }
   return value;
 }
+
+const LONGEST_REASON = 256;
+/** As the schema refuses them: ends of lines, and what steers terminals and the direction of text. */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+
+/** Why a klease is paused: one line. */
+export function pauseReason(value: string): string {
+  if (value.trim() === "" || value.length > LONGEST_REASON || UNSEEN.test(value)) {
+    throw new InvalidArgumentError(
+      `one line of 1 to ${LONGEST_REASON} characters is allowed, without control characters`,
+    );
+  }
+  return value;
+}

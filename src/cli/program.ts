@@ -13,6 +13,7 @@ import { registerDoctor } from "./commands/doctor.ts";
 import { registerExec } from "./commands/exec.ts";
 import { registerHistory } from "./commands/history.ts";
 import { registerList } from "./commands/list.ts";
+import { registerPause, registerResume } from "./commands/pause.ts";
 import { registerQueue } from "./commands/queue.ts";
 import { registerRelease } from "./commands/release.ts";
 import { registerRenew } from "./commands/renew.ts";
@@ -147,6 +148,8 @@ const COMMANDS = [
   registerQueue,
   registerHistory,
   registerWatch,
+  registerPause,
+  registerResume,
   registerCreate,
   registerDelete,
 ];

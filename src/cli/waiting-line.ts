@@ -1,10 +1,11 @@
 import { follow } from "../client/follow.ts";
-import { describeHold } from "../client/sentences.ts";
+import { standingOf } from "../client/sentences.ts";
 import type { LeaseClient, Waiting, Wish } from "../client/types.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { describeTurn } from "../lease/forecast.ts";
 import { waitingInOrder } from "../lease/order.ts";
+import { heldBack } from "../lease/policies/held-back.ts";
 import type { LeaseRequest } from "../lease/types.ts";
 import { formatAge } from "../shared/age.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
@@ -63,7 +64,7 @@ export function showWaiting(
       if (isTerminal) {
         queue = followQueue(waiting);
         draw();
-      } else err(`${firstLine(waiting)}\n`);
+      } else err(`${firstLine(waiting, leases.nowMs())}\n`);
     },
     end() {
       if (ended.signal.aborted) return;
@@ -73,9 +74,9 @@ export function showWaiting(
   };
 }
 
-function firstLine({ lease, request }: Waiting): string {
-  const hold = lease?.status.hold;
-  const who = hold ? `, which is held by ${describeHold(hold)}` : "";
+function firstLine({ lease, request }: Waiting, nowMs: number): string {
+  const standing = lease && standingOf(lease, nowMs);
+  const who = standing ? `, which ${standing}` : "";
   return printable(`waiting for klease ${request.spec.lease}${who}`);
 }
 
@@ -87,13 +88,14 @@ export function describeWaiting(
   const waiting = lease ? waitingInOrder(lease, requests) : [];
   const index = waiting.findIndex(({ uid }) => uid === request.uid);
   const hold = lease?.status.hold;
-  const turn = lease && index >= 0 ? describeTurn(lease.status, index + 1, nowMs) : undefined;
+  const turn = lease && index >= 0 ? describeTurn(lease, index + 1, nowMs) : undefined;
   const holdLeftMs = hold ? hold.expiresMs - nowMs : 0;
   const parts = [
     index >= 0 && `position ${index + 1} of ${waiting.length}`,
     !lease && "it does not exist",
     hold &&
       `held by ${hold.holder}${holdLeftMs > 0 ? ` for ${formatAge(holdLeftMs)} more unless renewed` : ""}`,
+    lease && heldBack(lease, nowMs)?.why,
     turn && `its turn probably comes ${turn}`,
     Number.isFinite(leftMs) && `${formatAge(leftMs)} left`,
   ].filter((part) => typeof part === "string");

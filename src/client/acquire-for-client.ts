@@ -24,7 +24,8 @@ export async function acquire(context: ClientContext, wish: Wish): Promise<Clien
       const granted = await awaitGrant(context, wish, place, { endMs, stop });
       if (granted) return granted;
       if (wish.timeoutMs <= 0) throw lostAtOnce(wish.lease);
-      if (clock.monotonicMs() >= endMs) throw timedOut(wish.lease, await findLease(context, wish.lease));
+      if (clock.monotonicMs() >= endMs)
+        throw timedOut(wish.lease, await findLease(context, wish.lease), context.server.nowMs());
     }
   } catch (error) {
     if (isAbort(error, stop)) throw withdrawn(wish.lease, "it was told to stop");
@@ -71,7 +72,7 @@ async function lookAtHolder(
   if (!hold) return undefined;
   const isOurName = hold.ref.kind === "LeaseRequest" && hold.holder === wish.holder;
   if (!isOurName) {
-    if (wish.timeoutMs <= 0) throw heldByAnother(lease);
+    if (wish.timeoutMs <= 0) throw heldByAnother(lease, context.server.nowMs());
     return undefined;
   }
   const own = isUsable(lease, hold) ? await findRequest(context, hold.ref.name) : undefined;

@@ -107,7 +107,7 @@ async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | un
   if (typeof answer === "object") return answer;
   switch (answer) {
     case "denied":
-      if (isOneTry) throw heldByAnother(await readLease(waiter));
+      if (isOneTry) throw heldByAnother(await readLease(waiter), context.server.nowMs());
       return undefined;
     case "over":
       return undefined;
@@ -116,7 +116,7 @@ async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | un
     default:
       if (isOneTry) throw unanswered(wish.lease, leftMs, "so nothing was acquired");
       // A short wait may be over before the watch has shown anything.
-      throw klease.trouble ?? timedOut(wish.lease, await lastSeen(waiter));
+      throw klease.trouble ?? timedOut(wish.lease, await lastSeen(waiter), context.server.nowMs());
   }
 }
 
@@ -158,7 +158,8 @@ async function explainAbsence({ context, wish, place }: ClientWait): Promise<und
   const lease = await findLease(context, wish.lease);
   // It had a grant that we did not see in time.
   if (wasGranted(place.request, lease)) return undefined;
-  if (context.server.nowMs() >= place.writtenUntilMs) throw timedOut(wish.lease, lease);
+  if (context.server.nowMs() >= place.writtenUntilMs)
+    throw timedOut(wish.lease, lease, context.server.nowMs());
   throw withdrawn(wish.lease, `somebody has deleted its LeaseRequest ${place.request.name}`);
 }
 

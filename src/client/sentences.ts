@@ -1,5 +1,6 @@
 /** What a client is told, each in one sentence that says what to do next. */
 
+import { heldBack } from "../lease/policies/held-back.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { GET_PODS } from "../shared/names.ts";
@@ -29,9 +30,18 @@ export function noLease(name: string, namespace: string, otherwise = ""): Konduc
   );
 }
 
+/** Why `lease` is granted to nobody now, after its name; undefined: nothing is in the way. */
+export function standingOf(lease: Lease, nowMs: number): string | undefined {
+  const { hold } = lease.status;
+  const rule = heldBack(lease, nowMs);
+  const parts = [...(hold ? [`is held by ${describeHold(hold)}`] : []), ...(rule ? [`is ${rule.why}`] : [])];
+  return parts.length === 0 ? undefined : parts.join(", and ");
+}
+
 /** A request that is tried once cannot be granted now. */
-export function heldByAnother({ name, status: { hold } }: Lease): KonductorError {
-  const who = hold ? `is held by ${describeHold(hold)}` : "is wanted by others who come first";
+export function heldByAnother(lease: Lease, nowMs: number): KonductorError {
+  const { name } = lease;
+  const who = standingOf(lease, nowMs) ?? "is wanted by others who come first";
   return new KonductorError("Held", `klease ${name} ${who}; wait for it (--wait), or try again later`);
 }
 
@@ -54,10 +64,10 @@ export function nameInUse(
   );
 }
 
-export function timedOut(name: string, lease: Lease | undefined): KonductorError {
-  const hold = lease?.status.hold;
-  const who = hold
-    ? `it is held by ${describeHold(hold)}`
+export function timedOut(name: string, lease: Lease | undefined, nowMs: number): KonductorError {
+  const standing = lease && standingOf(lease, nowMs);
+  const who = standing
+    ? `it ${standing}`
     : lease
       ? "others are ahead in the queue, or konductor does not answer"
       : "the klease does not exist any more";

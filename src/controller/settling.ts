@@ -46,7 +46,7 @@ export interface SettlingOptions {
 export type Settle = (situation: Situation) => Promise<void>;
 
 export function createSettling(options: SettlingOptions): Settle {
-  const { client, caches, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
+  const { client, caches, reporter, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
   const tellLingering = createLingering(options);
   const { mend } = createMending(options);
   /** UIDs of requests whose condition was written, but not stored: their CRD is older. */
@@ -97,7 +97,9 @@ export function createSettling(options: SettlingOptions): Settle {
     const dueInMs = waiterCount.dueInMs(key);
     if (dueInMs > 0 && !isNews) return wakeAfter(key, dueInMs);
     const write = async () => {
-      caches.leases.apply(await writeLeaseStatus(client, lease, { ...others, ...head }, clock.nowMs()));
+      const written = await writeLeaseStatus(client, lease, { ...others, ...head }, clock.nowMs());
+      caches.leases.apply(written);
+      reporter.report(lease, written);
       waiterCount.written(key);
     };
     return isComplete || isNews ? write() : mend(key, write);

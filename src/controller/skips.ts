@@ -1,5 +1,6 @@
 /**
- * Jobs that are skipped: they end Complete before anything of them has run, because their Lease is held (`if-held: skip`), or because
+ * Jobs that are skipped: they end Complete before anything of them has run, because their Lease is held, or held back by a rule of its owner
+ * (`if-held: skip`), or because
  * enough runs of their CronJob wait already (`max-waiting`).
  *
  * The decision is a status of the pod's LeaseRequest, Denied/Skipped, which nothing grants any more; then the Job is marked, and the Job
@@ -22,6 +23,7 @@ import { canUseJob, isJobOver, isSuspendedByUser, type JobView } from "../lease/
 import { aboutRequest } from "../lease/log-fields.ts";
 import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } from "../lease/order.ts";
 import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
+import { heldBack } from "../lease/policies/held-back.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
@@ -96,7 +98,7 @@ export function createSkips({
   async function surplus(lease: Lease, waiting: readonly Candidate[]): Promise<Candidate[]> {
     const jobs = new Set(waiting.map(({ job }) => job.uid));
     const fewest = waiting.reduce((least, { settings }) => Math.min(least, settings.maxWaiting), jobs.size);
-    if (!lease.status.hold || jobs.size <= fewest) return [];
+    if ((!lease.status.hold && !heldBack(lease, clock.nowMs())) || jobs.size <= fewest) return [];
     await findCronJobs(lease, waiting);
     const counted = new Map<string, Map<string, Candidate>>();
     const tooMany: Candidate[] = [];
@@ -183,7 +185,7 @@ export function createSkips({
     begun: () => Promise<ReadonlySet<string | undefined>>,
   ): Promise<void> {
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
-    const why = whySkipped(lease, settings);
+    const why = whySkipped(lease, settings, clock.nowMs());
     const isNew = await completeJob(client, job, {
       ...{ reason: "LeaseHeld", message: `skipped: ${why}`, nowMs: clock.nowMs() },
       isMeant: (found) => wishes(found, lease, settings) && !isSuspendedByUser(found),
@@ -264,8 +266,11 @@ function wishes({ lease, settings: read }: JobView, { name }: Lease, settings: S
   return ifHeld === settings.ifHeld && maxWaiting === settings.maxWaiting;
 }
 
-function whySkipped({ name, status }: Lease, { ifHeld, maxWaiting }: Settings): string {
-  const held = `klease ${name} is held${status.hold ? ` by ${status.hold.holder}` : ""}`;
+function whySkipped(lease: Lease, { ifHeld, maxWaiting }: Settings, nowMs: number): string {
+  const { name, status } = lease;
+  const by = status.hold ? ` by ${status.hold.holder}` : "";
+  const rule = status.hold ? undefined : heldBack(lease, nowMs);
+  const held = `klease ${name} is ${rule?.why ?? `held${by}`}`;
   if (ifHeld === "skip") return held;
   if (maxWaiting === 0) return `${held}, and no run of its CronJob may wait`;
   const runs = maxWaiting === 1 ? "1 run of its CronJob waits" : `${maxWaiting} runs of its CronJob wait`;

@@ -63,7 +63,7 @@ export function createWaitingNotices({
     if (!isLeading() || !old || reason === old.status.reason) return;
     if (isWaiting(object) && reason === NOT_CONFIRMED) return correct(object);
     if (!isWaiting(old) || phase !== "Denied" || reason !== "TimedOut") return;
-    const event = timedOutEvent(object, leaseOf(object)?.status.hold);
+    const event = timedOutEvent(object, leaseOf(object), clock.nowMs());
     logger.info({ ...aboutRequest(object), reason: event.reason }, event.message);
     pacer.tell(object.namespace, () => event);
   });

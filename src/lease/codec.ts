@@ -1,10 +1,16 @@
 /** Leases and LeaseRequests as the API server stores them, read into and written from the rules' own types. */
 import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
-import { ANNOTATION, CLIENT_POD_ANNOTATION, FORCE_RELEASE_ANNOTATION } from "../shared/names.ts";
+import {
+  ANNOTATION,
+  CLIENT_POD_ANNOTATION,
+  FORCE_RELEASE_ANNOTATION,
+  PAUSE_ANNOTATION,
+} from "../shared/names.ts";
 import { isoTime, microTime, secondsTime } from "../shared/times.ts";
 import { conditionsOf, grantedCondition } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
 import { formatHold, formatPastHold, parseClaimantRef, parseHold, parsePastHold } from "./hold-codec.ts";
+import { parsePause } from "./pause.ts";
 import { traceParentIn } from "./traceparent.ts";
 import {
   type ClaimantRef,
@@ -22,14 +28,19 @@ export function parseLease(object: unknown): Lease {
   const lease = record(object);
   const spec = record(lease["spec"]);
   const policy = spec["handoverPolicy"];
+  const paused = flag(spec["paused"]) ?? false;
   return {
     ...parseMetadata(lease),
-    ...defined({ forced: parseForcedRelease(lease) }),
+    ...defined({
+      forced: parseForcedRelease(lease),
+      pause: paused ? parsePause(annotationsOf(lease)[PAUSE_ANNOTATION]) : undefined,
+    }),
     spec: {
       ttlMs: durationMs(spec["ttl"]) ?? DEFAULT_TTL_MS,
       priority: integer(spec["priority"]) ?? 0,
       renewable: flag(spec["renewable"]) ?? true,
       ...((policy === "AfterExpiry" || policy === "AfterTermination") && { handoverPolicy: policy }),
+      ...(paused && { paused, ...defined({ pauseReason: text(spec["pauseReason"]) }) }),
     },
     status: parseLeaseStatus(record(lease["status"])),
   };
@@ -37,7 +48,7 @@ export function parseLease(object: unknown): Lease {
 
 /** Our webhook writes the annotation; an unreadable one forces nothing. */
 function parseForcedRelease(lease: Record<string, unknown>): ForcedRelease | undefined {
-  const written = textMap(record(lease["metadata"])["annotations"])[FORCE_RELEASE_ANNOTATION];
+  const written = annotationsOf(lease)[FORCE_RELEASE_ANNOTATION];
   if (written === undefined) return undefined;
   const { token, by, now } = record(parseJson(written));
   const forced = { token: integer(token), by: text(by), now: flag(now) ?? false };
@@ -50,6 +61,8 @@ function parseForcedRelease(lease: Record<string, unknown>): ForcedRelease | und
 export function formatForcedRelease({ token, by, now }: ForcedRelease): string {
   return JSON.stringify({ token, by, now });
 }
+
+const annotationsOf = (object: Record<string, unknown>) => textMap(record(object["metadata"])["annotations"]);
 
 function parseMetadata(object: Record<string, unknown>) {
   const metadata = record(object["metadata"]);
@@ -143,7 +156,7 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
   const spec = record(request["spec"]);
   const status = record(request["status"]);
   const metadata = parseMetadata(request);
-  const annotations = textMap(record(request["metadata"])["annotations"]);
+  const annotations = annotationsOf(request);
   const clientPod = annotations[CLIENT_POD_ANNOTATION];
   const traceparent = traceParentIn(annotations[ANNOTATION.traceparent]);
   const granted = parseGranted(list(status["conditions"]).map(parseCondition));

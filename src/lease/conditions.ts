@@ -1,3 +1,4 @@
+import { describePause } from "./pause.ts";
 import type { Condition, Hold, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
 
 /** A condition, before it is known since when it is so. */
@@ -19,15 +20,22 @@ export function hasAllConditions(lease: Lease): boolean {
   return findingsOf(lease, hold).every(({ type }) => conditions.some((known) => known.type === type));
 }
 
-function findingsOf({ name, terminating }: Lease, hold: Hold | undefined): Finding[] {
+function findingsOf(lease: Lease, hold: Hold | undefined): Finding[] {
+  const { name, terminating, spec } = lease;
   const ready: Words = ["LeaseReady", "konductor arbitrates this klease"];
   const deleting: Words = ["Deleting", "the klease is being deleted, and nobody is granted it any more"];
   const available: Words = ["Available", "nobody holds it"];
+  const paused = finding(
+    "Paused",
+    spec.paused && ["Paused", `${describePause(lease)}; nobody new is granted it until it is resumed`],
+    ["NotPaused", "nobody has paused it"],
+  );
   if (!hold) {
     const notHeld: Words = ["NotHeld", "nobody holds it"];
     return [
       finding("Ready", !terminating && ready, deleting),
       finding("Held", false, available),
+      paused,
       ...["Releasing", "Revoked", "HolderUnreachable"].map((type) => finding(type, false, notHeld)),
     ];
   }
@@ -39,6 +47,7 @@ function findingsOf({ name, terminating }: Lease, hold: Hold | undefined): Findi
   return [
     finding("Ready", !terminating && ready, deleting),
     finding("Held", expired ? isSilent : ["Granted", `${holder} holds it`], available),
+    paused,
     finding(
       "Releasing",
       releasing && [

@@ -10,6 +10,7 @@
  * - a confirmed hold ends only by its holder's release, by an admin's force, by proof that main has ended (for a vanished pod time may
  *   stand for it), or after ttl + allowance of silence and what the handover policy asks for beyond that;
  * - the next grant is computed from the state in which nobody holds, so no two claimants hold at once;
+ * - nobody is granted whom a rule of the Lease's owner holds back (policies/held-back.ts);
  * - tokens strictly increase; waiters are served by priority, then age; a waiter is passed over only while it cannot use a grant.
  *
  * Limits: with AfterExpiry, a holder whose kubelet is dead or frozen may still run; the fencing token is the remedy.
@@ -22,6 +23,7 @@ import { judgeClient } from "./judge-client.ts";
 import { judgeJob } from "./judge-job.ts";
 import { judgePod } from "./judge-pod.ts";
 import { isGrantable, isWaiting, waitingInOrder, wasGranted } from "./order.ts";
+import { heldBack } from "./policies/held-back.ts";
 import type { ClaimantRef, EndReason, LeaseRequest, LeaseStatus } from "./types.ts";
 
 /** How long phase Expired is shown while nobody else wants the Lease. */
@@ -94,6 +96,8 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
   if (spent) return { do: "retire", request: spent };
   if (lease.terminating) return { do: "wait" };
   if (free.lastToken === undefined && situation.unrecordedHolders > 0) return waitForUnrecorded(situation);
+  const held = heldBack({ ...lease, status: free }, nowMs);
+  if (held) return held.untilMs === undefined ? { do: "wait" } : { do: "wait", forMs: held.untilMs - nowMs };
   for (const request of waitingInOrder(lease, requests)) {
     if (!isGrantable(request, nowMs) || request.uid === passOver?.uid) continue;
     if (isStuck("retire", request.uid)) continue;

@@ -8,7 +8,8 @@
 
 import { formatAge } from "../shared/age.ts";
 import { nthSmallest } from "./nth-smallest.ts";
-import type { LeaseStatus } from "./types.ts";
+import { heldBack } from "./policies/held-back.ts";
+import type { Ruled } from "./policies/policy.ts";
 
 /** Fewer durations tell nothing. */
 const FEWEST = 5;
@@ -36,20 +37,23 @@ export interface Past {
 }
 
 /** When the turn of whoever is at `position` (1: the next) of a Lease's queue will probably come, as "in 2m to 12m". Undefined: it is unknown. */
-export function describeTurn(status: Known, position: number, nowMs: number): string | undefined {
-  const range = forecastWait(pastOf(status, nowMs), position);
+export function describeTurn(lease: Ruled, position: number, nowMs: number): string | undefined {
+  const past = pastOf(lease, nowMs);
+  const range = past && forecastWait(past, position);
   return range && describeRange(range);
 }
 
 /** The same for the first places, as many as can be said. */
-export function describeTurns(status: Known, length: number, nowMs: number): string[] {
-  return forecastQueue(pastOf(status, nowMs), length).map(describeRange);
+export function describeTurns(lease: Ruled, length: number, nowMs: number): string[] {
+  const past = pastOf(lease, nowMs);
+  return past ? forecastQueue(past, length).map(describeRange) : [];
 }
 
-type Known = Pick<LeaseStatus, "hold" | "holdSeconds">;
-
-/** What a forecast goes by, of a Lease at `nowMs`; in seconds. */
-export function pastOf({ hold, holdSeconds }: Known, nowMs: number): Past {
+/** What a forecast goes by, of a Lease at `nowMs`; in seconds. Undefined: nobody knows when the Lease will be granted again. */
+export function pastOf(lease: Ruled, nowMs: number): Past | undefined {
+  const { hold, holdSeconds } = lease.status;
+  const held = heldBack(lease, nowMs);
+  if (held && held.untilMs === undefined) return undefined;
   return { durations: holdSeconds, heldFor: hold && Math.max(0, (nowMs - hold.acquiredMs) / 1_000) };
 }
 

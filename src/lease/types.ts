@@ -124,6 +124,13 @@ export interface Condition {
   lastTransitionMs: number;
 }
 
+/** Who has paused a Lease, and when, by the API server's time. */
+export interface Pause {
+  /** The user's name. */
+  by: string;
+  sinceMs: number;
+}
+
 export interface LeaseStatus {
   /** undefined: Available. */
   hold?: Hold;
@@ -148,6 +155,10 @@ export interface LeaseSpec {
   priority: number;
   renewable: boolean;
   handoverPolicy?: HandoverPolicy;
+  /** Nobody new is granted it. */
+  paused?: boolean;
+  /** Why, in the owner's words: one line. */
+  pauseReason?: string;
 }
 
 export interface Lease {
@@ -161,6 +172,8 @@ export interface Lease {
   spec: LeaseSpec;
   /** The last one; it may be about a hold that is long over. */
   forced?: ForcedRelease;
+  /** Only of a Lease that is paused, and where our webhook saw that. */
+  pause?: Pause;
   status: LeaseStatus;
 }
 

@@ -4,6 +4,8 @@
  */
 import { Gauge, type Registry } from "prom-client";
 import type { Reflector } from "../kube/reflector.ts";
+import { heldBack } from "../lease/policies/held-back.ts";
+import { HOLD_BACK_RULES } from "../lease/policies/policy.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE } from "../objects/caches.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -67,6 +69,21 @@ export function declareState(registry: Registry, state: ReplicaState): void {
     "kleases whose holder went silent and is not proved to have ended.",
     () => caches.leases.store.list().filter(({ status }) => status.hold?.unreachable).length,
   );
+  new Gauge({
+    name: "konductor_leases_held_back",
+    help: "kleases that a rule of their owner keeps from being granted, by rule.",
+    labelNames: ["rule"],
+    registers,
+    collect() {
+      this.reset();
+      if (!isLeader()) return;
+      for (const rule of HOLD_BACK_RULES) this.set({ rule }, 0);
+      for (const lease of caches.leases.store.list()) {
+        const held = heldBack(lease, clock.nowMs());
+        if (held) this.inc({ rule: held.rule });
+      }
+    },
+  });
   gauge("konductor_arbiter_is_leader", "1: this replica is the arbiter. 0: it is not.", () =>
     isLeader() ? 1 : 0,
   );

@@ -6,6 +6,7 @@ import { apiVersion, JOBS, LEASE_REQUESTS, PODS } from "../kube/resources.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { describeTurn, TOLD_PLACES } from "../lease/forecast.ts";
 import { NOT_CONFIRMED, type Place } from "../lease/order.ts";
+import { heldBack } from "../lease/policies/held-back.ts";
 import type { ClaimantRef, Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { ANNOTATION, GATE_CONTAINER, KEEPER_CONTAINER } from "../shared/names.ts";
 import { isoTime, secondsTime } from "../shared/times.ts";
@@ -25,26 +26,31 @@ export function waitingEvent(
 ): EventReport {
   const { name } = lease;
   const since = secondsTime(request.spec.requestedAtMs);
-  const turn = position <= TOLD_PLACES ? describeTurn(lease.status, position, nowMs) : undefined;
-  const message = `waiting for klease ${name} since ${since}: position ${position} of ${of}, ${obstacleOf(request, lease, turn)}`;
+  const turn = position <= TOLD_PLACES ? describeTurn(lease, position, nowMs) : undefined;
+  const message = `waiting for klease ${name} since ${since}: position ${position} of ${of}, ${obstacleOf(request, lease, { turn, nowMs })}`;
   return reportOn(request, { type: "Normal", reason: "Waiting", message, once: `${request.uid} ${what}` });
 }
 
 /** `turn`: when its turn will probably come; unknown while the holder is silent. */
 function obstacleOf(
   { status }: LeaseRequest,
-  { name, status: { hold } }: Lease,
-  turn: string | undefined,
+  lease: Lease,
+  { turn, nowMs }: { turn: string | undefined; nowMs: number },
 ): string {
+  const { name } = lease;
+  const { hold } = lease.status;
   if (status.reason === NOT_CONFIRMED)
     return `passed over until the pod's gate answers; look at the log of container ${GATE_CONTAINER}`;
-  if (!hold) return `held by nobody yet; see kubectl describe klease ${name}`;
+  const rule = heldBack(lease, nowMs);
+  const forecast = turn === undefined ? "" : `, its turn probably comes ${turn}`;
+  if (!hold)
+    return `${rule ? `${rule.why}${forecast}` : "held by nobody yet"}; see kubectl describe klease ${name}`;
   const held = `held by ${hold.holder} since ${secondsTime(hold.acquiredMs)}`;
   if (hold.unreachable)
     return `${held}, and nothing proves that it has stopped: somebody must act, see kubectl describe klease ${name}`;
   if (hold.expired)
     return `${held}, which is silent and has to be stopped first; see kubectl describe klease ${name}`;
-  const forecast = turn === undefined ? "" : `, its turn probably comes ${turn}`;
+  if (rule) return `${held}, and ${rule.why}${forecast}; see kubectl describe klease ${name}`;
   return `${held}, expires ${secondsTime(hold.expiresMs)} unless renewed${forecast}; see kubectl describe klease ${name}`;
 }
 
@@ -59,12 +65,12 @@ export function grantedEvent(
   return reportOn(request, { type: "Normal", reason: "Granted", message, once: String(token) });
 }
 
-/** `request`, of a pod, has waited for its whole wait-timeout; `hold` is in the way. */
-export function timedOutEvent(request: LeaseRequest, hold: Hold | undefined): EventReport {
+/** `request`, of a pod, has waited for its whole wait-timeout; what is in the way says `klease`. */
+export function timedOutEvent(request: LeaseRequest, klease: Lease | undefined, nowMs: number): EventReport {
   const { lease, waitUntilMs = 0, requestedAtMs } = request.spec;
   const message =
     `waited for klease ${lease} for ${formatDuration(waitUntilMs - requestedAtMs)}, its ${ANNOTATION.waitTimeout}, in vain: ` +
-    `${standingOf(hold)}. The gate fails with code 69; raise the annotation, or see kubectl describe klease ${lease}`;
+    `${standingOf(klease, nowMs)}. The gate fails with code 69; raise the annotation, or see kubectl describe klease ${lease}`;
   return reportOn(request, { type: "Warning", reason: "TimedOut", message, once: request.uid });
 }
 
@@ -99,9 +105,12 @@ export function skippedEvent(
   };
 }
 
-/** E.g. "held by report-9dk4s since 2026-01-01T02:00:11.034Z". */
-export function standingOf(hold: Hold | undefined): string {
-  return hold ? `held by ${hold.holder} since ${isoTime(hold.acquiredMs)}` : "nobody holds it now";
+/** E.g. "held by report-9dk4s since 2026-01-01T02:00:11.034Z", and whether a rule of its owner holds it back. */
+export function standingOf(lease: Lease | undefined, nowMs: number): string {
+  const hold = lease?.status.hold;
+  const standing = hold ? `held by ${hold.holder} since ${isoTime(hold.acquiredMs)}` : "nobody holds it now";
+  const rule = lease && heldBack(lease, nowMs);
+  return rule ? `${standing}, and it is ${rule.why}` : standing;
 }
 
 function reportOn(request: LeaseRequest, told: Omit<EventReport, "object">): EventReport {

@@ -71,8 +71,8 @@ export function createLeaseReporter({
       for (const { hold, report, past } of changesOf(before, after)) {
         const more = past
           ? { annotations: endAnnotations(past), budget: ENDS }
-          : { annotations: holdAnnotations(hold) };
-        tell(after, aboutHold(after, hold), report, more);
+          : hold && { annotations: holdAnnotations(hold) };
+        tell(after, hold ? aboutHold(after, hold) : {}, report, more);
       }
     },
     holderDeleted(lease, { name, uid }) {
@@ -129,8 +129,8 @@ export function reportsOf(before: Lease, after: Lease): Report[] {
   return changesOf(before, after).map(({ report }) => report);
 }
 
-/** The same, each with the hold that it is about, and what the history says of one that has ended. */
-function changesOf(before: Lease, after: Lease): { hold: Hold; report: Report; past?: PastHold }[] {
+/** The same, each with the hold that it is about, if any, and what the history says of one that has ended. */
+function changesOf(before: Lease, after: Lease): { hold?: Hold; report: Report; past?: PastHold }[] {
   const [old, hold] = [before.status.hold, after.status.hold];
   const isSame = old?.token === hold?.token;
   const [past] = after.status.history;
@@ -138,7 +138,20 @@ function changesOf(before: Lease, after: Lease): { hold: Hold; report: Report; p
     ...(old && !isSame && past ? [{ hold: old, report: endOf(past), past }] : []),
     ...(hold && !isSame ? [{ hold, report: grantOf(hold) }] : []),
     ...(old && hold && isSame ? warningsOf(old, hold, after).map((report) => ({ hold, report })) : []),
+    ...pauseOf(before, after).map((report) => ({ report })),
   ];
+}
+
+/** Told by whoever writes the condition: the Lease's own users have changed its spec. */
+function pauseOf(before: Lease, after: Lease): Report[] {
+  const [was, is] = [before, after].map(({ status }) =>
+    status.conditions.find(({ type }) => type === "Paused"),
+  );
+  if (is?.status === "True" && was?.status !== "True")
+    return [{ type: "Normal", reason: "Paused", message: is.message }];
+  return is?.status === "False" && was?.status === "True"
+    ? [{ type: "Normal", reason: "Resumed", message: "resumed: the next who waits is granted it" }]
+    : [];
 }
 
 function grantOf({ holder, token }: Hold): Report {

@@ -46,6 +46,8 @@ export const OWN_MARKS: readonly string[] = [
 ];
 /** On a Lease: an admin has taken it from its holder. Written by our admission webhook only. */
 export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release`;
+/** On a paused Lease: who has paused it, and when. Written by our admission webhook only. */
+export const PAUSE_ANNOTATION = `${GROUP}/paused`;
 /** On a client's LeaseRequest: the uid of the pod in which the client ran, by its own word. */
 export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
 /** On the events of a Lease: which hold each is about and, at its end, what the Lease's history says of it. For people and programs that show holds. */

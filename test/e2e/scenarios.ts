@@ -18,6 +18,7 @@ import { nodeFaults } from "./scenarios/node-faults.ts";
 import { notices } from "./scenarios/notices.ts";
 import { operators } from "./scenarios/operators.ts";
 import { outages } from "./scenarios/outages.ts";
+import { ownerRules } from "./scenarios/owner-rules.ts";
 import { partitions } from "./scenarios/partitions.ts";
 import { queue } from "./scenarios/queue.ts";
 import { refusals } from "./scenarios/refusals.ts";
@@ -54,6 +55,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...limitedWaiting,
   ...notices,
   ...limitedHolds,
+  ...ownerRules,
   ...jobFeatures,
   ...wholeJobs,
   ...tokenFile,

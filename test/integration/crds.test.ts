@@ -68,9 +68,17 @@ describe("Lease", () => {
       { ttl: "1m", handoverPolicy: "Never" },
       'supported values: "AfterExpiry", "AfterTermination"',
     ],
+    ["a pause in words", { ttl: "1m", paused: "yes" }, "spec.paused in body must be of type boolean"],
+    ["two lines", { ttl: "1m", pauseReason: "a\nb" }, "must be one line without control characters"],
+    ["text that turns around", { ttl: "1m", pauseReason: "a\u202eb" }, "must be one line without control"],
+    ["a story", { ttl: "1m", pauseReason: "a".repeat(257) }, "spec.pauseReason: Too long"],
     ["an unknown field", { ttl: "1m", renewble: false }, 'unknown field "spec.renewble"'],
   ])("refuses %s", async (_, spec, message) => {
     await expect(tryOut("Lease", "bad", spec)).rejects.toThrow(message);
+  });
+
+  test("takes a reason of a pause in any script", async () => {
+    await tryOut("Lease", "paused", { ttl: "1m", paused: true, pauseReason: "Daten werden geprüft: 保守中" });
   });
 
   test("refuses a name that is longer than a label value", async () => {
@@ -173,6 +181,7 @@ describe("Lease", () => {
       "NEXT",
       "WAITING",
       "TOKEN",
+      "PAUSED",
       "AGE",
     ]);
     const row = await kubectl("get", "klease/columns", inNamespace, "--no-headers");

@@ -283,3 +283,29 @@ test("create creates the klease as asked, and delete names the holder that loses
     err: expect.stringContaining('there is no klease "night"'),
   });
 });
+
+test("pause and resume change the klease, say what follows, and queue says why nobody is granted it", async () => {
+  await out("create", "maintained", "--ttl", "1m");
+  expect(await out("pause", "maintained", "--reason", "new disks")).toBe(
+    "klease maintained is paused: nobody new is granted it\n",
+  );
+  expect(await out("queue", "maintained")).toContain(
+    'Klease maintained is paused ("new disks"); to end that: koncli lease resume maintained.\n',
+  );
+  expect(await out("list")).toMatch(/\nmaintained +Available .* true +\d+s\n/);
+  expect(await out("pause", "maintained", "-o", "name")).toBe("lease.konductor.io/maintained\n");
+  expect(await out("resume", "maintained")).toBe("klease maintained is not paused any more\n");
+  expect(JSON.parse(await out("status", "maintained", "-o", "json"))).toMatchObject({
+    spec: expect.not.objectContaining({ paused: expect.anything(), pauseReason: expect.anything() }),
+  });
+  await out("create", "prepared", "--ttl", "1m", "--paused");
+  expect(await out("queue", "prepared")).toContain("Klease prepared is paused;");
+  expect(await koncli("pause", "maintained", "--reason", "a\nb")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining("one line of 1 to 256 characters is allowed"),
+  });
+  expect(await koncli("pause", "nothing")).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('there is no klease "nothing"'),
+  });
+});

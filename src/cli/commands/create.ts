@@ -11,6 +11,7 @@ interface CreateFlags {
   priority?: number;
   renewable?: boolean;
   handoverPolicy?: string;
+  paused?: boolean;
 }
 
 /** `koncli lease create NAME`. */
@@ -26,6 +27,7 @@ export function registerCreate(lease: Command, run: RunAction): void {
         ["AfterExpiry", "AfterTermination"],
       ),
     )
+    .option("--paused [bool]", "granted to nobody until it is resumed (default: false)", bool)
     .addHelpText(
       "after",
       "\nExamples:\n  koncli lease create nightly-report --ttl 10m\n  koncli lease create app-init --ttl 10m --renewable=false",

@@ -3,10 +3,12 @@ import { LEASE_REQUESTS } from "../../kube/resources.ts";
 import { parseLeaseRequest } from "../../lease/codec.ts";
 import { describeTurns } from "../../lease/forecast.ts";
 import { waitingInOrder } from "../../lease/order.ts";
+import { heldBack } from "../../lease/policies/held-back.ts";
 import type { Lease, LeaseRequest } from "../../lease/types.ts";
 import { formatAge } from "../../shared/age.ts";
 import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { formatList, formatName } from "../format-object.ts";
+import { printable } from "../printable.ts";
 import { readLease } from "../read-lease.ts";
 import { formatTable } from "../table.ts";
 
@@ -40,18 +42,23 @@ async function showQueue(context: CommandContext, name: string): Promise<void> {
   if (output === "name") {
     return print(waiting.map((request) => formatName("leaserequest", request.name)).join(""));
   }
+  const nowMs = server.nowMs();
+  const rule = heldBack(lease, nowMs);
+  if (rule)
+    print(`${printable(`Klease ${name} is ${rule.why}${rule.undo ? `; to end that: ${rule.undo}` : ""}.`)}
+`);
   if (waiting.length === 0) return print(`Nobody waits for klease ${name}.\n`);
-  print(queueTable(lease, waiting, server.nowMs()));
+  print(queueTable(lease, waiting, nowMs));
 }
 
-function queueTable({ spec, status }: Lease, waiting: readonly LeaseRequest[], nowMs: number): string {
+function queueTable(lease: Lease, waiting: readonly LeaseRequest[], nowMs: number): string {
   const headings = ["POSITION", "HOLDER", "KIND", "PRIORITY", "WAITING FOR", "TURN", "REQUESTED BY"];
-  const turns = describeTurns(status, waiting.length, nowMs);
+  const turns = describeTurns(lease, waiting.length, nowMs);
   const rows = waiting.map(({ spec: { holder, ref, priority, requestedAtMs, requestedBy } }, index) => [
     String(index + 1),
     holder,
     ref?.kind ?? "Client",
-    String(priority ?? spec.priority),
+    String(priority ?? lease.spec.priority),
     formatAge(nowMs - requestedAtMs),
     turns[index] ?? "unknown",
     requestedBy ?? "",

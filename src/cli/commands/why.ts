@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
+import { heldBack } from "../../lease/policies/held-back.ts";
 import { isoTime } from "../../shared/times.ts";
 import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { formatObject } from "../format-object.ts";
@@ -61,7 +62,9 @@ function paragraph({ sentences }: Explanation): string {
 function objectOf(facts: Facts, explanation: Explanation): object {
   const { subject, namespace } = facts;
   const { state, lease, place } = explanation;
-  const hold = ifKnown(facts.lease)?.status.hold;
+  const klease = ifKnown(facts.lease);
+  const hold = klease?.status.hold;
+  const rule = klease && heldBack(klease, facts.nowMs);
   return {
     ...identityOf(subject),
     namespace,
@@ -83,6 +86,7 @@ function objectOf(facts: Facts, explanation: Explanation): object {
         token: hold.token,
       },
     }),
+    ...(rule && { heldBack: rule.rule }),
     message: paragraph(explanation),
   };
 }

@@ -57,10 +57,11 @@ function presentHold(hold: Hold): PresentHold {
   };
 }
 
-function waitersOf({ spec, status }: Lease, waiting: readonly LeaseRequest[], nowMs: number): Waiter[] {
+function waitersOf(lease: Lease, waiting: readonly LeaseRequest[], nowMs: number): Waiter[] {
   const shown = waiting.slice(0, MOST_WAITERS);
-  const turns = forecastQueue(pastOf(status, nowMs), shown.length);
-  return shown.map(({ spec: { holder, ref, requestedAtMs, priority = spec.priority } }, index) => {
+  const past = pastOf(lease, nowMs);
+  const turns = past ? forecastQueue(past, shown.length) : [];
+  return shown.map(({ spec: { holder, ref, requestedAtMs, priority = lease.spec.priority } }, index) => {
     const turn = turns[index];
     return {
       ...{ place: index + 1, holder, kind: ref?.kind ?? "LeaseRequest", sinceMs: requestedAtMs, priority },

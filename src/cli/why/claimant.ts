@@ -1,6 +1,7 @@
 /** A pod, or a Job that waits as a whole, and its place at the klease. Pure. */
 import { describeTurn } from "../../lease/forecast.ts";
 import { isWaiting, NOT_CONFIRMED } from "../../lease/order.ts";
+import { heldBack } from "../../lease/policies/held-back.ts";
 import type { ClaimantRef, Hold, Lease, LeaseRequest, PastHold } from "../../lease/types.ts";
 import { GET_PODS } from "../../shared/names.ts";
 import { ifKnown, type Known } from "../known.ts";
@@ -183,7 +184,7 @@ function waiting(who: string, own: LeaseRequest, lease: Lease | undefined, facts
     waitUntilMs !== undefined && waitUntilMs > requestedAtMs
       ? [`Its wait-timeout ends its waiting at ${atAndAge(waitUntilMs, nowMs)}.`]
       : [];
-  const turn = lease && place && describeTurn(lease.status, place.position, nowMs);
+  const turn = lease && place && describeTurn(lease, place.position, nowMs);
   const forecast = turn ? [`Its turn probably comes ${turn}, as the last holds have lasted.`] : [];
   const passedOver =
     own.status.reason === NOT_CONFIRMED
@@ -200,31 +201,40 @@ function waiting(who: string, own: LeaseRequest, lease: Lease | undefined, facts
   if (hold)
     return explanation(
       "Waiting",
-      [head, ...holderSentences(lease, hold, facts), ...forecast, ...limit, ...passedOver],
+      [
+        ...[head, ...holderSentences(lease, hold, facts), ...ruleSentences(lease, facts)],
+        ...[...forecast, ...limit, ...passedOver],
+      ],
       more,
     );
   return explanation(
     "Waiting",
-    [head, ...nobodyHolds(lease, own, nowMs, passedOver.length > 0), ...limit, ...passedOver],
+    [head, ...nobodyHolds(lease, own, facts, passedOver.length > 0), ...limit, ...passedOver],
     more,
   );
 }
 
-function nobodyHolds(
-  { terminating, name }: Lease,
-  own: LeaseRequest,
-  nowMs: number,
-  isPassedOver: boolean,
-): string[] {
+function nobodyHolds(lease: Lease, own: LeaseRequest, facts: Facts, isPassedOver: boolean): string[] {
+  const { terminating, name } = lease;
+  const { nowMs } = facts;
   if (terminating)
     return ["Nobody holds it, and it is not granted while it is being deleted: see its finalizers."];
-  if (isPassedOver) return ["Nobody holds it."];
+  const rules = ruleSentences(lease, facts);
+  if (isPassedOver || rules.length > 0) return ["Nobody holds it.", ...rules];
   const isLate = nowMs - own.spec.requestedAtMs > ANSWERS_WITHIN_MS;
   return isLate
     ? [
         `Nobody holds it, so somebody should have been granted it long ago: konductor's arbiter does not answer. Check that it runs (koncli doctor). If klease ${name} was deleted lately, its first grant waits for whoever may still run.`,
       ]
     : ["Nobody holds it: the next is granted in a moment."];
+}
+
+/** What keeps the klease from the next, beside its holder, and what ends that. */
+function ruleSentences(lease: Lease, { nowMs, namespace }: Facts): string[] {
+  const rule = heldBack(lease, nowMs);
+  if (!rule) return [];
+  const undo = rule.undo === undefined ? "" : `; to end that: ${rule.undo} -n ${namespace}`;
+  return [`It is ${rule.why}${lease.status.hold ? ", so nobody is granted it afterwards" : ""}${undo}.`];
 }
 
 function describeLease(name: string, lease: Lease | undefined, facts: Facts): string[] {

@@ -8,8 +8,8 @@ export function queueLog(log: Log, lease: string, monotonicMs: () => number): (w
   let said = "";
   let saidAtMs = 0;
   return (waiting) => {
-    const { position, of, holder, since } = waiting;
-    const news = JSON.stringify([position, of, holder, since]);
+    const { position, of, holder, since, heldBack } = waiting;
+    const news = JSON.stringify([position, of, holder, since, heldBack]);
     if (news === said && monotonicMs() - saidAtMs < SAY_AGAIN_MS) return;
     said = news;
     saidAtMs = monotonicMs();
@@ -18,14 +18,12 @@ export function queueLog(log: Log, lease: string, monotonicMs: () => number): (w
 }
 
 /** E.g. "position 3 of 7, held by report-x7k2p since 02:00:11, expires 02:30:11, its turn probably comes in 4m to 25m". */
-function describeWaiting({ position, of, holder, since, expires, turn }: Waiting): string {
+function describeWaiting({ position, of, holder, since, expires, heldBack, turn }: Waiting): string {
   const parts = [`position ${position} of ${of}`];
-  parts.push(
-    holder === undefined
-      ? "held by nobody yet"
-      : `held by ${holder}${since ? ` since ${timeOf(since)}` : ""}`,
-  );
+  if (holder !== undefined) parts.push(`held by ${holder}${since ? ` since ${timeOf(since)}` : ""}`);
+  else if (heldBack === undefined) parts.push("held by nobody yet");
   if (holder !== undefined && expires !== undefined) parts.push(`expires ${timeOf(expires)}`);
+  if (heldBack !== undefined) parts.push(heldBack);
   if (turn !== undefined) parts.push(`its turn probably comes ${turn}`);
   return parts.join(", ");
 }

@@ -16,6 +16,8 @@ export interface Waiting extends Contact {
   /** RFC 3339, for people. */
   since: string | undefined;
   expires: string | undefined;
+  /** Why the Lease is granted to nobody at present, in words. */
+  heldBack: string | undefined;
   /** When the pod's turn will probably come, in words. */
   turn: string | undefined;
 }
@@ -66,10 +68,10 @@ export function parseQueueLine(text: string): QueueLine {
   const position = countOf(object["position"]);
   const of = countOf(object["of"]);
   if (state === "waiting" && position !== undefined && of !== undefined) {
-    const [holder, since, expires, turn] = ["holder", "since", "expires", "turn"].map((key) =>
-      wordOf(object[key]),
+    const [holder, since, expires, heldBack, turn] = ["holder", "since", "expires", "heldBack", "turn"].map(
+      (key) => wordOf(object[key]),
     );
-    return { state, position, of, holder, since, expires, turn, ...contactOf(object) };
+    return { state, position, of, holder, since, expires, heldBack, turn, ...contactOf(object) };
   }
   throw notOurs(text);
 }

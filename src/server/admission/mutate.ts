@@ -14,6 +14,7 @@ import { isCronJob, isPodTemplate, isRecord, isTemplateOwner, type Metadata } fr
 import { withStoredMarks } from "./own-marks.ts";
 import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
+import { stampPause } from "./pause-stamp.ts";
 import { planPod } from "./plan.ts";
 import {
   type AdmissionRequest,
@@ -162,10 +163,11 @@ function admitOwner(
   return { patch: [], warnings: warnOwner(kind.slice("apps/".length), object, namespace, context) };
 }
 
-function admitLeaseWrite(object: unknown, request: AdmissionRequest): Admitted {
+function admitLeaseWrite(object: unknown, request: AdmissionRequest, { clock }: AdmissionContext): Admitted {
   if (!isRecord(object)) throw malformed(request.kind);
   const outcome = admitLease(object, request);
-  return { patch: diff(object, outcome.object), warnings: outcome.warnings };
+  const stamped = stampPause(outcome.object, request, clock.nowMs());
+  return { patch: diff(object, stamped), warnings: outcome.warnings };
 }
 
 function admitLeaseRequest(object: unknown, request: AdmissionRequest, context: AdmissionContext): Admitted {

@@ -26,10 +26,15 @@ test("a list shows one klease per line, with the columns that kubectl users expe
     "TTL",
     "WAITERS",
     "TOKEN",
+    "PAUSED",
     "AGE",
   ]);
   expect(lines[1]?.split(/ {3,}/)).toEqual(["nightly", "Held", "run-1", "55s", "1m", "0", "41", "10m"]);
   expect(lines[2]).toMatch(/^free +Available +1m +0 +10m$/);
+  const paused = leaseTable([aLease({}, { paused: true })], {
+    ...{ nowMs: NOW_MS, withNamespace: false, wide: false },
+  });
+  expect(paused).toMatch(/\nnightly +Available +1m +0 +true +10m\n/);
   const wide = leaseTable(leases, { nowMs: NOW_MS, withNamespace: true, wide: true });
   expect(wide).toMatch(/^NAMESPACE .* NODE +RENEWALS +PRIORITY\n/);
   expect(wide).toMatch(/\nns +nightly .* node-1 +3 +0\n/);

@@ -75,6 +75,7 @@ describe("the webhook configuration", () => {
         { ...webhook, matchConditions, name: "checks.konductor.io", failurePolicy: "Ignore" },
         { ...own, name: "requests.konductor.io" },
         { ...own, name: "leases.konductor.io" },
+        { ...own, name: "pauses.konductor.io", failurePolicy: "Ignore" },
       ],
     });
   });

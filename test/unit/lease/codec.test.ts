@@ -7,6 +7,7 @@ import {
   parseLeaseRequest,
 } from "../../../src/lease/codec.ts";
 import { hasAllConditions } from "../../../src/lease/conditions.ts";
+import { formatPause } from "../../../src/lease/pause.ts";
 import {
   DEFAULT_TTL_MS,
   type EndReason,
@@ -139,7 +140,7 @@ test("reading and writing again changes nothing, conditions included", () => {
 });
 
 describe("conditions", () => {
-  const TYPES = ["Ready", "Held", "Releasing", "Revoked", "HolderUnreachable"];
+  const TYPES = ["Ready", "Held", "Paused", "Releasing", "Revoked", "HolderUnreachable"];
   const typesOf = ({ conditions }: LeaseStatus) =>
     conditions.filter(({ status }) => status === "True").map(({ type }) => type);
   const timeOf = ({ conditions }: LeaseStatus, wanted: string) =>
@@ -222,6 +223,21 @@ describe("reading", () => {
       status: { waiters: 0, history: [], conditions: [] },
     });
     expect(parseLease({}).spec.ttlMs).toBe(DEFAULT_TTL_MS);
+  });
+
+  test("finds who has paused it, where our webhook wrote that, and while it is paused", () => {
+    const read = (spec: object, stamp: string) =>
+      parseLease({
+        metadata: { annotations: { "konductor.io/paused": stamp } },
+        spec: { ttl: "1m", ...spec },
+      });
+    const pause = { by: "alice", sinceMs: NOW_MS };
+    const paused = { paused: true, pauseReason: "repairs" };
+    expect(read(paused, formatPause(pause))).toMatchObject({ spec: paused, pause });
+    for (const stamp of ["", "{", "null", '{"by":"alice"}', '{"by":7,"since":"2026-01-01T00:00:00Z"}'])
+      expect(read(paused, stamp).pause).toBeUndefined();
+    expect(read({ paused: false }, formatPause(pause))).toMatchObject({ spec: { ttlMs: 60_000 } });
+    expect(read({ paused: false }, formatPause(pause)).pause).toBeUndefined();
   });
 
   test.each<[string, Record<string, unknown>]>([

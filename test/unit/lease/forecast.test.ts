@@ -74,10 +74,12 @@ describe("a forecast", () => {
 
 test("a turn in words", () => {
   const hold = aHold({ acquiredMs: NOW_MS - 300_000 });
-  const status = (holdSeconds: number[]) => aLease({ hold, holdSeconds }).status;
-  expect(describeTurn(status([]), 1, NOW_MS)).toBeUndefined();
-  expect(describeTurn(status([60, 900, 330, 1_200, 400, 700]), 1, NOW_MS)).toMatch(/^in \d+[sm] to \d+m$/);
-  expect(describeTurn(status(STEADY), 1, NOW_MS + 3_600_000)).toMatch(/^in \S+ or more$/);
-  expect(describeTurn({ holdSeconds: STEADY }, 1, NOW_MS)).toBe("in 0s");
-  expect(describeTurns(status([]), 2, NOW_MS)).toEqual([]);
+  const held = (holdSeconds: number[], spec = {}) => aLease({ hold, holdSeconds }, spec);
+  expect(describeTurn(held([]), 1, NOW_MS)).toBeUndefined();
+  expect(describeTurn(held([60, 900, 330, 1_200, 400, 700]), 1, NOW_MS)).toMatch(/^in \d+[sm] to \d+m$/);
+  expect(describeTurn(held(STEADY), 1, NOW_MS + 3_600_000)).toMatch(/^in \S+ or more$/);
+  expect(describeTurn(aLease({ holdSeconds: STEADY }), 1, NOW_MS)).toBe("in 0s");
+  expect(describeTurns(held([]), 2, NOW_MS)).toEqual([]);
+  const paused = held(STEADY, { paused: true });
+  expect([describeTurn(paused, 1, NOW_MS), ...describeTurns(paused, 2, NOW_MS)]).toEqual([undefined]);
 });

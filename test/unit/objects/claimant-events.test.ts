@@ -7,9 +7,10 @@ import {
   timedOutEvent,
   waitingEvent,
 } from "../../../src/objects/claimant-events.ts";
-import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
+import { aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
 
 const ref = { kind: "Pod", name: "p", uid: "pod-p" } as const;
+const PAUSED = { paused: true, pauseReason: "repairs" } as const;
 const PLACE = { position: 2, of: 5 };
 const POD = { namespace: "ns", name: "p", uid: "pod-p" };
 
@@ -56,6 +57,13 @@ describe("who waits is told what is in the way", () => {
       expect(message).not.toContain("its turn");
   });
 
+  test("and that the klease is paused, whether somebody holds it or nobody", () => {
+    const told = (lease: Lease) =>
+      waitingEvent(aRequest({ spec: { ref } }), lease, PLACE, "0", NOW_MS).message;
+    expect(told(aLease({}, PAUSED))).toContain(`, paused ("repairs"); ${SEE}`);
+    expect(told(held({}, PAUSED))).toMatch(/, held by run-1 since .+, and paused \("repairs"\); see/);
+  });
+
   test.each<[string, string, object]>([
     ["Pod", "v1", { ref }],
     ["Job", "batch/v1", { ref: { ...ref, kind: "Job" } }],
@@ -67,12 +75,15 @@ describe("who waits is told what is in the way", () => {
   });
 });
 
-test.each<[Hold | undefined, string]>([
-  [aHold(), "held by run-1 since 2026-01-01T00:09:50.000Z"],
+test.each<[Lease | undefined, string]>([
+  [held(), "held by run-1 since 2026-01-01T00:09:50.000Z"],
+  [held({}, PAUSED), 'held by run-1 since 2026-01-01T00:09:50.000Z, and it is paused ("repairs")'],
+  [aLease({}, PAUSED), 'nobody holds it now, and it is paused ("repairs")'],
+  [aLease(), "nobody holds it now"],
   [undefined, "nobody holds it now"],
-])("a pod whose time is over is told how the klease stands: %#", (hold, standing) => {
+])("a pod whose time is over is told how the klease stands: %#", (lease, standing) => {
   const request = aRequest({ spec: { ref, waitUntilMs: NOW_MS + 90_000 } });
-  expect(timedOutEvent(request, hold)).toMatchObject({
+  expect(timedOutEvent(request, lease, NOW_MS)).toMatchObject({
     ...{ type: "Warning", reason: "TimedOut" },
     message: expect.stringContaining(`for 1m30s, its konductor.io/wait-timeout, in vain: ${standing}.`),
   });

@@ -45,6 +45,24 @@ test("a grant names holder and token", () => {
   ]);
 });
 
+test("a pause and its end are told once, by whoever writes the condition", () => {
+  const condition = (status: "True" | "False") => ({
+    ...{ type: "Paused", status, reason: "x", message: "paused by alice", lastTransitionMs: 0 },
+  });
+  const [no, yes] = [condition("False"), condition("True")].map((each) => aLease({ conditions: [each] }));
+  const told = (before: Lease | undefined, after: Lease | undefined) =>
+    before && after && reportsOf(before, after).map(({ reason, message }) => `${reason}: ${message}`);
+  expect(told(aLease(), yes)).toEqual(["Paused: paused by alice"]);
+  expect(told(no, yes)).toEqual(["Paused: paused by alice"]);
+  expect(told(yes, no)).toEqual(["Resumed: resumed: the next who waits is granted it"]);
+  for (const [before, after] of [
+    [yes, yes],
+    [no, no],
+    [aLease(), no],
+  ])
+    expect(told(before, after)).toEqual([]);
+});
+
 describe("the end of a hold", () => {
   test.each<[EndReason, string]>([
     ["Released", "Normal"],

@@ -1,12 +1,12 @@
 import { formatDuration } from "../../../lease/duration.ts";
-import type { Hold, LeaseRequest } from "../../../lease/types.ts";
+import type { Lease, LeaseRequest } from "../../../lease/types.ts";
 import { standingOf } from "../../../objects/claimant-events.ts";
 import { ANNOTATION } from "../../../shared/names.ts";
 
-/** The line that tells a gate why its pod is refused; `hold` is the hold that is in the way now. */
-export function deniedLine(request: LeaseRequest, hold: Hold | undefined): object {
+/** The line that tells a gate why its pod is refused; what is in the way now says `lease`. */
+export function deniedLine(request: LeaseRequest, lease: Lease | undefined, nowMs: number): object {
   const { reason = "Denied" } = request.status;
-  return { state: "denied", reason, message: `${whyOf(request)}; ${standingOf(hold)}` };
+  return { state: "denied", reason, message: `${whyOf(request)}; ${standingOf(lease, nowMs)}` };
 }
 
 /** For `if-held: fail` where konductor may not create the klease: only waiting would help. */

@@ -71,10 +71,10 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
 
   function tell(): void {
     stopTimer();
-    const status = caches.leases.store.get(key)?.status;
+    const klease = caches.leases.store.get(key);
     const name = job && requestName(lease, { kind: "Job", uid: job.uid });
     const request = name && caches.requests.store.get(keyOf({ namespace, name }));
-    stream.send(waitingLine(request ? queue.placeOf(key, request) : { position: 1, of: 1 }, status));
+    stream.send(waitingLine(request ? queue.placeOf(key, request) : { position: 1, of: 1 }, klease));
     stopTimer = clock.after(SPEAK_EVERY_MS, tell);
   }
 

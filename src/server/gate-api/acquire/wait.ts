@@ -40,7 +40,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
 
   function tell(): void {
     stopTimer();
-    stream.send(waitingLine(queue.placeOf(key, request), caches.leases.store.get(key)?.status));
+    stream.send(waitingLine(queue.placeOf(key, request), caches.leases.store.get(key)));
     stopTimer = clock.after(SPEAK_EVERY_MS, tell);
   }
 
@@ -83,7 +83,7 @@ export function wait({ options, waiters, queue, pod, request, stream }: WaitOpti
    */
   async function lookAtAnswer(answered: LeaseRequest): Promise<void> {
     const lease = await lookAtHold();
-    finish(isDenied(answered) ? deniedLine(answered, lease?.status.hold) : ASK_AGAIN);
+    finish(isDenied(answered) ? deniedLine(answered, lease, clock.nowMs()) : ASK_AGAIN);
   }
 
   /** konductor itself deletes a request that had its hold; the Lease then shows the hold. */

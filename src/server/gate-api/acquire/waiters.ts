@@ -1,6 +1,6 @@
 /**
  * Everybody who waits at this replica, and who of them is told of a change: the claimant that a Lease shows as its holder, all who wait for
- * a Lease when its holder changes, and the claimant whose request was deleted or answered. A renewal is told to nobody. The holder is told
+ * a Lease when its holder changes, or what holds its grants back, and the claimant whose request was deleted or answered. A renewal is told to nobody. The holder is told
  * first: it would otherwise wait for all the others.
  *
  * Nobody waits at a replica that receives no changes itself, or that is about to end: its waiters are sent to other replicas, those who
@@ -8,7 +8,8 @@
  */
 
 import { isAnswered, NOT_CONFIRMED } from "../../../lease/order.ts";
-import { keyOf, type LeaseRequest } from "../../../lease/types.ts";
+import { heldBack } from "../../../lease/policies/held-back.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../../../lease/types.ts";
 import type { Clock } from "../../../shared/clock.ts";
 import type { GateApiOptions } from "../options.ts";
 import { isFresh } from "../wire/freshness.ts";
@@ -24,7 +25,7 @@ export interface Waiter {
   request?: LeaseRequest;
   /** The Lease shows it as the holder. */
   onHolding(): void;
-  /** Somebody else holds now, or nobody. */
+  /** Somebody else holds now, or nobody, or a rule of its owner has come or gone. */
   onHolderChange(): void;
   /** Its request was deleted; `last` is its last version, if that is known. */
   onRequestDeleted(last: LeaseRequest | undefined): void;
@@ -92,6 +93,8 @@ export function createWaiters(
     stopLooking = clock.after(sendsAway ? SEND_AWAY_EVERY_MS : LOOK_EVERY_MS, look);
   }
 
+  const ruleOf = (lease: Lease | undefined) => lease && heldBack(lease, clock.nowMs())?.why;
+
   caches.leases.subscribe(({ type, object, old }) => {
     const key = keyOf(object);
     const waiting = byLease.get(key);
@@ -99,7 +102,8 @@ export function createWaiters(
     const hold = type === "deleted" ? undefined : object.status.hold;
     for (const waiter of [...(waiting.get(hold?.ref.uid ?? "") ?? [])]) waiter.onHolding();
     const before = type === "deleted" ? object.status.hold : old?.status.hold;
-    if (hold?.token === before?.token) return;
+    const isSameHold = hold?.token === before?.token;
+    if (isSameHold && ruleOf(object) === ruleOf(old)) return;
     queue.outdate(key, { atOnce: true });
     tellInTurn(
       key,

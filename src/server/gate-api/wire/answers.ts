@@ -1,5 +1,6 @@
 import { describeTurn, TOLD_PLACES } from "../../../lease/forecast.ts";
-import type { Hold, LeaseStatus } from "../../../lease/types.ts";
+import { heldBack } from "../../../lease/policies/held-back.ts";
+import type { Hold, Lease } from "../../../lease/types.ts";
 import { defined } from "../../../shared/json.ts";
 import { isoTime } from "../../../shared/times.ts";
 import type { Trust } from "../options.ts";
@@ -11,10 +12,10 @@ import type { Trust } from "../options.ts";
 export function createWaitingLines(
   trust: () => Trust,
   nowMs: () => number,
-): (place: { position: number; of: number }, status: LeaseStatus | undefined) => object {
+): (place: { position: number; of: number }, lease: Lease | undefined) => object {
   let told: string | undefined;
-  return (place, status) => {
-    const hold = status?.hold;
+  return (place, lease) => {
+    const hold = lease?.status.hold;
     const { ca, urls } = trust();
     const isNews = ca !== told;
     told = ca;
@@ -22,9 +23,11 @@ export function createWaitingLines(
       state: "waiting",
       ...place,
       ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
-      ...(status &&
-        place.position <= TOLD_PLACES &&
-        defined({ turn: describeTurn(status, place.position, nowMs()) })),
+      ...(lease &&
+        defined({
+          heldBack: heldBack(lease, nowMs())?.why,
+          turn: place.position <= TOLD_PLACES ? describeTurn(lease, place.position, nowMs()) : undefined,
+        })),
       ...(isNews && { ca, urls }),
     };
   };

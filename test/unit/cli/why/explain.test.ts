@@ -47,6 +47,21 @@ test("once enough holds are known it says when the turn will probably come", () 
   expect(says(facts)).toContain(" Its turn probably comes in 9m, as the last holds have lasted.");
 });
 
+test.each<[string, Lease, RegExp]>([
+  [
+    "nobody",
+    aLease({}, { paused: true }),
+    /\. Nobody holds it\. It is paused; to end that: koncli lease resume nightly -n ns\.$/,
+  ],
+  [
+    "a pod",
+    held({}, { paused: true, pauseReason: "repairs" }),
+    /\. It is paused \("repairs"\), so nobody is granted it afterwards; to end that: koncli lease resume nightly -n ns\.$/,
+  ],
+])("a paused klease that %s holds is granted to nobody", (_, lease, told) => {
+  expect(says(theFacts({ lease: known(lease), requests: known([itsRequest()]) }))).toMatch(told);
+});
+
 describe("why the holder holds", () => {
   const lease = (hold: Partial<Hold>, spec: Partial<Lease["spec"]> = {}) => ({
     lease: known(held(hold, spec)),

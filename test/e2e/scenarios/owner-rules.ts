@@ -1,0 +1,91 @@
+/** What the owner of a klease rules: nobody is granted it for a while, although somebody waits. */
+import { expect } from "vitest";
+import { JOBS } from "../../../src/kube/resources.ts";
+import { ANNOTATION, GATE_CONTAINER } from "../../../src/shared/names.ts";
+import { waitFor } from "../../cluster/wait.ts";
+import { type Outcome, koncli as runKoncli } from "../../integration/koncli.ts";
+import type { Environment, Scenario } from "../environment.ts";
+import { overlaps } from "../journal.ts";
+import { describedEvent, waitForJobs } from "../observe.ts";
+import { type Stage, setStage } from "../stage.ts";
+import { waitForEnded } from "../turns.ts";
+import { job } from "../workload.ts";
+
+const koncli = ({ cluster }: Environment, { namespace }: Stage, ...args: string[]): Promise<Outcome> =>
+  runKoncli(["--kubeconfig", cluster.kubeconfigPath, "-n", namespace, "lease", ...args]);
+
+/** Resolves when the gate of the pod has logged a matching line. */
+async function gateSays({ kubectl }: Environment, { namespace }: Stage, pod: string, line: RegExp) {
+  await waitFor({
+    what: `the gate of ${pod} to say ${line}`,
+    withinMs: 30_000,
+    holds: async () => line.test(await kubectl("-n", namespace, "logs", pod, "-c", GATE_CONTAINER)),
+  });
+}
+
+export const ownerRules: readonly Scenario[] = [
+  {
+    name: "a paused klease: its holder goes on, nobody new runs, who waits is told why and by whom and keeps its place, and runs when it is resumed",
+    timeoutMs: 240_000,
+    async run(environment) {
+      const { kubectl } = environment;
+      const stage = await setStage(environment, "guarded", { ttl: "15s" });
+      const { namespace, journal } = stage;
+      await stage.apply("holder");
+      const { token } = await stage.holds("holder");
+      await stage.apply("second", { runsForSeconds: 1 });
+      await stage.waits("second");
+      await stage.apply("third", { runsForSeconds: 1 });
+      await stage.waits("third");
+      const paused = await koncli(environment, stage, "pause", "guarded", "--reason", "new disks");
+      expect(paused.out).toBe(
+        "klease guarded is paused: nobody new is granted it, and holder goes on holding it\n",
+      );
+      await kubectl("-n", namespace, "wait", "--for=condition=Paused", "--timeout=30s", "klease/guarded");
+      const since = /paused by \S+ since [-0-9T:]+Z \("new disks"\)/.source;
+      await gateSays(environment, stage, "second", new RegExp(`held by holder since .*${since}`));
+      const renewed = await stage.lease("a renewal", ({ status: { hold } }) => (hold?.renewals ?? 0) > 3);
+      expect(renewed.status.hold?.token).toBe(token);
+
+      await stage.endMain("holder");
+      await kubectl("-n", namespace, "wait", "--for=condition=Held=false", "--timeout=60s", "klease/guarded");
+      await gateSays(environment, stage, "second", new RegExp(`position 1 of 2, ${since}`));
+      expect((await koncli(environment, stage, "why", "second")).out).toMatch(
+        new RegExp(
+          `as the next of 2 in the queue\\. Nobody holds it\\. It is ${since}; to end that: koncli lease resume guarded`,
+        ),
+      );
+      const skipped = job({
+        ...{ namespace, name: "skipped", lease: "guarded", journal },
+        annotations: { [ANNOTATION.ifHeld]: "skip" },
+      });
+      await environment.client.create(JOBS, skipped);
+      expect(await waitForJobs(environment, namespace)).toEqual({ failed: [] });
+      expect(
+        await describedEvent(environment, { namespace, what: "job/skipped", reason: "Skipped" }),
+      ).toMatch(new RegExp(`without having run: klease guarded is ${since}`));
+      const refused = await koncli(environment, stage, "acquire", "guarded", "--holder", "me");
+      expect([refused.code, refused.err]).toEqual([
+        1,
+        expect.stringMatching(new RegExp(`guarded is ${since}`)),
+      ]);
+      expect((await journal.runs()).map(({ by }) => by)).toEqual(["holder"]);
+
+      await koncli(environment, stage, "resume", "guarded");
+      await waitForEnded(stage, 3);
+      const runs = await journal.runs();
+      expect([runs.map(({ by }) => by), overlaps(runs)]).toEqual([["holder", "second", "third"], []]);
+      for (const reason of ["Paused", "Resumed"])
+        await describedEvent(environment, { namespace, what: "klease/guarded", reason });
+      await kubectl(
+        "-n",
+        namespace,
+        "wait",
+        "--for=condition=Paused=false",
+        "--timeout=30s",
+        "klease/guarded",
+      );
+      await stage.atRest();
+    },
+  },
+];
