@@ -34,6 +34,10 @@ export interface Past {
   readonly durations: readonly number[];
   /** For how long somebody has held; undefined: nobody does. */
   readonly heldFor: number | undefined;
+  /** For how long nobody is granted it yet, if nobody holds. */
+  readonly restFor?: number;
+  /** From each hold's end to the next grant, at least. */
+  readonly interval?: number;
 }
 
 /** When the turn of whoever is at `position` (1: the next) of a Lease's queue will probably come, as "in 2m to 12m". Undefined: it is unknown. */
@@ -54,7 +58,13 @@ export function pastOf(lease: Ruled, nowMs: number): Past | undefined {
   const { hold, holdSeconds } = lease.status;
   const held = heldBack(lease, nowMs);
   if (held && held.untilMs === undefined) return undefined;
-  return { durations: holdSeconds, heldFor: hold && Math.max(0, (nowMs - hold.acquiredMs) / 1_000) };
+  const restMs = held?.untilMs === undefined ? 0 : held.untilMs - nowMs;
+  return {
+    durations: holdSeconds,
+    heldFor: hold && Math.max(0, (nowMs - hold.acquiredMs) / 1_000),
+    restFor: hold ? 0 : restMs / 1_000,
+    interval: (lease.spec.minIntervalMs ?? 0) / 1_000,
+  };
 }
 
 function describeRange(range: WaitRange): string {
@@ -91,22 +101,22 @@ interface Future {
   wait: number;
 }
 
-/** Futures that are at the end of the present hold; `next` leads each to the end of one more. */
-function futuresOf({ durations, heldFor }: Past) {
+/** Futures that are at the next grant; `next` leads each to the one after that. */
+function futuresOf({ durations, heldFor, restFor = 0, interval = 0 }: Past) {
   const windows = WINDOWS.map((size) => durations.slice(0, size).toSorted((a, b) => a - b));
   const random = randomFrom(durations.length);
   // Whoever has held for longer than nearly all before may go on for as long again, or for ever.
   const isOpen = heldFor !== undefined && durations.filter((each) => each > heldFor).length < 2;
   const futures = Array.from({ length: FUTURES }, (_, index): Future => {
     const holds = windows[index % windows.length] ?? [];
-    if (heldFor === undefined) return { holds, wait: 0 };
-    if (isOpen) return { holds, wait: random() * heldFor };
+    if (heldFor === undefined) return { holds, wait: restFor };
+    if (isOpen) return { holds, wait: random() * heldFor + interval };
     // Of the durations only longer ones than the present hold has lasted are possible.
     const share = holds.filter((each) => each <= heldFor).length / (holds.length + 1);
-    return { holds, wait: Math.max(0, draw(holds, share + (1 - share) * random()) - heldFor) };
+    return { holds, wait: Math.max(0, draw(holds, share + (1 - share) * random()) - heldFor) + interval };
   });
   const next = () => {
-    for (const future of futures) future.wait += draw(future.holds, random());
+    for (const future of futures) future.wait += draw(future.holds, random()) + interval;
   };
   return { futures, isOpen, next };
 }

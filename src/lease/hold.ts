@@ -45,6 +45,8 @@ export function endHold(
   return {
     ...rest,
     history: [past, ...status.history].slice(0, HISTORY_LENGTH),
+    // Before its confirmation nothing can have run.
+    ...(hold.confirmed && { lastEndedMs: past.endedMs }),
     holdSeconds: [Math.max(0, seconds), ...status.holdSeconds].slice(0, HOLDS_REMEMBERED),
   };
 }

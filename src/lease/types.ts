@@ -144,6 +144,8 @@ export interface LeaseStatus {
   /** How many Jobs were skipped; undefined: none. */
   skipped?: number;
   history: readonly PastHold[];
+  /** When the last hold ended that was confirmed: its main may have run. */
+  lastEndedMs?: number;
   /** How long the last holds lasted, the latest first, in whole seconds: more of them than `history` has, for forecasts. */
   holdSeconds: readonly number[];
   conditions: readonly Condition[];
@@ -159,6 +161,8 @@ export interface LeaseSpec {
   paused?: boolean;
   /** Why, in the owner's words: one line. */
   pauseReason?: string;
+  /** How long after the end of a hold the next is granted at the earliest. */
+  minIntervalMs?: number;
 }
 
 export interface Lease {

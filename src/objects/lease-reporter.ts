@@ -150,7 +150,7 @@ function pauseOf(before: Lease, after: Lease): Report[] {
   if (is?.status === "True" && was?.status !== "True")
     return [{ type: "Normal", reason: "Paused", message: is.message }];
   return is?.status === "False" && was?.status === "True"
-    ? [{ type: "Normal", reason: "Resumed", message: "resumed: the next who waits is granted it" }]
+    ? [{ type: "Normal", reason: "Resumed", message: "it is granted again to whoever waits" }]
     : [];
 }
 

@@ -68,6 +68,8 @@ describe("Lease", () => {
       { ttl: "1m", handoverPolicy: "Never" },
       'supported values: "AfterExpiry", "AfterTermination"',
     ],
+    ["an interval without a unit", { ttl: "1m", minInterval: "5" }, DURATION],
+    ["no interval at all", { ttl: "1m", minInterval: "0s" }, DURATION],
     ["a pause in words", { ttl: "1m", paused: "yes" }, "spec.paused in body must be of type boolean"],
     ["two lines", { ttl: "1m", pauseReason: "a\nb" }, "must be one line without control characters"],
     ["text that turns around", { ttl: "1m", pauseReason: "a\u202eb" }, "must be one line without control"],

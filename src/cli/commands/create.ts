@@ -12,6 +12,7 @@ interface CreateFlags {
   renewable?: boolean;
   handoverPolicy?: string;
   paused?: boolean;
+  minInterval?: number;
 }
 
 /** `koncli lease create NAME`. */
@@ -27,6 +28,11 @@ export function registerCreate(lease: Command, run: RunAction): void {
         ["AfterExpiry", "AfterTermination"],
       ),
     )
+    .option(
+      "--min-interval <duration>",
+      "from the end of a hold to the next grant, at least (default: none)",
+      ttlMs,
+    )
     .option("--paused [bool]", "granted to nobody until it is resumed (default: false)", bool)
     .addHelpText(
       "after",
@@ -40,9 +46,10 @@ export function registerCreate(lease: Command, run: RunAction): void {
 async function createLease(
   { cluster: { client, namespace }, output, print }: CommandContext,
   name: string,
-  { ttl, ...rest }: CreateFlags,
+  { ttl, minInterval, ...rest }: CreateFlags,
 ): Promise<void> {
-  const spec = { ttl: formatDuration(ttl), ...defined(rest) };
+  const interval = minInterval === undefined ? undefined : formatDuration(minInterval);
+  const spec = { ttl: formatDuration(ttl), ...defined({ minInterval: interval, ...rest }) };
   const object = await client.create(LEASES, { metadata: { namespace, name }, spec });
   if (isObjectOutput(output)) return print(formatObject(object, output));
   print(output === "name" ? formatName("lease", name) : `klease ${name} created\n`);

@@ -2,11 +2,13 @@
  * The rules by which the owner of a Lease keeps it from being granted although nobody holds it. Whoever decides about a grant, and whoever tells
  * why there is none, asks here, so that a new rule is one more file and one more line.
  */
+import { minInterval } from "./min-interval.ts";
 import { paused } from "./paused.ts";
 import type { HeldBack, HoldBackPolicy, HoldBackRule, Ruled } from "./policy.ts";
 
 const POLICIES: Readonly<Record<HoldBackRule, HoldBackPolicy>> = {
   Paused: paused,
+  MinInterval: minInterval,
 };
 
 /** What holds a grant of `lease` back; of several rules, the one that lasts longest. Undefined: nothing does. */

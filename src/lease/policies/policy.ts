@@ -2,7 +2,7 @@
 import type { Lease } from "../types.ts";
 
 /** The names of the rules by which a free Lease is granted to nobody. */
-export const HOLD_BACK_RULES = ["Paused"] as const;
+export const HOLD_BACK_RULES = ["Paused", "MinInterval"] as const;
 export type HoldBackRule = (typeof HOLD_BACK_RULES)[number];
 
 /** The part of a Lease that rules look at. */

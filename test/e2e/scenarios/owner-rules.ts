@@ -5,11 +5,16 @@ import { ANNOTATION, GATE_CONTAINER } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type Outcome, koncli as runKoncli } from "../../integration/koncli.ts";
 import type { Environment, Scenario } from "../environment.ts";
+import { expectWithin } from "../figures.ts";
 import { overlaps } from "../journal.ts";
 import { describedEvent, waitForJobs } from "../observe.ts";
 import { type Stage, setStage } from "../stage.ts";
 import { waitForEnded } from "../turns.ts";
 import { job } from "../workload.ts";
+
+const INTERVAL_MS = 20_000;
+/** Two replicas' views of the API server's time. */
+const CLOCKS_DIFFER_MS = 1_000;
 
 const koncli = ({ cluster }: Environment, { namespace }: Stage, ...args: string[]): Promise<Outcome> =>
   runKoncli(["--kubeconfig", cluster.kubeconfigPath, "-n", namespace, "lease", ...args]);
@@ -85,6 +90,49 @@ export const ownerRules: readonly Scenario[] = [
         "--timeout=30s",
         "klease/guarded",
       );
+      await stage.atRest();
+    },
+  },
+  {
+    name: "minInterval: the next main runs no sooner after the end of the last hold, meanwhile a Job with if-held: skip is skipped",
+    timeoutMs: 240_000,
+    async run(environment) {
+      const stage = await setStage(environment, "spaced", { ttl: "1m", minInterval: `${INTERVAL_MS}ms` });
+      const { namespace, journal } = stage;
+      await stage.apply("first", { runsForSeconds: 1 });
+      await stage.apply("second", { runsForSeconds: 1 });
+      const { status } = await stage.lease(
+        "the first hold to end",
+        ({ status }) => status.history.length === 1,
+      );
+      const [past] = status.history;
+      expect(status.lastEndedMs).toBe(past?.endedMs);
+      await gateSays(
+        environment,
+        stage,
+        "second",
+        /position 1 of 1, resting until [-0-9T:]+Z, for its minInterval of 20s/,
+      );
+      await environment.client.create(
+        JOBS,
+        job({
+          ...{ namespace, name: "hasty", lease: "spaced", journal },
+          annotations: { [ANNOTATION.ifHeld]: "skip" },
+        }),
+      );
+      expect(await describedEvent(environment, { namespace, what: "job/hasty", reason: "Skipped" })).toMatch(
+        /without having run: klease spaced is resting until /,
+      );
+      const next = await stage.holds("second");
+      expectWithin(environment, {
+        what: "minInterval of 20s: from the end of a hold to the next grant",
+        measuredMs: next.acquiredMs - (past?.endedMs ?? 0),
+        boundMs: INTERVAL_MS + 5_000,
+      });
+      expect(next.acquiredMs - (past?.endedMs ?? 0)).toBeGreaterThan(INTERVAL_MS - CLOCKS_DIFFER_MS);
+      await waitForEnded(stage, 2);
+      const [a, b] = (await journal.runs()).toSorted((x, y) => x.fromMs - y.fromMs);
+      expect((b?.fromMs ?? 0) - (a?.toMs ?? 0)).toBeGreaterThan(INTERVAL_MS - CLOCKS_DIFFER_MS);
       await stage.atRest();
     },
   },

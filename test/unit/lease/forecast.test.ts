@@ -30,6 +30,20 @@ describe("a forecast", () => {
     expect(forecastWait({ durations: STEADY, heldFor: undefined }, 1)).toEqual({ earliest: 0, latest: 0 });
   });
 
+  test("adds the interval to each handover, and what is left of it where the Lease rests", () => {
+    const past = { durations: STEADY, heldFor: 300, interval: 60 };
+    const [first, second] = forecastQueue(past, 2);
+    expect(first?.earliest).toBeGreaterThan(340);
+    expect(first?.latest).toBeLessThan(380);
+    expect(second?.earliest).toBeGreaterThan(340 + 640);
+    expect(second?.latest).toBeLessThan(380 + 680);
+    const resting = forecastQueue({ durations: STEADY, heldFor: undefined, restFor: 45, interval: 60 }, 2);
+    expect(resting[0]).toEqual({ earliest: 45, latest: 45 });
+    expect(resting[1]?.earliest).toBeGreaterThan(45 + 640);
+    const lease = aLease({ holdSeconds: STEADY, lastEndedMs: NOW_MS - 15_000 }, { minIntervalMs: 60_000 });
+    expect(describeTurn(lease, 1, NOW_MS)).toBe("in 45s");
+  });
+
   test("has no end where the present hold has lasted longer than nearly all before it", () => {
     expect(forecastWait({ durations: STEADY, heldFor: 7_200 }, 1)?.latest).toBeUndefined();
     expect(forecastWait({ durations: STEADY, heldFor: 7_200 }, 3)?.latest).toBeUndefined();

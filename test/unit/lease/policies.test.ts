@@ -3,6 +3,8 @@ import { describe, expect, test } from "vitest";
 import { conditionsOf } from "../../../src/lease/conditions.ts";
 import { decide } from "../../../src/lease/decide.ts";
 import { followUps } from "../../../src/lease/follow-ups.ts";
+import { regrantHold } from "../../../src/lease/grant.ts";
+import { endHold } from "../../../src/lease/hold.ts";
 import { heldBack } from "../../../src/lease/policies/held-back.ts";
 import type { Condition, Lease } from "../../../src/lease/types.ts";
 import { aLease, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
@@ -80,6 +82,67 @@ describe("a paused Lease", () => {
     for (const lease of [held(), aLease()])
       expect(pausedOf(lease)).toMatchObject({ status: "False", reason: "NotPaused" });
   });
+});
+
+describe("a Lease with a minInterval", () => {
+  const RULE = { minIntervalMs: 300_000 };
+  const ended = (agoMs: number) => aLease({ lastEndedMs: NOW_MS - agoMs }, RULE);
+
+  test.each<[string, Lease, number | undefined]>([
+    ["that was never held", aLease({}, RULE), undefined],
+    ["whose last hold has just ended", ended(0), 300_000],
+    ["whose last hold ended within the interval", ended(299_999), 1],
+    ["whose last hold ended that long ago", ended(300_000), undefined],
+    ["whose last hold ended after this clock's time", ended(-400), 300_400],
+  ])("%s rests for so long: %#", (_, lease, forMs) => {
+    const decision = decideFor(lease, aRequest());
+    if (forMs === undefined) expect(decision).toMatchObject({ do: "write", why: "Granted" });
+    else expect(decision).toEqual({ do: "wait", forMs });
+    expect(why(lease)).toBe(
+      forMs === undefined
+        ? undefined
+        : `resting until ${new Date(NOW_MS + forMs).toISOString().replace(/\.\d+Z/, "Z")}, for its minInterval of 5m`,
+    );
+  });
+
+  test("does not rest while it is held, so its holder goes on", () => {
+    const own = aRequest({ name: "ci", uid: "uid-of-ci", status: { phase: "Granted", token: 41 } });
+    const lease = held(client, RULE);
+    const ruled = { ...lease, status: { ...lease.status, lastEndedMs: NOW_MS } };
+    expect(heldBack(ruled, NOW_MS)).toBeUndefined();
+    expect(decideFor(ruled, own)).toEqual(decideFor(held(client), own));
+  });
+
+  test("is not handed over in the write that ends a hold, but after the interval", () => {
+    const over = { ...held(client, RULE), forced: { token: 41, by: "alice", now: true } };
+    const decision = decideFor(over, aRequest({ name: "waiter" }));
+    expect(decision).toMatchObject({ do: "write", status: { lastEndedMs: NOW_MS } });
+    expect(decision.do === "write" && [decision.status.hold, decision.granted]).toEqual([
+      undefined,
+      undefined,
+    ]);
+  });
+
+  test("counts only from holds that were confirmed", () => {
+    const lastEndedMs = NOW_MS - 900_000;
+    const over = (confirmed: boolean) => {
+      const lease = held({ confirmed });
+      return endHold({ ...lease, status: { ...lease.status, lastEndedMs } }, "NotConfirmed", NOW_MS)
+        .lastEndedMs;
+    };
+    expect([over(false), over(true)]).toEqual([lastEndedMs, NOW_MS]);
+  });
+
+  test("does not keep a pod that runs again within its hold", () => {
+    const { hold, lastEndedMs } = regrantHold(held({}, RULE), [], NOW_MS);
+    expect([hold?.token, lastEndedMs]).toEqual([42, NOW_MS]);
+  });
+});
+
+test("of several rules the one that lasts longest is told", () => {
+  const lease = aLease({ lastEndedMs: NOW_MS }, { ...PAUSED, minIntervalMs: 300_000 });
+  expect(heldBack(lease, NOW_MS)?.rule).toBe("Paused");
+  expect(decideFor(lease, aRequest())).toEqual({ do: "wait" });
 });
 
 function condition(status: Condition["status"], lastTransitionMs: number): Condition {

@@ -54,7 +54,7 @@ test("a pause and its end are told once, by whoever writes the condition", () =>
     before && after && reportsOf(before, after).map(({ reason, message }) => `${reason}: ${message}`);
   expect(told(aLease(), yes)).toEqual(["Paused: paused by alice"]);
   expect(told(no, yes)).toEqual(["Paused: paused by alice"]);
-  expect(told(yes, no)).toEqual(["Resumed: resumed: the next who waits is granted it"]);
+  expect(told(yes, no)).toEqual(["Resumed: it is granted again to whoever waits"]);
   for (const [before, after] of [
     [yes, yes],
     [no, no],

@@ -1,0 +1,21 @@
+import { secondsTime } from "../../shared/times.ts";
+import { formatDuration } from "../duration.ts";
+import type { HeldBack, Ruled } from "./policy.ts";
+
+/**
+ * `spec.minInterval`: the next grant comes no sooner after the end of the last hold. A hold that nobody confirmed has done no work, and does
+ * not count.
+ */
+export function minInterval({ spec, status }: Ruled, nowMs: number): HeldBack | undefined {
+  const { minIntervalMs = 0 } = spec;
+  const { hold, lastEndedMs } = status;
+  if (hold || lastEndedMs === undefined || minIntervalMs <= 0) return undefined;
+  const untilMs = lastEndedMs + minIntervalMs;
+  if (nowMs >= untilMs) return undefined;
+  const interval = formatDuration(minIntervalMs);
+  return {
+    rule: "MinInterval",
+    why: `resting until ${secondsTime(untilMs)}, for its minInterval of ${interval}`,
+    untilMs,
+  };
+}
