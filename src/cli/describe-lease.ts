@@ -1,5 +1,6 @@
 import { formatDuration } from "../lease/duration.ts";
 import { waitingInOrder } from "../lease/order.ts";
+import { heldBack } from "../lease/policies/held-back.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import { formatAge } from "../shared/age.ts";
 import { formatFields, formatTable } from "./table.ts";
@@ -18,7 +19,7 @@ export function leaseTable(
   const headings = [
     ...(withNamespace ? ["NAMESPACE"] : []),
     ...["NAME", "PHASE", "HOLDER", "EXPIRES IN", "TTL", "WAITERS", "TOKEN", "PAUSED", "AGE"],
-    ...(wide ? ["NODE", "RENEWALS", "PRIORITY"] : []),
+    ...(wide ? ["NODE", "RENEWALS", "PRIORITY", "MIN INTERVAL", "MAX WAITING"] : []),
   ];
   const rows = leases.map((lease) => {
     const { hold, waiters, lastToken } = lease.status;
@@ -33,10 +34,23 @@ export function leaseTable(
       lastToken === undefined ? "" : String(lastToken),
       lease.spec.paused ? "true" : "",
       formatAge(nowMs - lease.createdMs),
-      ...(wide ? [hold?.ref.node ?? "", hold ? String(hold.renewals) : "", String(lease.spec.priority)] : []),
+      ...(wide
+        ? [
+            ...[hold?.ref.node ?? "", hold ? String(hold.renewals) : "", String(lease.spec.priority)],
+            ...ruleCells(lease),
+          ]
+        : []),
     ];
   });
   return formatTable(headings, rows);
+}
+
+/** What its owner has set of minInterval and maxWaiting. */
+function ruleCells({ spec: { minIntervalMs, maxWaiting } }: Lease): [string, string] {
+  return [
+    minIntervalMs === undefined ? "" : formatDuration(minIntervalMs),
+    maxWaiting === undefined ? "" : String(maxWaiting),
+  ];
 }
 
 /** How many names to show where there may be hundreds. */
@@ -75,6 +89,11 @@ export function leaseStatusText(
     if (status === "True" && type !== "Ready" && type !== "Held")
       fields.push([type, `${message} (${reason})`]);
   }
+  const [minInterval, maxWaiting] = ruleCells(lease);
+  if (minInterval !== "") fields.push(["Min interval", minInterval]);
+  if (maxWaiting !== "") fields.push(["Max waiting", maxWaiting]);
+  const rule = heldBack(lease, nowMs);
+  if (rule?.untilMs !== undefined) fields.push(["Held back", rule.why]);
   const waiters = waiting.map(({ spec }) => spec.holder);
   fields.push(["Waiting", waiters.length === 0 ? "nobody" : `${waiters.length}: ${headOf(waiters)}`]);
   return formatFields(fields);

@@ -47,6 +47,15 @@ export function priority(value: string): number {
   return number;
 }
 
+/** A whole number of 32 bits, not negative. */
+export function count(value: string): number {
+  const number = /^[+]?\d{1,10}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number <= INT32_MAX)) {
+    throw new InvalidArgumentError(`a whole number from 0 to ${INT32_MAX} is allowed`);
+  }
+  return number;
+}
+
 /** A flag that may be given a value, as in `--renewable=false`. */
 export function bool(value: string): boolean {
   if (value !== "true" && value !== "false") throw new InvalidArgumentError("true or false is allowed");

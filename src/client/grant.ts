@@ -2,13 +2,22 @@
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { wasGranted } from "../lease/order.ts";
+import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { type ClientContext, findLease, followLease } from "./client-context.ts";
 import { type Followed, follow } from "./follow.ts";
 import { extendWait, type Place, waitUntilMs, withdraw } from "./place-request.ts";
 import { renewHold } from "./renewal.ts";
-import { heldByAnother, isTransient, noLease, timedOut, unanswered, withdrawn } from "./sentences.ts";
+import {
+  heldByAnother,
+  isTransient,
+  noLease,
+  queueFull,
+  timedOut,
+  unanswered,
+  withdrawn,
+} from "./sentences.ts";
 import type { ClientHold, Wish } from "./types.ts";
 import { within } from "./within.ts";
 
@@ -108,6 +117,7 @@ async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | un
   switch (answer) {
     case "denied":
       if (isOneTry) throw heldByAnother(await readLease(waiter), context.server.nowMs());
+      if (own.objects?.get(name)?.status.reason === QUEUE_FULL) throw queueFull(await readLease(waiter));
       return undefined;
     case "over":
       return undefined;

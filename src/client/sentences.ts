@@ -1,6 +1,7 @@
 /** What a client is told, each in one sentence that says what to do next. */
 
 import { heldBack } from "../lease/policies/held-back.ts";
+import { describeQueueFull } from "../lease/policies/max-waiting.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { GET_PODS } from "../shared/names.ts";
@@ -43,6 +44,14 @@ export function heldByAnother(lease: Lease, nowMs: number): KonductorError {
   const { name } = lease;
   const who = standingOf(lease, nowMs) ?? "is wanted by others who come first";
   return new KonductorError("Held", `klease ${name} ${who}; wait for it (--wait), or try again later`);
+}
+
+/** A request that would wait was turned away. */
+export function queueFull(lease: Lease): KonductorError {
+  return new KonductorError(
+    "QueueFull",
+    `klease ${lease.name} cannot be waited for: ${describeQueueFull(lease)}; try again later, or see koncli lease queue ${lease.name}`,
+  );
 }
 
 /** Somebody claims the klease under the holder's name already, and it may not be us. */

@@ -63,7 +63,7 @@ export interface LeaseClient {
   /** The API server's time, as of its last answer. */
   nowMs(): number;
   /**
-   * Acquires a klease, or waits for it. Throws `Held`, `TimedOut`, `Withdrawn` (`signal` aborted, or somebody deleted the request),
+   * Acquires a klease, or waits for it. Throws `Held`, `QueueFull`, `TimedOut`, `Withdrawn` (`signal` aborted, or somebody deleted the request),
    * `NotFound` (no such klease), `NotReady` (konductor did not answer), and what the API server refuses. Nothing is left behind then.
    */
   acquire(wish: Wish): Promise<ClientHold>;

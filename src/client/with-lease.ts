@@ -53,8 +53,8 @@ export interface LeaseWork {
  *
  * The hold is renewed in the background and released when `work` has settled. When the hold is lost, the signal aborts early enough for
  * `work` to stop within `graceMs` before anybody else is granted; once `work` has settled, this rejects with the loss. Rejects with `Held`
- * where somebody has the klease and `timeoutMs` is 0, or where the holder's name is in use; with `TimedOut` or `Withdrawn` where waiting
- * ended; and with `NotFound`, `NotReady`, `Unreachable`, `Forbidden` and their like where the klease cannot be asked for. Nothing is left
+ * where somebody has the klease and `timeoutMs` is 0, or where the holder's name is in use; with `QueueFull` where too many wait;
+ * with `TimedOut` or `Withdrawn` where waiting ended; and with `NotFound`, `NotReady`, `Unreachable`, `Forbidden` and their like where the klease cannot be asked for. Nothing is left
  * behind then.
  *
  * Limit: work that blocks the event loop, or goes on after the signal or after it has settled (a promise that it did not await, a process

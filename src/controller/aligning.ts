@@ -4,12 +4,13 @@ import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { type FollowUp, followUps, TIMED_OUT } from "../lease/follow-ups.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
+import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
 import { isTerminating } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
-import type { ArbiterRecorder } from "./arbiter-recorder.ts";
+import type { ArbiterRecorder, WaitOutcome } from "./arbiter-recorder.ts";
 import type { Errand, Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import type { LiveRequests } from "./live-requests.ts";
@@ -41,7 +42,7 @@ export function createAligning({
       case "deny":
         await liveRequests.mark(step.request, step.status);
         return recorder.waited(
-          step.status.reason === TIMED_OUT.reason ? "timed_out" : "refused",
+          OUTCOMES[step.status.reason ?? ""] ?? "refused",
           clock.nowMs() - step.request.spec.requestedAtMs,
           step.request,
         );
@@ -84,6 +85,11 @@ export function createAligning({
     await errands.runEach(steps, (step) => errands.run({ key, ...errandOf(step) }, () => take(step, lease)));
   };
 }
+
+const OUTCOMES: Readonly<Record<string, WaitOutcome>> = {
+  [TIMED_OUT.reason]: "timed_out",
+  [QUEUE_FULL]: "queue_full",
+};
 
 /** What is to be done, and to which object: another status of the same request is another errand. */
 function errandOf(step: FollowUp): Omit<Errand, "key"> {

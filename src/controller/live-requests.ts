@@ -2,6 +2,7 @@ import type { KubeClient } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
+import { QUEUED_AGAIN } from "../lease/order.ts";
 import { canUseGrant } from "../lease/pod.ts";
 import type { ClaimantRef, LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
@@ -71,7 +72,7 @@ export function createLiveRequests({
       const { namespace } = request;
       const pod = await findPod(client, { namespace, ...ref });
       if (pod?.lease !== undefined) caches.pods.apply(pod);
-      if (pod && pod.node === undefined && canUseGrant(pod)) await mark(request, { phase: "Pending" });
+      if (pod && pod.node === undefined && canUseGrant(pod)) await mark(request, QUEUED_AGAIN);
     },
   };
 }

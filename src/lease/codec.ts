@@ -40,7 +40,10 @@ export function parseLease(object: unknown): Lease {
       priority: integer(spec["priority"]) ?? 0,
       renewable: flag(spec["renewable"]) ?? true,
       ...((policy === "AfterExpiry" || policy === "AfterTermination") && { handoverPolicy: policy }),
-      ...defined({ minIntervalMs: durationMs(spec["minInterval"]) }),
+      ...defined({
+        minIntervalMs: durationMs(spec["minInterval"]),
+        maxWaiting: integer(spec["maxWaiting"]),
+      }),
       ...(paused && { paused, ...defined({ pauseReason: text(spec["pauseReason"]) }) }),
     },
     status: parseLeaseStatus(record(lease["status"])),
@@ -182,6 +185,7 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
     },
     status: {
       phase: REQUEST_PHASES.find((phase) => phase === status["phase"]) ?? "Pending",
+      ...(flag(status["mayWait"]) && { mayWait: true }),
       ...defined({
         reason: text(status["reason"]),
         token: integer(status["fencingToken"]),
@@ -207,11 +211,12 @@ export function formatRequestStatus(
   status: LeaseRequest["status"],
   nowMs: number,
 ): Record<string, unknown> {
-  const { phase, reason, token, holdTtlMs, expiresMs } = status;
+  const { phase, reason, mayWait, token, holdTtlMs, expiresMs } = status;
   return {
     phase,
     ...defined({
       reason,
+      mayWait,
       fencingToken: token,
       holdTtlMs,
       expires: expiresMs === undefined ? undefined : microTime(expiresMs),

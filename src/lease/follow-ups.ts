@@ -7,12 +7,13 @@ import { isGated, isPast, isUnbound } from "./evidence.ts";
 import { grantedStatus } from "./grant.ts";
 import { requestName } from "./naming.ts";
 import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs, wasGranted, wasTakenBack } from "./order.ts";
+import { type Newcomers, newcomersOf, QUEUE_FULL } from "./policies/max-waiting.ts";
 import type { ClaimantRef, HolderRef, Lease, LeaseRequest } from "./types.ts";
 import { isUnrecordedHold, type UnrecordedInput } from "./unrecorded.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** A request that is to be tried once cannot be granted now, or a pod's wait-timeout has passed. */
+  /** A request that is to be tried once cannot be granted now, a pod's wait-timeout has passed, or too many wait already. */
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
   /** The request had its hold, its claimant cannot use one, or it is a client's that no longer waits. */
   | { do: "delete"; request: LeaseRequest }
@@ -72,9 +73,14 @@ export function followUps(input: FollowUpInput): FollowUp[] {
   const tellsOfHold = (request: LeaseRequest) =>
     isOfHolder(request) &&
     (!request.spec.ref || wasGranted(request, lease) || request.status.token === hold?.token);
+  const newcomers = newcomersOf(lease, requests, evidenceOf);
   const steps = requests
     .filter(({ terminating }) => !terminating)
-    .map((request) => (tellsOfHold(request) ? followGrant(lease, request) : followOther(input, request)))
+    .map((request) =>
+      tellsOfHold(request)
+        ? followGrant(lease, request)
+        : (followOther(input, request) ?? followNewcomer(input, request, newcomers)),
+    )
     .filter((step) => step !== undefined);
   // A request that was made after the hold counts, too: it occupies the missing one's name.
   const hasRequest = requests.some((request) => !request.terminating && isOfHolder(request));
@@ -117,4 +123,16 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
   }
   if (isTimedOut(request, nowMs)) return { do: "deny", request, status: TIMED_OUT };
   return deletableAtMs(request) < nowMs ? { do: "delete", request } : undefined;
+}
+
+function followNewcomer(
+  { nowMs }: FollowUpInput,
+  request: LeaseRequest,
+  { mayWait, turnedAway }: Newcomers,
+): FollowUp | undefined {
+  if (mayWait.includes(request)) return { do: "mark", request, status: { ...request.status, mayWait: true } };
+  if (!turnedAway.includes(request)) return undefined;
+  // A pod's request is deleted with its pod.
+  const expires = !request.spec.ref && { expiresMs: nowMs + ANSWER_KEPT_MS };
+  return { do: "deny", request, status: { phase: "Denied", reason: QUEUE_FULL, ...expires } };
 }

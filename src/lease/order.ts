@@ -22,6 +22,9 @@ export interface Place {
 /** A grant that was not confirmed in time was taken back; its request keeps its place but is passed over until its claimant asks again. */
 export const NOT_CONFIRMED = "NotConfirmed";
 
+/** The status of a request that waits again after a grant that came to nothing. It was let wait before, or was granted at once. */
+export const QUEUED_AGAIN = { phase: "Pending", mayWait: true } as const;
+
 /** Its Job ends without running: see src/controller/skips.ts. */
 export const SKIPPED = "Skipped";
 

@@ -163,6 +163,8 @@ export interface LeaseSpec {
   pauseReason?: string;
   /** How long after the end of a hold the next is granted at the earliest. */
   minIntervalMs?: number;
+  /** How many may wait; undefined: any number. */
+  maxWaiting?: number;
 }
 
 export interface Lease {
@@ -214,6 +216,8 @@ export interface LeaseRequest {
   status: {
     phase: RequestPhase;
     reason?: string;
+    /** It waits within the `maxWaiting` of its Lease, and is not turned away any more. */
+    mayWait?: true;
     token?: number;
     /** The ttl of the hold. */
     holdTtlMs?: number;

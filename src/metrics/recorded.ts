@@ -31,6 +31,7 @@ const END_REASONS = Object.keys({
 const WAIT_OUTCOMES = Object.keys({
   granted: true,
   refused: true,
+  queue_full: true,
   timed_out: true,
   skipped: true,
   withdrawn: true,

@@ -7,6 +7,7 @@ import { formatDuration } from "../lease/duration.ts";
 import { describeTurn, TOLD_PLACES } from "../lease/forecast.ts";
 import { NOT_CONFIRMED, type Place } from "../lease/order.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
+import { describeQueueFull, QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import type { ClaimantRef, Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { ANNOTATION, GATE_CONTAINER, KEEPER_CONTAINER } from "../shared/names.ts";
 import { isoTime, secondsTime } from "../shared/times.ts";
@@ -72,6 +73,15 @@ export function timedOutEvent(request: LeaseRequest, klease: Lease | undefined, 
     `waited for klease ${lease} for ${formatDuration(waitUntilMs - requestedAtMs)}, its ${ANNOTATION.waitTimeout}, in vain: ` +
     `${standingOf(klease, nowMs)}. The gate fails with code 69; raise the annotation, or see kubectl describe klease ${lease}`;
   return reportOn(request, { type: "Warning", reason: "TimedOut", message, once: request.uid });
+}
+
+/** `request` was turned away, since too many wait already. */
+export function queueFullEvent(request: LeaseRequest, klease: Lease | undefined): EventReport {
+  const { lease, ref } = request.spec;
+  const message =
+    `was not let wait for klease ${lease}: ${describeQueueFull(klease)}${ref ? "; the gate fails with code 69" : ""}. ` +
+    `Raise spec.maxWaiting of the klease, or see koncli lease queue ${lease}`;
+  return reportOn(request, { type: "Warning", reason: QUEUE_FULL, message, once: request.uid });
 }
 
 /** The pod lost its hold of the Lease `lease`, and its keeper stopped it. `runsAgain`: from its gate. */

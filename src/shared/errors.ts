@@ -15,6 +15,8 @@ const STATUS = {
   NotRenewable: 409,
   /** Somebody else holds the klease. */
   Held: 409,
+  /** As many wait for the klease as it lets wait. */
+  QueueFull: 409,
   /** Waited for the klease until the timeout. */
   TimedOut: 409,
   /** Stopped waiting, since it was told to, or somebody deleted the request. */

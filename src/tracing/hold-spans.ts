@@ -124,6 +124,7 @@ const WAITED_IN_VAIN: Readonly<Record<WaitOutcome, string | undefined>> = {
   withdrawn: undefined,
   timed_out: "the Lease was not granted in time",
   refused: "the Lease was not free",
+  queue_full: "as many waited as the Lease lets wait",
 };
 
 /** An admission that ended at `nowMs`. */

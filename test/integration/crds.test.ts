@@ -70,6 +70,12 @@ describe("Lease", () => {
     ],
     ["an interval without a unit", { ttl: "1m", minInterval: "5" }, DURATION],
     ["no interval at all", { ttl: "1m", minInterval: "0s" }, DURATION],
+    [
+      "fewer than none",
+      { ttl: "1m", maxWaiting: -1 },
+      "spec.maxWaiting in body should be greater than or equal to 0",
+    ],
+    ["a part of one", { ttl: "1m", maxWaiting: 1.5 }, "spec.maxWaiting in body must be of type int32"],
     ["a pause in words", { ttl: "1m", paused: "yes" }, "spec.paused in body must be of type boolean"],
     ["two lines", { ttl: "1m", pauseReason: "a\nb" }, "must be one line without control characters"],
     ["text that turns around", { ttl: "1m", pauseReason: "a\u202eb" }, "must be one line without control"],
@@ -138,6 +144,7 @@ describe("Lease", () => {
       waiters: 2,
       next: { holder: "report-2", sinceMs: nowMs },
       history: Array.from({ length: 10 }, () => past),
+      lastEndedMs: nowMs,
       observedGeneration: lease.generation,
     };
     const written = formatLeaseStatus(lease, status, nowMs);

@@ -2,6 +2,7 @@
 import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
 import { admitLease } from "../../src/server/admission/forced-release.ts";
 import { stampRequest } from "../../src/server/admission/lease-request.ts";
+import { stampPause } from "../../src/server/admission/pause-stamp.ts";
 import { KonductorError } from "../../src/shared/errors.ts";
 import { record } from "../../src/shared/json.ts";
 import { accountName, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
@@ -39,7 +40,9 @@ export function admitAs(
     if (nowMs === undefined) throw new Refused(500, 'failed calling webhook "requests.konductor.io"');
     try {
       const call = { operation, username: user, oldObject: old };
-      return resource === LEASES ? admitLease(object, call).object : stampRequest(object, call, nowMs);
+      return resource === LEASES
+        ? stampPause(admitLease(object, call).object, call, nowMs)
+        : stampRequest(object, call, nowMs);
     } catch (error) {
       if (!(error instanceof KonductorError)) throw error;
       throw new Refused(error.code === "Forbidden" ? 403 : 422, error.message);

@@ -58,6 +58,8 @@ export function clientViolations(history: readonly Noted[]): string[] {
     const nobody: Asked = { atMs, timeoutMs: 0, isCalm: false, hasNamesake: false };
     const { timeoutMs, isCalm, hasNamesake, ...ask } = asked.get(who) ?? nobody;
     if (hasNamesake && code === "Held") return;
+    // Whether that was right is another rule.
+    if (code === "QueueFull" && timeoutMs !== 0) return;
     const waitedMs = atMs - ask.atMs;
     const isOneTry = timeoutMs === 0;
     const isEarly = code === "TimedOut" && waitedMs < timeoutMs;

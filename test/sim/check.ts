@@ -11,6 +11,8 @@
  * - idle: after the last fault a free klease is granted within a bound if somebody can use it;
  * - forgotten: in the end everybody has had a turn, or was told why not. konductor neither deletes a waiting pod, nor skips a Job for others
  *   that do not wait, nor refuses a pod with valid annotations;
+ * - owner: nobody is granted the klease while it is paused, nor sooner after the end of a hold than its minInterval; nobody is let wait beyond its
+ *   maxWaiting, or turned away below;
  * - tries: no unfinished Job loses one of its tries because konductor deletes one of its pods;
  * - told, dead, calls: see check-clients.ts.
  */
@@ -128,7 +130,8 @@ export function violations(history: readonly Noted[]): string[] {
         if (fact.by === "election" && Number.isFinite(deletedMs)) deletedMs = atMs;
         break;
       case "granted": {
-        const { token, claim, passed } = fact;
+        const { token, claim, passed, against } = fact;
+        if (against !== undefined) found.push(`owner: ${claim} was granted the klease, which is ${against}`);
         endIdle(atMs);
         idle = undefined;
         deletedMs = Number.NEGATIVE_INFINITY;
@@ -204,6 +207,13 @@ export function violations(history: readonly Noted[]): string[] {
       case "said": {
         const ending = endings.get(fact.claim);
         if (ending && !ending.isSaid) Object.assign(ending, { fromMs: atMs, isSaid: true });
+        break;
+      }
+      case "crowded":
+      case "turnedAway": {
+        const how = fact.what === "crowded" ? "was let wait" : "was turned away";
+        if (!isBroken && atMs - lastFaultMs > FELT_FOR_MS)
+          found.push(`owner: ${fact.who} ${how} when ${fact.before} of ${fact.most} waited before it`);
         break;
       }
       case "idle":

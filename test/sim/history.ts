@@ -11,7 +11,10 @@ export type Fact =
   /** A main, or a client's work, begins under the hold of `claim` (the uid of a pod, a Job or a request). */
   | { what: "runs"; who: string; claim: string }
   | { what: "stops"; who: string }
-  | { what: "granted"; token: number; claim: string; passed: readonly Passed[] }
+  /** `against`: which rule of the klease's owner holds grants back at that moment. */
+  | { what: "granted"; token: number; claim: string; passed: readonly Passed[]; against?: string }
+  /** It is let wait, although as many as may wait have waited before it. Or it is turned away, although fewer have. */
+  | { what: "crowded" | "turnedAway"; who: string; before: number; most: number }
   /** The hold ended, or its renewals are refused from now on. `how` is a word of the klease's status, or `Deleted`. */
   | { what: "lost"; token: number; claim: string; how: string }
   /** The outcome of a renewal. `refused` is the code of a refusal. `isElsewhere` means that the replica did not renew, but another one could have. */

@@ -1,8 +1,9 @@
 import { JOBS, LEASE_REQUESTS, PODS } from "../../src/kube/resources.ts";
 import { parseLeaseRequest } from "../../src/lease/codec.ts";
+import { parseDuration } from "../../src/lease/duration.ts";
 import { canUseJob, parseJob } from "../../src/lease/job.ts";
 import { canUseGrant, parsePod, waitsForJob } from "../../src/lease/pod.ts";
-import { record } from "../../src/shared/json.ts";
+import { record, text, timeMs } from "../../src/shared/json.ts";
 import { LEASE_NAME, metadataOf, NAMESPACE, phaseOf } from "./pod-object.ts";
 import { leaseOf, type World } from "./world.ts";
 
@@ -17,10 +18,19 @@ export function lookForIdleness(world: World): void {
   const isAtWork =
     world.pods.some(({ main, isOver }) => main === "running" && !isOver) ||
     world.workers.some(({ worker }) => worker.state === "works");
-  const who = isHeld || isAtWork ? undefined : whoWaits(world);
+  const who = isHeld || isAtWork || isRuledOut(world, lease) ? undefined : whoWaits(world);
   if ((who !== undefined) === (idle.get(world) ?? false)) return;
   idle.set(world, who !== undefined);
   world.note(who === undefined ? { what: "busy" } : { what: "idle", who });
+}
+
+/** Whether its owner's rules hold the klease back. */
+function isRuledOut({ scheduler }: World, lease: unknown): boolean {
+  const [spec, status] = [record(record(lease)["spec"]), record(record(lease)["status"])];
+  const interval = text(spec["minInterval"]);
+  const restsUntilMs =
+    (timeMs(status["lastEnded"]) ?? 0) + (interval === undefined ? 0 : parseDuration(interval));
+  return spec["paused"] === true || scheduler.nowMs() < restsUntilMs;
 }
 
 function hasEnded({ cluster: { store } }: World, lease: unknown): boolean {

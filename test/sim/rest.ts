@@ -10,6 +10,8 @@ import { lookForIdleness } from "./idleness.ts";
 import { LEASE_NAME, metadataOf, NAMESPACE, phaseOf } from "./pod-object.ts";
 import { leaseOf, type World } from "./world.ts";
 
+/** The owner's rules are over. */
+const GRANTED_AT_ONCE = { renewable: true, paused: null, minInterval: null, maxWaiting: null };
 const AT_MOST_MS = 1_500_000;
 
 /** Returns when everybody has had their turn, or notes who has not. */
@@ -36,7 +38,7 @@ function tidy({ cluster: { store }, nodes, pods, jobs }: World): void {
   // A pod that works for longer than its ttl would restart again and again.
   const lease = { namespace: NAMESPACE, name: LEASE_NAME };
   if (store.find(LEASES, lease))
-    store.patch(CONTROLLERS, LEASES, lease, { type: "merge", body: { spec: { renewable: true } } });
+    store.patch(CONTROLLERS, LEASES, lease, { type: "merge", body: { spec: GRANTED_AT_ONCE } });
   const taints = [{ key: "node.kubernetes.io/out-of-service", effect: "NoExecute" }];
   for (const { name } of nodes.filter(({ state }) => state === "dead")) {
     store.patch(ADMIN, NODES, { name }, { type: "merge", body: { spec: { taints } } });

@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from "node:util";
 import { ELECTION_LEASES, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
 import type { Hold, Lease, LeaseRequest } from "../../src/lease/types.ts";
-import { list, record } from "../../src/shared/json.ts";
+import { defined, list, record } from "../../src/shared/json.ts";
 import { KONDUCTOR } from "./admission.ts";
 import type { Cluster } from "./api/cluster.ts";
 import type { Json } from "./api/rules.ts";
@@ -14,6 +14,9 @@ import { LEASE_NAME, metadataOf, NAMESPACE } from "./pod-object.ts";
 const SAME_TIME_MS = 2_000;
 /** How long a claimant is passed over that did not confirm a grant and cannot be told so. */
 const PASSED_OVER_FOR_MS = 60_000;
+
+/** How far two replicas' views of the time may differ. */
+const CLOCK_STEP_MS = 1_000;
 
 /** The fields whose changes matter, since renewals change a klease all the time. */
 function wordsOf(lease: Json): unknown[] {
@@ -92,12 +95,25 @@ export function witness(
     return lease !== undefined && parseLease(lease).status.hold?.ref.uid === claimant;
   }
 
+  /** By uid of the klease: when its last confirmed hold truly ended. */
+  const endedMs = new Map<string, number>();
+
+  /** Which rule of its owner holds `lease` back, implemented again. */
+  function ruleAgainst({ uid, spec }: Lease): string | undefined {
+    if (spec.paused) return "paused";
+    const restedMs = scheduler.nowMs() - (endedMs.get(uid) ?? Number.NEGATIVE_INFINITY);
+    return restedMs < (spec.minIntervalMs ?? 0) - CLOCK_STEP_MS
+      ? `resting for ${spec.minIntervalMs} ms, after ${restedMs} ms`
+      : undefined;
+  }
+
   function compare(old: Lease, lease: Lease): void {
     const [before, hold] = [old.status.hold, lease.status.hold];
     const isSame = before?.token === hold?.token;
     if (before && !isSame) {
       const how = lease.status.history[0]?.reason ?? "Released";
       note({ what: "lost", token: before.token, claim: claimOf(before), how });
+      if (before.confirmed) endedMs.set(lease.uid, scheduler.nowMs());
       if (how === "NotConfirmed") {
         move(before.ref.uid, waitedSinceMs, waitsSinceMs);
         takenBackMs.set(before.ref.uid, scheduler.nowMs());
@@ -111,6 +127,7 @@ export function witness(
         token: hold.token,
         claim: claimOf(hold),
         passed: isRegrant ? [] : passedBy(lease),
+        ...defined({ against: isRegrant ? undefined : ruleAgainst(lease) }),
       });
       if (!lease.spec.renewable || !renews(claimOf(hold)))
         note({ what: "troubled", claim: claimOf(hold), why: "it is not renewable" });

@@ -3,7 +3,7 @@ import { LEASES } from "../../kube/resources.ts";
 import { formatDuration } from "../../lease/duration.ts";
 import { defined } from "../../shared/json.ts";
 import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
-import { bool, priority, ttlMs } from "../flags.ts";
+import { bool, count, priority, ttlMs } from "../flags.ts";
 import { formatName, formatObject } from "../format-object.ts";
 
 interface CreateFlags {
@@ -13,6 +13,7 @@ interface CreateFlags {
   handoverPolicy?: string;
   paused?: boolean;
   minInterval?: number;
+  maxWaiting?: number;
 }
 
 /** `koncli lease create NAME`. */
@@ -33,6 +34,7 @@ export function registerCreate(lease: Command, run: RunAction): void {
       "from the end of a hold to the next grant, at least (default: none)",
       ttlMs,
     )
+    .option("--max-waiting <n>", "how many may wait (default: any number)", count)
     .option("--paused [bool]", "granted to nobody until it is resumed (default: false)", bool)
     .addHelpText(
       "after",

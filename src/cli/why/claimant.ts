@@ -2,6 +2,7 @@
 import { describeTurn } from "../../lease/forecast.ts";
 import { isWaiting, NOT_CONFIRMED } from "../../lease/order.ts";
 import { heldBack } from "../../lease/policies/held-back.ts";
+import { describeQueueFull, QUEUE_FULL } from "../../lease/policies/max-waiting.ts";
 import type { ClaimantRef, Hold, Lease, LeaseRequest, PastHold } from "../../lease/types.ts";
 import { GET_PODS } from "../../shared/names.ts";
 import { ifKnown, type Known } from "../known.ts";
@@ -43,7 +44,7 @@ export function explainClaimant(claimant: ClaimantRef, asking: Asking): Explanat
     );
   }
   if (!own) return unanswered(who, lease, asking);
-  if (own.status.phase === "Denied") return denied(who, own, name);
+  if (own.status.phase === "Denied") return denied(who, own, name, lease);
   if (!isWaiting(own)) return granted(who, own, name, facts);
   return waiting(who, own, lease, facts);
 }
@@ -125,7 +126,12 @@ function unanswered(
   );
 }
 
-function denied(who: string, { status, spec }: LeaseRequest, lease: string): Explanation {
+function denied(
+  who: string,
+  { status, spec }: LeaseRequest,
+  lease: string,
+  klease: Lease | undefined,
+): Explanation {
   if (status.reason === "Skipped") {
     return explanation(
       "Skipped",
@@ -138,7 +144,9 @@ function denied(who: string, { status, spec }: LeaseRequest, lease: string): Exp
       ? `it has waited for ${duration((spec.waitUntilMs ?? spec.requestedAtMs) - spec.requestedAtMs)}, its wait-timeout`
       : status.reason === "Held"
         ? "it was not free, and if-held: fail does not wait"
-        : "konductor refused the request";
+        : status.reason === QUEUE_FULL
+          ? describeQueueFull(klease)
+          : "konductor refused the request";
   return explanation("NotGranted", [`${capital(who)} was not granted klease ${lease}: ${why}.`], { lease });
 }
 

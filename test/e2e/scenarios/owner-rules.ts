@@ -1,13 +1,13 @@
 /** What the owner of a klease rules: nobody is granted it for a while, although somebody waits. */
 import { expect } from "vitest";
-import { JOBS } from "../../../src/kube/resources.ts";
-import { ANNOTATION, GATE_CONTAINER } from "../../../src/shared/names.ts";
+import { JOBS, LEASES } from "../../../src/kube/resources.ts";
+import { ANNOTATION, EXIT, GATE_CONTAINER } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type Outcome, koncli as runKoncli } from "../../integration/koncli.ts";
 import type { Environment, Scenario } from "../environment.ts";
 import { expectWithin } from "../figures.ts";
 import { overlaps } from "../journal.ts";
-import { describedEvent, waitForJobs } from "../observe.ts";
+import { describedEvent, readRequests, waitForJobs } from "../observe.ts";
 import { type Stage, setStage } from "../stage.ts";
 import { waitForEnded } from "../turns.ts";
 import { job } from "../workload.ts";
@@ -134,6 +134,56 @@ export const ownerRules: readonly Scenario[] = [
       const [a, b] = (await journal.runs()).toSorted((x, y) => x.fromMs - y.fromMs);
       expect((b?.fromMs ?? 0) - (a?.toMs ?? 0)).toBeGreaterThan(INTERVAL_MS - CLOCKS_DIFFER_MS);
       await stage.atRest();
+    },
+  },
+  {
+    name: "maxWaiting: a pod and a client beyond it are refused with the reason, and a lower number sends nobody away who waits",
+    timeoutMs: 240_000,
+    async run(environment) {
+      const { client } = environment;
+      const stage = await setStage(environment, "short", { ttl: "1m", maxWaiting: 1 });
+      const { namespace } = stage;
+      await stage.apply("first");
+      await stage.holds("first");
+      await stage.apply("second", { runsForSeconds: 1 });
+      await waitFor({
+        what: "the second pod to be let wait",
+        withinMs: 30_000,
+        holds: async () =>
+          (await readRequests(environment, namespace)).some(
+            ({ spec, status }) => spec.holder === "second" && status.mayWait,
+          ),
+      });
+      await stage.apply("third", { annotations: { [ANNOTATION.priority]: "9" } });
+      const third = await stage.pod("third", "its gate to fail", ({ gate }) => gate?.exitCode !== undefined);
+      expect([third.gate?.exitCode, third.gate?.message]).toEqual([
+        EXIT.refused,
+        expect.stringMatching(
+          /^klease short was not granted: as many wait already as its maxWaiting of 1 lets wait; held by first since/,
+        ),
+      ]);
+      expect(
+        await describedEvent(environment, { namespace, what: "pod/third", reason: "QueueFull" }),
+      ).toMatch(
+        /Warning .*was not let wait for klease short: as many wait already as its maxWaiting of 1 lets wait/,
+      );
+      const refused = await koncli(environment, stage, "acquire", "short", "--holder", "me", "--wait");
+      expect([refused.code, refused.err]).toEqual([
+        1,
+        expect.stringMatching(
+          /klease short cannot be waited for: as many wait already as its maxWaiting of 1/,
+        ),
+      ]);
+      const none = { spec: { maxWaiting: 0 } };
+      await client.patch(LEASES, { namespace, name: "short" }, none, { type: "merge" });
+      await stage.lease(
+        "the change to be seen",
+        (lease) => lease.status.observedGeneration === lease.generation,
+      );
+      await stage.endMain("first");
+      await stage.runs("second", 1);
+      await waitForEnded(stage, 2);
+      expect(overlaps(await stage.journal.runs())).toEqual([]);
     },
   },
 ];

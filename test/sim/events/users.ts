@@ -119,6 +119,22 @@ export const USERS: Record<string, Kind> = {
       if (hold) world.note({ what: "troubled", claim: hold.claim, why: "renewable was changed" });
     },
   },
+  /** Pauses the klease for a while. */
+  pauseLease: {
+    weight: 2,
+    act(world, { ms }) {
+      edit(world, { spec: { paused: true, pauseReason: "repairs" } });
+      world.scheduler.after(ms, () => edit(world, { spec: { paused: null, pauseReason: null } }));
+    },
+  },
+  changeInterval: {
+    weight: 1,
+    act: (world, { kind }) => edit(world, { spec: { minInterval: ["5s", "20s", null][kind % 3] } }),
+  },
+  limitQueue: {
+    weight: 1,
+    act: (world, { kind }) => edit(world, { spec: { maxWaiting: [0, 1, 2, null][kind % 4] } }),
+  },
   forceRelease: {
     weight: 2,
     act(world) {

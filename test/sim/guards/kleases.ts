@@ -10,6 +10,9 @@ import { event, job, pod, until } from "./tale.ts";
 
 type Unrecorded = typeof import("../../../src/controller/unrecorded-holders.ts");
 
+type HeldBack = typeof import("../../../src/lease/policies/held-back.ts");
+type MaxWaiting = typeof import("../../../src/lease/policies/max-waiting.ts");
+
 /** A watch of the leader. */
 const OF_LEASES = 2;
 
@@ -68,6 +71,38 @@ export const KLEASES: Record<string, Guard> = {
           delete: (call) => (resource, ref, options) =>
             call(resource, ref, { ...record(options), gracePeriodSeconds: undefined }),
         }),
+    },
+  },
+  "a rule of the klease's owner holds grants back": {
+    rule: "owner",
+    tale: [
+      pod(500, "first", { worksForMs: 4_000 }),
+      event(3_000, "pauseLease", { ms: 20_000 }),
+      pod(3_500, "second", { worksForMs: 500 }),
+      until(30_000),
+    ],
+    off: {
+      modules: [replaced<HeldBack>("src/lease/policies/held-back.ts", () => ({ heldBack: () => undefined }))],
+    },
+  },
+  "whoever comes when enough wait is turned away": {
+    rule: "owner",
+    tale: [
+      pod(500, "first", { worksForMs: 15_000 }),
+      event(3_000, "limitQueue", { kind: 1 }),
+      pod(4_000, "second", { worksForMs: 500 }),
+      pod(8_000, "third", { worksForMs: 500 }),
+      until(40_000),
+    ],
+    off: {
+      modules: [
+        replaced<MaxWaiting>("src/lease/policies/max-waiting.ts", ({ newcomersOf }) => ({
+          newcomersOf: (...input) => {
+            const { mayWait, turnedAway } = newcomersOf(...input);
+            return { mayWait: [...mayWait, ...turnedAway], turnedAway: [] };
+          },
+        })),
+      ],
     },
   },
   "pods of a Job that goes on are left to the Job when their klease was deleted": {

@@ -36,8 +36,19 @@ test("a list shows one klease per line, with the columns that kubectl users expe
   });
   expect(paused).toMatch(/\nnightly +Available +1m +0 +true +10m\n/);
   const wide = leaseTable(leases, { nowMs: NOW_MS, withNamespace: true, wide: true });
-  expect(wide).toMatch(/^NAMESPACE .* NODE +RENEWALS +PRIORITY\n/);
+  expect(wide).toMatch(/^NAMESPACE .* NODE +RENEWALS +PRIORITY +MIN INTERVAL +MAX WAITING\n/);
   expect(wide).toMatch(/\nns +nightly .* node-1 +3 +0\n/);
+});
+
+test("a wide list and a status show what the owner has set, and until when a klease rests", () => {
+  const spec = { minIntervalMs: 300_000, maxWaiting: 2 };
+  const lease = aLease({ lastEndedMs: NOW_MS }, spec);
+  const wide = leaseTable([lease], { nowMs: NOW_MS, withNamespace: false, wide: true });
+  expect(wide).toMatch(/ 0 +5m +2\n/);
+  const shown = leaseStatusText(lease, [], { nowMs: NOW_MS, holderNote: undefined });
+  expect(shown).toMatch(
+    /\nMin interval: +5m\nMax waiting: +2\nHeld back: +resting until 2026-01-01T00:15:00Z, /,
+  );
 });
 
 test("a status names holder, age, expiry, renewals, token and the head of the queue", () => {

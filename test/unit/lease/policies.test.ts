@@ -2,11 +2,15 @@
 import { describe, expect, test } from "vitest";
 import { conditionsOf } from "../../../src/lease/conditions.ts";
 import { decide } from "../../../src/lease/decide.ts";
+import type { Situation } from "../../../src/lease/decision.ts";
 import { followUps } from "../../../src/lease/follow-ups.ts";
 import { regrantHold } from "../../../src/lease/grant.ts";
 import { endHold } from "../../../src/lease/hold.ts";
+import { QUEUED_AGAIN } from "../../../src/lease/order.ts";
 import { heldBack } from "../../../src/lease/policies/held-back.ts";
-import type { Condition, Lease } from "../../../src/lease/types.ts";
+import { describeQueueFull } from "../../../src/lease/policies/max-waiting.ts";
+import type { Condition, Lease, LeaseRequest } from "../../../src/lease/types.ts";
+import { createPod, statusOf } from "./pod-fixture.ts";
 import { aLease, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
 
 const PAUSED = { paused: true } as const;
@@ -136,6 +140,104 @@ describe("a Lease with a minInterval", () => {
   test("does not keep a pod that runs again within its hold", () => {
     const { hold, lastEndedMs } = regrantHold(held({}, RULE), [], NOW_MS);
     expect([hold?.token, lastEndedMs]).toEqual([42, NOW_MS]);
+  });
+});
+
+describe("a Lease with a maxWaiting", () => {
+  const ref = { kind: "Pod", name: "p", uid: "pod-p" } as const;
+  const waiter = (name: string, agoMs: number, change: Parameters<typeof aRequest>[0] = {}) =>
+    aRequest({ ...change, name, spec: { requestedAtMs: NOW_MS - agoMs, ...change.spec } });
+  const pod = (change: object) => ({
+    ...statusOf(createPod(1, { selfFencing: true, restartPolicy: "Never" })),
+    ...change,
+  });
+  const present =
+    (change: object = {}) =>
+    () =>
+      ({ is: "present", pod: pod(change) }) as const;
+  const told = (
+    maxWaiting: number | undefined,
+    requests: readonly LeaseRequest[],
+    evidenceOf: Situation["evidenceOf"] = present(),
+  ) => {
+    const lease = held({}, maxWaiting === undefined ? {} : { maxWaiting });
+    const steps = followUps({ lease, requests, evidenceOf, hasLapsed: () => false, nowMs: NOW_MS });
+    return steps.flatMap((step) =>
+      "request" in step && "status" in step
+        ? [`${step.request.name} ${step.status.reason ?? (step.status.mayWait && "waits")}`]
+        : [],
+    );
+  };
+  const mayWait = { status: { phase: "Pending", mayWait: true } } as const;
+
+  test.each<[string, number | undefined, LeaseRequest[], string[]]>([
+    ["without a number anybody waits", undefined, [waiter("a", 3), waiter("b", 2)], []],
+    [
+      "of three that come at once the newest is turned away",
+      2,
+      [waiter("c", 1), waiter("a", 3), waiter("b", 2)],
+      ["c QueueFull", "a waits", "b waits"],
+    ],
+    [
+      "of two of one moment one is, and always the same",
+      1,
+      [waiter("b", 1), waiter("a", 1)],
+      ["b QueueFull", "a waits"],
+    ],
+    ["with 0 nobody waits", 0, [waiter("a", 3)], ["a QueueFull"]],
+    [
+      "a priority does not help the newest",
+      1,
+      [waiter("a", 2), waiter("b", 1, { spec: { priority: 9 } })],
+      ["a waits", "b QueueFull"],
+    ],
+    ["a lower number sends nobody away who was let wait", 0, [waiter("a", 2, mayWait)], []],
+    ["whoever was let wait counts", 1, [waiter("a", 2, mayWait), waiter("b", 1)], ["b QueueFull"]],
+    [
+      "whoever waits again after a grant is not turned away, nor is anybody else",
+      1,
+      [waiter("a", 2, { status: QUEUED_AGAIN }), waiter("b", 1, mayWait)],
+      [],
+    ],
+    [
+      "whoever is passed over keeps its place",
+      0,
+      [waiter("a", 2, { status: { phase: "Pending", reason: "NotConfirmed" } })],
+      [],
+    ],
+    [
+      "one try does not wait, and has its own answer",
+      1,
+      [waiter("once", 2, { spec: { waitUntilMs: NOW_MS - 2 } }), waiter("b", 1)],
+      ["once Held", "b waits"],
+    ],
+    [
+      "the holder does not wait",
+      1,
+      [waiter("request", 9, { uid: "request-1" }), waiter("b", 1)],
+      ["b waits"],
+    ],
+  ])("%s", (_, maxWaiting, requests, expected) => {
+    expect(told(maxWaiting, requests)).toEqual(expected);
+  });
+
+  test.each<[string, Situation["evidenceOf"], string[]]>([
+    ["has a gate that hears it", present({}), ["p QueueFull"]],
+    ["waits unscheduled", present({ gated: true }), []],
+    ["is not known yet", () => ({ is: "unknown" }), []],
+  ])("turns away a pod that %s: %#", (_, evidenceOf, expected) => {
+    expect(told(0, [waiter("p", 1, { spec: { ref } })], evidenceOf)).toEqual(expected);
+  });
+
+  test("keeps the answer of a client for as long as any other, and says how many wait", () => {
+    const requests = [waiter("a", 1)];
+    const input = { requests, evidenceOf: present(), hasLapsed: () => false, nowMs: NOW_MS };
+    expect(followUps({ ...input, lease: aLease({}, { maxWaiting: 0 }) })).toMatchObject([
+      { do: "deny", status: { expiresMs: NOW_MS + 60_000 } },
+    ]);
+    expect(describeQueueFull(aLease({}, { maxWaiting: 3 }))).toBe(
+      "as many wait already as its maxWaiting of 3 lets wait",
+    );
   });
 });
 

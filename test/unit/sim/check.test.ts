@@ -57,6 +57,7 @@ const ended: Fact = { what: "upset", by: "end" };
 const deleted: Fact = { what: "upset", by: "deletion" };
 /** Long after the first election, with nothing broken. */
 const well = [elected, 60_000];
+const limit = (what: "crowded" | "turnedAway"): Fact => ({ what, who: "a", before: 1, most: 1 });
 const asks = (who: string, timeoutMs: number): Fact => ({ what: "asks", who, timeoutMs });
 const told = (who: string, code: string): Fact => ({ what: "told", who, code });
 const dies = (claim: string, mayRunForMs: number): Fact => ({
@@ -247,6 +248,11 @@ test.each<[string, string[], (Fact | number)[]]>([
   ["a single try before a fault", [], [...well, asks("a", 0), fault, told("a", "NotReady")]],
   ["a single try of a deleted klease", [], [...well, asks("a", 0), deleted, told("a", "NotFound")]],
   ["a single try before the first election", [], [asks("a", 0), told("a", "NotReady")]],
+  ["a grant of a paused klease", ["owner"], [{ ...granted("a", 7), against: "paused" } as Fact]],
+  ["one who is let wait beyond the limit", ["owner"], [...well, limit("crowded")]],
+  ["one who is let wait while something is broken", [], [...well, fault, limit("crowded")]],
+  ["one who is turned away below the limit", ["owner"], [...well, limit("turnedAway")]],
+  ["a wait that ends since too many wait", [], [...well, asks("a", 20_000), told("a", "QueueFull")]],
   ["a wait that times out on time", [], [...well, asks("a", 20_000), 20_000, told("a", "TimedOut")]],
   ["a wait that times out too early", ["told"], [asks("a", 20_000), told("a", "TimedOut")]],
   ["an endless wait that times out", ["told"], [asks("a", FOR_EVER), 600_000, told("a", "TimedOut")]],

@@ -16,6 +16,7 @@ const RULES = [
   "healthy",
   "idle",
   "order",
+  "owner",
   "tokens",
   "told",
   "tries",

@@ -246,6 +246,7 @@ it.each([
   ["withdrawn", undefined],
   ["timed_out", "the Lease was not granted in time"],
   ["refused", "the Lease was not free"],
+  ["queue_full", "as many waited as the Lease lets wait"],
 ] as const)("a wait that ended as %s", (outcome, error) => {
   const [span, ...more] = spansOfWait(outcome, 5_000, { ...aRequest(), traceparent: TRACEPARENT });
   expect(more).toEqual([]);

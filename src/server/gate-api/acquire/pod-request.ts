@@ -3,7 +3,14 @@ import { LEASE_REQUESTS } from "../../../kube/resources.ts";
 import { requestOf } from "../../../lease/claimant-request.ts";
 import { parseLeaseRequest } from "../../../lease/codec.ts";
 import { requestName } from "../../../lease/naming.ts";
-import { isDenied, isSkipped, isWaiting, wasGranted, wasTakenBack } from "../../../lease/order.ts";
+import {
+  isDenied,
+  isSkipped,
+  isWaiting,
+  QUEUED_AGAIN,
+  wasGranted,
+  wasTakenBack,
+} from "../../../lease/order.ts";
 import type { PodView } from "../../../lease/pod.ts";
 import type { Settings } from "../../../lease/settings.ts";
 import type { LeaseRequest } from "../../../lease/types.ts";
@@ -60,8 +67,7 @@ export async function ensureRequest(
     try {
       if (found && isUsable(found)) {
         const isPassedOver = !isWaiting(found) || found.status.reason !== undefined;
-        if (isPassedOver)
-          found = await writeRequestStatus(client, found, { phase: "Pending" }, clock.nowMs());
+        if (isPassedOver) found = await writeRequestStatus(client, found, QUEUED_AGAIN, clock.nowMs());
       } else if (!found || !(isAnswer(found) || isTrace(found) || (isOwn(found) && isSkipped(found)))) {
         if (found) await deleteRequest(client, found);
         found = await create();

@@ -1,0 +1,52 @@
+/** Notes who is let wait for a klease beyond its maxWaiting, and who is turned away although fewer wait. */
+import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
+import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
+import type { LeaseRequest } from "../../src/lease/types.ts";
+import type { Cluster } from "./api/cluster.ts";
+import type { Note } from "./history.ts";
+import { LEASE_NAME, NAMESPACE } from "./pod-object.ts";
+
+/** The time after which everybody has seen a change. */
+const SEEN_AFTER_MS = 2_000;
+
+export function watchQueueLimit({ store, scheduler }: Cluster, note: Note): void {
+  /** By uid: since when a request waits, and until when it did. */
+  const waits = new Map<string, { request: LeaseRequest; sinceMs: number; untilMs?: number }>();
+
+  function countBefore(own: LeaseRequest, counts: (wait: { sinceMs: number; untilMs?: number }) => boolean) {
+    return [...waits.values()].filter(
+      (wait) =>
+        wait.request.uid !== own.uid &&
+        wait.request.spec.requestedAtMs < own.spec.requestedAtMs &&
+        counts(wait),
+    ).length;
+  }
+
+  store.onChange(({ type, resource, object, atMs }) => {
+    if (resource !== LEASE_REQUESTS) return;
+    const request = parseLeaseRequest(object);
+    const { uid, status, spec, terminating } = request;
+    const before = waits.get(uid);
+    const isOneTry = spec.waitUntilMs !== undefined && spec.waitUntilMs <= spec.requestedAtMs;
+    if (type !== "DELETED" && status.phase === "Pending" && !terminating && !isOneTry)
+      waits.set(uid, { request, sinceMs: before?.untilMs === undefined ? (before?.sinceMs ?? atMs) : atMs });
+    else if (before) waits.set(uid, { ...before, untilMs: before.untilMs ?? atMs });
+    const lease = store.find(LEASES, { namespace: NAMESPACE, name: LEASE_NAME });
+    const most = lease && parseLease(lease).spec.maxWaiting;
+    if (most === undefined) return;
+    const nowMs = scheduler.nowMs();
+    if (status.mayWait && !before?.request.status.mayWait && status.phase === "Pending" && before) {
+      const seen = countBefore(
+        request,
+        ({ sinceMs, untilMs }) => untilMs === undefined && nowMs - sinceMs > SEEN_AFTER_MS,
+      );
+      if (seen >= most) note({ what: "crowded", who: spec.holder, before: seen, most });
+    }
+    if (status.phase !== "Denied" || status.reason !== "QueueFull" || before?.untilMs !== undefined) return;
+    const known = countBefore(
+      request,
+      ({ untilMs }) => untilMs === undefined || nowMs - untilMs < SEEN_AFTER_MS,
+    );
+    if (known < most) note({ what: "turnedAway", who: spec.holder, before: known, most });
+  });
+}
