@@ -9,11 +9,17 @@ import { LEASE_NAME, NAMESPACE } from "./pod-object.ts";
 /** The time after which everybody has seen a change. */
 const SEEN_AFTER_MS = 2_000;
 
+interface Wait {
+  request: LeaseRequest;
+  sinceMs: number;
+  untilMs?: number;
+}
+
 export function watchQueueLimit({ store, scheduler }: Cluster, note: Note): void {
   /** By uid: since when a request waits, and until when it did. */
-  const waits = new Map<string, { request: LeaseRequest; sinceMs: number; untilMs?: number }>();
+  const waits = new Map<string, Wait>();
 
-  function countBefore(own: LeaseRequest, counts: (wait: { sinceMs: number; untilMs?: number }) => boolean) {
+  function countBefore(own: LeaseRequest, counts: (wait: Wait) => boolean) {
     return [...waits.values()].filter(
       (wait) =>
         wait.request.uid !== own.uid &&
@@ -32,13 +38,21 @@ export function watchQueueLimit({ store, scheduler }: Cluster, note: Note): void
       waits.set(uid, { request, sinceMs: before?.untilMs === undefined ? (before?.sinceMs ?? atMs) : atMs });
     else if (before) waits.set(uid, { ...before, untilMs: before.untilMs ?? atMs });
     const lease = store.find(LEASES, { namespace: NAMESPACE, name: LEASE_NAME });
-    const most = lease && parseLease(lease).spec.maxWaiting;
+    const { spec: rules, status: state } = parseLease(lease);
+    const most = rules.maxWaiting;
     if (most === undefined) return;
     const nowMs = scheduler.nowMs();
-    if (status.mayWait && !before?.request.status.mayWait && status.phase === "Pending" && before) {
+    // Whoever waits again, after a grant that came to nothing, was let wait before.
+    const isNewcomer =
+      before !== undefined &&
+      before.untilMs === undefined &&
+      before.request.status.reason === undefined &&
+      !before.request.status.mayWait;
+    if (isNewcomer && status.mayWait && status.phase === "Pending") {
       const seen = countBefore(
         request,
-        ({ sinceMs, untilMs }) => untilMs === undefined && nowMs - sinceMs > SEEN_AFTER_MS,
+        ({ request: { uid }, sinceMs, untilMs }) =>
+          uid !== state.lastRequest && untilMs === undefined && nowMs - sinceMs > SEEN_AFTER_MS,
       );
       if (seen >= most) note({ what: "crowded", who: spec.holder, before: seen, most });
     }
