@@ -132,6 +132,36 @@ test("has the status in its manifest ignored at creation, and refused later", as
   ).rejects.toThrow("Warning: status of klease again was ignored");
 });
 
+test("says who has paused it, and when, by the API server's word alone", async () => {
+  const pauseOf = async () =>
+    textMap((await stage.read("klease/paused")).metadata["annotations"])[PAUSE_ANNOTATION];
+  const forged = { annotations: { [PAUSE_ANNOTATION]: '{"by":"bob","since":"2020-01-01T00:00:00Z"}' } };
+  const byAda = expect.stringMatching(/^\{"by":"ada","since":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"\}$/);
+  await stage.send(objectOf("Lease", "paused", { ttl: "1m", paused: true }, forged), "create", "--as=ada");
+  const created = await pauseOf();
+  expect(created).toEqual(byAda);
+  // Neither another reason nor a forged annotation changes who began it.
+  await stage.patch("klease/paused", { spec: { pauseReason: "repairs" }, metadata: forged }, "--as=pat");
+  expect(await pauseOf()).toBe(created);
+  await stage.patch("klease/paused", { spec: { paused: false } }, "--as=pat");
+  expect(await pauseOf()).toBeUndefined();
+  await stage.patch("klease/paused", { metadata: forged }, "--as=pat");
+  expect(await pauseOf()).toBeUndefined();
+  await stage.patch("klease/paused", { spec: { paused: true } }, "--as=pat");
+  expect(await pauseOf()).toContain('"by":"pat"');
+});
+
+test("can be released by force and paused in one write", async () => {
+  await createHeld("both");
+  await stage.patch("klease/both", { status: FREE, spec: { paused: true } }, "--as=ada");
+  const { metadata } = await stage.read("klease/both");
+  expect(textMap(metadata["annotations"])).toMatchObject({
+    [FORCE_RELEASE_ANNOTATION]: '{"token":7,"by":"ada","now":false}',
+    [PAUSE_ANNOTATION]: expect.stringContaining('"by":"ada"'),
+  });
+});
+
+// The last test: it takes the webhook away.
 test("has only an annotation that konductor's webhook would write, even without that webhook", async () => {
   await createHeld("unguarded");
   const say = (word: object | null) => {
@@ -162,33 +192,4 @@ test("has only an annotation that konductor's webhook would write, even without 
   await expect(
     stage.send(objectOf("Lease", "exported", { ttl: "1m" }, metadata), "create", "--as=ada"),
   ).rejects.toThrow(refusal);
-});
-
-test("says who has paused it, and when, by the API server's word alone", async () => {
-  const pauseOf = async () =>
-    textMap((await stage.read("klease/paused")).metadata["annotations"])[PAUSE_ANNOTATION];
-  const forged = { annotations: { [PAUSE_ANNOTATION]: '{"by":"bob","since":"2020-01-01T00:00:00Z"}' } };
-  const byAda = expect.stringMatching(/^\{"by":"ada","since":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"\}$/);
-  await stage.send(objectOf("Lease", "paused", { ttl: "1m", paused: true }, forged), "create", "--as=ada");
-  const created = await pauseOf();
-  expect(created).toEqual(byAda);
-  // Neither another reason nor a forged annotation changes who began it.
-  await stage.patch("klease/paused", { spec: { pauseReason: "repairs" }, metadata: forged }, "--as=pat");
-  expect(await pauseOf()).toBe(created);
-  await stage.patch("klease/paused", { spec: { paused: false } }, "--as=pat");
-  expect(await pauseOf()).toBeUndefined();
-  await stage.patch("klease/paused", { metadata: forged }, "--as=pat");
-  expect(await pauseOf()).toBeUndefined();
-  await stage.patch("klease/paused", { spec: { paused: true } }, "--as=pat");
-  expect(await pauseOf()).toContain('"by":"pat"');
-});
-
-test("can be released by force and paused in one write", async () => {
-  await createHeld("both");
-  await stage.patch("klease/both", { status: FREE, spec: { paused: true } }, "--as=ada");
-  const { metadata } = await stage.read("klease/both");
-  expect(textMap(metadata["annotations"])).toMatchObject({
-    [FORCE_RELEASE_ANNOTATION]: '{"token":7,"by":"ada","now":false}',
-    [PAUSE_ANNOTATION]: expect.stringContaining('"by":"ada"'),
-  });
 });
