@@ -96,7 +96,7 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
   }
 
   function draw(): void {
-    const kept: Focus | undefined = focus.current();
+    const kept: Focus | undefined = focus.hold();
     const [first, end] = seen();
     const focused = kept ? rows.findIndex(({ lease }) => lease.key === kept.key) : -1;
     const indexes = new Set<number>();

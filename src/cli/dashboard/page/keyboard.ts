@@ -17,8 +17,8 @@ export interface Rows {
 }
 
 export interface FocusKeeper {
-  /** undefined: nothing in the grid has had it yet. */
-  current(): Focus | undefined;
+  /** Before a change of the document: which row has to stay in it. undefined: nothing in the grid has had the keyboard yet. */
+  hold(): Focus | undefined;
   /** After a change of the document: marks the tab stop, and gives the keyboard back if its place was lost. */
   restore(): void;
   /** Moves the keyboard here. */
@@ -30,6 +30,7 @@ const ITEM = "[data-item]";
 /** Follows the focus in `list`, which scrolls in `scroller`. */
 export function followFocus(list: HTMLElement, scroller: HTMLElement, rows: Rows): FocusKeeper {
   let focus: Focus | undefined;
+  /** Whether the grid had the keyboard before the document was changed: with its element, a browser drops it. */
   let isHere = false;
   /** Where the row of the focus stood last: its successor is there once it is gone. */
   let lastIndex = 0;
@@ -115,15 +116,8 @@ export function followFocus(list: HTMLElement, scroller: HTMLElement, rows: Rows
     const key = event.target.closest<HTMLElement>("[data-key]")?.dataset["key"];
     if (key === undefined) return;
     focus = { key, token: event.target.dataset["token"] };
-    lastIndex = rows.indexOf(key);
-    isHere = true;
     mark(event.target);
   });
-  list.addEventListener("focusout", (event) => {
-    // Who leaves for another element says so; without one, the element may just have been taken out of the document.
-    if (event.relatedTarget || (event.target instanceof Element && event.target.isConnected)) isHere = false;
-  });
-
   function place(): HTMLElement | undefined {
     const found = focus && find(focus);
     if (found) return found;
@@ -133,8 +127,13 @@ export function followFocus(list: HTMLElement, scroller: HTMLElement, rows: Rows
   }
 
   return {
-    current: () => focus,
+    hold() {
+      isHere = list.contains(document.activeElement);
+      return focus;
+    },
     restore() {
+      const index = focus ? rows.indexOf(focus.key) : -1;
+      if (index >= 0) lastIndex = index;
       const element = place();
       mark(element);
       if (isHere && document.activeElement === document.body) element?.focus({ preventScroll: true });
