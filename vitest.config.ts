@@ -23,8 +23,13 @@ const WITH_CLUSTERS = [
   "test/integration/tracing.test.ts",
 ];
 
-/** What `make test` leaves to the night: forms of the install that unit tests compare with the others, and a wait for a CA to end. */
-const AT_NIGHT = ["test/integration/{install/helm,replaced-ca,trial}.test.ts"];
+/** What `make test` leaves to the night. CONTRIBUTING.md says what each of them shows. */
+const AT_NIGHT = isBrief(process.env)
+  ? [
+      "test/integration/dashboard/{many-rows,page}.test.ts",
+      "test/integration/{install/helm,replaced-ca,tracing,trial}.test.ts",
+    ]
+  : [];
 
 /** Files that wait the longest: whatever else there is fits beside them. */
 const LONGEST = ["integration/clocks.test.ts", "integration/lease-client.test.ts"];
@@ -48,7 +53,7 @@ export default defineConfig({
           ...integration,
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
-          exclude: WITH_CLUSTERS,
+          exclude: [...WITH_CLUSTERS, ...AT_NIGHT],
           maxWorkers: 2,
         },
       },
@@ -57,7 +62,7 @@ export default defineConfig({
           ...integration,
           name: "integration-clusters",
           include: WITH_CLUSTERS,
-          exclude: isBrief(process.env) ? AT_NIGHT : [],
+          exclude: AT_NIGHT,
           maxWorkers: 3,
           // One run of vitest may have two numbers of workers only in groups.
           sequence: { groupOrder: 1 },
