@@ -4,12 +4,14 @@ import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { type FollowUp, followUps, TIMED_OUT } from "../lease/follow-ups.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
+import { ALREADY_DONE } from "../lease/once.ts";
 import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
 import { isTerminating } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
+import { defined } from "../shared/json.ts";
 import type { ArbiterRecorder, WaitOutcome } from "./arbiter-recorder.ts";
 import type { Errand, Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
@@ -64,7 +66,7 @@ export function createAligning({
     if (await isTerminating(client, namespace)) return;
     const requestedAtMs = status.hold?.acquiredMs ?? clock.nowMs();
     const claimant = { kind: ref.kind, name: ref.name, uid: ref.uid };
-    const spec = { lease, holder, ref: claimant, requestedAtMs };
+    const spec = { lease, holder, ref: claimant, requestedAtMs, ...defined({ once: status.hold?.once }) };
     caches.requests.apply(await ensureClaimantRequest(client, { namespace, name, spec }));
   }
 
@@ -89,6 +91,7 @@ export function createAligning({
 const OUTCOMES: Readonly<Record<string, WaitOutcome>> = {
   [TIMED_OUT.reason]: "timed_out",
   [QUEUE_FULL]: "queue_full",
+  [ALREADY_DONE]: "already_done",
 };
 
 /** What is to be done, and to which object: another status of the same request is another errand. */

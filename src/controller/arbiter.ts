@@ -24,6 +24,7 @@ import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import { createAligning } from "./aligning.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
+import { createDoneJobs } from "./done-jobs.ts";
 import { createErrands } from "./errands.ts";
 import { createEvidenceStore } from "./evidence-store.ts";
 import { queueGatedPods } from "./gated-pods.ts";
@@ -102,7 +103,14 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const waits = createWaits({ ...options, isLeading });
   const performing = createPerforming({ ...around, steps, passedOver, waiterCount, waits });
   const settle = createSettling({
-    ...{ ...around, align: createAligning(around), skips: createSkips(around), steps, waiterCount },
+    ...{
+      ...around,
+      align: createAligning(around),
+      doneJobs: createDoneJobs(around),
+      skips: createSkips(around),
+      steps,
+      waiterCount,
+    },
     wakeAfter: queue.addAfter,
   });
   const { tidy, atRest } = createTidying({ always: tidyParts, wake, logger });

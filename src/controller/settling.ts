@@ -17,6 +17,7 @@ import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { Align } from "./aligning.ts";
+import type { DoneJobs } from "./done-jobs.ts";
 import type { Errands } from "./errands.ts";
 import { STRAY_FRESH_MS } from "./evidence-store.ts";
 import { createLingering } from "./lingering.ts";
@@ -34,6 +35,7 @@ export interface SettlingOptions {
   reporter: LeaseReporter;
   errands: Errands;
   align: Align;
+  doneJobs: DoneJobs;
   skips: Skips;
   steps: Steps;
   waiterCount: WaiterCount;
@@ -46,7 +48,8 @@ export interface SettlingOptions {
 export type Settle = (situation: Situation) => Promise<void>;
 
 export function createSettling(options: SettlingOptions): Settle {
-  const { client, caches, reporter, errands, align, skips, steps, waiterCount, clock, wakeAfter } = options;
+  const { client, caches, reporter, errands, align, doneJobs, skips, steps, waiterCount, clock, wakeAfter } =
+    options;
   const tellLingering = createLingering(options);
   const { mend } = createMending(options);
   /** UIDs of requests whose condition was written, but not stored: their CRD is older. */
@@ -128,6 +131,7 @@ export function createSettling(options: SettlingOptions): Settle {
     const run = (what: string, work: () => Promise<void>) =>
       errands.run({ key: keyOf(lease), what, uid: lease.uid }, work);
     await run("end holds of a deleted klease", () => deleteUnrecorded(lease, options));
+    await run("end what is done", () => doneJobs.end(situation));
     await run("skip", () => skips.skip(situation));
     await run("bring in line", () => align(situation));
     await tryAgain(situation);

@@ -19,8 +19,9 @@ import { LEASE_REQUESTS, LEASES, PODS } from "../kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
-import { canUseJob, isJobOver, isSuspendedByUser, type JobView } from "../lease/job.ts";
+import { canUseJob, ENDED_UNRUN, isJobOver, isSuspendedByUser, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
+import { isAlreadyDone, isDone } from "../lease/once.ts";
 import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } from "../lease/order.ts";
 import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
@@ -187,7 +188,7 @@ export function createSkips({
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
     const why = whySkipped(lease, settings, clock.nowMs());
     const isNew = await completeJob(client, job, {
-      ...{ reason: "LeaseHeld", message: `skipped: ${why}`, nowMs: clock.nowMs() },
+      ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, nowMs: clock.nowMs() },
       isMeant: (found) => wishes(found, lease, settings) && !isSuspendedByUser(found),
     });
     if (!isNew) return;
@@ -226,6 +227,8 @@ export function createSkips({
       const past = jobsPastGate(lease);
       const begun = lookAtPods(lease);
       const candidates = requests
+        // What is done already is no matter of who holds: see done-jobs.ts.
+        .filter((request) => !isDone(lease.status, request) && !isAlreadyDone(request))
         .map((request) => candidateOf(request, evidenceOf))
         .filter((candidate) => candidate !== undefined)
         // A request that was granted may not say so yet.

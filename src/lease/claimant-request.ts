@@ -17,7 +17,7 @@ export function requestOf(
   settings: Settings,
   { nowMs, requestedBy, gateRun }: Wish,
 ): Pick<LeaseRequest, "namespace" | "name" | "spec" | "traceparent"> {
-  const { lease, priority, ttlMs, traceparent } = settings;
+  const { lease, priority, ttlMs, once, traceparent } = settings;
   const ref = { kind, name, uid };
   return {
     namespace,
@@ -25,7 +25,7 @@ export function requestOf(
     ...defined({ traceparent }),
     spec: {
       ...{ lease, holder: name, ref, requestedAtMs: nowMs, requestedBy },
-      ...defined({ priority, ttlMs, waitUntilMs: waitUntilMs(settings, nowMs), gateRun }),
+      ...defined({ priority, ttlMs, waitUntilMs: waitUntilMs(settings, nowMs), gateRun, once }),
     },
   };
 }

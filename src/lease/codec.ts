@@ -9,7 +9,15 @@ import {
 import { isoTime, microTime, secondsTime } from "../shared/times.ts";
 import { conditionsOf, grantedCondition } from "./conditions.ts";
 import { parseDuration } from "./duration.ts";
-import { formatHold, formatPastHold, parseClaimantRef, parseHold, parsePastHold } from "./hold-codec.ts";
+import {
+  formatDoneWork,
+  formatHold,
+  formatPastHold,
+  parseClaimantRef,
+  parseDone,
+  parseHold,
+  parsePastHold,
+} from "./hold-codec.ts";
 import { parsePause } from "./pause.ts";
 import { traceParentIn } from "./traceparent.ts";
 import {
@@ -99,6 +107,7 @@ function parseLeaseStatus(status: Record<string, unknown>): LeaseStatus {
     }),
     waiters: integer(status["waiters"]) ?? 0,
     history: list(status["history"]).map(parsePastHold),
+    ...(status["done"] !== undefined && { done: parseDone(status["done"]) }),
     holdSeconds: list(status["holdSeconds"]).map((seconds) => integer(seconds) ?? 0),
     conditions,
     observedGeneration: integer(status["observedGeneration"]) ?? 0,
@@ -143,6 +152,7 @@ export function formatLeaseStatus(lease: Lease, status: LeaseStatus, nowMs: numb
     waiters: status.waiters,
     ...(status.next && { next: { holder: status.next.holder, requestedAt: isoTime(status.next.sinceMs) } }),
     history: status.history.map(formatPastHold),
+    ...(status.done && { done: status.done.map(formatDoneWork) }),
     holdSeconds: status.holdSeconds,
     conditions: conditionsOf(lease, status, nowMs)
       .map(formatCondition)
@@ -181,6 +191,8 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
         renewTimeMs: timeMs(spec["renewTime"]),
         waitUntilMs: timeMs(spec["waitUntil"]),
         gateRun: text(spec["gateRun"]),
+        once: text(spec["once"]),
+        succeeded: integer(spec["succeeded"]),
       }),
     },
     status: {

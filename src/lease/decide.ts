@@ -11,6 +11,7 @@
  *   stand for it), or after ttl + allowance of silence and what the handover policy asks for beyond that;
  * - the next grant is computed from the state in which nobody holds, so no two claimants hold at once;
  * - nobody is granted whom a rule of the Lease's owner holds back (policies/held-back.ts);
+ * - work whose key is noted as done is not granted, not even by the write that notes it;
  * - tokens strictly increase; waiters are served by priority, then age; a waiter is passed over only while it cannot use a grant.
  *
  * Limits: with AfterExpiry, a holder whose kubelet is dead or frozen may still run; the fencing token is the remedy.
@@ -22,6 +23,7 @@ import { endHold } from "./hold.ts";
 import { judgeClient } from "./judge-client.ts";
 import { judgeJob } from "./judge-job.ts";
 import { judgePod } from "./judge-pod.ts";
+import { isDone } from "./once.ts";
 import { isGrantable, isWaiting, waitingInOrder, wasGranted } from "./order.ts";
 import { heldBack } from "./policies/held-back.ts";
 import type { ClaimantRef, EndReason, LeaseRequest, LeaseStatus } from "./types.ts";
@@ -43,11 +45,10 @@ export function decide(situation: Situation): Decision {
   if (!hold) return serveNext(situation, lease.status);
   const verdict = JUDGES[hold.ref.kind](situation, hold);
   if (verdict.is === "step") return verdict.step;
-  const { reason } = verdict;
   // The holder's request does not show the grant yet. If retired now, the hold would next be taken for released.
   if (situation.requests.some((request) => isWaiting(request) && request.uid === hold.ref.uid))
-    return endOnly(situation, reason);
-  const next = serveNext(situation, endHold(lease, reason, situation.nowMs), verdict.passOver);
+    return endOnly(situation, { ...verdict, passOver: undefined });
+  const next = serveNext(situation, ended(situation, verdict), verdict.passOver);
   if (next.do === "write") return { ...next, ...(verdict.passOver && { passOver: verdict.passOver }) };
   const shownForMs = hold.expired ? situation.timers.expiredForMs : EXPIRED_SHOWN_MS;
   // If retired now, the holder's recreated request would only be recreated again, and nobody else waits for that.
@@ -55,11 +56,21 @@ export function decide(situation: Situation): Decision {
   const isShown = shownForMs < EXPIRED_SHOWN_MS && situation.requests.filter(isWaiting).every(isItsOwn);
   if (next.do !== "wait" && !(next.do === "retire" && isShown)) return next;
   if (shownForMs < EXPIRED_SHOWN_MS) return { do: "wait", forMs: EXPIRED_SHOWN_MS - shownForMs };
-  return endOnly(situation, reason, verdict.passOver);
+  return endOnly(situation, verdict);
 }
 
-function endOnly({ lease, nowMs }: Situation, reason: EndReason, passOver?: LeaseRequest): Decision {
-  const status = endHold(lease, reason, nowMs);
+interface Ending {
+  reason: EndReason;
+  passOver?: LeaseRequest | undefined;
+  hasSucceeded?: boolean;
+}
+
+const ended = ({ lease, nowMs }: Situation, { reason, hasSucceeded }: Ending): LeaseStatus =>
+  endHold(lease, reason, nowMs, hasSucceeded);
+
+function endOnly(situation: Situation, ending: Ending): Decision {
+  const status = ended(situation, ending);
+  const { reason, passOver } = ending;
   return passOver
     ? { do: "write", status: withoutLastRequest(status), why: reason, passOver }
     : { do: "write", status, why: reason };
@@ -100,7 +111,7 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
   if (held) return held.untilMs === undefined ? { do: "wait" } : { do: "wait", forMs: held.untilMs - nowMs };
   for (const request of waitingInOrder(lease, requests)) {
     if (!isGrantable(request, nowMs) || request.uid === passOver?.uid) continue;
-    if (isStuck("retire", request.uid)) continue;
+    if (isStuck("retire", request.uid) || isDone(free, request)) continue;
     const { ref } = request.spec;
     const evidence = ref && situation.evidenceOf(ref);
     if (ref && evidence?.is === "unknown" && !isStuck("look")) return { do: "look", at: ref };

@@ -105,6 +105,7 @@ export type Why =
   | "NotRenewed"
   | "Expiring"
   | "Revoked"
+  | "Succeeded"
   | "PodEnded"
   | "HolderUnreachable";
 
@@ -114,13 +115,25 @@ export type Write = Extract<Decision, { do: "write" }>;
 /** Whether a hold goes on (with the step to take meanwhile) or is over. */
 export type Verdict =
   | { is: "step"; step: Decision }
-  | { is: "over"; reason: EndReason; passOver?: LeaseRequest };
+  | {
+      is: "over";
+      reason: EndReason;
+      passOver?: LeaseRequest;
+      /** The holder's work was proved to have succeeded. */
+      hasSucceeded?: boolean;
+    };
 
 export const step = (decision: Decision): Verdict => ({ is: "step", step: decision });
 export const over = (reason: EndReason, passOver?: LeaseRequest): Verdict => ({
   is: "over",
   reason,
   ...(passOver && { passOver }),
+});
+
+/** {@link over}; `hasSucceeded`: the holder's work was proved to have succeeded. */
+export const overWith = (reason: EndReason, hasSucceeded: boolean): Verdict => ({
+  ...{ is: "over", reason },
+  ...(hasSucceeded && { hasSucceeded }),
 });
 
 /** `verdict`, but if it only waits, ask again after `forMs` at the latest. */

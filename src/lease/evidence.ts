@@ -1,6 +1,7 @@
 import { canUseJob, isJobOver, type JobView } from "./job.ts";
 import { canUseGrant, type PodView, sinceRun } from "./pod.ts";
-import { hasStarted, isGuarded, provesMainEnded } from "./proof.ts";
+import { awaitsOutcome, hasStarted, isGuarded, provesMainEnded, provesSuccess } from "./proof.ts";
+import type { Hold } from "./types.ts";
 
 /**
  * What is known of a claimant, which is a pod or a Job.
@@ -31,6 +32,26 @@ export function isProven(evidence: Evidence, token: number): boolean {
     case "unknown":
       return false;
   }
+}
+
+/** Whether the claimant's work has provably succeeded under hold `token`. */
+export function isSuccess(evidence: Evidence, token: number): boolean {
+  if (evidence.is === "job") return evidence.job.hasSucceeded;
+  const pod = lastSeen(evidence);
+  return pod !== undefined && provesSuccess(pod, token);
+}
+
+/**
+ * Whether main of a pod has ended, and it is still to be told whether its work, which is done once, has succeeded. What was taken from its
+ * holder, or has expired, waits for no such word: the hold ends without success.
+ */
+export function isOutcomeAwaited(
+  evidence: Evidence,
+  { once, expired, revoked }: Pick<Hold, "once" | "expired" | "revoked">,
+): boolean {
+  return (
+    once !== undefined && !expired && !revoked && evidence.is === "present" && awaitsOutcome(evidence.pod)
+  );
 }
 
 /** Whether the claimant could use a grant: unknown is no, since the next look will tell. */

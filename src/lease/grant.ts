@@ -51,7 +51,11 @@ export function grantHold(
     expired: false,
     releasing: false,
     unreachable: false,
-    ...defined({ renewTimeMs: request.spec.renewTimeMs, traceparent: request.traceparent }),
+    ...defined({
+      renewTimeMs: request.spec.renewTimeMs,
+      once: request.spec.once,
+      traceparent: request.traceparent,
+    }),
     ...(ref.kind === "Job" && { pods: [] }),
   };
   return { ...status, hold, lastToken: token, lastRequest: request.uid };

@@ -1,11 +1,13 @@
 /** Holds as the status of a Lease stores them, read into and written from the rules' own types. */
 import { defined, flag, integer, list, record, text, timeMs } from "../shared/json.ts";
 import { isoTime, microTime } from "../shared/times.ts";
+import { DONE_REMEMBERED } from "./once.ts";
 import { traceParentIn } from "./traceparent.ts";
 import {
   type ClaimantRef,
   type Condition,
   DEFAULT_TTL_MS,
+  type DoneWork,
   type EndReason,
   type Hold,
   type HolderPod,
@@ -47,7 +49,9 @@ export function parseHold(
       confirmedMs: timeMs(status["confirmedAt"]),
       releasingMs: releasing ? timeMs(status["releasingSince"]) : undefined,
       traceparent: traceParentIn(text(status["traceparent"])),
+      once: text(status["once"]),
     }),
+    ...(flag(status["succeeded"]) && { succeeded: true }),
     ...(revoked && { revoked }),
     ...(ref.kind === "Job" && {
       pods: list(status["holderPods"])
@@ -80,6 +84,8 @@ export function formatHold(hold: Hold): Record<string, unknown> {
       releasingSince:
         hold.releasing && hold.releasingMs !== undefined ? isoTime(hold.releasingMs) : undefined,
       traceparent: hold.traceparent,
+      once: hold.once,
+      succeeded: hold.succeeded,
     }),
   };
 }
@@ -158,4 +164,20 @@ export function parsePastHold(value: unknown): PastHold {
 /** As {@link parsePastHold} reads it. */
 export function formatPastHold({ acquiredMs, endedMs, ...past }: PastHold): Record<string, unknown> {
   return { ...past, acquired: isoTime(acquiredMs), ended: isoTime(endedMs) };
+}
+
+/** `status.done`: at most {@link DONE_REMEMBERED} entries; what cannot be read is left out. */
+export function parseDone(value: unknown): DoneWork[] {
+  return list(value)
+    .slice(0, DONE_REMEMBERED)
+    .map((entry) => {
+      const { key, holder, token, time } = record(entry);
+      return { key: text(key), holder: text(holder) ?? "", token: integer(token), timeMs: timeMs(time) ?? 0 };
+    })
+    .filter((work): work is DoneWork => work.key !== undefined && work.token !== undefined);
+}
+
+/** As {@link parseDone} reads it. */
+export function formatDoneWork({ timeMs: ms, ...work }: DoneWork): Record<string, unknown> {
+  return { ...work, time: isoTime(ms) };
 }

@@ -5,6 +5,7 @@
  */
 import { isEarlierRun, isLaterRun } from "../shared/gate-run.ts";
 import { defined } from "../shared/json.ts";
+import { withDone } from "./once.ts";
 import type {
   EndReason,
   ForcedRelease,
@@ -28,11 +29,15 @@ export function notBefore(writtenMs: number, nowMs: number): number {
   return writtenMs - nowMs < REPLICAS_DIFFER_MS ? Math.max(writtenMs, nowMs) : nowMs;
 }
 
-/** The status without its hold, which is noted in the history, and its duration. After a forced release the history names the admin, not `reason`. */
+/**
+ * The status without its hold, which is noted in the history, and its duration. After a forced release the history names the admin, not `reason`.
+ * `hasSucceeded`: the work was proved to have succeeded; if it is to be done once, it is noted as done, unless it was taken from its holder.
+ */
 export function endHold(
   lease: Pick<Lease, "status" | "forced">,
   reason: EndReason,
   nowMs: number,
+  hasSucceeded = false,
 ): LeaseStatus {
   const { status } = lease;
   const { hold, ...rest } = status;
@@ -42,8 +47,10 @@ export function endHold(
   const ended = { holder, acquiredMs, endedMs: notBefore(acquiredMs, nowMs), token };
   const past: PastHold = { ...ended, reason: forced ? "Forced" : reason, ...defined({ by: forced?.by }) };
   const seconds = Math.round((past.endedMs - past.acquiredMs) / 1_000);
+  const isDone = (hasSucceeded || hold.succeeded) && !forced && !hold.revoked && hold.once !== undefined;
   return {
     ...rest,
+    ...(isDone && { done: withDone(status.done, hold, past.endedMs) }),
     history: [past, ...status.history].slice(0, HISTORY_LENGTH),
     // Before its confirmation nothing can have run.
     ...(hold.confirmed && { lastEndedMs: past.endedMs }),
@@ -109,9 +116,17 @@ export function removeMember(status: LeaseStatus, podUid: string): LeaseStatus {
 }
 
 /** The status once nothing of this holder can be running any more. If it is a pod that shares its Job's hold, that goes on without it. */
-export function endFor(lease: Lease, uid: string, reason: EndReason, nowMs: number): LeaseStatus {
+export function endFor(
+  lease: Lease,
+  uid: string,
+  reason: EndReason,
+  nowMs: number,
+  hasSucceeded = false,
+): LeaseStatus {
   const { hold } = lease.status;
-  return hold && memberOf(hold, uid) ? removeMember(lease.status, uid) : endHold(lease, reason, nowMs);
+  return hold && memberOf(hold, uid)
+    ? removeMember(lease.status, uid)
+    : endHold(lease, reason, nowMs, hasSucceeded);
 }
 
 /** What a keeper says of itself: since when it runs, or was asked to stop. A keeper of 0.1.0 does not say it. */

@@ -4,6 +4,7 @@
  */
 import { defined, flag, list, record, text, textMap, timeMs } from "../shared/json.ts";
 import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import { ALREADY_DONE } from "./once.ts";
 import { type Asked, readAsked } from "./settings.ts";
 
 export interface JobView extends Asked {
@@ -23,12 +24,20 @@ export interface JobView extends Asked {
   suspended: boolean;
   /** It is ending or has ended: its controller makes no more pods. */
   over: boolean;
+  /**
+   * Its controller has written that it is Complete, or will be (SuccessCriteriaMet), and not because konductor had it end without having run.
+   */
+  hasSucceeded: boolean;
   /** Set while it is being deleted. */
   deletionMs?: number;
 }
 
 /** Conditions of a Job that ends or has ended (KEP-3998, KEP-3329); none is ever taken back. */
 export const JOB_ENDS = ["SuccessCriteriaMet", "Complete", "FailureTarget", "Failed"];
+
+/** Why konductor has a Job end Complete without having run: its Lease was held; or its work was done already. */
+export const ENDED_UNRUN = { held: "LeaseHeld", done: ALREADY_DONE } as const;
+const UNRUN_REASONS: readonly unknown[] = Object.values(ENDED_UNRUN);
 
 /** Reads a batch/v1 Job. */
 export function parseJob(object: unknown): JobView {
@@ -38,6 +47,8 @@ export function parseJob(object: unknown): JobView {
   const template = record(record(record(job["spec"])["template"])["metadata"]);
   const lease = textMap(template["labels"])[LEASE_LABEL];
   const notes = record(metadata["annotations"]);
+  const isTrue = (wanted: string) =>
+    conditions.find(({ type, status }) => type === wanted && status === "True");
   return {
     namespace: text(metadata["namespace"]) ?? "",
     name: text(metadata["name"]) ?? "",
@@ -49,11 +60,18 @@ export function parseJob(object: unknown): JobView {
     labelled: textMap(metadata["labels"])[LEASE_LABEL] !== undefined,
     suspended: flag(record(job["spec"])["suspend"]) ?? false,
     over: conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True"),
+    hasSucceeded: hasSucceeded([isTrue("SuccessCriteriaMet"), isTrue("Complete")]),
     ...defined({
       lease,
       deletionMs: timeMs(metadata["deletionTimestamp"]),
     }),
   };
+}
+
+/** `conditions`: those that are True. The first one comes before the second, and neither is followed by a failure. */
+function hasSucceeded(conditions: readonly (Record<string, unknown> | undefined)[]): boolean {
+  const reasons = conditions.flatMap((condition) => (condition ? [condition["reason"]] : []));
+  return reasons.length > 0 && !reasons.some((reason) => UNRUN_REASONS.includes(reason));
 }
 
 /** Whether all pods of the Job run under one hold, which is the Job's. */

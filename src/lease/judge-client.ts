@@ -1,7 +1,7 @@
 /** Whether the hold of a client (koncli, kubectl) goes on. */
 
 import { defined } from "../shared/json.ts";
-import { isLimit, over, type Situation, step, type Verdict, type Write } from "./decision.ts";
+import { isLimit, over, overWith, type Situation, step, type Verdict, type Write } from "./decision.ts";
 import { holdTtlMs } from "./grant.ts";
 import { changeHold, forcedRelease } from "./hold.ts";
 import { renewHold } from "./hold-renewal.ts";
@@ -11,6 +11,8 @@ import type { Hold, LeaseRequest } from "./types.ts";
 export function judgeClient(situation: Situation, hold: Hold): Verdict {
   if (forcedRelease(situation.lease, hold)) return over("Forced");
   const request = situation.requests.find(({ uid }) => uid === hold.ref.uid);
+  // Its command has ended with 0. The client keeps the request until the klease shows that.
+  if (request?.spec.succeeded === hold.token) return overWith("Released", true);
   if (request?.terminating || situation.isRequestGone(hold.ref.uid)) return over("Released");
   const isUnseen = request === undefined;
   if (isUnseen && !situation.isStuck("look", hold.ref.uid)) return step({ do: "look", at: hold.ref });

@@ -19,13 +19,14 @@ import {
   lookAt,
   meanwhile,
   over,
+  overWith,
   type Seen,
   type Situation,
   type Step,
   step,
   type Verdict,
 } from "./decision.ts";
-import { type Evidence, isProven, sinceGateRun, wasStarted } from "./evidence.ts";
+import { type Evidence, isProven, isSuccess, sinceGateRun, wasStarted } from "./evidence.ts";
 import { forcedRelease } from "./hold.ts";
 import { mayJoin } from "./hold-renewal.ts";
 import { isJobOver, isSuspendedByUser } from "./job.ts";
@@ -80,8 +81,11 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
   // A Job that cannot be looked at may still make pods.
   if (!job && left.length === 0 && known.is !== "unknown") {
     const isProved = members.every(({ evidence }) => isProven(evidence, hold.token));
-    return over(isProved ? "Terminated" : "Released");
+    return overWith(isProved ? "Terminated" : "Released", isSuccess(known, hold.token));
   }
+  // What shows it may be gone by the end of the hold: a Job may be deleted as soon as it is Complete.
+  if (hold.once !== undefined && !hold.succeeded && isSuccess(known, hold.token))
+    return step(change(situation, { succeeded: true }, "Succeeded"));
   if (forced && !hold.revoked) return step(change(situation, { revoked: "Forced" }, "Revoked"));
   const stopped = (reason: EndReason, isUnowned: boolean) =>
     judgeStopped(situation, hold, { left, reason, isUnowned });

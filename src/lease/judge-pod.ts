@@ -10,6 +10,7 @@ import {
   lookAt,
   meanwhile,
   over,
+  overWith,
   type Seen,
   type Situation,
   type Step,
@@ -21,12 +22,15 @@ import {
   type Evidence,
   isEligible,
   isKeeperUnseen,
+  isOutcomeAwaited,
   isPast,
   isProven,
+  isSuccess,
   lastSeen,
   wasGuarded,
 } from "./evidence.ts";
 import { forcedRelease } from "./hold.ts";
+import { isDone } from "./once.ts";
 import { isGrantable, isOneTry, wasGranted } from "./order.ts";
 import { isTerminal, isUnscheduled, type PodView } from "./pod.ts";
 import { crashLoops, hasKeptSinceGate, hasStarted } from "./proof.ts";
@@ -37,7 +41,8 @@ export function judgePod(situation: Situation, hold: Hold): Verdict {
   const { evidence } = seen;
   if (evidence.is === "unknown" && !situation.isStuck("look", hold.ref.uid))
     return step({ do: "look", at: hold.ref });
-  if (isProven(evidence, hold.token)) return over("Terminated");
+  if (isProven(evidence, hold.token) && !isOutcomeAwaited(evidence, hold))
+    return overWith("Terminated", isSuccess(evidence, hold.token));
   if (!hold.confirmed) {
     return isScheduledLate(evidence)
       ? judgeUnscheduled(situation, hold, evidence.pod)
@@ -95,7 +100,7 @@ function judgeCrashLoop(situation: Situation, hold: Hold, seen: Seen): Verdict |
 /** Whether somebody else waits by `request`, for more than one try, and could use a grant now. */
 function mayTakeOver({ lease, nowMs, evidenceOf }: Situation, hold: Hold, request: LeaseRequest): boolean {
   const { uid, spec } = request;
-  if (!isGrantable(request, nowMs) || isOneTry(request)) return false;
+  if (!isGrantable(request, nowMs) || isOneTry(request) || isDone(lease.status, request)) return false;
   if (wasGranted(request, lease) || (spec.ref?.uid ?? uid) === hold.ref.uid) return false;
   return !spec.ref || isEligible(evidenceOf(spec.ref));
 }

@@ -1,4 +1,5 @@
 import { type Evidence, isPast } from "./evidence.ts";
+import { isAlreadyDone, isDone } from "./once.ts";
 import type { HolderRef, Lease, LeaseRequest, LeaseStatus, PastHold } from "./types.ts";
 
 /**
@@ -65,9 +66,12 @@ export function isAnswered(request: LeaseRequest): boolean {
   return isDenied(request) || request.status.phase === "Granted";
 }
 
-/** Whether its Job ends without running. */
-export function isSkipped({ status }: LeaseRequest): boolean {
-  return status.phase === "Denied" && status.reason === SKIPPED;
+/** Whether its Job ends without running: it is skipped, or its work is done already. */
+export function isSkipped(request: LeaseRequest): boolean {
+  const { phase, reason } = request.status;
+  return (
+    (phase === "Denied" && reason === SKIPPED) || (request.spec.ref !== undefined && isAlreadyDone(request))
+  );
 }
 
 /** Whether it is to be granted or denied the first time that the arbiter sees it. */
@@ -107,6 +111,7 @@ export function headOfQueue(
   const waiting = requests.filter((request) => isWaiting(request) && !wasGranted(request, lease));
   const isUsable = (request: LeaseRequest) =>
     isGrantable(request, nowMs) &&
+    !isDone(lease.status, request) &&
     request.uid !== passOver?.uid &&
     !(request.spec.ref && isPast(evidenceOf(request.spec.ref)));
   let first: LeaseRequest | undefined;

@@ -18,6 +18,29 @@ export function provesMainEnded(pod: PodView, token: number, isFinal: boolean): 
   return pod.main.length > 0 && pod.main.every((container) => hasEndedForGood(container, pod, token));
 }
 
+/**
+ * Whether main has provably succeeded under the hold `token`: its kubelet wrote the phase Succeeded, and the pod was not being deleted by
+ * then. Exit codes alone do not show it. A main that is told to stop, as by an eviction, a deadline, a fence or a deletion, may end with 0 as
+ * well, and only the phase tells: Failed, or none while it runs again. For a pod that is being deleted, it does not tell either.
+ */
+export function provesSuccess(pod: PodView, token: number): boolean {
+  return (
+    pod.phase === "Succeeded" &&
+    pod.deletionMs === undefined &&
+    passedToken(pod.gate?.message) === token &&
+    pod.keeper?.exitCode !== EXIT.fenced
+  );
+}
+
+/**
+ * Whether the pod's kubelet has still to tell if main has succeeded, although main has ended: it writes the terminal phase once the keeper
+ * has ended too, a second later. A main that has failed, or was told to stop, leaves nothing to be waited for.
+ */
+export function awaitsOutcome(pod: PodView): boolean {
+  if (isTerminal(pod) || pod.deletionMs !== undefined || pod.keeper?.exitCode === EXIT.fenced) return false;
+  return pod.main.every(({ kind, exitCode }) => kind === "sidecar" || exitCode === 0);
+}
+
 /** The kubelet counts the grace period in whole seconds. */
 const GRACE_MARGIN_MS = 1_000;
 

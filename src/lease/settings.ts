@@ -7,6 +7,7 @@ import { defined, textMap } from "../shared/json.ts";
 import { ANNOTATION, GROUP, LEASE_LABEL, OWN_MARKS } from "../shared/names.ts";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { isLeaseName, LEASE_NAME_RULE } from "./naming.ts";
+import { isOnceKey, ONCE_KEY_RULE } from "./once.ts";
 import { OWN_RESOURCES_RULE, type OwnResources, parseOwnResources } from "./own-resources.ts";
 import { closest } from "./spelling.ts";
 import { TRACEPARENT_RULE, traceParentIn } from "./traceparent.ts";
@@ -43,6 +44,8 @@ export interface Settings {
   onLost: OnLost;
   /** Mount path of the files `token` and `expires` in user containers; undefined: not mounted. */
   tokenFile?: string;
+  /** The key of the work, which is not done again once it has succeeded; undefined: it is done each time. */
+  once?: string;
   /** Of gate and keeper, in place of the install's; undefined: the pod sets none. */
   resources?: OwnResources;
   /** Where the spans of its holds are to hang; undefined: in a trace of their own. */
@@ -118,10 +121,15 @@ function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path
   }
   refuseUnknown(labels, annotations, path);
 
-  function read<T>(name: string, allowed: string, parse: (text: string) => T | undefined): T | undefined {
+  function read<T>(
+    name: string,
+    allowed: string,
+    parse: (text: string) => T | undefined,
+    verb = " is allowed",
+  ): T | undefined {
     const text = annotations[name];
     if (text === undefined) return undefined;
-    return parse(text) ?? fail(invalid(path, name, text, `${allowed} is allowed`));
+    return parse(text) ?? fail(invalid(path, name, text, `${allowed}${verb}`));
   }
   const oneOf = <T extends string>(name: string, values: readonly T[]) =>
     read(name, values.join(" or "), (text) => values.find((value) => value === text));
@@ -140,6 +148,7 @@ function requireSettings({ labels = {}, annotations = {} }: SettingsSource, path
     ttlMs: duration(ANNOTATION.ttl, MIN_POD_TTL_MS),
     maxHoldMs: duration(ANNOTATION.maxHold),
     maxRestarts: integer(ANNOTATION.maxRestarts, 0),
+    once: read(ANNOTATION.once, ONCE_KEY_RULE, (text) => (isOnceKey(text) ? text : undefined), ""),
     resources: read(ANNOTATION.resources, OWN_RESOURCES_RULE, parseOwnResources),
     tokenFile: read(ANNOTATION.tokenFile, 'an absolute path such as "/var/run/lease"', pathFrom),
     traceparent: read(ANNOTATION.traceparent, TRACEPARENT_RULE, traceParentIn),

@@ -68,6 +68,10 @@ export interface Hold {
   keeperSince?: string;
   /** The `renewTime` of its client's request that was taken into account last. */
   renewTimeMs?: number;
+  /** The key of the work that is done under it once: see once.ts. */
+  once?: string;
+  /** That work has succeeded, and its pods have not all ended yet: what showed it may be gone by the hold's end. */
+  succeeded?: true;
   /** The phase is Expired: the TTL and its allowance passed in silence. */
   expired: boolean;
   /** The keeper said that it ends, and nothing has proved yet that main ended. Such a holder cannot fence itself any more. */
@@ -104,6 +108,17 @@ export interface PastHold {
   token: number;
   /** Who ended it, where an admin did. */
   by?: string;
+}
+
+/** Work that has provably succeeded under a Lease, which is not granted for it again. */
+export interface DoneWork {
+  key: string;
+  /** Who did it. */
+  holder: string;
+  /** Of the hold under which it was done. */
+  token: number;
+  /** When that hold ended. */
+  timeMs: number;
 }
 
 /** An admin's word that the hold with this token is over: from then on it is not renewed. */
@@ -146,6 +161,8 @@ export interface LeaseStatus {
   history: readonly PastHold[];
   /** When the last hold ended that was confirmed: its main may have run. */
   lastEndedMs?: number;
+  /** Work that is done, the latest first; undefined: none. */
+  done?: readonly DoneWork[];
   /** How long the last holds lasted, the latest first, in whole seconds: more of them than `history` has, for forecasts. */
   holdSeconds: readonly number[];
   conditions: readonly Condition[];
@@ -212,6 +229,10 @@ export interface LeaseRequest {
     waitUntilMs?: number;
     /** The run of its pod's gate that asked: see src/shared/gate-run.ts. */
     gateRun?: string;
+    /** The key of work that is to be done once: see once.ts. */
+    once?: string;
+    /** Its client's word that the work has succeeded under the hold with this token, which is over by that. */
+    succeeded?: number;
   };
   status: {
     phase: RequestPhase;

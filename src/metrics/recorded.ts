@@ -34,6 +34,7 @@ const WAIT_OUTCOMES = Object.keys({
   queue_full: true,
   timed_out: true,
   skipped: true,
+  already_done: true,
   withdrawn: true,
 } satisfies Record<WaitOutcome, true>);
 const VERDICTS = Object.keys({

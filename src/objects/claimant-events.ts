@@ -5,6 +5,7 @@ import type { EventObject, EventReport } from "../kube/events.ts";
 import { apiVersion, JOBS, LEASE_REQUESTS, PODS } from "../kube/resources.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { describeTurn, TOLD_PLACES } from "../lease/forecast.ts";
+import { ALREADY_DONE } from "../lease/once.ts";
 import { NOT_CONFIRMED, type Place } from "../lease/order.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
 import { describeQueueFull, QUEUE_FULL } from "../lease/policies/max-waiting.ts";
@@ -113,6 +114,17 @@ export function skippedEvent(
     message: `marked Complete without having run: ${why}`,
     once: uid,
   };
+}
+
+/** The Job is Complete without having run; `why` says who has done its work. */
+export function alreadyDoneEvent(
+  { namespace, name, uid }: Omit<EventObject, "apiVersion" | "kind">,
+  lease: string,
+  why: string,
+): EventReport {
+  const object = { apiVersion: apiVersion(JOBS), kind: "Job", namespace, name, uid };
+  const message = `marked Complete without having run: under klease ${lease} ${why}`;
+  return { object, type: "Normal", reason: ALREADY_DONE, message, once: uid };
 }
 
 /** E.g. "held by report-9dk4s since 2026-01-01T02:00:11.034Z", and whether a rule of its owner holds it back. */

@@ -62,7 +62,8 @@ export function createLeaseRequest(
   client: KubeClient,
   { namespace, name, clientPod, traceparent, spec }: NewLeaseRequest,
 ): Promise<LeaseRequest> {
-  const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs, gateRun } = spec;
+  const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs, gateRun, once } =
+    spec;
   const annotations = defined({ [CLIENT_POD_ANNOTATION]: clientPod, [ANNOTATION.traceparent]: traceparent });
   return client.create(
     LEASE_REQUESTS,
@@ -87,6 +88,7 @@ export function createLeaseRequest(
           requestedBy,
           waitUntil: waitUntilMs === undefined ? undefined : microTime(waitUntilMs),
           gateRun,
+          once,
         }),
       },
     },

@@ -22,6 +22,7 @@ export const ANNOTATION = {
   gate: `${GROUP}/gate`,
   startTimeout: `${GROUP}/start-timeout`,
   maxRestarts: `${GROUP}/max-restarts`,
+  once: `${GROUP}/once`,
   onLost: `${GROUP}/on-lost`,
   tokenFile: `${GROUP}/token-file`,
   resources: `${GROUP}/resources`,

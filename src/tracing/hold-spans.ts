@@ -121,6 +121,7 @@ export function spansOfWait(
 const WAITED_IN_VAIN: Readonly<Record<WaitOutcome, string | undefined>> = {
   granted: undefined,
   skipped: undefined,
+  already_done: undefined,
   withdrawn: undefined,
   timed_out: "the Lease was not granted in time",
   refused: "the Lease was not free",

@@ -27,6 +27,7 @@ export const VALUES: Readonly<Record<string, readonly string[]>> = {
   [ANNOTATION.maxHold]: ["1m", "24h", ""],
   [ANNOTATION.gate]: ["init", "scheduling", "job", "none"],
   [ANNOTATION.maxRestarts]: ["0", "5", "-1"],
+  [ANNOTATION.once]: ["schema-v42", "a", "a b", ""],
   [ANNOTATION.startTimeout]: ["30s", "10m", "\u0000"],
   [ANNOTATION.onLost]: ["terminate", "continue", "TERMINATE"],
   [ANNOTATION.resources]: ["requests.cpu=50m", "limits.memory=256Mi,requests.memory=1Gi", "cpu"],

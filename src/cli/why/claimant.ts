@@ -1,5 +1,6 @@
 /** A pod, or a Job that waits as a whole, and its place at the klease. Pure. */
 import { describeTurn } from "../../lease/forecast.ts";
+import { ALREADY_DONE, describeDone, doneWork } from "../../lease/once.ts";
 import { isWaiting, NOT_CONFIRMED } from "../../lease/order.ts";
 import { heldBack } from "../../lease/policies/held-back.ts";
 import { describeQueueFull, QUEUE_FULL } from "../../lease/policies/max-waiting.ts";
@@ -136,6 +137,14 @@ function denied(
     return explanation(
       "Skipped",
       [`${capital(who)} does not wait: its Job is skipped for klease ${lease}, and ends without having run.`],
+      { lease },
+    );
+  }
+  if (status.reason === ALREADY_DONE) {
+    const done = describeDone(spec.once ?? "", klease && doneWork(klease.status, spec.once));
+    return explanation(
+      "AlreadyDone",
+      [`${capital(who)} does not wait: under klease ${lease} ${done}, so it ends without having run.`],
       { lease },
     );
   }

@@ -1,5 +1,5 @@
 /** What `koncli lease why` answers, from what was read. Pure. */
-import { isSuspendedByUser, waitsAsWhole } from "../../lease/job.ts";
+import { ENDED_UNRUN, isSuspendedByUser, waitsAsWhole } from "../../lease/job.ts";
 import { GET_PODS, LEASE_LABEL } from "../../shared/names.ts";
 import { ifKnown } from "../known.ts";
 import { explainClaimant } from "./claimant.ts";
@@ -51,7 +51,17 @@ function explainJob(subject: JobSubject, facts: Facts): Explanation {
     ]);
   }
   const lease = job.lease;
-  if (end?.reason === "LeaseHeld") {
+  if (end?.reason === ENDED_UNRUN.done) {
+    return explanation(
+      "AlreadyDone",
+      [
+        `${who} does not wait: it has ended without having run, because under klease ${lease} ${end.message}.`,
+        `To have it done again: koncli lease forget ${lease} KEY -n ${namespace}, and then create the Job again.`,
+      ],
+      { lease },
+    );
+  }
+  if (end?.reason === ENDED_UNRUN.held) {
     return explanation(
       "Skipped",
       [

@@ -11,6 +11,7 @@ export type State =
   | "Joining"
   | "Lost"
   | "NotGranted"
+  | "AlreadyDone"
   | "Skipped"
   | "Starting"
   | "Unanswered"

@@ -1,4 +1,5 @@
 import { type Evidence, isGated, isPast } from "../evidence.ts";
+import { isDone } from "../once.ts";
 import { isOneTry, isWaiting, NOT_CONFIRMED, wasGranted } from "../order.ts";
 import type { HolderRef, Lease, LeaseRequest } from "../types.ts";
 
@@ -36,6 +37,7 @@ export function newcomersOf(
   if (maxWaiting === undefined) return found;
   const waiting = requests
     .filter((request) => isWaiting(request) && !isOneTry(request) && !wasGranted(request, lease))
+    .filter((request) => !isDone(lease.status, request))
     .filter(({ spec: { ref } }) => !ref || !isPast(evidenceOf(ref)))
     .sort(byAge);
   for (const [before, request] of waiting.entries()) {

@@ -11,6 +11,7 @@ export type Path = string;
 export interface JobWishes {
   managedBy?: string | undefined;
   parallelism?: number | undefined;
+  completions?: number | undefined;
 }
 
 /** The object that carries a template's settings. */
@@ -42,6 +43,13 @@ const isTooWide = ({ parallelism = 1 }: JobWishes) => parallelism > MAX_PARALLEL
 const isTimed = ({ pod }: Wishes) => pod.metadata?.annotations?.[ANNOTATION.waitTimeout] !== undefined;
 const managedBy = ({ job }: Wishes) => ["spec.managedBy", job?.managedBy] as const;
 
+/** Whether several pods of the Job have to succeed, or may run. */
+const isSeveral = ({ completions = 1, parallelism = 1 }: JobWishes) => completions > 1 || parallelism > 1;
+const severalOf = ({ completions = 1, parallelism }: JobWishes): readonly [string, unknown] =>
+  completions > 1 ? ["spec.completions", completions] : ["spec.parallelism", parallelism];
+
+const WITH_ONCE = `with ${ANNOTATION.once}`;
+const ONE_COMPLETION = `${WITH_ONCE} a Job of more than one pod needs ${ANNOTATION.gate} "job", since none of its pods does all of the work; without it only 1 is allowed`;
 const WITH_SKIP = `with ${ANNOTATION.ifHeld} "skip"`;
 const WITH_JOB = `with ${ANNOTATION.gate} "job"`;
 const AT_MOST_PARALLEL = `${WITH_JOB} at most ${MAX_PARALLELISM} is allowed`;
@@ -123,6 +131,29 @@ const CONTRADICTIONS: readonly Contradiction[] = [
     refused: ANNOTATION.ifHeld,
     rule: gateComesLate,
   },
+  {
+    isThere: ({ settings, job }) => settings.once !== undefined && !job,
+    refused: ANNOTATION.once,
+    rule:
+      "only a Job can end without having run; leave the annotation out, and do what is to be done once in an init container, by " +
+      "koncli lease exec --once",
+  },
+  {
+    isThere: (wishes) => wishes.settings.once !== undefined && isForeign(wishes),
+    refused: managedBy,
+    rule: `${WITH_ONCE} only Kubernetes' own Job controller is allowed`,
+  },
+  {
+    isThere: ({ settings, job = {} }) =>
+      settings.once !== undefined && settings.gate !== "job" && isSeveral(job),
+    refused: ({ job = {} }) => severalOf(job),
+    rule: ONE_COMPLETION,
+  },
+  {
+    isThere: ({ settings }) => settings.once !== undefined && settings.onLost === "continue",
+    refused: ANNOTATION.onLost,
+    rule: `${WITH_ONCE} only terminate is allowed, since the success of a run that has lost its hold is not noted`,
+  },
 ];
 
 /** @throws KonductorError `Invalid` for the first contradiction in what a template asks for. */
@@ -141,6 +172,12 @@ export function refuseContradictions(pod: PodTemplate, settings: Settings, beare
 /** @throws KonductorError `Invalid` for more pods than a Job's hold can list. */
 export function refuseParallelism(parallelism: number): void {
   if (isTooWide({ parallelism })) throw invalid("spec.parallelism", parallelism, AT_MOST_PARALLEL);
+}
+
+/** @throws KonductorError `Invalid` where pods of a Job, one of which does its work once, would become several. */
+export function refuseSeveral({ once, gate }: Settings, job: JobWishes): void {
+  if (once !== undefined && gate !== "job" && isSeveral(job))
+    throw invalid(...severalOf(job), ONE_COMPLETION);
 }
 
 function invalid(field: string, value: unknown, rule: string): KonductorError {

@@ -31,7 +31,7 @@ export function stampRequest(
   return { ...withLabel(request, text(spec["lease"])), spec: stamped };
 }
 
-function stampNew({ gateRun: _, ...spec }: Fields, username: string, nowMs: number): Fields {
+function stampNew({ gateRun: _, succeeded: __, ...spec }: Fields, username: string, nowMs: number): Fields {
   if (spec["holderRef"] !== undefined) {
     throw new KonductorError(
       "Forbidden",

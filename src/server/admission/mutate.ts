@@ -12,7 +12,7 @@ import { injectPod } from "./inject.ts";
 import { stampRequest } from "./lease-request.ts";
 import { isCronJob, isPodTemplate, isRecord, isTemplateOwner, type Metadata } from "./objects.ts";
 import { withStoredMarks } from "./own-marks.ts";
-import { createJob, isLabelled, mutateCronJob, warnJob, warnOwner } from "./owners.ts";
+import { createJob, isLabelled, mutateCronJob, refuseMorePods, warnJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
 import { stampPause } from "./pause-stamp.ts";
 import { planPod } from "./plan.ts";
@@ -128,6 +128,7 @@ function admitJob(object: unknown, request: AdmissionRequest, context: Admission
   if (isByUs(request, context)) return { patch: [], warnings: [] };
   const { object: job, warnings } = withStoredMarks(object, old, { written: [SUSPENDED_ANNOTATION] });
   if (request.operation === "UPDATE") {
+    refuseMorePods(job);
     const updated = old && isWholeJob(job) ? updateWholeJob(job, old) : job;
     return { patch: diff(object, updated), warnings: [...warnings, ...warnJob(object, old)] };
   }

@@ -1,10 +1,11 @@
 /** Objects that create pods: the label is copied down where that can work; elsewhere a warning names the right place. */
 import { isDeepStrictEqual } from "node:util";
+import { readSettings } from "../../lease/settings.ts";
 import { integer, text } from "../../shared/json.ts";
 import { LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext, Rewritten } from "./admission-context.ts";
 import { isAppliedServerSide, isWrittenByUser } from "./authorship.ts";
-import type { JobWishes } from "./contradictions.ts";
+import { type JobWishes, refuseSeveral } from "./contradictions.ts";
 import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
 import { marksOf, propagate, withdraw, withRecord } from "./propagation.ts";
@@ -84,8 +85,21 @@ export function mutateCronJob(
   return { object: { ...cronJob, ...(metadata && { metadata }), spec }, warnings };
 }
 
-function jobOf({ spec: { managedBy, parallelism } }: TemplateOwner): JobWishes {
-  return { managedBy: text(managedBy), parallelism: integer(parallelism) };
+function jobOf({ spec: { managedBy, parallelism, completions } }: TemplateOwner): JobWishes {
+  return {
+    managedBy: text(managedBy),
+    parallelism: integer(parallelism),
+    completions: integer(completions),
+  };
+}
+
+/**
+ * An update of a Job: neither of its numbers of pods may become more than its settings allow.
+ * @throws KonductorError `Invalid`
+ */
+export function refuseMorePods(job: TemplateOwner): void {
+  const asked = readSettings(job.spec.template.metadata ?? {});
+  if (asked.ok) refuseSeveral(asked.settings, jobOf(job));
 }
 
 /** All that concerns us on the CronJob and in its template. */

@@ -145,6 +145,8 @@ export function stageArbiter(stage: Stage) {
     remove: (plural: string, name: string) => void stored.delete(`${plural}/${name}`),
     /** Somebody deletes a request, of which the cache is told. */
     withdraw: (name: string) => erase("leaserequests", found("leaserequests", { name })),
+    /** The object as it is stored; undefined: there is none. */
+    stored: (plural: string, name: string) => stored.get(`${plural}/${name}`),
     lease: () => parseLease(stored.get("leases/nightly")),
     /** The uid of the holder of klease nightly, if it exists and is held. */
     holder(): string | undefined {

@@ -186,25 +186,38 @@ describe("main has not provably ended", () => {
   });
 });
 
+const heldByMe = (handoverPolicy?: string, once?: string) => ({
+  metadata: { namespace: "a", name: "report", uid: "lease", resourceVersion: "1" },
+  spec: { ttl: "10m", handoverPolicy },
+  status: {
+    phase: "Held",
+    holder: "me",
+    holderRef: { kind: "Pod", name: "me", uid: "me" },
+    fencingToken: TOKEN,
+    confirmed: true,
+    once,
+  },
+});
+
+test.each<[string, Case, boolean]>([
+  ["of a deleted pod", { graceSeconds: 30 }, false],
+  ["of a pod whose main has ended with 0", { main: ended(0) }, false],
+  ["of a pod whose main has failed, as its kubelet says", { main: ended(1) }, true],
+])("under once the word of a keeper %s ends no hold: ended %s", async (_, given, released) => {
+  const { post, hold } = storedApi({ lease: heldByMe(undefined, "schema-v42"), pod: podOf(given) });
+  const body = { lease: "report", token: TOKEN, sincePreStopMs: 40 };
+  expect(await post(PATH.release, body)).toMatchObject({ released });
+  expect(hold()).toEqual(
+    released ? undefined : expect.objectContaining({ releasing: true, once: "schema-v42" }),
+  );
+});
+
 test.each([
   [undefined, true],
   ["AfterExpiry", true],
   ["AfterTermination", false],
 ])("under handoverPolicy %s a deleted pod's keeper is believed: %s", async (handoverPolicy, released) => {
-  const { post, hold } = storedApi({
-    lease: {
-      metadata: { namespace: "a", name: "report", uid: "lease", resourceVersion: "1" },
-      spec: { ttl: "10m", handoverPolicy },
-      status: {
-        phase: "Held",
-        holder: "me",
-        holderRef: { kind: "Pod", name: "me", uid: "me" },
-        fencingToken: TOKEN,
-        confirmed: true,
-      },
-    },
-    pod: podOf({ graceSeconds: 30 }),
-  });
+  const { post, hold } = storedApi({ lease: heldByMe(handoverPolicy), pod: podOf({ graceSeconds: 30 }) });
   const body = { lease: "report", token: TOKEN, sincePreStopMs: 40 };
   expect(await post(PATH.release, body)).toMatchObject({ released });
   expect(hold() === undefined).toBe(released);

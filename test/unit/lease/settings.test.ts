@@ -83,6 +83,11 @@ describe("readSettings", () => {
     ["priority", "2147483648", "a whole number from -2147483648 to 2147483647 is allowed"],
     ["max-waiting", "-1", "a whole number from 0 to 2147483647 is allowed"],
     ["max-restarts", "never", "a whole number from 0 to 2147483647 is allowed"],
+    [
+      "once",
+      "schema v42",
+      'letters, digits, "-", "_" and "." are allowed, with a letter or a digit at both ends; 63 characters at most',
+    ],
     ["resources", "cpu=1", `${OWN_RESOURCES_RULE} is allowed`],
     ["token-file", "lease", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/../etc", 'an absolute path such as "/var/run/lease" is allowed'],
@@ -96,7 +101,7 @@ describe("readSettings", () => {
       "red",
       "konductor knows no such annotation; allowed: konductor.io/if-held, konductor.io/wait-timeout, " +
         "konductor.io/max-waiting, konductor.io/priority, konductor.io/ttl, konductor.io/renew, konductor.io/max-hold, " +
-        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/on-lost, konductor.io/token-file, konductor.io/resources, konductor.io/traceparent",
+        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/once, konductor.io/on-lost, konductor.io/token-file, konductor.io/resources, konductor.io/traceparent",
     ],
   ])("refuses %s: %j in one sentence", (name, value, rule) => {
     const field = `metadata.annotations[konductor.io/${name}]`;

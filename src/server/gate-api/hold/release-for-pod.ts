@@ -5,6 +5,8 @@
  * until the arbiter sees proof or (for a pod that is gone) until time stands in for it. Limit: a SIGTERM that does not come from the
  * kubelet, as when the node shuts down while the pod is being deleted; under AfterTermination the word is therefore not taken.
  *
+ * Under `once` the word is not taken either: without the kubelet's status nobody would know whether the work has succeeded.
+ *
  * The answer never waits for proof: a keeper that stays would keep the kubelet from writing it. The hold of a Job goes on when one of its
  * pods has ended.
  */
@@ -17,7 +19,7 @@ import {
   memberOf,
 } from "../../../lease/hold.ts";
 import { sinceRun } from "../../../lease/pod.ts";
-import { provesEnd } from "../../../lease/proof.ts";
+import { awaitsOutcome, provesEnd, provesSuccess } from "../../../lease/proof.ts";
 import { defined } from "../../../shared/json.ts";
 import type { GateApiContext } from "../options.ts";
 import type { ReleaseRequest } from "../wire/messages.ts";
@@ -44,11 +46,16 @@ export async function release(
     const seen = pod && member ? sinceRun(pod, member.gateRun) : pod;
     // For the same reason a keeper of 0.1.0 is not believed: it does not say which run of the pod it is of.
     const isItsRun = member === undefined || keeperSince !== undefined;
-    const isWordTaken = isItsRun && lease.spec.handoverPolicy !== "AfterTermination";
-    const hasEnded = seen !== undefined && provesEnd(seen, token, isWordTaken ? sincePreStopMs : undefined);
+    // Of work that is done once, only the kubelet's status says whether it has succeeded.
+    const isProofDue = hold.once !== undefined && member === undefined;
+    const isWordTaken = isItsRun && !isProofDue && lease.spec.handoverPolicy !== "AfterTermination";
+    const isOutcomeDue = isProofDue && seen !== undefined && awaitsOutcome(seen);
+    const hasEnded =
+      seen !== undefined && !isOutcomeDue && provesEnd(seen, token, isWordTaken ? sincePreStopMs : undefined);
     // Before its confirmation no gate has let anything through.
     if (hasEnded || !hold.confirmed) {
-      return { answer: true, write: endFor(lease, uid, "Released", options.clock.nowMs()) };
+      const hasSucceeded = seen !== undefined && provesSuccess(seen, token);
+      return { answer: true, write: endFor(lease, uid, "Released", options.clock.nowMs(), hasSucceeded) };
     }
     if (isMarkedReleasing(hold, word, stopping)) return { answer: false };
     return { answer: false, write: markReleasing(lease.status, word, options.clock.nowMs(), stopping) };

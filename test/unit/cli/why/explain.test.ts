@@ -386,6 +386,16 @@ test.each<[string, Partial<Facts>, string, RegExp]>([
     /its Job is skipped/,
   ],
   [
+    "its work is done already",
+    {
+      requests: known([
+        itsRequest({ spec: { once: "v42" }, status: { phase: "Denied", reason: "AlreadyDone" } }),
+      ]),
+    },
+    "AlreadyDone",
+    /^Pod run-9 does not wait: under klease nightly "v42" is done already.*, so it ends without having run\.$/,
+  ],
+  [
     "it holds",
     mine,
     "Holds",
@@ -582,6 +592,17 @@ test.each<[string, Partial<Facts>, string, RegExp]>([
     },
     "Skipped",
     /it was skipped for klease nightly, .* \(held by run-1\)/,
+  ],
+  [
+    "ended because its work is done already",
+    {
+      subject: aJob(
+        { over: true },
+        { end: { type: "Complete", reason: "AlreadyDone", message: '"v42" is done already: by first' } },
+      ),
+    },
+    "AlreadyDone",
+    /has ended without having run, because under klease nightly "v42" is done already: by first\. .* koncli lease forget nightly KEY/,
   ],
   [
     "failed",

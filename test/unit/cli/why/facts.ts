@@ -58,7 +58,14 @@ export function aJob(change: Partial<JobView> = {}, subject: Partial<JobSubject>
     job: {
       ...{ namespace: "ns", name: "report", uid: "job-1", resourceVersion: "1", lease: "nightly" },
       ...readAsked("nightly", {}),
-      ...{ marked: false, resumed: false, labelled: true, suspended: false, over: false },
+      ...{
+        marked: false,
+        resumed: false,
+        labelled: true,
+        suspended: false,
+        over: false,
+        hasSucceeded: false,
+      },
       ...change,
     },
   };

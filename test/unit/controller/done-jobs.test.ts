@@ -1,0 +1,130 @@
+/** Jobs whose work is done already end Complete without having run. The rest is shown by test/e2e/scenarios/once.ts. */
+import { expect, test } from "vitest";
+import type { DoneWork } from "../../../src/lease/types.ts";
+import { list, record } from "../../../src/shared/json.ts";
+import { ANNOTATION } from "../../../src/shared/names.ts";
+import { NOW_MS } from "../lease/samples.ts";
+import { jobObject, leaseObject, podObject, requestObject } from "./objects.ts";
+import { stageArbiter } from "./staged-arbiter.ts";
+
+const KEY = "schema-v42";
+const DONE: DoneWork = { key: KEY, holder: "first", token: 41, timeMs: NOW_MS - 60_000 };
+const SOON_MS = 5_000;
+const JOB = { name: "migrate", uid: "job-1" };
+
+type Json = Record<string, unknown>;
+
+/** `object`, whose template or metadata asks for the work `key` once. */
+function withKey(object: object, key: string): object {
+  const given: Json = { ...object };
+  const metadata = record(given["metadata"]);
+  const annotated = (of: Json) => ({
+    ...of,
+    annotations: { ...record(of["annotations"]), [ANNOTATION.once]: key },
+  });
+  const template = record(record(given["spec"])["template"]);
+  if (template["metadata"] === undefined) return { ...given, metadata: annotated(metadata) };
+  const spec = { ...record(given["spec"]), template: { metadata: annotated(record(template["metadata"])) } };
+  return { ...given, metadata, spec };
+}
+
+const plainJob = (key?: string) => {
+  const job: Json = jobObject(JOB.name, JOB.uid, { suspend: false });
+  const labels = record(record(job["metadata"])["labels"]);
+  const plain = { ...job, spec: { template: { metadata: { labels, annotations: {} } } } };
+  return key === undefined ? plain : withKey(plain, key);
+};
+const pod = withKey(podObject("migrate-a", "pod-a", { job: JOB }), KEY);
+const requestOfPod = requestObject("nightly-a", "request-a", {
+  holderRef: { kind: "Pod", name: "migrate-a", uid: "pod-a" },
+  once: KEY,
+});
+
+const conditionOf = (job: unknown) => record(list(record(record(job)["status"])["conditions"])[0]);
+
+async function outcome(
+  objects: Record<string, object[]>,
+  fault?: Parameters<typeof stageArbiter>[0]["fault"],
+) {
+  const stage = stageArbiter({ objects, ...(fault && { fault }) });
+  const isOver = () => conditionOf(stage.stored("jobs", JOB.name))["type"] !== undefined;
+  await stage.until(isOver, SOON_MS);
+  const found = {
+    condition: conditionOf(stage.stored("jobs", JOB.name)),
+    request: stage.requests()[0]?.status,
+    holder: stage.holder(),
+  };
+  await stage.end();
+  return found;
+}
+
+test("the Job of a pod that waits is ended, which its condition and its request say", async () => {
+  const objects = {
+    leases: [leaseObject({ done: [DONE] })],
+    ...{ pods: [pod], jobs: [plainJob(KEY)], leaserequests: [requestOfPod] },
+  };
+  const { condition, request, holder } = await outcome(objects);
+  expect(condition).toMatchObject({ type: "SuccessCriteriaMet", status: "True", reason: "AlreadyDone" });
+  expect(condition["message"]).toBe(
+    '"schema-v42" is done already: by first at 2026-01-01T00:09:00Z, under token 41',
+  );
+  expect(request).toMatchObject({ phase: "Denied", reason: "AlreadyDone" });
+  expect(holder).toBeUndefined();
+});
+
+test("a Job that waits as a whole is ended, also if it has held before", async () => {
+  const job = withKey(jobObject(JOB.name, JOB.uid), KEY);
+  const metadata = record(record(job)["metadata"]);
+  const annotations = { ...record(metadata["annotations"]), "konductor.io/resumed": "40" };
+  const jobs = [{ ...job, metadata: { ...metadata, annotations } }];
+  const { condition } = await outcome({ leases: [leaseObject({ done: [DONE] })], jobs });
+  expect(condition).toMatchObject({ type: "SuccessCriteriaMet", reason: "AlreadyDone" });
+});
+
+test("an arbiter that has died after the denial is succeeded by one that ends the Job", async () => {
+  const denied = { ...requestOfPod, status: { phase: "Denied", reason: "AlreadyDone" } };
+  const objects = {
+    leases: [leaseObject({ done: [DONE] })],
+    ...{ pods: [pod], jobs: [plainJob(KEY)], leaserequests: [denied] },
+  };
+  expect((await outcome(objects)).condition).toMatchObject({ reason: "AlreadyDone" });
+});
+
+test.each<[string, object]>([
+  ["asks for other work", plainJob("schema-v43")],
+  ["does its work each time", plainJob()],
+])("a pod cannot have a Job ended by naming it as its owner if the Job %s", async (_, job) => {
+  const objects = {
+    leases: [leaseObject({ done: [DONE] })],
+    ...{ pods: [pod], jobs: [job], leaserequests: [requestOfPod] },
+  };
+  const { condition, holder } = await outcome(objects);
+  expect(condition).toEqual({});
+  expect(holder).toBeUndefined();
+});
+
+test("work that is not done is granted", async () => {
+  const objects = {
+    leases: [leaseObject({ done: [{ ...DONE, key: "schema-v41" }] })],
+    ...{ pods: [pod], jobs: [plainJob(KEY)], leaserequests: [requestOfPod] },
+  };
+  const stage = stageArbiter({ objects });
+  expect(await stage.until(() => stage.holder() === "pod-a", SOON_MS)).toBeLessThan(SOON_MS);
+  expect(stage.lease().status.hold).toMatchObject({ once: KEY });
+  await stage.end();
+});
+
+test("whoever is refused to end the Job is no reason to grant: it is tried again, and nobody holds", async () => {
+  const objects = {
+    leases: [leaseObject({ done: [DONE] })],
+    ...{ pods: [pod], jobs: [plainJob(KEY)], leaserequests: [requestOfPod] },
+  };
+  const { condition, holder, request } = await outcome(objects, (what) =>
+    what === "patch jobs" ? "refused" : undefined,
+  );
+  expect({ condition, holder, reason: request?.reason }).toEqual({
+    condition: {},
+    holder: undefined,
+    reason: "AlreadyDone",
+  });
+});
