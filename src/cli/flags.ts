@@ -2,6 +2,7 @@
 import { InvalidArgumentError } from "commander";
 import { parseDuration } from "../lease/duration.ts";
 import { isLeaseName, LEASE_NAME_RULE } from "../lease/naming.ts";
+import { isOnceKey, ONCE_KEY_RULE } from "../lease/once.ts";
 import { hasCode } from "../shared/errors.ts";
 
 const INT32_MAX = 2 ** 31 - 1;
@@ -83,6 +84,12 @@ export function leaseName(value: string): string {
   if (!isLeaseName(value)) {
     throw new InvalidArgumentError(LEASE_NAME_RULE);
   }
+  return value;
+}
+
+/** The key of work that is done once. */
+export function onceKey(value: string): string {
+  if (!isOnceKey(value)) throw new InvalidArgumentError(ONCE_KEY_RULE);
   return value;
 }
 

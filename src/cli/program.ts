@@ -10,7 +10,9 @@ import { registerCreate } from "./commands/create.ts";
 import { registerDashboard } from "./commands/dashboard.ts";
 import { registerDelete } from "./commands/delete.ts";
 import { registerDoctor } from "./commands/doctor.ts";
+import { registerDone } from "./commands/done.ts";
 import { registerExec } from "./commands/exec.ts";
+import { registerForget } from "./commands/forget.ts";
 import { registerHistory } from "./commands/history.ts";
 import { registerList } from "./commands/list.ts";
 import { registerPause, registerResume } from "./commands/pause.ts";
@@ -147,6 +149,8 @@ const COMMANDS = [
   registerTop,
   registerQueue,
   registerHistory,
+  registerDone,
+  registerForget,
   registerWatch,
   registerPause,
   registerResume,

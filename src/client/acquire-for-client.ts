@@ -1,11 +1,20 @@
 import { isUsable } from "../lease/hold.ts";
+import { doneWork } from "../lease/once.ts";
 import { DEFAULT_TTL_MS, type Lease } from "../lease/types.ts";
 import { createLease } from "../objects/lease-objects.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest } from "./client-context.ts";
 import { awaitGrant, clientHold, lostAtOnce } from "./grant.ts";
 import { mayJoin, type Place, placeRequest } from "./place-request.ts";
-import { heldByAnother, isTimeout, nameInUse, noLease, timedOut, withdrawn } from "./sentences.ts";
+import {
+  alreadyDone,
+  heldByAnother,
+  isTimeout,
+  nameInUse,
+  noLease,
+  timedOut,
+  withdrawn,
+} from "./sentences.ts";
 import type { ClientHold, Wish } from "./types.ts";
 import { isAbort } from "./within.ts";
 
@@ -16,6 +25,8 @@ export async function acquire(context: ClientContext, wish: Wish): Promise<Clien
   const stop = wish.signal ?? new AbortController().signal;
   try {
     const lease = await readPatiently(context, wish, { endMs, stop });
+    const work = doneWork(lease.status, wish.once);
+    if (work) throw alreadyDone(wish.lease, work.key, work);
     wish.onLease?.(lease);
     const hold = await lookAtHolder(context, wish, lease);
     if (hold) return hold;

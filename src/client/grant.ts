@@ -1,6 +1,7 @@
 /** From a request to a hold that is confirmed. */
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
+import { doneWork, isAlreadyDone } from "../lease/once.ts";
 import { wasGranted } from "../lease/order.ts";
 import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
@@ -10,6 +11,7 @@ import { type Followed, follow } from "./follow.ts";
 import { extendWait, type Place, waitUntilMs, withdraw } from "./place-request.ts";
 import { renewHold } from "./renewal.ts";
 import {
+  alreadyDone,
   heldByAnother,
   isTransient,
   noLease,
@@ -74,7 +76,7 @@ interface ClientWait {
   signal: AbortSignal;
 }
 
-type End = "denied" | "over" | "gone";
+type End = "denied" | "done" | "over" | "gone";
 
 /** A grant, and the watch that follows the klease from there on. */
 interface Turn {
@@ -100,6 +102,7 @@ async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | un
   function endOf(objects: ReadonlyMap<string, LeaseRequest>): End | undefined {
     const request = objects.get(name);
     if (request?.uid !== uid) return "gone";
+    if (isAlreadyDone(request)) return "done";
     const { phase } = request.status;
     return phase === "Denied" ? "denied" : phase === "Expired" ? "over" : undefined;
   }
@@ -115,6 +118,10 @@ async function waitForTurn(waiter: ClientWait, endMs: number): Promise<Turn | un
   ).finally(() => ended.abort());
   if (typeof answer === "object") return answer;
   switch (answer) {
+    case "done": {
+      const { status } = await readLease(waiter);
+      throw alreadyDone(wish.lease, wish.once ?? "", doneWork(status, wish.once));
+    }
     case "denied":
       if (isOneTry) throw heldByAnother(await readLease(waiter), context.server.nowMs());
       if (own.objects?.get(name)?.status.reason === QUEUE_FULL) throw queueFull(await readLease(waiter));

@@ -17,6 +17,7 @@ import { renewEveryMs } from "./hold-timing.ts";
 import { releaseHold } from "./release-for-client.ts";
 import { type Renewed, renewHold } from "./renewal.ts";
 import { lossOf } from "./standing.ts";
+import { awaitNoted, tellSuccess } from "./success.ts";
 import type { ClientHold, KeepOptions, KeptHold } from "./types.ts";
 import { within } from "./within.ts";
 
@@ -49,9 +50,21 @@ export function keepHold(context: ClientContext, hold: ClientHold, options: Keep
     get expiresMs() {
       return kept.expiresMs;
     },
-    async release() {
-      ended.abort();
-      return releaseHold(context, hold);
+    async release({ hasSucceeded = false } = {}) {
+      if (!hasSucceeded) {
+        ended.abort();
+        return releaseHold(context, hold);
+      }
+      try {
+        // Renewed meanwhile: as long as the API server does not hear of the success, nobody else may begin.
+        await tellSuccess(context, hold, kept.signal);
+        ended.abort();
+        return await awaitNoted(context, hold);
+      } catch (error) {
+        ended.abort();
+        await releaseHold(context, hold).catch(() => undefined);
+        throw error;
+      }
     },
   };
 }

@@ -17,6 +17,7 @@ import { acquire } from "./acquire-for-client.ts";
 import { awakeClock } from "./awake-clock.ts";
 import { askUser, type ClientContext } from "./client-context.ts";
 import { forceRelease } from "./force-release.ts";
+import { forget } from "./forget.ts";
 import { keepHold } from "./keep-hold.ts";
 import { release } from "./release-for-client.ts";
 import { renew } from "./renew-for-client.ts";
@@ -46,6 +47,7 @@ export function createLeaseClient({
     renew: (options) => renew(context, options),
     release: (options) => release(context, options),
     forceRelease: (options) => forceRelease(context, options),
+    forget: (options) => forget(context, options),
     keep: (hold, options) => keepHold(context, hold, options),
   };
 }

@@ -63,7 +63,7 @@ export async function placeRequest(
   { stop, earlier }: { stop: AbortSignal; earlier?: Place | undefined },
 ): Promise<Place> {
   const { client, namespace, clock, server, random } = context;
-  const { lease, holder, priority, ttlMs, pod: clientPod } = wish;
+  const { lease, holder, priority, ttlMs, once, pod: clientPod } = wish;
   const name = requestName(lease, { holder });
   const backoff = exponentialBackoff({ ...RETRY, random });
   /** The `waitUntil` of each creation whose answer was lost: a request that has one of these is ours. */
@@ -74,7 +74,7 @@ export async function placeRequest(
     const nowMs = server.nowMs();
     const spec = {
       ...{ lease, holder, requestedAtMs: nowMs, waitUntilMs: untilMs ?? nowMs },
-      ...defined({ priority, ttlMs }),
+      ...defined({ priority, ttlMs, once }),
     };
     try {
       return newPlace(await createLeaseRequest(client, { namespace, name, clientPod, spec }));

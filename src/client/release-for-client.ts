@@ -40,7 +40,7 @@ export async function releaseHold(
 }
 
 /** Deletes the request. It is no failure if somebody was faster. */
-async function remove(
+export async function remove(
   { client, namespace }: ClientContext,
   { name, uid }: Pick<Hold["ref"], "name" | "uid">,
 ): Promise<void> {
@@ -52,7 +52,7 @@ async function remove(
 }
 
 /** Waits until the klease shows that the claim's hold is over. */
-async function untilOver(
+export async function untilOver(
   context: ClientContext,
   name: string,
   claim: Claim,

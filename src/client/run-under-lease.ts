@@ -26,12 +26,14 @@ export interface WorkHold extends Omit<KeptHold, "release"> {
 /**
  * Resolves with the result of `work`. When the hold is lost, its signal aborts and `work` has `graceMs` to stop; once `work` has settled,
  * this rejects with the loss, `Lost` or `Revoked`, whatever the result. Rejects with `Held` where this holder holds the klease already: two
- * would run at once.
+ * would run at once. With `once` it rejects with `AlreadyDone` where the work has been done, and a result that `isSuccess` accepts is
+ * noted as done.
  */
 export async function runUnderLease<T>(
   client: LeaseClient,
   { graceMs, onTrouble, ...wish }: RunOptions,
   work: (hold: WorkHold) => Promise<T>,
+  isSuccess: (result: T) => boolean = () => true,
 ): Promise<T> {
   const { lease, holder } = wish;
   if (wish.ttlMs !== undefined) requireTime(lease, wish.ttlMs, graceMs);
@@ -57,7 +59,9 @@ export async function runUnderLease<T>(
   };
   const [settled] = await Promise.allSettled([begin()]);
   const loss: unknown = signal.aborted ? signal.reason : undefined;
-  await end(kept, loss ? undefined : onTrouble);
+  const hasSucceeded =
+    wish.once !== undefined && !loss && settled.status === "fulfilled" && isSuccess(settled.value);
+  await end(kept, loss ? undefined : onTrouble, hasSucceeded);
   if (loss) throw loss;
   if (settled.status === "rejected") throw settled.reason;
   return settled.value;
@@ -69,12 +73,20 @@ export async function runUnderLease<T>(
     return work(hold);
   }
 
-  async function end({ release }: KeptHold, tell: RunOptions["onTrouble"]): Promise<void> {
+  async function end(
+    { release }: KeptHold,
+    tell: RunOptions["onTrouble"],
+    hasSucceeded: boolean,
+  ): Promise<void> {
     try {
-      const { isOver } = await release();
+      const { isOver } = await release({ hasSucceeded });
       if (!isOver)
         tell?.(`konductor has not seen yet that klease ${lease} was released; it ends when it has`);
     } catch (error) {
+      if (hasSucceeded)
+        return tell?.(
+          `that "${wish.once}" is done could not be noted under klease ${lease}, so it may be done again: ${describeError(error)}`,
+        );
       tell?.(`klease ${lease} could not be released and ends when its ttl is over: ${describeError(error)}`);
     }
   }

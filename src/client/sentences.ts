@@ -1,8 +1,9 @@
 /** What a client is told, each in one sentence that says what to do next. */
 
+import { describeDone } from "../lease/once.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
 import { describeQueueFull } from "../lease/policies/max-waiting.ts";
-import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
+import type { DoneWork, Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { GET_PODS } from "../shared/names.ts";
 import { isoTime } from "../shared/times.ts";
@@ -84,6 +85,11 @@ export function timedOut(name: string, lease: Lease | undefined, nowMs: number):
     "TimedOut",
     `gave up waiting for klease ${name}: ${who}; wait longer (--timeout), or see koncli lease status ${name}`,
   );
+}
+
+/** Nothing is left to do. `work`: as the klease remembers it, unless that was forgotten meanwhile. */
+export function alreadyDone(name: string, key: string, work: DoneWork | undefined): KonductorError {
+  return new KonductorError("AlreadyDone", `under klease ${name} ${describeDone(key, work)}`);
 }
 
 /** @param why what became of the request. */

@@ -1,5 +1,5 @@
 /** What a client of kleases asks for and gets: see lease-client.ts. */
-import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
+import type { DoneWork, Hold, Lease, LeaseRequest } from "../lease/types.ts";
 
 /** Which klease, under which name. */
 export interface NamedHolder {
@@ -25,6 +25,8 @@ export interface Wish extends NamedHolder {
   priority?: number | undefined;
   /** 0: one try, answered at once. Infinity: for ever. */
   timeoutMs: number;
+  /** The key of the work, which is not done again once it has succeeded under the klease. */
+  once?: string | undefined;
   /** Creates a klease that does not exist, with the ttl, or 10 minutes. */
   create?: boolean | undefined;
   /** Called with the klease before anything is requested; what it throws ends the attempt. */
@@ -63,7 +65,8 @@ export interface LeaseClient {
   /** The API server's time, as of its last answer. */
   nowMs(): number;
   /**
-   * Acquires a klease, or waits for it. Throws `Held`, `QueueFull`, `TimedOut`, `Withdrawn` (`signal` aborted, or somebody deleted the request),
+   * Acquires a klease, or waits for it. Throws `AlreadyDone` (with `once`: the work has been done, by whom and when), `Held`, `QueueFull`,
+   * `TimedOut`, `Withdrawn` (`signal` aborted, or somebody deleted the request),
    * `NotFound` (no such klease), `NotReady` (konductor did not answer), and what the API server refuses. Nothing is left behind then.
    */
   acquire(wish: Wish): Promise<ClientHold>;
@@ -73,6 +76,11 @@ export interface LeaseClient {
   release(holder: NamedHolder): Promise<Released>;
   /** Takes a klease from its holder, whoever that is. Throws `Conflict` if the hold that `token` names is not the present one, and then has changed nothing. */
   forceRelease(options: ForcedReleaseOptions): Promise<ForceReleased>;
+  /**
+   * Has the klease forget that the work `key` is done. Resolves with what it forgot; undefined where it remembers no such work. Throws
+   * `Forbidden`, `NotFound`, `NotReady`.
+   */
+  forget(options: { lease: string; key: string }): Promise<DoneWork | undefined>;
   /** Renews `hold` in the background until it is released or lost. */
   keep(hold: ClientHold, options: KeepOptions): KeptHold;
 }
@@ -99,8 +107,11 @@ export interface KeptHold {
   readonly token: number;
   /** When the hold ends at the earliest unless it is renewed, by this machine's time of day: for programs that run beside this one. */
   readonly expiresMs: number;
-  /** Stops renewing and ends the hold. Must be called whatever happened. */
-  release(): Promise<Released>;
+  /**
+   * Stops renewing and ends the hold. Must be called whatever happened. `hasSucceeded`: the work, which was asked for with `once`, has
+   * succeeded, and is noted as done. Throws `Lost` where that could not be noted before the hold was over.
+   */
+  release(options?: { hasSucceeded?: boolean }): Promise<Released>;
 }
 
 export interface Released {

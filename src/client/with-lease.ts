@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import type { KubeClient } from "../kube/api.ts";
+import { hasCode } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
 import { checkWish } from "./check-wish.ts";
@@ -21,6 +22,14 @@ export interface WithLeaseOptions extends ClusterFlags {
   priority?: number;
   /** How long to wait for it. 0, the default: one try. Infinity: for ever. */
   timeoutMs?: number;
+  /**
+   * The key of the work, up to 63 characters of a label's value. Once work with this key has succeeded under the klease, `work` is not called
+   * again, by any process: `withLease` then resolves with undefined. `work` has succeeded when its promise resolves and `signal` has
+   * not aborted.
+   */
+  once?: string;
+  /** Called where `work` is not called, because it has been done: a sentence that says by whom and when. */
+  onAlreadyDone?: (message: string) => void;
   /** Creates a klease that does not exist, with `ttlMs`, or 10 minutes. */
   create?: boolean;
   /** How long the work needs to stop after its signal has aborted. Default: 10 s, or a third of the ttl if that is shorter. */
@@ -61,17 +70,35 @@ export interface LeaseWork {
  * that it started), may run beside the next holder; the token is the remedy.
  */
 export async function withLease<T>(
+  options: WithLeaseOptions & { once?: never },
+  work: (hold: LeaseWork) => T | PromiseLike<T>,
+): Promise<T>;
+/** The same for work that is done once: resolves with undefined where it has been done. */
+export async function withLease<T>(
   options: WithLeaseOptions,
   work: (hold: LeaseWork) => T | PromiseLike<T>,
-): Promise<T> {
-  const { namespace, kubeconfig, context, client: given, signal: stop, ...rest } = options;
+): Promise<T | undefined>;
+export async function withLease<T>(
+  options: WithLeaseOptions,
+  work: (hold: LeaseWork) => T | PromiseLike<T>,
+): Promise<T | undefined> {
+  const { namespace, kubeconfig, context, client: given, signal: stop, onAlreadyDone, ...rest } = options;
   const wish = { holder: processHolder(), timeoutMs: 0, ...defined(rest), signal: stop };
   checkWish(wish);
   const cluster = given
     ? { client: given, namespace: namespace ?? "default" }
     : connectProgram({ namespace, kubeconfig, context });
   try {
-    return await runUnderLease(createLeaseClient(cluster), wish, async (hold) => work(workOf(hold, stop)));
+    return await runUnderLease(
+      createLeaseClient(cluster),
+      wish,
+      async (hold) => work(workOf(hold, stop)),
+      () => !stop?.aborted,
+    );
+  } catch (error) {
+    if (!hasCode(error, "AlreadyDone")) throw error;
+    onAlreadyDone?.(error.message);
+    return undefined;
   } finally {
     if (!given) await cluster.client.close();
   }

@@ -96,16 +96,17 @@ export function createSettling(options: SettlingOptions): Settle {
     const isNews = others.observedGeneration !== lease.generation;
     const isComplete = hasAllConditions(lease);
     const isSame = isDeepStrictEqual(head, { waiters, ...(next && { next }) }) && isComplete;
-    if (isSame && !isNews) return;
+    const isUrgent = isNews || lease.isDoneOutdated;
+    if (isSame && !isUrgent) return;
     const dueInMs = waiterCount.dueInMs(key);
-    if (dueInMs > 0 && !isNews) return wakeAfter(key, dueInMs);
+    if (dueInMs > 0 && !isUrgent) return wakeAfter(key, dueInMs);
     const write = async () => {
       const written = await writeLeaseStatus(client, lease, { ...others, ...head }, clock.nowMs());
       caches.leases.apply(written);
       reporter.report(lease, written);
       waiterCount.written(key);
     };
-    return isComplete || isNews ? write() : mend(key, write);
+    return isComplete || isUrgent ? write() : mend(key, write);
   }
 
   /** An older konductor has marked the holder's request without its condition, and there is nothing else to be marked as long as it holds. */

@@ -8,6 +8,7 @@ import {
 } from "../shared/names.ts";
 import { isoTime, microTime, secondsTime } from "../shared/times.ts";
 import { conditionsOf, grantedCondition } from "./conditions.ts";
+import { takeOver } from "./done-annotations.ts";
 import { parseDuration } from "./duration.ts";
 import {
   formatDoneWork,
@@ -37,12 +38,15 @@ export function parseLease(object: unknown): Lease {
   const spec = record(lease["spec"]);
   const policy = spec["handoverPolicy"];
   const paused = flag(spec["paused"]) ?? false;
+  const metadata = parseMetadata(lease);
+  const annotations = annotationsOf(lease);
   return {
-    ...parseMetadata(lease),
+    ...metadata,
     ...defined({
-      forced: parseForcedRelease(lease),
-      pause: paused ? parsePause(annotationsOf(lease)[PAUSE_ANNOTATION]) : undefined,
+      forced: parseForcedRelease(annotations[FORCE_RELEASE_ANNOTATION]),
+      pause: paused ? parsePause(annotations[PAUSE_ANNOTATION]) : undefined,
     }),
+    ...takeOver(parseLeaseStatus(record(lease["status"])), annotations, metadata.createdMs),
     spec: {
       ttlMs: durationMs(spec["ttl"]) ?? DEFAULT_TTL_MS,
       priority: integer(spec["priority"]) ?? 0,
@@ -54,13 +58,11 @@ export function parseLease(object: unknown): Lease {
       }),
       ...(paused && { paused, ...defined({ pauseReason: text(spec["pauseReason"]) }) }),
     },
-    status: parseLeaseStatus(record(lease["status"])),
   };
 }
 
 /** Our webhook writes the annotation; an unreadable one forces nothing. */
-function parseForcedRelease(lease: Record<string, unknown>): ForcedRelease | undefined {
-  const written = annotationsOf(lease)[FORCE_RELEASE_ANNOTATION];
+function parseForcedRelease(written: string | undefined): ForcedRelease | undefined {
   if (written === undefined) return undefined;
   const { token, by, now } = record(parseJson(written));
   const forced = { token: integer(token), by: text(by), now: flag(now) ?? false };

@@ -11,13 +11,13 @@ const CREATED_WITHIN_MS = 1_000;
 /**
  * The next fencing token: greater than every token granted before, also under a deleted Lease of this name (this Lease was created
  * later, and requests remember tokens). The first token is the time in milliseconds, kept within the second in which the Lease was
- * created. So it follows the API server's clock, and still differs when a Lease is created twice in one second. Limit: an API
+ * created, or the token after those of the Lease from whose backup this one was restored. So it follows the API server's clock, and still differs when a Lease is created twice in one second. Limit: an API
  * server's clock that is set back, or lags behind another server's, by more than the time between the two creations.
  */
 export function nextToken(lease: Lease, requests: Iterable<LeaseRequest>, nowMs: number): number {
-  const { createdMs, status } = lease;
+  const { createdMs, status, restoredToken = 0 } = lease;
   const first = Math.min(Math.max(nowMs, createdMs), createdMs + CREATED_WITHIN_MS);
-  let highest = status.lastToken ?? first - 1;
+  let highest = Math.max(status.lastToken ?? first - 1, restoredToken);
   for (const request of requests) highest = Math.max(highest, request.status.token ?? 0);
   return highest + 1;
 }

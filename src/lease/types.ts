@@ -130,6 +130,14 @@ export interface ForcedRelease {
   now: boolean;
 }
 
+/** An admin's word that the work `key`, done under this token or an earlier one, counts as not done. */
+export interface ForgottenWork {
+  key: string;
+  token: number;
+  /** The user's name. */
+  by: string;
+}
+
 /** One condition of a Lease or LeaseRequest, as metav1.Condition has it. */
 export interface Condition {
   type: string;
@@ -197,6 +205,12 @@ export interface Lease {
   forced?: ForcedRelease;
   /** Only of a Lease that is paused, and where our webhook saw that. */
   pause?: Pause;
+  /** The last one; it may have been taken over long ago. */
+  forgotten?: ForgottenWork;
+  /** The highest token of the Lease from whose manifest this one was created again. */
+  restoredToken?: number;
+  /** What was forgotten or restored is not stored in the status yet, though `status` here shows it: see done-annotations.ts. */
+  isDoneOutdated?: boolean;
   status: LeaseStatus;
 }
 

@@ -17,6 +17,8 @@ const STATUS = {
   Held: 409,
   /** As many wait for the klease as it lets wait. */
   QueueFull: 409,
+  /** The work for which the klease is asked has been done under it: nothing is left to do. */
+  AlreadyDone: 409,
   /** Waited for the klease until the timeout. */
   TimedOut: 409,
   /** Stopped waiting, since it was told to, or somebody deleted the request. */

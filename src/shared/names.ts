@@ -49,6 +49,10 @@ export const OWN_MARKS: readonly string[] = [
 export const FORCE_RELEASE_ANNOTATION = `${GROUP}/force-release`;
 /** On a paused Lease: who has paused it, and when. Written by our admission webhook only. */
 export const PAUSE_ANNOTATION = `${GROUP}/paused`;
+/** On a Lease: an admin has konductor forget that work is done. A user writes the key alone, and our webhook the rest. */
+export const FORGET_ANNOTATION = `${GROUP}/forget`;
+/** On a Lease that was created from the manifest of an earlier one: what was done under that. Written by our admission webhook. */
+export const DONE_ANNOTATION = `${GROUP}/done`;
 /** On a client's LeaseRequest: the uid of the pod in which the client ran, by its own word. */
 export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
 /** On the events of a Lease: which hold each is about and, at its end, what the Lease's history says of it. For people and programs that show holds. */

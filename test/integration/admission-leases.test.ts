@@ -1,7 +1,8 @@
 /** What people may do to a Lease's status and to konductor's annotations on it: release the Lease by force, and nothing else. */
-import { afterAll, beforeAll, expect, inject, test } from "vitest";
-import { textMap } from "../../src/shared/json.ts";
-import { FORCE_RELEASE_ANNOTATION, PAUSE_ANNOTATION } from "../../src/shared/names.ts";
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+import { parseLease } from "../../src/lease/codec.ts";
+import { record, textMap } from "../../src/shared/json.ts";
+import { FORCE_RELEASE_ANNOTATION, FORGET_ANNOTATION, PAUSE_ANNOTATION } from "../../src/shared/names.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { IN_NAMESPACE, objectOf, type Stage, startStage } from "./admission-clients.ts";
 import { WEBHOOKS_NAME } from "./admission-server.ts";
@@ -162,6 +163,90 @@ test("can be released by force and paused in one write", async () => {
 });
 
 // The last test: it takes the webhook away.
+describe("work that is done under it", () => {
+  const DONE = { key: "v42", holder: "first", token: 5, time: "2026-01-01T00:00:00Z" };
+  const doneIn = (name: string, done: object[] = [DONE]) =>
+    writeStatus(name, { phase: "Available", fencingToken: 7, done });
+  const create = async (name: string, done?: object[]) => {
+    await stage.send(objectOf("Lease", name, { ttl: "1m" }), "create");
+    await doneIn(name, done);
+  };
+  const annotations = async (name: string) =>
+    textMap((await stage.read(`klease/${name}`)).metadata["annotations"]);
+  const forget = (name: string, value: string, ...args: string[]) =>
+    stage.kubectl(
+      "annotate",
+      `klease/${name}`,
+      `${FORGET_ANNOTATION}=${value}`,
+      "--overwrite",
+      IN_NAMESPACE,
+      ...args,
+    );
+
+  test("is forgotten with the right to patch Leases, under the user's name, and nobody's else", async () => {
+    await create("forgets");
+    await expect(forget("forgets", "v42", "--as=eve")).rejects.toThrow("Forbidden");
+    await forget("forgets", "v42", "--as=pat");
+    expect((await annotations("forgets"))[FORGET_ANNOTATION]).toBe('{"key":"v42","token":5,"by":"pat"}');
+    // konductor does the rest.
+    const { object } = await stage.read("klease/forgets");
+    expect(parseLease(object).status.done).toEqual([]);
+    await expect(forget("forgets", '{"key":"v42","token":99,"by":"bob"}', "--as=ada")).rejects.toThrow(
+      `metadata.annotations[${FORGET_ANNOTATION}]: Invalid value`,
+    );
+    await expect(
+      stage.patch(
+        "klease/forgets",
+        { metadata: { annotations: { [FORGET_ANNOTATION]: "v43" } } },
+        "--as=ada",
+        "--warnings-as-errors",
+      ),
+    ).rejects.toThrow('Warning: klease forgets remembers no work "v43"');
+  });
+
+  test("is listed at most 32 times, each key once", async () => {
+    await create("many");
+    const many = (count: number, key = (index: number) => `k${index}`) =>
+      Array.from({ length: count }, (_, index) => ({ ...DONE, key: key(index) }));
+    await doneIn("many", many(32));
+    await expect(doneIn("many", many(33))).rejects.toThrow("must have at most 32 items");
+    await expect(
+      doneIn(
+        "many",
+        many(2, () => "same"),
+      ),
+    ).rejects.toThrow("Duplicate value");
+  });
+
+  test("is warned of when the Lease is deleted, and carried over when it is created again from its manifest", async () => {
+    await create("backed-up");
+    const { object } = await stage.read("klease/backed-up");
+    const remove = (...args: string[]) =>
+      stage.kubectl("delete", "klease/backed-up", IN_NAMESPACE, "--as=ada", ...args);
+    // kubectl has sent the deletion by then.
+    await expect(remove("--warnings-as-errors")).rejects.toThrow(
+      "Warning: klease backed-up forgets that v42 is done",
+    );
+    const { resourceVersion: _, uid: __, ...metadata } = record(object["metadata"]);
+    const saved = { ...object, metadata };
+    await expect(stage.send(saved, "create", "--as=ada", "--warnings-as-errors")).rejects.toThrow(
+      "Warning: what was done under klease backed-up counts as done: v42",
+    );
+    const created = parseLease((await stage.read("klease/backed-up")).object);
+    expect(created).toMatchObject({
+      status: { done: [{ key: "v42", holder: "first", token: 5 }] },
+      restoredToken: 7,
+      isDoneOutdated: true,
+    });
+    expect(created.status.lastToken).toBeUndefined();
+  });
+
+  test("is nothing to be warned of where nothing is done", async () => {
+    await create("plain", []);
+    await stage.kubectl("delete", "klease/plain", IN_NAMESPACE, "--as=ada", "--warnings-as-errors");
+  });
+});
+
 test("has only an annotation that konductor's webhook would write, even without that webhook", async () => {
   await createHeld("unguarded");
   const say = (word: object | null) => {
@@ -192,4 +277,20 @@ test("has only an annotation that konductor's webhook would write, even without 
   await expect(
     stage.send(objectOf("Lease", "exported", { ttl: "1m" }, metadata), "create", "--as=ada"),
   ).rejects.toThrow(refusal);
+});
+
+test("is not made to forget in another's name, even without that webhook", async () => {
+  await stage.send(objectOf("Lease", "unhooked", { ttl: "1m" }), "create");
+  const done = [{ key: "v42", holder: "first", token: 5, time: "2026-01-01T00:00:00Z" }];
+  await writeStatus("unhooked", { phase: "Available", fencingToken: 7, done });
+  const say = (value: string) =>
+    stage.patch("klease/unhooked", { metadata: { annotations: { [FORGET_ANNOTATION]: value } } }, "--as=ada");
+  for (const value of [
+    '{"key":"v42","token":5,"by":"bob"}',
+    '{"key":"v42","token":99,"by":"ada"}',
+    '{"key":"v43","token":5,"by":"ada"}',
+    "v42",
+  ])
+    await expect(say(value), value).rejects.toThrow("whose webhook did not see this");
+  await say('{"key":"v42","token":5,"by":"ada"}');
 });

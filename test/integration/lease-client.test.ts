@@ -6,6 +6,7 @@ import { cutOffTests } from "./lease-client/cut-off.ts";
 import { execTests } from "./lease-client/exec.ts";
 import { type Fixture, startFixture } from "./lease-client/fixture.ts";
 import { killedTests } from "./lease-client/killed.ts";
+import { onceTests } from "./lease-client/once.ts";
 import { packageTests } from "./lease-client/package.ts";
 import { renewAndReleaseTests } from "./lease-client/renew-release.ts";
 import { sameNameTests } from "./lease-client/same-name.ts";
@@ -23,6 +24,7 @@ describe.concurrent("with konductor", () => {
   renewAndReleaseTests(() => fixture);
   sameNameTests(() => fixture);
   execTests(() => fixture);
+  onceTests(() => fixture);
   killedTests(() => fixture);
   cutOffTests(() => fixture);
 });

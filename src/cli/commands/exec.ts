@@ -2,18 +2,23 @@ import type { Command } from "commander";
 import { type RunOptions, runUnderLease, type WorkHold } from "../../client/run-under-lease.ts";
 import { processHolder } from "../../client/with-lease.ts";
 import type { Lease } from "../../lease/types.ts";
-import { KonductorError } from "../../shared/errors.ts";
+import { hasCode, KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
 import { isoTime } from "../../shared/times.ts";
 import { type AcquireFlags, addAcquireFlags, readAcquireFlags } from "../acquire-flags.ts";
 import type { CommandContext, RunAction } from "../cli-context.ts";
 import { type RunningProcess, runProcess } from "../exec-process.ts";
-import { graceMs } from "../flags.ts";
+import { CLI_EXIT } from "../failure.ts";
+import { graceMs, onceKey } from "../flags.ts";
 import { holdsAround, refuseHoldAround } from "../holds-around.ts";
 import { leaseClientOf } from "../lease-client.ts";
+import { printable } from "../printable.ts";
 import { showWaiting } from "../waiting-line.ts";
 
-type ExecFlags = AcquireFlags & { grace?: number };
+type ExecFlags = AcquireFlags & { grace?: number; once?: string };
+
+/** A command that gets one of these was told to stop: that it ends with 0 then does not show that it has done its work. */
+const STOPPING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
 /**
  * `koncli lease exec NAME -- COMMAND...`: the command runs only while koncli holds the klease. It gets koncli's signals. koncli ends with
@@ -34,6 +39,11 @@ export function registerExec(lease: Command, run: RunAction): void {
       "if the klease is lost, how long the command has from SIGTERM to SIGKILL (default: 10s, or a third of a shorter ttl)",
       graceMs,
     )
+    .option(
+      "--once <key>",
+      "do this work once: if it has succeeded under the klease with this key, end with 0 at once and run nothing",
+      onceKey,
+    )
     .addHelpText(
       "after",
       "\nThe command finds its fencing token in KONDUCTOR_TOKEN, and in KONDUCTOR_EXPIRES until when it holds at least. Ends with the " +
@@ -41,11 +51,16 @@ export function registerExec(lease: Command, run: RunAction): void {
         "there is one try.\n" +
         "\nExamples:\n" +
         "  koncli lease exec nightly-report -- generate-report --all\n" +
-        "  koncli lease exec db-migration --wait --timeout 5m -- ./migrate.sh",
+        "  koncli lease exec db-migration --wait --timeout 5m -- ./migrate.sh\n" +
+        "  koncli lease exec schema --once v42 --wait --timeout=-1s -- ./migrate.sh",
     )
     .action(async (name: string, words: string[], flags: ExecFlags, invoked: Command) => {
       requireDashes(words, invoked);
-      const wish = { ...readAcquireFlags(flags), ...defined({ graceMs: flags.grace }), lease: name };
+      const wish = {
+        ...readAcquireFlags(flags),
+        ...defined({ graceMs: flags.grace, once: flags.once }),
+        lease: name,
+      };
       await run(invoked, (context) => exec(context, words, { ...wish, holder: flags.holder }));
     });
 }
@@ -74,10 +89,14 @@ async function exec(
   const waiting = showWaiting(context, client, wish);
   let process: RunningProcess | undefined;
   let unhear = () => {};
+  let isToldToStop = false;
 
   async function work(hold: WorkHold): Promise<number> {
     waiting.end();
-    unhear = io.onSignal((signal) => process?.pass(signal));
+    unhear = io.onSignal((signal) => {
+      isToldToStop ||= STOPPING.includes(signal);
+      process?.pass(signal);
+    });
     if (io.signal.aborted)
       throw new KonductorError("Withdrawn", `klease ${wish.lease} was given back: koncli was told to stop`);
     const env = {
@@ -99,7 +118,11 @@ async function exec(
       onWaiting: waiting.show,
       onTrouble: (message: string) => io.err(`warning: ${message}\n`),
     };
-    return await runUnderLease(client, options, work);
+    return await runUnderLease(client, options, work, (code) => code === 0 && !isToldToStop);
+  } catch (error) {
+    if (!hasCode(error, "AlreadyDone")) throw error;
+    io.err(`${printable(error.message)}; the command is not run\n`);
+    return CLI_EXIT.yes;
   } finally {
     waiting.end();
     unhear();

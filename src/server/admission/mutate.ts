@@ -7,6 +7,7 @@ import { hasCode, KonductorError } from "../../shared/errors.ts";
 import { list, record, text } from "../../shared/json.ts";
 import { GROUP, LEASE_LABEL, PROPAGATED_ANNOTATION, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext } from "./admission-context.ts";
+import { admitDoneWork, deletionWarnings } from "./done-work.ts";
 import { admitLease } from "./forced-release.ts";
 import { injectPod } from "./inject.ts";
 import { stampRequest } from "./lease-request.ts";
@@ -62,6 +63,8 @@ export function mutate(
   const admit = ADMITTERS[request.kind];
   const isWrite = operation === "CREATE" || operation === "UPDATE";
   const isOurs = request.kind.startsWith(`${GROUP}/`);
+  if (operation === "DELETE" && request.kind === `${GROUP}/Lease`)
+    return allowed(uid, deletionWarnings(request.oldObject));
   if (!admit || !isWrite || request.subResource !== "" || (isBeingDeleted(object) && !isOurs)) {
     return allowed(uid);
   }
@@ -166,9 +169,10 @@ function admitOwner(
 
 function admitLeaseWrite(object: unknown, request: AdmissionRequest, { clock }: AdmissionContext): Admitted {
   if (!isRecord(object)) throw malformed(request.kind);
-  const outcome = admitLease(object, request);
+  const forced = admitLease(object, request);
+  const outcome = admitDoneWork(forced.object, request, clock.nowMs());
   const stamped = stampPause(outcome.object, request, clock.nowMs());
-  return { patch: diff(object, stamped), warnings: outcome.warnings };
+  return { patch: diff(object, stamped), warnings: [...forced.warnings, ...outcome.warnings] };
 }
 
 function admitLeaseRequest(object: unknown, request: AdmissionRequest, context: AdmissionContext): Admitted {

@@ -128,3 +128,43 @@ test("whoever is refused to end the Job is no reason to grant: it is tried again
     reason: "AlreadyDone",
   });
 });
+
+test.each<[string, object, object]>([
+  [
+    "forgotten",
+    { "konductor.io/forget": `{"key":"${KEY}","token":41,"by":"ada"}` },
+    leaseObject({ done: [DONE, { ...DONE, key: "seed", token: 40 }] }),
+  ],
+  [
+    "restored",
+    {
+      "konductor.io/done": JSON.stringify({
+        token: 41,
+        done: [{ ...DONE, key: "seed", timeMs: 0, time: "" }],
+      }),
+    },
+    { ...leaseObject({}), status: {} },
+  ],
+])("what is %s by an annotation is written into the status soon", async (_, annotations, lease) => {
+  const object: Json = { ...lease };
+  const metadata = { ...record(object["metadata"]), annotations };
+  const stage = stageArbiter({ objects: { leases: [{ ...object, metadata }] } });
+  const keys = () =>
+    list(record(record(stage.stored("leases", "nightly"))["status"])["done"]).map(
+      (work) => record(work)["key"],
+    );
+  await stage.until(() => keys().join() === "seed", SOON_MS);
+  expect(keys()).toEqual(["seed"]);
+  await stage.end();
+});
+
+test("work that was forgotten is granted again", async () => {
+  const object: Json = leaseObject({ done: [DONE] });
+  const annotations = { "konductor.io/forget": `{"key":"${KEY}","token":41,"by":"ada"}` };
+  const leases = [{ ...object, metadata: { ...record(object["metadata"]), annotations } }];
+  const stage = stageArbiter({
+    objects: { leases, pods: [pod], jobs: [plainJob(KEY)], leaserequests: [requestOfPod] },
+  });
+  expect(await stage.until(() => stage.holder() === "pod-a", SOON_MS)).toBeLessThan(SOON_MS);
+  await stage.end();
+});

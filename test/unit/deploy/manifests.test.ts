@@ -76,6 +76,7 @@ describe("the webhook configuration", () => {
         { ...own, name: "requests.konductor.io" },
         { ...own, name: "leases.konductor.io" },
         { ...own, name: "pauses.konductor.io", failurePolicy: "Ignore" },
+        { ...own, name: "deletions.konductor.io", failurePolicy: "Ignore" },
       ],
     });
   });

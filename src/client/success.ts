@@ -1,0 +1,52 @@
+/** How a client has konductor note that its work, which is done once, has succeeded. */
+import { LEASE_REQUESTS } from "../kube/resources.ts";
+import { exponentialBackoff } from "../shared/backoff.ts";
+import { hasCode, KonductorError } from "../shared/errors.ts";
+import { type ClientContext, findLease } from "./client-context.ts";
+import { remove, untilOver } from "./release-for-client.ts";
+import { isTransient } from "./sentences.ts";
+import type { ClientHold, Released } from "./types.ts";
+
+const RETRY = { firstMs: 100, maxMs: 2_000 };
+const PATCH_TIMEOUT_MS = 5_000;
+
+/**
+ * Writes into the request that the work has succeeded under this very hold, trying until `lost` aborts. From then on konductor notes it, even
+ * if it is away just now, or this process dies. Throws `Lost`, or what the API server refuses.
+ */
+export async function tellSuccess(
+  { client, namespace, clock, random, server }: ClientContext,
+  { lease, request: { name, uid }, token }: ClientHold,
+  lost: AbortSignal,
+): Promise<void> {
+  const backoff = exponentialBackoff({ ...RETRY, random });
+  const patch = { metadata: { uid }, spec: { succeeded: token } };
+  for (let failures = 0; ; ) {
+    lost.throwIfAborted();
+    try {
+      const options = { type: "merge", timeoutMs: PATCH_TIMEOUT_MS, onResponse: server.observe } as const;
+      await client.patch(LEASE_REQUESTS, { namespace, name }, patch, options);
+      return;
+    } catch (error) {
+      if (hasCode(error, "NotFound", "Conflict"))
+        throw new KonductorError("Lost", `klease ${lease} is lost: somebody has released it`);
+      if (!isTransient(error)) throw error;
+      await clock.sleep(Math.max(backoff(failures++), error.retryAfterMs ?? 0), lost);
+    }
+  }
+}
+
+/**
+ * Waits until the klease shows that the hold is over, and the work done. The request stays until then, since it is what tells of the success.
+ * Throws `Lost` where the hold ended otherwise before konductor saw it.
+ */
+export async function awaitNoted(context: ClientContext, hold: ClientHold): Promise<Released> {
+  const { lease: name, request, token } = hold;
+  const { isOver } = await untilOver(context, name, { uid: request.uid, token });
+  if (!isOver) return { isOver };
+  const lease = await findLease(context, name);
+  await remove(context, request).catch(() => undefined);
+  if (lease && !lease.status.done?.some((work) => work.token === token))
+    throw new KonductorError("Lost", `klease ${name} was lost before konductor saw that the work was done`);
+  return { isOver };
+}
