@@ -1,5 +1,6 @@
 /** Admission as our webhooks and policies do it: konductor, Kubernetes and the nodes pass, and everybody else's writes are checked. */
 import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
+import { admitDoneWork } from "../../src/server/admission/done-work.ts";
 import { admitLease } from "../../src/server/admission/forced-release.ts";
 import { stampRequest } from "../../src/server/admission/lease-request.ts";
 import { stampPause } from "../../src/server/admission/pause-stamp.ts";
@@ -41,7 +42,7 @@ export function admitAs(
     try {
       const call = { operation, username: user, oldObject: old };
       return resource === LEASES
-        ? stampPause(admitLease(object, call).object, call, nowMs)
+        ? stampPause(record(admitDoneWork(admitLease(object, call).object, call, nowMs).object), call, nowMs)
         : stampRequest(object, call, nowMs);
     } catch (error) {
       if (!(error instanceof KonductorError)) throw error;

@@ -14,9 +14,11 @@
  * - owner: nobody is granted the klease while it is paused, nor sooner after the end of a hold than its minInterval; nobody is let wait beyond its
  *   maxWaiting, or turned away below;
  * - tries: no unfinished Job loses one of its tries because konductor deletes one of its pods;
+ * - again, proof, spared: see check-once.ts;
  * - told, dead, calls: see check-clients.ts.
  */
 import { clientViolations } from "./check-clients.ts";
+import { onceViolations } from "./check-once.ts";
 import type { Noted } from "./history.ts";
 
 /**
@@ -256,5 +258,5 @@ export function violations(history: readonly Noted[]): string[] {
   const last = history.at(-1);
   if (last) endIdle(last.atMs);
   for (const claim of [...endings.keys()]) endEnding(claim, last?.atMs ?? 0);
-  return [...found, ...clientViolations(history)];
+  return [...found, ...onceViolations(history), ...clientViolations(history)];
 }

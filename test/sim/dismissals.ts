@@ -4,7 +4,7 @@
  */
 import { JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
-import { canUseJob, isJobOver, parseJob } from "../../src/lease/job.ts";
+import { canUseJob, isJobOver, parseJob, waitsAsWhole } from "../../src/lease/job.ts";
 import { SKIPPED } from "../../src/lease/order.ts";
 import { list, record } from "../../src/shared/json.ts";
 import { KONDUCTOR } from "./admission.ts";
@@ -57,12 +57,12 @@ export function witnessDismissals({ store, scheduler }: Cluster, note: Note, pod
     if (pod && scheduler.nowMs() - sinceMs > LATE_BY_MS) note({ what: "dismissed", who: pod.name });
   }
 
-  /** Judges the deletion of a pod. Nothing reverses the end of a Job, so an earlier look cannot have shown it as over. */
+  /** Judges the deletion of a pod that shares its Job's hold: a pod that holds by itself is deleted if it cannot stop itself. Nothing reverses the end of a Job, so an earlier look cannot have shown it as over. */
   function judgeLoss(pod: Json): void {
     const owner = list(metadataOf(pod)["ownerReferences"]).map(record)[0];
     const found = owner && store.find(JOBS, { namespace: NAMESPACE, name: String(owner["name"]) });
     const job = found && parseJob(found);
-    if (job && job.uid === owner?.["uid"] && !isJobOver(job))
+    if (job && waitsAsWhole(job) && job.uid === owner?.["uid"] && !isJobOver(job))
       note({ what: "taken", who: String(metadataOf(pod)["name"]), job: job.name });
   }
 

@@ -9,8 +9,16 @@ export interface Passed {
 
 export type Fact =
   /** A main, or a client's work, begins under the hold of `claim` (the uid of a pod, a Job or a request). */
-  | { what: "runs"; who: string; claim: string }
+  | { what: "runs"; who: string; claim: string; key?: string }
   | { what: "stops"; who: string }
+  /** The work of the claimant has truly succeeded, whoever knows of it. */
+  | { what: "succeeded"; claim: string }
+  /** The klease lists work as done under the hold with this token. */
+  | { what: "noted"; key: string; token: number }
+  /** The klease lists the work no more: an admin has it forgotten, or the klease was deleted. */
+  | { what: "unnoted"; key: string }
+  /** Somebody ends without having run, since the work is done. */
+  | { what: "spared"; who: string; key: string }
   /** `against`: which rule of the klease's owner holds grants back at that moment. */
   | { what: "granted"; token: number; claim: string; passed: readonly Passed[]; against?: string }
   /** It is let wait, although as many as may wait have waited before it. Or it is turned away, although fewer have. */

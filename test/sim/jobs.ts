@@ -1,4 +1,4 @@
-/** Jobs that wait as a whole, and the controller that makes and deletes their pods, as the API server shows them. */
+/** Jobs that wait as a whole, or whose one pod waits by itself, and the controller that makes and deletes their pods, as the API server shows them. */
 import { JOBS, PODS } from "../../src/kube/resources.ts";
 import { parseJob } from "../../src/lease/job.ts";
 import { list, record } from "../../src/shared/json.ts";
@@ -34,17 +34,19 @@ export function createJob(
   createPod: (wish: PodWish, job: { name: string; uid: string }) => void,
 ): TrueJob {
   const ref = { namespace: NAMESPACE, name };
-  const annotations: PodWish["annotations"] = { ...pods.annotations, gate: "job" };
+  const annotations: PodWish["annotations"] = { gate: "job", ...pods.annotations };
+  const isWhole = annotations["gate"] === "job";
+  const [parallelism, completions] = isWhole ? [PARALLELISM, COMPLETIONS] : [1, 1];
   const created = store.create(CONTROLLERS, JOBS, {
     // The Job as our webhook changes it at its creation.
     metadata: {
       ...ref,
       labels: { [LEASE_LABEL]: LEASE_NAME },
-      annotations: { [SUSPENDED_ANNOTATION]: "true" },
+      annotations: isWhole ? { [SUSPENDED_ANNOTATION]: "true" } : {},
       ...(annotations["max-waiting"] !== undefined && { ownerReferences: [CRON_JOB] }),
     },
     spec: {
-      suspend: true,
+      suspend: isWhole,
       template: { metadata: { labels: { [LEASE_LABEL]: LEASE_NAME }, annotations: prefixed(annotations) } },
     },
   });
@@ -82,11 +84,11 @@ export function createJob(
           store.remove(CONTROLLERS, PODS, { namespace: NAMESPACE, name: String(metadataOf(pod)["name"]) });
       return;
     }
-    if (succeeded.size >= COMPLETIONS) conclude("Complete");
+    if (succeeded.size >= completions) conclude("Complete");
     else if (failed.size > BACKOFF_LIMIT) conclude("Failed");
     else {
       const alive = active.filter((pod) => metadataOf(pod)["deletionTimestamp"] === undefined);
-      for (let count = alive.length; count < Math.min(PARALLELISM, COMPLETIONS - succeeded.size); count++)
+      for (let count = alive.length; count < Math.min(parallelism, completions - succeeded.size); count++)
         createPod(
           { ...pods, annotations, name: `${name}-${uid.slice("uid-".length)}-${++made}` },
           { name, uid },

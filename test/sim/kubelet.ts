@@ -6,7 +6,7 @@
 import { LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease } from "../../src/lease/codec.ts";
 import { readSettings } from "../../src/lease/settings.ts";
-import { textMap } from "../../src/shared/json.ts";
+import { defined, textMap } from "../../src/shared/json.ts";
 import { EXIT, LEASE_LABEL } from "../../src/shared/names.ts";
 import { createPodEnd } from "./pod-end.ts";
 import { createPodLife, type KubeletOptions } from "./pod-life.ts";
@@ -96,7 +96,8 @@ export function startPod(options: KubeletOptions): TruePod {
     if (main.state === "running") return;
     life.start(main);
     hasRun = true;
-    note({ what: "runs", who: name, claim });
+    const key = wish.annotations["once"];
+    note({ what: "runs", who: name, claim, ...defined({ key }) });
     const exitCode = wish.exitCodes[runs++] ?? 0;
     later(wish.worksForMs, wish.worksForMs, () => {
       if (main.state === "running") mainEnded(exitCode);

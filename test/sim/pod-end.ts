@@ -57,6 +57,7 @@ export function createPodEnd(life: PodLife, { note, wish, uid, claim }: KubeletO
     /** After main's end the keeper's preStop follows within 0.8 s, and its SIGTERM 0.1 s later. */
     complete(exitCode) {
       life.isEnding = true;
+      if (exitCode === 0) note({ what: "succeeded", claim: uid });
       later(300, 770, () => endKeeper(100, () => finish(exitCode === 0 ? "Succeeded" : "Failed")));
     },
 

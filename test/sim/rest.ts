@@ -1,7 +1,7 @@
 /** The end of a story: no new events, everybody behaves well, and an admin does what conditions ask for. */
 import { JOBS, LEASES, NODES, PODS } from "../../src/kube/resources.ts";
 import { parseLease } from "../../src/lease/codec.ts";
-import { isSuspendedByUser, parseJob } from "../../src/lease/job.ts";
+import { isSuspendedByUser, parseJob, waitsAsWhole } from "../../src/lease/job.ts";
 import { FORCE_RELEASE_ANNOTATION, SUSPENDED_ANNOTATION } from "../../src/shared/names.ts";
 import { ADMIN } from "./admission.ts";
 import { CONTROLLERS } from "./api/cluster.ts";
@@ -53,7 +53,9 @@ function tidy({ cluster: { store }, nodes, pods, jobs }: World): void {
     const found = store.find(JOBS, ref);
     if (!found || !isSuspendedByUser(parseJob(found))) continue;
     // The user resumes the Job, which makes it wait for its turn.
-    const body = { metadata: { annotations: { [SUSPENDED_ANNOTATION]: "true" } } };
+    const body = !waitsAsWhole(parseJob(found))
+      ? { spec: { suspend: false } }
+      : { metadata: { annotations: { [SUSPENDED_ANNOTATION]: "true" } } };
     store.patch(ADMIN, JOBS, ref, { type: "merge", body });
   }
 }

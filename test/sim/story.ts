@@ -70,6 +70,7 @@ export function drawStory(
     else event.pod = drawPod(random, `${what}-${index}`, { isJobs: what === "job" });
     events.push(event);
   }
+  if (!only) drawOnce(createRandom(seed, 4), events);
   events.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
@@ -79,6 +80,32 @@ export function drawStory(
     policy: random.pick([undefined, undefined, "AfterTermination"]),
     events,
   };
+}
+
+const KEYS = ["schema", "schema", "schema", "seed"];
+
+/** In some stories work is done once. Drawn by a random of its own, so that all else of a story stays as it is. */
+function drawOnce(random: Random, events: Event[]): void {
+  if (!random.chance(0.5)) return;
+  for (const event of [...events]) {
+    const { worker, pod, what } = event;
+    if (worker?.by === "exec") event.worker = { ...worker, once: random.pick(KEYS) };
+    if (what === "job" && pod) {
+      const { "if-held": _, "max-waiting": __, ...annotations } = pod.annotations;
+      const gate = random.chance(0.5) ? "job" : "init";
+      event.pod = { ...pod, annotations: { ...annotations, gate, once: random.pick(KEYS) } };
+    }
+    if (what !== "job" && what !== "worker") continue;
+    // Somebody else comes later for the same work.
+    if (!random.chance(0.4)) continue;
+    const atMs = event.atMs + random.between(500, 20_000);
+    const again = { ...event, atMs };
+    if (event.worker) again.worker = { ...event.worker, name: `${event.worker.name}-later` };
+    if (event.pod) again.pod = { ...event.pod, name: `${event.pod.name}-later` };
+    events.push(again);
+  }
+  if (random.chance(0.2))
+    events.push({ atMs: random.between(5_000, EVENTS_UNTIL_MS), what: "forgetWork", who: 0, ms: 0, kind: 0 });
 }
 
 function drawPod(random: Random, name: string, { isJobs }: { isJobs: boolean }): PodWish {

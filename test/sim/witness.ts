@@ -1,8 +1,9 @@
 /** Notes the truth in each klease's status as it is written: grants, and ends of holds. */
 import { isDeepStrictEqual } from "node:util";
-import { ELECTION_LEASES, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
+import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
-import type { Hold, Lease, LeaseRequest } from "../../src/lease/types.ts";
+import { ENDED_UNRUN, parseJob } from "../../src/lease/job.ts";
+import type { DoneWork, Hold, Lease, LeaseRequest } from "../../src/lease/types.ts";
 import { defined, list, record } from "../../src/shared/json.ts";
 import { KONDUCTOR } from "./admission.ts";
 import type { Cluster } from "./api/cluster.ts";
@@ -23,6 +24,12 @@ function wordsOf(lease: Json): unknown[] {
   const { phase, fencingToken, conditions } = record(lease["status"]);
   return [phase, fencingToken, ...list(conditions).map((condition) => record(condition)["reason"])];
 }
+
+const endOf = (job: Json, type: string) =>
+  list(record(job["status"])["conditions"])
+    .map(record)
+    .find((condition) => condition["type"] === type);
+const isSpared = (job: Json) => endOf(job, "SuccessCriteriaMet")?.["reason"] === ENDED_UNRUN.done;
 
 const leaderIn = (election: unknown) => record(record(election)["spec"])["holderIdentity"];
 
@@ -75,6 +82,7 @@ export function witness(
       .filter(({ status, terminating }) => status.phase === "Pending" && !status.reason && !terminating)
       .filter(({ spec }) => (spec.waitUntilMs ?? Number.POSITIVE_INFINITY) > nowMs)
       .filter(canUse)
+      .filter(({ spec }) => !lease.status.done?.some(({ key }) => key === spec.once))
       .map(({ uid, spec }) => {
         const sinceMs = [uid, spec.ref?.uid, lease.uid].map((id) => changedMs.get(id) ?? 0);
         return {
@@ -105,6 +113,16 @@ export function witness(
     return restedMs < (spec.minIntervalMs ?? 0) - CLOCK_STEP_MS
       ? `resting for ${spec.minIntervalMs} ms, after ${restedMs} ms`
       : undefined;
+  }
+
+  /** What the klease lists as done, as anybody reads it. */
+  function compareDone(old: Lease, lease: Lease): void {
+    const isIn = (of: Lease, { key, token }: DoneWork) =>
+      of.status.done?.some((work) => work.key === key && work.token === token) ?? false;
+    for (const work of old.status.done ?? [])
+      if (!isIn(lease, work)) note({ what: "unnoted", key: work.key });
+    for (const work of lease.status.done ?? [])
+      if (!isIn(old, work)) note({ what: "noted", key: work.key, token: work.token });
   }
 
   function compare(old: Lease, lease: Lease): void {
@@ -157,7 +175,15 @@ export function witness(
     // Renewals change a klease all the time, so only changes of its spec count.
     const isSpec = resource === LEASES && metadataOf(object)["generation"] !== metadataOf(old)["generation"];
     if (isSpec || resource === LEASE_REQUESTS || resource === PODS) changedMs.set(uid, atMs);
+    if (resource === JOBS && old && endOf(object, "Complete") && !endOf(old, "Complete"))
+      note({ what: "succeeded", claim: uid });
+    if (resource === JOBS && old && isSpared(object) && !isSpared(old)) {
+      const { name, settings } = parseJob(object);
+      if (settings.ok) note({ what: "spared", who: name, key: settings.settings.once ?? "" });
+    }
     if (resource !== LEASES || !old) return;
+    if (type === "MODIFIED") compareDone(parseLease(old), parseLease(object));
+    else for (const { key } of parseLease(old).status.done ?? []) note({ what: "unnoted", key });
     if (type === "MODIFIED" && isDeepStrictEqual(wordsOf(old), wordsOf(object))) return;
     const before = parseLease(old);
     if (type === "MODIFIED") return compare(before, parseLease(object));

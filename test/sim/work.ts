@@ -14,6 +14,8 @@ export interface WorkerWish {
   ttlMs?: number;
   priority?: number;
   worksForMs: number;
+  /** The key of work that `exec` does once. */
+  once?: string;
   graceMs: number;
   /** exec: `koncli lease exec`, or a Node.js program. script: acquire, renew and release, each as a process. kubectl: an applied request. */
   by: "exec" | "script" | "kubectl";

@@ -31,7 +31,8 @@ export interface Worker {
 
 async function runUnderKoncli({ wish, launch, clientOf, work, doubt }: Surroundings): Promise<void> {
   const launched = launch();
-  const options = { ...wishOf(wish), graceMs: wish.graceMs, onTrouble: doubt };
+  const { once, graceMs } = wish;
+  const options = { ...wishOf(wish), graceMs, once, onTrouble: doubt };
   await runUnderLease(clientOf(launched), options, (hold) => work(launched.clock, hold));
 }
 
@@ -62,21 +63,28 @@ export function startWorker({ launch, random, wish, note }: WorkerOptions): Work
       state = "works";
       hasRun = true;
       mayRunForMs = () => hold.expiresMs - clock.nowMs();
-      note({ what: "runs", who: name, claim: name });
-      await clock.sleep(worksForMs, hold.signal).catch(() => clock.sleep(random.between(0, hold.graceMs)));
+      note({ what: "runs", who: name, claim: name, ...(isOnce && { key: wish.once }) });
+      const hasWorked = await clock.sleep(worksForMs, hold.signal).then(
+        () => true,
+        () => clock.sleep(random.between(0, hold.graceMs)).then(() => false),
+      );
+      if (hasWorked) note({ what: "succeeded", claim: wish.holder ?? name });
       stop();
     },
     doubt: () => note({ what: "renewed", claim: name, isAnswered: false }),
   };
   const isTwin = wish.holder !== undefined;
+  const isOnce = wish.by === "exec" && wish.once !== undefined;
   // A twin may be told that its name is in use.
   if (!isTwin) note({ what: "asks", who: name, timeoutMs });
   void PROGRAMS[wish.by](surroundings)
     .catch((error: unknown) => {
       if (!(error instanceof KonductorError)) throw error;
-      if (!hasRun && !isTwin) note({ what: "told", who: name, code: error.code });
+      const { code } = error;
+      if (code === "AlreadyDone") note({ what: "spared", who: name, key: wish.once ?? "" });
+      else if (!hasRun && !isTwin) note({ what: "told", who: name, code });
       else if (hasCode(error, "Lost", "Revoked", "NotHolder"))
-        note({ what: "renewed", claim: name, isAnswered: false, refused: error.code });
+        note({ what: "renewed", claim: name, isAnswered: false, refused: code });
     })
     .finally(stop);
   return {

@@ -161,7 +161,7 @@ export function createWorld({ seed, replicas, apiServers, nodes: nodeCount = 3, 
     jobs: [],
     createPod(wish, job) {
       if (wish.isRefused) refused.add(wish.name);
-      wishes.set(wish.name, { wish, claim: job?.uid });
+      wishes.set(wish.name, { wish, claim: wish.annotations["gate"] === "job" ? job?.uid : undefined });
       store.create(ADMIN, PODS, { ...podObject(wish, job) });
     },
     createWorker(wish) {

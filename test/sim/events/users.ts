@@ -1,10 +1,12 @@
 /** Events by users and admins. */
 import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../../src/kube/resources.ts";
-import { isSuspendedByUs, parseJob } from "../../../src/lease/job.ts";
+import { parseLease } from "../../../src/lease/codec.ts";
+import { isSuspendedByUs, parseJob, waitsAsWhole } from "../../../src/lease/job.ts";
 import { record, textMap } from "../../../src/shared/json.ts";
 import {
   ANNOTATION,
   ELECTION_LEASE,
+  FORGET_ANNOTATION,
   SUSPENDED_ANNOTATION,
   SYSTEM_NAMESPACE,
 } from "../../../src/shared/names.ts";
@@ -15,7 +17,7 @@ import type { TrueJob } from "../jobs.ts";
 import { noteLimits } from "../limits.ts";
 import { metadataOf, NAMESPACE } from "../pod-object.ts";
 import { holderOf } from "../work.ts";
-import type { World } from "../world.ts";
+import { leaseOf, type World } from "../world.ts";
 import { attempt, type Event, edit, holdOf, type Kind, LEASE, pick, podOf } from "./event.ts";
 
 /** Changes of annotations: a longer limit, and the removal of an invalid one. */
@@ -167,6 +169,15 @@ export const USERS: Record<string, Kind> = {
     weight: 0,
     act: (world, event) => forbidOfRequests(world, event, "create"),
   },
+  /** An admin has the klease forget what was done last. Drawn by drawOnce of story.ts. */
+  forgetWork: {
+    weight: 0,
+    act(world) {
+      const found = leaseOf(world, LEASE.name);
+      const [work] = (found && parseLease(found).status.done) ?? [];
+      if (work) edit(world, { metadata: { annotations: { [FORGET_ANNOTATION]: work.key } } });
+    },
+  },
   suspendJob: { weight: 2, act: (world, event) => changeJob(world, event, true) },
   resumeJob: { weight: 1, act: (world, event) => changeJob(world, event, false) },
   deleteJob: { weight: 1, act: (world, event) => void deleteJob(world, event) },
@@ -212,8 +223,13 @@ function changeJob({ cluster: { store }, jobs, note }: World, { who }: Event, su
   const view = parseJob(found);
   if (view.suspended === suspend || view.over || isSuspendedByUs(view)) return;
   note({ what: "troubled", claim: job.uid, why: "suspended" });
+  const ref = { namespace: NAMESPACE, name: job.name };
+  if (!waitsAsWhole(view)) {
+    attempt(() => store.patch(ADMIN, JOBS, ref, { type: "merge", body: { spec: { suspend } } }));
+    return;
+  }
   // Our webhook makes the Job wait again when its user resumes it.
   const annotations = suspend ? {} : { [SUSPENDED_ANNOTATION]: "true" };
   const body = { metadata: { annotations }, spec: { suspend: true } };
-  attempt(() => store.patch(ADMIN, JOBS, { namespace: NAMESPACE, name: job.name }, { type: "merge", body }));
+  attempt(() => store.patch(ADMIN, JOBS, ref, { type: "merge", body }));
 }

@@ -9,6 +9,7 @@ import { EVIDENCE } from "./evidence.ts";
 import type { Guard } from "./guard.ts";
 import { HALF_BROKEN } from "./half-broken.ts";
 import { KLEASES } from "./kleases.ts";
+import { ONCE } from "./once.ts";
 import { PODS } from "./pods.ts";
 import { REPLICAS } from "./replicas.ts";
 import { REQUESTS } from "./requests.ts";
@@ -23,4 +24,5 @@ export const GUARDS: Readonly<Record<string, Guard>> = {
   ...REQUESTS,
   ...ERRANDS,
   ...BEHIND,
+  ...ONCE,
 };

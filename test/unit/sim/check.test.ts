@@ -327,3 +327,34 @@ test.each<[string, string[], (Fact | number)[]]>([
 ])("%s: %j", (_, expected, told) => {
   expect(rules(...told)).toEqual(expected);
 });
+
+const succeeded = (claim: string): Fact => ({ what: "succeeded", claim });
+const noted = (token: number, key = "schema"): Fact => ({ what: "noted", key, token });
+const unnoted: Fact = { what: "unnoted", key: "schema" };
+const does = (who: string, key = "schema"): Fact => ({ what: "runs", who, claim: who, key });
+const spared: Fact = { what: "spared", who: "b", key: "schema" };
+/** The klease has noted that the work of its first holder is done. */
+const first: readonly Fact[] = [granted("a", 7), does("a"), stops("a"), succeeded("a"), noted(7)];
+
+test.each<[string, (Fact | number)[], string[]]>([
+  ["work that is noted is begun again", [...first, granted("b", 8), does("b")], ["again"]],
+  ["other work is begun", [...first, granted("b", 8), does("b", "seed")], []],
+  ["work is begun again that was forgotten", [...first, unnoted, granted("b", 8), does("b")], []],
+  ["work is noted that has not succeeded", [granted("a", 7), does("a"), stops("a"), noted(7)], ["proof"]],
+  [
+    "work is noted that had succeeded under another hold",
+    [granted("a", 7), succeeded("a"), granted("a", 8), noted(8)],
+    ["proof"],
+  ],
+  ["work is noted under a token that nobody held", [succeeded("a"), noted(7)], ["proof"]],
+  ["somebody is spared for work that is noted", [...first, spared], []],
+  ["somebody is spared for work that nobody has noted", [spared], ["spared"]],
+  ["somebody is spared for work that was forgotten just now", [...first, unnoted, spared], []],
+  [
+    "somebody is spared for work that was forgotten long ago",
+    [...first, unnoted, 80_000, spared],
+    ["spared"],
+  ],
+])("once: %s", (_, told, broken) => {
+  expect(rules(...told)).toEqual(broken);
+});

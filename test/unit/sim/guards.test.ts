@@ -9,6 +9,7 @@ import * as real from "../../sim/story.ts";
 
 const STORIES = 200;
 const RULES = [
+  "again",
   "calls",
   "dead",
   "ending",
@@ -17,6 +18,8 @@ const RULES = [
   "idle",
   "order",
   "owner",
+  "proof",
+  "spared",
   "tokens",
   "told",
   "tries",
