@@ -17,6 +17,7 @@ export const ROWS = [
   "arbiter killed, two arbiters at once",
   "Lease deleted or changed while held, forced release",
   "a Job holds as a whole",
+  "work is done once",
   "successors: StatefulSet, DaemonSet, active/passive pair",
 ] as const;
 

@@ -16,6 +16,7 @@ import { mainEnds } from "./scenarios/main-ends.ts";
 import { neverStarts } from "./scenarios/never-starts.ts";
 import { nodeFaults } from "./scenarios/node-faults.ts";
 import { notices } from "./scenarios/notices.ts";
+import { onceOnly } from "./scenarios/once.ts";
 import { operators } from "./scenarios/operators.ts";
 import { outages } from "./scenarios/outages.ts";
 import { ownerRules } from "./scenarios/owner-rules.ts";
@@ -52,6 +53,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...operators,
   ...scheduling,
   ...skipping,
+  ...onceOnly,
   ...limitedWaiting,
   ...notices,
   ...limitedHolds,

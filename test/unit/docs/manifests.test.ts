@@ -15,6 +15,9 @@ const FENCED_YAML = /^( *)```yaml\n(.*?)^ *```$/gms;
 /** A cluster in which every klease exists, so that none has to be announced. */
 const CONTEXT = contextWith({ leases: { get: () => ({ ttlMs: 600_000 }) } });
 
+/** The manifests that docs/use-cases.md points to. */
+const EXAMPLES = readdirSync(join(ROOT, "examples/once")).map((name) => `examples/once/${name}`);
+
 const PAGES = [
   "README.md",
   ...readdirSync(join(ROOT, "docs"))
@@ -74,6 +77,12 @@ test.each(PAGES)("%s shows manifests that konductor accepts", (name) => {
   const manifests = documentsIn(readFileSync(join(ROOT, name), "utf8")).filter(
     (document) => record(document)["kind"] !== undefined,
   );
+  expect(manifests.flatMap(problemsOf)).toEqual([]);
+});
+
+test.each(EXAMPLES)("%s is a manifest that konductor accepts", (name) => {
+  const manifests = documentsIn(`\`\`\`yaml\n${readFileSync(join(ROOT, name), "utf8")}\`\`\`\n`);
+  expect(manifests.length).toBeGreaterThan(0);
   expect(manifests.flatMap(problemsOf)).toEqual([]);
 });
 
