@@ -175,6 +175,15 @@ export function witness(
     // Renewals change a klease all the time, so only changes of its spec count.
     const isSpec = resource === LEASES && metadataOf(object)["generation"] !== metadataOf(old)["generation"];
     if (isSpec || resource === LEASE_REQUESTS || resource === PODS) changedMs.set(uid, atMs);
+    // Somebody else's deletion, of which the pod's kubelet may hear much later.
+    const isDeleting = metadataOf(object)["deletionTimestamp"] !== undefined;
+    if (
+      resource === PODS &&
+      isDeleting &&
+      metadataOf(old)["deletionTimestamp"] === undefined &&
+      user !== KONDUCTOR
+    )
+      note({ what: "troubled", claim: uid, why: "deleted" });
     if (resource === JOBS && old && endOf(object, "Complete") && !endOf(old, "Complete"))
       note({ what: "succeeded", claim: uid });
     if (resource === JOBS && old && isSpared(object) && !isSpared(old)) {
