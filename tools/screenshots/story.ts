@@ -39,9 +39,27 @@ const HELD_WITHIN_MS = 90_000;
 
 /** Begins the story. */
 export async function playStory({ environment, dir, signal, say }: StoryOptions): Promise<Story> {
-  const { client, cluster } = environment;
-  for (const namespace of new Set(PLOT.map((line) => line.namespace)))
-    await createNamespace(client, namespace);
+  const { client: owner, cluster, kubectl } = environment;
+  for (const role of ["konductor-admin", "view"])
+    await kubectl(
+      "create",
+      "clusterrolebinding",
+      `forcer-${role}`,
+      `--clusterrole=${role}`,
+      `--user=${ADMIN}`,
+    );
+  for (const namespace of new Set(PLOT.map((line) => line.namespace))) {
+    await createNamespace(owner, namespace);
+    const users = new Set(PLOT.filter((line) => line.namespace === namespace).map(({ user }) => user));
+    const bind = [
+      "create",
+      "rolebinding",
+      "users",
+      "--clusterrole=konductor-user",
+      `--namespace=${namespace}`,
+    ];
+    await kubectl(...bind, ...[...users].map((user) => `--user=${user}`));
+  }
   const clients: KubeClient[] = [];
   async function clientOf(user: string): Promise<KubeClient> {
     const made = adminClient({ kubeconfigPath: await kubeconfigOf(cluster.kubeconfigPath, user, dir) });
@@ -54,8 +72,8 @@ export async function playStory({ environment, dir, signal, say }: StoryOptions)
   async function playLine(line: Line): Promise<void> {
     const { namespace, lease: name, ttl, past, present, waiters = [], isSilent = false } = line;
     const user = await clientOf(line.user);
-    await user.create(LEASES, { metadata: { namespace, name }, spec: { ttl } });
-    const read = () => user.get(LEASES, { namespace, name }, parseLease);
+    await owner.create(LEASES, { metadata: { namespace, name }, spec: { ttl } });
+    const read = () => owner.get(LEASES, { namespace, name }, parseLease);
     const until = (what: string, wanted: (lease: Lease) => boolean) =>
       waitFor({
         what: `klease ${namespace}/${name} ${what}`,
@@ -68,7 +86,7 @@ export async function playStory({ environment, dir, signal, say }: StoryOptions)
     function begin(holder: string, seconds: number | undefined): void {
       const held =
         line.by === "Job"
-          ? user.create(JOBS, jobOf(line, holder, seconds))
+          ? owner.create(JOBS, jobOf(line, holder, seconds))
           : withLease(
               { client: user, namespace, lease: name, holder, timeoutMs: Number.POSITIVE_INFINITY, signal },
               ({ signal: lost }) => rest(seconds, lost),
