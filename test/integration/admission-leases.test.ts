@@ -194,14 +194,18 @@ describe("work that is done under it", () => {
     await expect(forget("forgets", '{"key":"v42","token":99,"by":"bob"}', "--as=ada")).rejects.toThrow(
       `metadata.annotations[${FORGET_ANNOTATION}]: Invalid value`,
     );
+    await expect(forget("forgets", "v43", "--as=ada")).rejects.toThrow(
+      'konductor has not taken over yet that "v42" is forgotten; try again in a moment',
+    );
+    await create("unasked");
     await expect(
       stage.patch(
-        "klease/forgets",
+        "klease/unasked",
         { metadata: { annotations: { [FORGET_ANNOTATION]: "v43" } } },
         "--as=ada",
         "--warnings-as-errors",
       ),
-    ).rejects.toThrow('Warning: klease forgets remembers no work "v43"');
+    ).rejects.toThrow('Warning: klease unasked remembers no work "v43"');
   });
 
   test("is listed at most 32 times, each key once", async () => {

@@ -60,7 +60,8 @@ async function patch(what: string, operations: object[], ...args: string[]): Pro
   await kubectl("patch", what, "--type=json", `--patch=${JSON.stringify(operations)}`, ...args);
 }
 
-const bundles = (caBundle: string, count = 5) =>
+const WEBHOOKS = 7;
+const bundles = (caBundle: string, count = WEBHOOKS) =>
   Array.from({ length: count }, (_, index) => ({
     op: "add",
     path: `/webhooks/${index}/clientConfig/caBundle`,

@@ -211,7 +211,7 @@ test("queues again after a grant that was not confirmed", async () => {
   const again = await one.acquire(bearer, { lease });
   await again.next();
   again.hangUp();
-  expect((await world.request(pod))?.status).toEqual({ phase: "Pending" });
+  expect((await world.request(pod))?.status).toEqual({ phase: "Pending", mayWait: true });
 });
 
 test("is denied when somebody deletes the request", async () => {
