@@ -69,7 +69,7 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
   const { hold } = lease.status;
   if (!hold) return lease.status;
   const token = nextToken(lease, requests, nowMs);
-  const { holder, ref, ttlMs, pods, renewTimeMs, traceparent } = hold;
+  const { holder, ref, ttlMs, pods, renewTimeMs, traceparent, once } = hold;
   const acquiredMs = notBefore(hold.acquiredMs, nowMs);
   return {
     ...endHold(lease, "Restarted", nowMs),
@@ -81,7 +81,7 @@ export function regrantHold(lease: Lease, requests: Iterable<LeaseRequest>, nowM
       acquiredMs,
       expiresMs: acquiredMs + ttlMs,
       ttlMs,
-      ...defined({ pods, renewTimeMs, traceparent }),
+      ...defined({ pods, renewTimeMs, traceparent, once }),
       renewals: 0,
       confirmed: false,
       expired: false,

@@ -78,13 +78,15 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
   const job = known.is === "job" && !isJobOver(known.job) ? known.job : undefined;
   const forced = forcedRelease(situation.lease, hold);
   if (forced?.now) return over("Forced");
+  // Once the hold has expired, konductor stops the pods, and a main that ends with 0 then has not done its work.
+  const hasSucceeded = !hold.expired && isSuccess(known, hold.token);
   // A Job that cannot be looked at may still make pods.
   if (!job && left.length === 0 && known.is !== "unknown") {
     const isProved = members.every(({ evidence }) => isProven(evidence, hold.token));
-    return overWith(isProved ? "Terminated" : "Released", isSuccess(known, hold.token));
+    return overWith(isProved ? "Terminated" : "Released", hasSucceeded);
   }
   // What shows it may be gone by the end of the hold: a Job may be deleted as soon as it is Complete.
-  if (hold.once !== undefined && !hold.succeeded && isSuccess(known, hold.token))
+  if (hold.once !== undefined && !hold.succeeded && hasSucceeded)
     return step(change(situation, { succeeded: true }, "Succeeded"));
   if (forced && !hold.revoked) return step(change(situation, { revoked: "Forced" }, "Revoked"));
   const stopped = (reason: EndReason, isUnowned: boolean) =>

@@ -268,6 +268,7 @@ test("a second grant to the same claimant has a new token, must be confirmed, an
   });
   expect(status).toMatchObject({ lastToken: 42, history: [{ token: 41, reason: "Restarted" }] });
   expect(regrantHold(aLease(), [], NOW_MS)).toEqual(aLease().status);
+  expect(regrantHold(held({ once: "v42" }), [], NOW_MS).hold).toMatchObject({ once: "v42" });
 });
 
 describe("the properties of a new hold", () => {

@@ -269,6 +269,11 @@ describe("a Job that holds as a whole", () => {
     expect(noted(under(undefined, { pods: [] }))).toEqual([]);
   });
 
+  test("is not done when it is Complete after its hold has expired, since konductor stops its pods then", () => {
+    expect(noted(under(COMPLETE, { pods: [], expired: true }))).toEqual([]);
+    expect(noted(under(COMPLETE, { pods: [], expired: true, succeeded: true }))).toHaveLength(1);
+  });
+
   test("is done when its controller says that it will be Complete, which comes first", () => {
     const met = jobWith([{ type: "SuccessCriteriaMet", reason: "CompletionsReached" }]);
     expect(noted(under(met, { pods: [] }))).toHaveLength(1);
