@@ -13,6 +13,14 @@ export function browserCommand(platform: NodeJS.Platform, url: string): readonly
   }
 }
 
+/** Whether a browser could show anything: on Linux it needs a display. */
+export function hasDisplay(
+  env: Readonly<Record<string, string | undefined>>,
+  platform: NodeJS.Platform = process.platform,
+): boolean {
+  return platform !== "linux" || Boolean(env["DISPLAY"] || env["WAYLAND_DISPLAY"]);
+}
+
 /** Resolves when the browser was asked; also where there is none, as the address was printed. It outlives koncli. */
 export async function openInBrowser(url: string, command = browserCommand): Promise<void> {
   const [file, ...args] = command(process.platform, url);

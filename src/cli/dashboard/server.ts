@@ -2,10 +2,11 @@
  * The dashboard's local HTTP server: bound to 127.0.0.1, one token for its whole life, and everything about it bounded. guard.ts says whom it answers.
  *
  * The address that the browser is started with bears a ticket instead of the token, since every user of a machine may read the arguments of a
- * process. A ticket is good for one request.
+ * process. A ticket is good for one request within half a minute: where no browser comes, nobody else can use it later.
  */
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Clock } from "../../shared/clock.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { begin, readBody, refuse, sendError, sendJson } from "./answers.ts";
 import type { Asset } from "./assets.ts";
@@ -29,6 +30,7 @@ export interface ServerOptions {
   calls: Calls;
   /** Begins the endless answer to a page. */
   openStream(response: ServerResponse): void;
+  clock: Pick<Clock, "monotonicMs">;
   /** A ticket was used twice: whoever came first may have been another user of this machine. */
   onTicketReused(): void;
 }
@@ -41,13 +43,14 @@ const HEADER_BYTES = 16 << 10;
 const HEAD_WITHIN_MS = 5_000;
 const REQUEST_WITHIN_MS = 15_000;
 const CHECK_EVERY_MS = 1_000;
+const TICKET_LIVES_MS = 30_000;
 const TICKET_PATH = /^\/open\/([\w-]{43})$/;
 
 /** Begins to listen. @throws KonductorError `BadRequest` if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<DashboardServer> {
-  const { calls, readAsset, openStream, onTicketReused } = options;
+  const { calls, readAsset, openStream, onTicketReused, clock } = options;
   const token = randomText();
-  const tickets = new Map<string, "good" | "used">();
+  const tickets = new Map<string, { untilMs: number; isUsed: boolean }>();
   let port = options.port;
   let streams = 0;
   let underWay = 0;
@@ -105,13 +108,13 @@ export async function startServer(options: ServerOptions): Promise<DashboardServ
   }
 
   function redeem(response: ServerResponse, ticket: string): void {
-    const state = tickets.get(ticket);
-    if (state !== "good") {
+    const found = tickets.get(ticket);
+    if (!found || found.isUsed || clock.monotonicMs() > found.untilMs) {
       refuse(response, 410, "this address was good for one use: open the one that koncli has printed");
-      if (state === "used") onTicketReused();
+      if (found?.isUsed) onTicketReused();
       return;
     }
-    tickets.set(ticket, "used");
+    found.isUsed = true;
     begin(response, 303, { location: `/#${token}` });
     response.end();
   }
@@ -140,7 +143,7 @@ export async function startServer(options: ServerOptions): Promise<DashboardServ
     url: `${origin}/#${token}`,
     openTicket() {
       const ticket = randomText();
-      tickets.set(ticket, "good");
+      tickets.set(ticket, { untilMs: clock.monotonicMs() + TICKET_LIVES_MS, isUsed: false });
       return `${origin}/open/${ticket}`;
     },
     close() {

@@ -10,7 +10,7 @@ import { sentenceOf } from "../failure.ts";
 import { tryRead } from "../known.ts";
 import { createPlainLog } from "../plain-log.ts";
 import { readAsset } from "./assets.ts";
-import { openInBrowser } from "./browser.ts";
+import { hasDisplay, openInBrowser } from "./browser.ts";
 import { createCalls } from "./calls.ts";
 import { openPageStream } from "./page-stream.ts";
 import { createPicture, END_EVENTS, type Hidden } from "./picture.ts";
@@ -45,7 +45,7 @@ export async function serveDashboard(
   const hello = { type: "hello", user, server: cluster.server, namespace, version: VERSION_TEXT } as const;
   let failure: KonductorError | undefined;
   const server = await startServer({
-    ...{ port, readAsset, calls: createCalls({ reader, namespace, clock, signal }) },
+    ...{ port, clock, readAsset, calls: createCalls({ reader, namespace, clock, signal }) },
     openStream: (response) => openPageStream({ response, picture, hello, clock, nowMs: serverClock.nowMs }),
     onTicketReused() {
       failure = ticketReused();
@@ -55,7 +55,7 @@ export async function serveDashboard(
   try {
     picture.start(signal);
     print(`${server.url}\n`);
-    if (open) await openInBrowser(server.openTicket());
+    if (open && hasDisplay(io.env)) await openInBrowser(server.openTicket());
     await aborted(signal);
   } finally {
     stop.abort();

@@ -62,12 +62,14 @@ export function createReleaseDialog(api: Api, onClose: () => void): ReleaseDialo
   async function order(now: boolean): Promise<void> {
     if (!subject) return;
     const { namespace, lease, token } = subject;
+    // Whoever closes the dialog meanwhile may open it for another hold.
+    const { signal } = asking;
     allow(false);
     try {
       const { message } = await api.release({ namespace, lease, token, now });
-      conclude(message, "done");
+      if (!signal.aborted) conclude(message, "done");
     } catch (error) {
-      conclude(messageOf(error), "failed");
+      if (!signal.aborted) conclude(messageOf(error), "failed");
     }
   }
 

@@ -1,6 +1,6 @@
 /** How the user's browser is started. */
 import { expect, test } from "vitest";
-import { browserCommand, openInBrowser } from "../../../../src/cli/dashboard/browser.ts";
+import { browserCommand, hasDisplay, openInBrowser } from "../../../../src/cli/dashboard/browser.ts";
 
 test.each<[NodeJS.Platform, string]>([
   ["linux", "xdg-open"],
@@ -15,4 +15,11 @@ test.each<[NodeJS.Platform, string]>([
 
 test("where there is none, nothing fails", async () => {
   await expect(openInBrowser("http://127.0.0.1:1/", () => ["no-such-program"])).resolves.toBeUndefined();
+});
+
+test("on Linux a display is needed, on X11 or Wayland", () => {
+  expect(hasDisplay({}, "linux")).toBe(false);
+  expect(hasDisplay({ DISPLAY: ":0" }, "linux")).toBe(true);
+  expect(hasDisplay({ WAYLAND_DISPLAY: "wayland-0" }, "linux")).toBe(true);
+  expect(hasDisplay({}, "darwin")).toBe(true);
 });

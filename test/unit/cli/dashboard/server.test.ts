@@ -13,6 +13,7 @@ let token: string;
 const streams: ServerResponse[] = [];
 const bodies: string[] = [];
 let reused = 0;
+let nowMs = 0;
 
 beforeEach(async () => {
   streams.length = 0;
@@ -36,6 +37,7 @@ beforeEach(async () => {
       response.writeHead(200).write("[]\n");
     },
     onTicketReused: () => void reused++,
+    clock: { monotonicMs: () => nowMs },
   });
   url = new URL(server.url);
   token = url.hash.slice(1);
@@ -174,6 +176,13 @@ describe("a ticket", () => {
     expect(reused).toBe(1);
   });
 
+  test("that no browser has used for half a minute leads nowhere any more", async () => {
+    const { pathname } = new URL(server.openTicket());
+    nowMs += 30_001;
+    expect(await ask(pathname)).toMatchObject({ status: 410 });
+    expect(reused).toBe(0);
+  });
+
   test("that was never given leads nowhere, and is no sign of anything", async () => {
     expect(await ask(`/open/${"x".repeat(43)}`)).toMatchObject({ status: 410 });
     expect(reused).toBe(0);
@@ -182,7 +191,13 @@ describe("a ticket", () => {
 
 test("a port that is taken is refused in one sentence", async () => {
   const port = Number(url.port);
-  const options = { port, readAsset: async () => undefined, openStream() {}, onTicketReused() {} };
+  const options = {
+    port,
+    readAsset: async () => undefined,
+    openStream() {},
+    onTicketReused() {},
+    clock: { monotonicMs: () => 0 },
+  };
   const none = () => Promise.reject(new Error("not called"));
   await expect(
     startServer({ ...options, calls: { story: none, preview: none, release: none } }),
