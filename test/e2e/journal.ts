@@ -88,3 +88,17 @@ export function overlaps<T extends Run>(runs: readonly T[]): [T, T][] {
 export function journalFunction(path: string): string {
   return `j() { read -r t _ < /proc/uptime; echo "$t $1 $HOSTNAME\${token:+ $token}" >> ${path}; }`;
 }
+
+/**
+ * The shell function `nap`: 100 ms, which a trap ends. Where the shell can wait by itself, it starts no process: a suite's mains would start 200 of
+ * them a second.
+ */
+export function napFunction(path: string): string {
+  const silent = `${path}.$HOSTNAME.silent`;
+  return [
+    `[ -p ${silent} ] || mkfifo ${silent}`,
+    `exec 9<> ${silent}`,
+    "if read -t 0.01 _ <&9 2>/dev/null; [ $? = 2 ]; then nap() { sleep 0.1 & wait $!; }",
+    "else nap() { read -t 0.1 _ <&9; }; fi",
+  ].join("\n");
+}

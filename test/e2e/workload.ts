@@ -1,6 +1,6 @@
 import { LEASE_LABEL } from "../../src/shared/names.ts";
 import type { Journal } from "./journal.ts";
-import { journalFunction } from "./journal.ts";
+import { journalFunction, napFunction } from "./journal.ts";
 
 export const BUSYBOX_IMAGE = "konductor.test/busybox:1";
 
@@ -40,17 +40,18 @@ export function mainScript(workload: Workload): string {
       ? "j end; exit 143"
       : onTerm === "ignore"
         ? "j term"
-        : `j term; i=0; while [ $i -lt ${onTerm.afterSeconds * 10} ]; do j beat; sleep 0.1; i=$((i+1)); done; j end; exit 143`;
+        : `j term; i=0; while [ $i -lt ${onTerm.afterSeconds * 10} ]; do j beat; nap; i=$((i+1)); done; j end; exit 143`;
   const turns = [
     ...(runsForSeconds === undefined ? [] : [`[ $n -lt ${Math.round(runsForSeconds * 10)} ]`]),
     ...(runsUntil === undefined ? [] : [`[ ! -e ${runsUntil} ]`]),
   ];
   return [
     journalFunction(journal.path),
+    napFunction(journal.path),
     ...(readToken ? [readToken] : []),
     `trap '${onTermScript}' TERM`,
     "j start",
-    `n=0; while ${turns.join(" && ") || "true"}; do j beat; sleep 0.1 & wait $!; n=$((n+1)); done`,
+    `n=0; while ${turns.join(" && ") || "true"}; do j beat; nap; n=$((n+1)); done`,
     "j end",
     ...(failsAtFirst ? [`[ -e ${hasRun} ] || { : > ${hasRun}; exit 1; }`] : []),
     `exit ${exitCode}`,

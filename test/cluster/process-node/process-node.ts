@@ -16,6 +16,7 @@
  * - No RestartAllContainers and no sandbox re-creation: such pods are rejected, as by a kubelet without the feature.
  * - What the kubelet learns once a second, this node learns at once. A restarted node runs its unfinished pods from the beginning.
  */
+import { existsSync } from "node:fs";
 import { mkdir, readFile, symlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -87,6 +88,7 @@ export interface ProcessNode {
 }
 
 const HOST_IP = "127.0.0.1";
+const BASH = "/bin/bash";
 /** containerd's default. */
 const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -202,11 +204,13 @@ function workersOf(workers: ReadonlyMap<string, PodWorker>, { namespace, name }:
   return [...workers.values()].filter(({ pod }) => pod.namespace === namespace && pod.name === name);
 }
 
-/** A folder with nothing but `node` in it, so that shells find the right program. */
+/** A folder with `node` and, if the host has bash, `sh`: what containers find on their PATH before the host's own. */
 async function programFolder(dir: string, nodePath: string): Promise<string> {
   const bin = join(dir, "bin");
   await mkdir(bin, { recursive: true });
   await symlink(nodePath, join(bin, "node"));
+  // Like busybox's shell, bash can wait without a further process.
+  if (existsSync(BASH)) await symlink(BASH, join(bin, "sh"));
   return bin;
 }
 
