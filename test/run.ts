@@ -41,10 +41,12 @@ const isRoot = canRunKubelet();
 
 /** Groups run one after the other, the stages of a group side by side. */
 const GROUPS: readonly (readonly Stage[])[] = [
-  [{ name: "lint", command: ["biome", "check", "--error-on-warnings", "."] }],
-  [{ name: "types", command: ["tsc", "--noEmit"] }],
-  [{ name: "types", command: ["tsc", "--noEmit", "-p", "src/cli/dashboard/page"] }],
-  [{ name: "unit", project: "unit" }],
+  [
+    { name: "lint", command: ["biome", "check", "--error-on-warnings", "."] },
+    { name: "types", command: ["tsc", "--noEmit"] },
+    { name: "types", command: ["tsc", "--noEmit", "-p", "src/cli/dashboard/page"] },
+    { name: "unit", project: "unit" },
+  ],
   // As root, a kubelet that cannot be started is a failure; without root, there can be no kubelet.
   isRoot ? [{ name: "scenarios", project: "scenarios-kubelet", node: "kubelet" }] : [],
   // These mostly wait, but all of them at once would keep two cores so busy that pods starve.
