@@ -7,6 +7,7 @@ import { BOUND_MISSED } from "./figures.ts";
 import { lockedTo } from "./locked.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { createSchedule, type Lock, PARTS, type Part, type Schedule } from "./schedule.ts";
+import { withoutVariants } from "./variants.ts";
 
 const DEFAULT_TIMEOUT_MS = 120_000;
 
@@ -36,8 +37,9 @@ interface Ground {
 /** Runs the scenarios of one node, side by side if they do not collide. Each timeout counts from the scenario's own start. */
 export function scenarioSuite({ node, env, width, apart, scenarios, start }: SuiteOptions): void {
   const isHomeOnly = isBrief(env) && canRunKubelet();
+  const all = isBrief(env) ? withoutVariants(SCENARIOS) : SCENARIOS;
   const isAtHome = (scenario: Scenario) => !isHomeOnly || scenario.looksBack || homeOf(scenario) === node;
-  const chosen = scenarios ?? SCENARIOS.filter(isAtHome);
+  const chosen = scenarios ?? all.filter(isAtHome);
   const rank = ({ looksBack, locks = [] }: Scenario) => (looksBack ? 2 : locks.includes("machine") ? 1 : 0);
   const calm = openGround("calm", start);
   const others = apart.map((parts) => ({ parts, ground: openGround(parts.join(", "), start) }));
