@@ -3,7 +3,9 @@
  * keeps others waiting. Pure: the same durations give the same forecast.
  *
  * The method is a bootstrap (Efron 1979): many possible futures are drawn from the durations of the past, and the range holds the middle of them.
- * It is to hold what comes in 80 of 100 cases. `npm run bench:forecast` prints how often it did.
+ * It is to hold what comes in 80 of 100 cases. `npm run bench:forecast` prints how often it did. The sum of many holds would vary too little if they
+ * had nothing to do with each other. So half of the futures become ever slower and half ever faster, by as much as past holds did ({@link driftOf}),
+ * and each future has its own mean, because few durations tell little of it ({@link drawAgain}).
  */
 
 import { formatAge } from "../shared/age.ts";
@@ -18,6 +20,8 @@ const FUTURES = 400;
 const WINDOWS = [6, 12, 24, 64] as const;
 /** Of the futures. A few durations know less than there is, so that a range of 86 % of them holds about 80 % of what comes. */
 const SHARE = 0.86;
+/** Drift is measured between neighbouring stretches of so many holds. */
+const STRETCH = 12;
 /** Beyond this place nobody asks to the minute, and the cost is bounded. */
 export const FARTHEST_PLACE = 1_000;
 /** Up to this place whoever waits is told its turn unasked. A forecast costs more the farther the place is, and says less. */
@@ -98,6 +102,10 @@ export function forecastQueue(past: Past, length: number): WaitRange[] {
 interface Future {
   /** The durations that it is drawn from, the shortest first. */
   readonly holds: readonly number[];
+  readonly drawn: number[];
+  readonly becomesSlower: boolean;
+  /** How many holds lie between the middle of `holds` and the future's last one. */
+  ahead: number;
   wait: number;
 }
 
@@ -105,18 +113,28 @@ interface Future {
 function futuresOf({ durations, heldFor, restFor = 0, interval = 0 }: Past) {
   const windows = WINDOWS.map((size) => durations.slice(0, size).toSorted((a, b) => a - b));
   const random = randomFrom(durations.length);
+  const drift = driftOf(durations);
   // Whoever has held for longer than nearly all before may go on for as long again, or for ever.
   const isOpen = heldFor !== undefined && durations.filter((each) => each > heldFor).length < 2;
   const futures = Array.from({ length: FUTURES }, (_, index): Future => {
     const holds = windows[index % windows.length] ?? [];
-    if (heldFor === undefined) return { holds, wait: restFor };
-    if (isOpen) return { holds, wait: random() * heldFor + interval };
+    const becomesSlower = index % (2 * windows.length) < windows.length;
+    const future: Future = { holds, drawn: [], becomesSlower, ahead: (holds.length + 1) / 2, wait: restFor };
+    if (heldFor === undefined) return future;
+    if (isOpen) return { ...future, wait: random() * heldFor + interval };
     // Of the durations only longer ones than the present hold has lasted are possible.
     const share = holds.filter((each) => each <= heldFor).length / (holds.length + 1);
-    return { holds, wait: Math.max(0, draw(holds, share + (1 - share) * random()) - heldFor) + interval };
+    const present = draw(holds, share + (1 - share) * random());
+    return { ...future, drawn: [present], wait: Math.max(0, present - heldFor) + interval };
   });
   const next = () => {
-    for (const future of futures) future.wait += draw(future.holds, random()) + interval;
+    for (const future of futures) {
+      future.ahead++;
+      // How holds change over more of them than are known, nobody has seen.
+      const change = 1 + drift * Math.min(future.ahead, durations.length);
+      const duration = drawAgain(future, random());
+      future.wait += (future.becomesSlower ? duration * change : duration / change) + interval;
+    }
   };
   return { futures, isOpen, next };
 }
@@ -126,6 +144,46 @@ function middle(futures: readonly Future[], isOpen: boolean): WaitRange {
   for (const [index, { wait }] of futures.entries()) waits[index] = wait;
   const at = (share: number) => nthSmallest(waits, Math.round(share * (waits.length - 1)));
   return { earliest: at((1 - SHARE) / 2), latest: isOpen ? undefined : at((1 + SHARE) / 2) };
+}
+
+/**
+ * By what share holds become slower or faster from one to the next, beyond what chance does: 0.01 is 1 %. Chance makes the means of neighbouring
+ * stretches differ the less the longer these are: the Allan variance (Allan 1966) falls in proportion. What is left of it is drift. It is 0 for
+ * fewer than six durations.
+ */
+function driftOf(durations: readonly number[]): number {
+  const mean = durations.reduce((sum, each) => sum + each, 0) / durations.length;
+  // Logarithms make shares of differences. Whether a hold took 1 % of the mean, or nothing, matters to nobody who waits.
+  const logs = durations.map((each) => Math.log(each + (mean / 100 || 1)));
+  const stretch = Math.min(STRETCH, Math.floor(logs.length / 3));
+  const excess = allanVariance(logs, stretch) - allanVariance(logs, 1) / stretch;
+  return Math.sqrt(2 * Math.max(0, excess)) / stretch;
+}
+
+/** Half of the mean square of the differences between the means of neighbouring stretches, wherever they begin. */
+function allanVariance(values: readonly number[], stretch: number): number {
+  const sums = [0];
+  for (const [index, each] of values.entries()) sums.push((sums[index] ?? 0) + each);
+  const sumBefore = (index: number) => sums[index] ?? 0;
+  const count = values.length - 2 * stretch + 1;
+  let squares = 0;
+  for (let from = 0; from < count; from++) {
+    const middle = sumBefore(from + stretch);
+    squares += ((sumBefore(from + 2 * stretch) - middle - (middle - sumBefore(from))) / stretch) ** 2;
+  }
+  return squares / count / 2;
+}
+
+/**
+ * The next of a future's holds: one of the past or one that it has drawn before, each as likely (Pólya's urn; Blackwell and MacQueen 1973). So the
+ * sum of n holds varies by what N durations leave open, too: its variance is n s² (1 + n/N), nearly, and not n s².
+ */
+function drawAgain({ holds, drawn }: Future, share: number): number {
+  const place = share * (holds.length + drawn.length);
+  const again = place < holds.length ? undefined : drawn[Math.floor(place - holds.length)];
+  const duration = again ?? draw(holds, place / holds.length);
+  drawn.push(duration);
+  return duration;
 }
 
 /**

@@ -23,18 +23,41 @@ type Random = () => number;
 const normal = (random: Random) => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
 
 const MEASURED = join(import.meta.dirname, "histories");
-const GENERATED: Readonly<Record<string, (random: Random, index: number) => number>> = {
-  "backup, 10 min, steady": (random) => 600 + 30 * normal(random),
-  "migration, log-normal": (random) => Math.exp(4 + 0.8 * normal(random)),
-  "heavy tail (Pareto 1.5)": (random) => 20 / (1 - random()) ** (1 / 1.5),
-  "two kinds: nothing to do, or all": (random) => (random() < 0.7 ? 5 : 900) * (1 + 0.1 * normal(random)),
-  "grows by 0.1 % each time": (random, index) => 60 * 1.001 ** index * (1 + 0.2 * normal(random)),
-  "slower by day than by night": (random, index) =>
+const GENERATED: Readonly<Record<string, (random: Random) => (index: number) => number>> = {
+  "backup, 10 min, steady": (random) => () => 600 + 30 * normal(random),
+  "migration, log-normal": (random) => () => Math.exp(4 + 0.8 * normal(random)),
+  "heavy tail (Pareto 1.5)": (random) => () => 20 / (1 - random()) ** (1 / 1.5),
+  "two kinds: nothing to do, or all": (random) => () =>
+    (random() < 0.7 ? 5 : 900) * (1 + 0.1 * normal(random)),
+  "like the one before, 0.5": alike(0.5),
+  "like the one before, 0.8": alike(0.8),
+  "like the one before, 0.95": alike(0.95),
+  "other work after some 50 holds": (random) => {
+    let usual = 4;
+    return () => {
+      if (random() < 0.02) usual = 4 + 0.7 * normal(random);
+      return Math.exp(usual + 0.3 * normal(random));
+    };
+  },
+  "grows by 0.1 % each time": (random) => (index) => 60 * 1.001 ** index * (1 + 0.2 * normal(random)),
+  "slower by day than by night": (random) => (index) =>
     (300 + 200 * Math.sin(index / 40)) * (1 + 0.1 * normal(random)),
 };
 
-function replay(durations: readonly number[], random: Random) {
-  const counts = PLACES.map((place) => ({ place, held: 0, open: 0, known: 0, widths: [] as number[] }));
+/** Log-normal holds, each correlated by so much with the one before it (a first-order autoregression). */
+function alike(correlation: number) {
+  return (random: Random) => {
+    let last = normal(random);
+    return () => {
+      last = correlation * last + Math.sqrt(1 - correlation ** 2) * normal(random);
+      return Math.exp(4 + 0.8 * last);
+    };
+  };
+}
+
+const noCounts = () => PLACES.map((place) => ({ place, held: 0, open: 0, known: 0, widths: [] as number[] }));
+
+function replay(durations: readonly number[], random: Random, counts: ReturnType<typeof noCounts>): void {
   for (let now = 0; now + Math.max(...PLACES) < durations.length; now++) {
     const past = durations.slice(Math.max(0, now - KEPT), now).toReversed();
     const present = durations[now] ?? 0;
@@ -50,16 +73,17 @@ function replay(durations: readonly number[], random: Random) {
       if (range.earliest <= came && came <= (range.latest ?? Number.POSITIVE_INFINITY)) count.held++;
     }
   }
-  return counts;
 }
 
-function report({ name, seconds }: History, random: Random): void {
-  const durations = seconds.slice(-HOLDS);
-  const cells = replay(durations, random).map(({ held, open, known, widths }) => {
+function report(name: string, histories: readonly History[], random: Random): void {
+  const counts = noCounts();
+  const latest = histories.map(({ seconds }) => seconds.slice(-HOLDS));
+  for (const durations of latest) replay(durations, random, counts);
+  const cells = counts.map(({ held, open, known, widths }) => {
     const width = widths.toSorted((a, b) => a - b)[Math.floor(widths.length / 2)] ?? Number.NaN;
-    return `${percent(held / known)} (open ${percent(open / known)}, width ${width.toFixed(1)})`;
+    return `${percent(held / known)} (open ${percent(open / known)}, width ${width.toFixed(2)})`;
   });
-  row([name.padEnd(NAME_WIDTH), String(durations.length), ...cells]);
+  row([name.padEnd(NAME_WIDTH), String(latest.flat().length), ...cells]);
 }
 
 const row = (cells: readonly string[]) => process.stdout.write(`| ${cells.join(" | ")} |\n`);
@@ -86,10 +110,10 @@ function createRandom(): Random {
 }
 
 const random = createRandom();
-const generated = Object.entries(GENERATED).map(([name, duration]) => ({
-  name,
-  seconds: Array.from({ length: HOLDS }, (_, index) => Math.max(1, duration(random, index))),
-}));
+const generated = Object.entries(GENERATED).map(([name, generator]) => {
+  const duration = generator(random);
+  return { name, seconds: Array.from({ length: HOLDS }, (_, index) => Math.max(1, duration(index))) };
+});
 const real = await realHistories(process.env["HISTORIES"] || MEASURED);
 
 process.stdout.write(
@@ -98,4 +122,5 @@ process.stdout.write(
 );
 row(["history".padEnd(NAME_WIDTH), "holds", ...PLACES.map((place) => `place ${place}`)]);
 row(["---", "---:", ...PLACES.map(() => "---")]);
-for (const history of [...real, ...generated]) report(history, random);
+for (const history of [...real, ...generated]) report(history.name, [history], random);
+if (real.length > 1) report("all real ones", real, random);

@@ -11,6 +11,11 @@ import { aHold, aLease, NOW_MS } from "./samples.ts";
 
 const STEADY = [600, 610, 590, 605, 595, 600, 602, 598];
 
+function widthAt20(durations: number[]): number {
+  const { earliest, latest } = forecastWait({ durations, heldFor: 0 }, 20) ?? {};
+  return (latest ?? Number.NaN) - (earliest ?? Number.NaN);
+}
+
 describe("a forecast", () => {
   test("is unknown under five holds", () => {
     expect(forecastWait({ durations: [60, 60, 60, 60], heldFor: 1 }, 1)).toBeUndefined();
@@ -52,6 +57,26 @@ describe("a forecast", () => {
   test("follows a Lease whose holds have become slower: the last ones count most", () => {
     const slower = [...Array(12).fill(900), ...Array(52).fill(60)];
     expect(forecastWait({ durations: slower, heldFor: 0 }, 2)?.latest).toBeGreaterThan(1_500);
+  });
+
+  test("supposes that holds go on becoming slower, or become faster again", () => {
+    const slower = Array.from({ length: 64 }, (_, ago) => 100 / 1.01 ** ago);
+    const range = forecastWait({ durations: slower, heldFor: 0 }, 20);
+    const sum = (change: number) =>
+      Array.from({ length: 20 }, (_, hold) => 100 * change ** hold).reduce((a, b) => a + b);
+    expect(range?.latest).toBeGreaterThan(sum(1.01));
+    expect(range?.earliest).toBeLessThan(sum(1 / 1.01));
+  });
+
+  test("is wider far behind where each hold is like the one before than where the same ones come in any order", () => {
+    const alike = Array.from({ length: 64 }, (_, ago) => 300 + 200 * Math.sin(ago / 10));
+    const inAnyOrder = alike.map((_, index) => alike[(index * 37) % 64] ?? 0);
+    expect(widthAt20(alike)).toBeGreaterThan(2 * widthAt20(inAnyOrder));
+  });
+
+  test("is wider far behind where few holds are known", () => {
+    const known = (length: number) => Array.from({ length }, (_, index) => 300 + 20 * ((index * 5) % 8));
+    expect(widthAt20(known(8))).toBeGreaterThan(1.2 * widthAt20(known(64)));
   });
 
   test("never comes before now, never ends before it begins, and never comes sooner farther behind", () => {
