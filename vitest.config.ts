@@ -27,7 +27,7 @@ const WITH_CLUSTERS = [
 const AT_NIGHT = isBrief(process.env)
   ? [
       "test/integration/dashboard/{many-rows,page}.test.ts",
-      "test/integration/{install/helm,replaced-ca,tracing,trial}.test.ts",
+      "test/integration/{cluster,install/helm,node-loss,replaced-ca,tracing,trial}.test.ts",
     ]
   : [];
 

@@ -2,6 +2,7 @@ import type { Scenario } from "./environment.ts";
 import { arbiters } from "./scenarios/arbiters.ts";
 import { crashLoops } from "./scenarios/crash-loops.ts";
 import { ending } from "./scenarios/ending.ts";
+import { falseWitnesses } from "./scenarios/false-witnesses.ts";
 import { fencing } from "./scenarios/fencing.ts";
 import { forceDeleted } from "./scenarios/force-deleted.ts";
 import { foreignHands } from "./scenarios/foreign-hands.ts";
@@ -50,6 +51,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...queue,
   ...refusals,
   ...foreignHands,
+  ...falseWitnesses,
   ...operators,
   ...scheduling,
   ...skipping,

@@ -4,7 +4,8 @@
  */
 const VARIANTS: readonly { variant: string; of: string }[] = [
   {
-    variant: "a holder that exceeds its Job's activeDeadlineSeconds keeps its klease until its main has ended",
+    variant:
+      "a holder that exceeds its Job's activeDeadlineSeconds keeps its klease until its main has ended",
     of: "a holder that exceeds its own activeDeadlineSeconds keeps its klease until its main has ended",
   },
   {
