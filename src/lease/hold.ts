@@ -22,7 +22,7 @@ const HISTORY_LENGTH = 10;
 const HOLDS_REMEMBERED = 64;
 
 /** Two replicas' clocks differ by far less. A larger difference means that a clock was set. */
-const REPLICAS_DIFFER_MS = 1_000;
+export const REPLICAS_DIFFER_MS = 1_000;
 
 /** `nowMs`, but not before what another replica wrote a moment ago: the times of one Lease stay in order. */
 export function notBefore(writtenMs: number, nowMs: number): number {
