@@ -4,7 +4,7 @@ import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { type FollowUp, followUps, TIMED_OUT } from "../lease/follow-ups.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
-import { ALREADY_DONE } from "../lease/once.ts";
+import { ALREADY_DONE, DONE_WITHOUT_JOB } from "../lease/once.ts";
 import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
@@ -92,6 +92,7 @@ const OUTCOMES: Readonly<Record<string, WaitOutcome>> = {
   [TIMED_OUT.reason]: "timed_out",
   [QUEUE_FULL]: "queue_full",
   [ALREADY_DONE]: "already_done",
+  [DONE_WITHOUT_JOB]: "already_done",
 };
 
 /** What is to be done, and to which object: another status of the same request is another errand. */

@@ -1,20 +1,23 @@
 /**
  * Tells who waits for a Lease why, by events on the pod or Job, or on a client's LeaseRequest: `Waiting` while it lasts, and then `Granted`,
- * `TimedOut` or `QueueFull`. A pod that was fenced, and whose gate may have reached no replica, is told so as well. All of that is for people:
+ * `TimedOut`, `QueueFull` or `AlreadyDone`. A pod that was fenced, and whose gate may have reached no replica, is told so as well. All of that is for people:
  * nothing rests on it, and an arbiter that dies may leave one out.
  *
  * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended. It tells the latest
  * notice of everybody again, since nobody knows what the last one has told: it is the same event. What fell due while it took over comes first.
  */
 import type { EventPacer } from "../kube/event-pacer.ts";
+import type { EventReport } from "../kube/events.ts";
 import { tokensOf } from "../lease/hold.ts";
 import { aboutPod, aboutRequest } from "../lease/log-fields.ts";
+import { DONE_WITHOUT_JOB } from "../lease/once.ts";
 import { isWaiting, NOT_CONFIRMED, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
 import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import { keyOf, type Lease, type LeaseRequest, type PastHold } from "../lease/types.ts";
 import { FIRST_AFTER_MS, type Notice, noticeDue } from "../lease/waiting-notice.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import {
+  doneWithoutJobEvent,
   fencedEvent,
   grantedEvent,
   queueFullEvent,
@@ -24,6 +27,11 @@ import {
 import type { Clock } from "../shared/clock.ts";
 import type { Logger } from "../shared/log.ts";
 import { EXIT } from "../shared/names.ts";
+
+/** What a pod or a client that waited is told, by the reason of its denial. */
+const DENIALS: Readonly<
+  Record<string, (request: LeaseRequest, lease: Lease | undefined, nowMs: number) => EventReport>
+> = { TimedOut: timedOutEvent, [QUEUE_FULL]: queueFullEvent, [DONE_WITHOUT_JOB]: doneWithoutJobEvent };
 
 /** How late a notice may be. A look at 10,000 who wait takes a few milliseconds. */
 const LOOK_EVERY_MS = 2_000;
@@ -69,11 +77,9 @@ export function createWaitingNotices({
     const { phase, reason } = object.status;
     if (!isLeading() || !old || reason === old.status.reason) return;
     if (isWaiting(object) && reason === NOT_CONFIRMED) return correct(object);
-    if (!isWaiting(old) || phase !== "Denied" || (reason !== "TimedOut" && reason !== QUEUE_FULL)) return;
-    const event =
-      reason === QUEUE_FULL
-        ? queueFullEvent(object, leaseOf(object))
-        : timedOutEvent(object, leaseOf(object), clock.nowMs());
+    const tell = phase === "Denied" && DENIALS[reason ?? ""];
+    if (!tell) return;
+    const event = tell(object, leaseOf(object), clock.nowMs());
     logger.info({ ...aboutRequest(object), reason: event.reason }, event.message);
     pacer.tell(object.namespace, () => event);
   });

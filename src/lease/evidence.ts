@@ -88,6 +88,11 @@ export function isUnbound(evidence: Evidence): boolean {
   return evidence.is === "present" && evidence.pod.node === undefined;
 }
 
+/** Whether it is a pod without a Job: of a Job that was deleted, its pods may stay (`--cascade=orphan`). */
+export function isWithoutJob(evidence: Evidence): boolean {
+  return evidence.is === "present" && evidence.pod.job === undefined;
+}
+
 /** Whether the pod waits behind our scheduling gate. */
 export function isGated(evidence: Evidence): boolean {
   return evidence.is === "present" && evidence.pod.gated;

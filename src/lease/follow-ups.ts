@@ -3,10 +3,10 @@
  * nothing more urgent. Each follow-up may be lost or happen twice.
  */
 import { isDeepStrictEqual } from "node:util";
-import { isGated, isPast, isUnbound } from "./evidence.ts";
+import { isGated, isPast, isUnbound, isWithoutJob } from "./evidence.ts";
 import { grantedStatus } from "./grant.ts";
 import { requestName } from "./naming.ts";
-import { ALREADY_DONE, isDone } from "./once.ts";
+import { ALREADY_DONE, DONE_WITHOUT_JOB, isAlreadyDone, isDone } from "./once.ts";
 import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs, wasGranted, wasTakenBack } from "./order.ts";
 import { type Newcomers, newcomersOf, QUEUE_FULL } from "./policies/max-waiting.ts";
 import type { ClaimantRef, HolderRef, Lease, LeaseRequest } from "./types.ts";
@@ -14,7 +14,7 @@ import { isUnrecordedHold, type UnrecordedInput } from "./unrecorded.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** A request that is to be tried once cannot be granted now, a pod's wait-timeout has passed, too many wait already, or a client's work is done already. */
+  /** A request that is to be tried once cannot be granted now, a pod's wait-timeout has passed, too many wait already, or the work of a client, or of a pod without a Job, is done already. */
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
   /** The request had its hold, its claimant cannot use one, or it is a client's that no longer waits. */
   | { do: "delete"; request: LeaseRequest }
@@ -34,6 +34,7 @@ export interface FollowUpInput extends UnrecordedInput {
 const PASSED_OVER = { phase: "Pending", reason: NOT_CONFIRMED } as const;
 const HELD = { phase: "Denied", reason: "Held" } as const;
 const DONE = { phase: "Denied", reason: ALREADY_DONE } as const;
+const DONE_ALONE = { phase: "Denied", reason: DONE_WITHOUT_JOB } as const;
 export const TIMED_OUT = { phase: "Denied", reason: "TimedOut" } as const;
 
 /** How long a client can read what became of its request. */
@@ -117,9 +118,13 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
     return { do: "mark", request, status: { ...request.status, phase: "Expired", reason, expiresMs } };
   }
   if (ref && isPast(evidenceOf(ref))) return { do: "delete", request };
-  // A Job whose work is done has to be ended as well: see src/controller/done-jobs.ts.
-  if (isWaiting(request) && isDone(lease.status, request))
-    return ref ? undefined : { do: "deny", request, status: { ...DONE, expiresMs } };
+  const isDoneNow = isWaiting(request) && isDone(lease.status, request);
+  if (isDoneNow && !ref) return { do: "deny", request, status: { ...DONE, expiresMs } };
+  // A Job whose work is done has to be ended as well: see src/controller/done-jobs.ts. A pod that has lost its Job is told.
+  if (ref && (isDoneNow || isAlreadyDone(request)))
+    return isWithoutJob(evidenceOf(ref))
+      ? { do: isDoneNow ? "deny" : "mark", request, status: DONE_ALONE }
+      : undefined;
   if (ref && isWaiting(request) && request.status.reason === NOT_CONFIRMED && isGated(evidenceOf(ref)))
     return { do: "queueAgain", request, ref };
   if (isWaiting(request) && isOneTry(request) && request.status.reason !== NOT_CONFIRMED) {

@@ -4,13 +4,16 @@
  * shows the Lease free and the work not noted. Pure; what proves success is in proof.ts.
  */
 import { secondsTime } from "../shared/times.ts";
-import type { DoneWork, Hold, LeaseRequest, LeaseStatus } from "./types.ts";
+import type { DoneWork, Hold, Lease, LeaseRequest, LeaseStatus } from "./types.ts";
 
 /** As many as the schema allows. When a further one comes, the oldest falls out, and its work may run again. */
 export const DONE_REMEMBERED = 32;
 
 /** Why a request is denied: its work is done already. */
 export const ALREADY_DONE = "AlreadyDone";
+
+/** The same for a pod that has lost its Job, which would have ended in its place: the pod is told, and fails. */
+export const DONE_WITHOUT_JOB = "AlreadyDoneWithoutJob";
 
 const KEY = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 
@@ -42,7 +45,16 @@ export function describeDone(key: string, work: DoneWork | undefined): string {
   return work ? `${what}: by ${work.holder} at ${secondsTime(work.timeMs)}, under token ${work.token}` : what;
 }
 
-/** Whether the request was refused because its work is done. */
+/** Why a request is denied by {@link DONE_WITHOUT_JOB}, for people. */
+export function describeDoneWithoutJob(
+  { spec: { once = "" } }: Pick<LeaseRequest, "spec">,
+  lease: Pick<Lease, "status"> | undefined,
+): string {
+  const done = describeDone(once, lease && doneWork(lease.status, once));
+  return `${done}, and the pod has no Job any more that could end without having run`;
+}
+
+/** Whether the request was refused because its work is done, and its claimant's Job, or its client, ends without having run. */
 export function isAlreadyDone({ status }: Pick<LeaseRequest, "status">): boolean {
   return status.phase === "Denied" && status.reason === ALREADY_DONE;
 }

@@ -5,7 +5,7 @@ import type { EventObject, EventReport } from "../kube/events.ts";
 import { apiVersion, JOBS, LEASE_REQUESTS, PODS } from "../kube/resources.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { describeTurn, TOLD_PLACES } from "../lease/forecast.ts";
-import { ALREADY_DONE } from "../lease/once.ts";
+import { ALREADY_DONE, describeDoneWithoutJob } from "../lease/once.ts";
 import { NOT_CONFIRMED, type Place } from "../lease/order.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
 import { describeQueueFull, QUEUE_FULL } from "../lease/policies/max-waiting.ts";
@@ -83,6 +83,15 @@ export function queueFullEvent(request: LeaseRequest, klease: Lease | undefined)
     `was not let wait for klease ${lease}: ${describeQueueFull(klease)}${ref ? "; the gate fails with code 69" : ""}. ` +
     `Raise spec.maxWaiting of the klease, or see koncli lease queue ${lease}`;
   return reportOn(request, { type: "Warning", reason: QUEUE_FULL, message, once: request.uid });
+}
+
+/** `request`, of a pod that has lost its Job, asks for work that is done already. */
+export function doneWithoutJobEvent(request: LeaseRequest, klease: Lease | undefined): EventReport {
+  const { lease } = request.spec;
+  const message =
+    `was not granted klease ${lease}: ${describeDoneWithoutJob(request, klease)}. The gate fails with code 69; a pod that waits unscheduled ` +
+    "has to be deleted";
+  return reportOn(request, { type: "Warning", reason: ALREADY_DONE, message, once: request.uid });
 }
 
 /** The pod lost its hold of the Lease `lease`, and its keeper stopped it. `runsAgain`: from its gate. */

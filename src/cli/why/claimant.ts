@@ -1,6 +1,12 @@
 /** A pod, or a Job that waits as a whole, and its place at the klease. Pure. */
 import { describeTurn } from "../../lease/forecast.ts";
-import { ALREADY_DONE, describeDone, doneWork } from "../../lease/once.ts";
+import {
+  ALREADY_DONE,
+  DONE_WITHOUT_JOB,
+  describeDone,
+  describeDoneWithoutJob,
+  doneWork,
+} from "../../lease/once.ts";
 import { isWaiting, NOT_CONFIRMED } from "../../lease/order.ts";
 import { heldBack } from "../../lease/policies/held-back.ts";
 import { describeQueueFull, QUEUE_FULL } from "../../lease/policies/max-waiting.ts";
@@ -155,7 +161,9 @@ function denied(
         ? "it was not free, and if-held: fail does not wait"
         : status.reason === QUEUE_FULL
           ? describeQueueFull(klease)
-          : "konductor refused the request";
+          : status.reason === DONE_WITHOUT_JOB
+            ? describeDoneWithoutJob({ spec }, klease)
+            : "konductor refused the request";
   return explanation("NotGranted", [`${capital(who)} was not granted klease ${lease}: ${why}.`], { lease });
 }
 

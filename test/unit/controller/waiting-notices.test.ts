@@ -146,6 +146,26 @@ test("a wait-timeout is told with what was in the way, also in the log", async (
   await end();
 });
 
+test("a pod that has lost its Job is told that its work is done", async () => {
+  const spec = { once: "seed" };
+  const { clock, told, put, begin } = stage(waiter("p", { spec }));
+  const end = begin();
+  put(waiter("p", { spec, status: { phase: "Denied", reason: "AlreadyDone" } }));
+  await clock.turn(1_000);
+  expect(told).toEqual([]);
+  put(waiter("p", { spec, status: { phase: "Denied", reason: "AlreadyDoneWithoutJob" } }));
+  await clock.turn(1_000);
+  expect(told).toMatchObject([
+    {
+      ...{ object: { kind: "Pod", name: "p" }, type: "Warning", reason: "AlreadyDone" },
+      message: expect.stringMatching(
+        /^was not granted klease nightly: "seed" is done already, and the pod has no Job any more/,
+      ),
+    },
+  ]);
+  await end();
+});
+
 test.each<["is not" | "is", object[]]>([
   ["is not", [{ lease: "ns/nightly", holder: "run-1", pod: "run-1", token: HOLD.token, reason: "Fenced" }]],
   ["is", []],

@@ -138,6 +138,20 @@ test("a grant takes precedence over a denial", async () => {
   expect(lines.slice(1)).toMatchObject([{ state: "granted", token: 2 }]);
 });
 
+test("a gate whose pod has lost its Job hears that its work is done, by whom and when", async () => {
+  const done = [{ key: "seed", holder: "first", token: 7, timeMs: Date.parse("2026-01-01T00:00:00Z") }];
+  const free = leaseHeldBy("somebody", 3);
+  const { hold: _, ...status } = free.status;
+  const { clock, caches, lines } = waiting({ live: { ...free, status: { ...status, done } } });
+  const reason = "AlreadyDoneWithoutJob";
+  caches.requests.apply(requestOf("me", 1, { once: "seed" }, { phase: "Denied", reason }));
+  await clock.turn(0);
+  const message =
+    '"seed" is done already: by first at 2026-01-01T00:00:00Z, under token 7, and the pod has no Job any more that could end without ' +
+    "having run; nobody holds it now";
+  expect(lines.slice(1)).toEqual([{ state: "denied", reason, message }]);
+});
+
 test("a gate is asked to come back if no live look confirms its denial", async () => {
   const { clock, caches, lines } = waiting();
   caches.requests.apply(requestOf("me", 1, {}, DENIED));

@@ -8,7 +8,7 @@ import { grantHold } from "../../../src/lease/grant.ts";
 import { endHold } from "../../../src/lease/hold.ts";
 import { parseJob } from "../../../src/lease/job.ts";
 import { DONE_REMEMBERED, isOnceKey } from "../../../src/lease/once.ts";
-import { headOfQueue } from "../../../src/lease/order.ts";
+import { headOfQueue, isDenied } from "../../../src/lease/order.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import { provesSuccess } from "../../../src/lease/proof.ts";
 import type { DoneWork, Hold, LeaseRequest } from "../../../src/lease/types.ts";
@@ -191,12 +191,30 @@ describe("waiters whose work is done", () => {
     ]);
   });
 
-  test("are left to whoever ends their Jobs, whatever their try or wait would come to", () => {
+  const ofPod = (change: Partial<PodView>, status: LeaseRequest["status"] = { phase: "Pending" }) => {
     const ref = { kind: "Pod", name: "run-1", uid: "pod-1" } as const;
-    const request = aRequest({ name: "again", spec: { once: KEY, ref, waitUntilMs: NOW_MS } });
-    const evidenceOf = () => ({ is: "present", pod: podThat({}, { gate: "asking" }) }) as const;
+    const request = aRequest({ name: "again", spec: { once: KEY, ref, waitUntilMs: NOW_MS - 1 }, status });
+    const evidenceOf = () => ({ is: "present", pod: podThat(change, { gate: "asking" }) }) as const;
     const input = { ...situationOf(free, { requests: [request], evidenceOf }), hasLapsed: () => false };
-    expect(followUps(input)).toEqual([]);
+    return { request, steps: followUps(input) };
+  };
+
+  test("are left to whoever ends their Jobs, whatever their try or wait would come to", () => {
+    expect(ofPod({ job: { name: "migrate", uid: "job-1" } }).steps).toEqual([]);
+  });
+
+  const ENDS_WITH_JOB = { phase: "Denied", reason: "AlreadyDone" } as const;
+  test.each<[string, LeaseRequest["status"] | undefined, string]>([
+    ["waits", undefined, "deny"],
+    ["was to end with its Job", ENDS_WITH_JOB, "mark"],
+  ])("are told so: a pod that has lost its Job, and %s", (_, status, step) => {
+    const { request, steps } = ofPod({}, status);
+    expect(steps).toEqual([
+      { do: step, request, status: { phase: "Denied", reason: "AlreadyDoneWithoutJob" } },
+    ]);
+    const told = { ...request, status: { phase: "Denied", reason: "AlreadyDoneWithoutJob" } } as const;
+    expect(isDenied(told)).toBe(true);
+    expect(ofPod({}, told.status).steps).toEqual([]);
   });
 });
 

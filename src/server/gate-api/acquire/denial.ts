@@ -1,4 +1,5 @@
 import { formatDuration } from "../../../lease/duration.ts";
+import { DONE_WITHOUT_JOB, describeDoneWithoutJob } from "../../../lease/once.ts";
 import { describeQueueFull, QUEUE_FULL } from "../../../lease/policies/max-waiting.ts";
 import type { Lease, LeaseRequest } from "../../../lease/types.ts";
 import { standingOf } from "../../../objects/claimant-events.ts";
@@ -34,6 +35,8 @@ function whyOf({ spec, status }: LeaseRequest, lease: Lease | undefined): string
     }
     case QUEUE_FULL:
       return describeQueueFull(lease);
+    case DONE_WITHOUT_JOB:
+      return describeDoneWithoutJob({ spec }, lease);
     default:
       return "konductor refused the request";
   }
