@@ -3,13 +3,17 @@
  * twice.
  */
 import type { KubeClient } from "../kube/api.ts";
+import type { EventPacer } from "../kube/event-pacer.ts";
 import { requestOf } from "../lease/claimant-request.ts";
 import { aboutPod } from "../lease/log-fields.ts";
 import { canUseGrant, isPastGate, type PodView } from "../lease/pod.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { refusedEvent } from "../objects/claimant-events.ts";
 import { ensureClaimantRequest, type NewLeaseRequest } from "../objects/lease-objects.ts";
+import { whyNoProof } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
+import { KonductorError } from "../shared/errors.ts";
 import { accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";
 
@@ -17,6 +21,7 @@ export interface GatedPodsOptions {
   client: KubeClient;
   caches: Pick<Caches, "pods" | "requests">;
   errands: Errands;
+  pacer: EventPacer;
   clock: Clock;
   /** Where konductor itself runs. */
   systemNamespace: string;
@@ -24,11 +29,12 @@ export interface GatedPodsOptions {
 
 /**
  * Makes sure that every pod that waits unscheduled for the Lease `key` has a request, each by an errand of its own. A pod that another
- * controller's scheduling gate holds back gets its request when that gate is gone. For a Job with `if-held: skip` one pod tries for all;
+ * controller's scheduling gate holds back gets its request when that gate is gone. One whose success could not prove that its work, which is
+ * done once, is done gets none, and an event says so. For a Job with `if-held: skip` one pod tries for all;
  * once one has been granted, the others wait like any other pod.
  */
 export async function queueGatedPods(
-  { client, caches, errands, clock, systemNamespace }: GatedPodsOptions,
+  { client, caches, errands, pacer, clock, systemNamespace }: GatedPodsOptions,
   lease: Lease | undefined,
   { key, requests }: { key: string; requests: readonly LeaseRequest[] },
 ): Promise<void> {
@@ -57,8 +63,13 @@ export async function queueGatedPods(
     missing.push({ pod, request: { ...request, spec } });
   }
   await errands.runEach(missing, ({ pod, request }) =>
-    errands.run({ key, what: "ask for pod", uid: pod.uid, about: aboutPod(pod) }, async () =>
-      caches.requests.apply(await ensureClaimantRequest(client, request)),
-    ),
+    errands.run({ key, what: "ask for pod", uid: pod.uid, about: aboutPod(pod) }, async () => {
+      const why = pod.settings.ok && (await whyNoProof(client, pod, pod.settings.settings));
+      if (why) {
+        pacer.tell(pod.namespace, () => refusedEvent(pod, request.spec.lease, why));
+        throw new KonductorError("Forbidden", why);
+      }
+      caches.requests.apply(await ensureClaimantRequest(client, request));
+    }),
   );
 }

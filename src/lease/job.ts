@@ -2,12 +2,18 @@
  * A Job that waits for its Lease as a whole (`gate: job`), as far as the lease rules look at it. Its wishes are read from its pod template,
  * which cannot change. Anybody may edit its metadata at any time, and a Job that is not meant to wait must never be suspended.
  */
-import { defined, flag, list, record, text, textMap, timeMs } from "../shared/json.ts";
-import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
+import { defined, flag, integer, list, record, text, textMap, timeMs } from "../shared/json.ts";
+import { ANNOTATION, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
 import { ALREADY_DONE } from "./once.ts";
-import { type Asked, readAsked } from "./settings.ts";
+import { type Asked, readAsked, type Settings } from "./settings.ts";
 
-export interface JobView extends Asked {
+/** How many pods a Job is of. */
+export interface JobSize {
+  completions?: number | undefined;
+  parallelism?: number | undefined;
+}
+
+export interface JobView extends Asked, JobSize {
   namespace: string;
   name: string;
   uid: string;
@@ -44,7 +50,8 @@ export function parseJob(object: unknown): JobView {
   const job = record(object);
   const metadata = record(job["metadata"]);
   const conditions = list(record(job["status"])["conditions"]).map(record);
-  const template = record(record(record(job["spec"])["template"])["metadata"]);
+  const spec = record(job["spec"]);
+  const template = record(record(spec["template"])["metadata"]);
   const lease = textMap(template["labels"])[LEASE_LABEL];
   const notes = record(metadata["annotations"]);
   const isTrue = (wanted: string) =>
@@ -58,11 +65,13 @@ export function parseJob(object: unknown): JobView {
     marked: text(notes[SUSPENDED_ANNOTATION]) !== undefined,
     resumed: text(notes[RESUMED_ANNOTATION]) !== undefined,
     labelled: textMap(metadata["labels"])[LEASE_LABEL] !== undefined,
-    suspended: flag(record(job["spec"])["suspend"]) ?? false,
+    suspended: flag(spec["suspend"]) ?? false,
     over: conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True"),
     hasSucceeded: hasSucceeded([isTrue("SuccessCriteriaMet"), isTrue("Complete")]),
     ...defined({
       lease,
+      completions: integer(spec["completions"]),
+      parallelism: integer(spec["parallelism"]),
       deletionMs: timeMs(metadata["deletionTimestamp"]),
     }),
   };
@@ -73,6 +82,17 @@ function hasSucceeded(conditions: readonly (Record<string, unknown> | undefined)
   const reasons = conditions.flatMap((condition) => (condition ? [condition["reason"]] : []));
   return reasons.length > 0 && !reasons.some((reason) => UNRUN_REASONS.includes(reason));
 }
+
+/** Whether the Job's work is done once, and none of its pods does all of it: only the end of the Job tells that it is done. */
+export function needsWhole(
+  { once, gate }: Pick<Settings, "once" | "gate">,
+  { completions = 1, parallelism = 1 }: JobSize,
+): boolean {
+  return once !== undefined && gate !== "job" && (completions > 1 || parallelism > 1);
+}
+
+/** Why what {@link needsWhole} says is refused, for people. */
+export const NEEDS_WHOLE = `with ${ANNOTATION.once} a Job of more than one pod needs ${ANNOTATION.gate} "job", since none of its pods does all of the work`;
 
 /** Whether all pods of the Job run under one hold, which is the Job's. */
 export function waitsAsWhole({ mode }: Pick<JobView, "mode">): boolean {

@@ -94,6 +94,17 @@ export function doneWithoutJobEvent(request: LeaseRequest, klease: Lease | undef
   return reportOn(request, { type: "Warning", reason: ALREADY_DONE, message, once: request.uid });
 }
 
+/** The pod, which has no gate yet that could say so, is refused the Lease `lease`. */
+export function refusedEvent(
+  { namespace, name, uid }: Omit<EventObject, "apiVersion" | "kind">,
+  lease: string,
+  why: string,
+): EventReport {
+  const message = `does not wait for klease ${lease}: ${why}`;
+  const object = { apiVersion: apiVersion(PODS), kind: "Pod", namespace, name, uid };
+  return { object, type: "Warning", reason: "Refused", message, once: uid };
+}
+
 /** The pod lost its hold of the Lease `lease`, and its keeper stopped it. `runsAgain`: from its gate. */
 export function fencedEvent(
   pod: Omit<EventObject, "apiVersion" | "kind">,

@@ -1,9 +1,11 @@
 import type { KubeClient, Parse } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
 import { JOBS, NAMESPACES, PODS, type Resource } from "../kube/resources.ts";
-import { type JobView, parseJob, waitsAsWhole } from "../lease/job.ts";
+import { type JobView, NEEDS_WHOLE, needsWhole, parseJob, waitsAsWhole } from "../lease/job.ts";
 import { type PodView, parsePod, waitsForJob } from "../lease/pod.ts";
+import type { Settings } from "../lease/settings.ts";
 import { record } from "../shared/json.ts";
+import { ANNOTATION } from "../shared/names.ts";
 
 /** An object by its identity: a later object of the same name has another uid. */
 export interface UidRef {
@@ -30,6 +32,23 @@ export async function findWholeJob(client: KubeClient, pod: PodView): Promise<Jo
   const { namespace, lease, job: owner } = pod;
   const job = owner && waitsForJob(pod) ? await findJob(client, { namespace, ...owner }) : undefined;
   return job && waitsAsWhole(job) && job.lease === lease ? job : undefined;
+}
+
+/**
+ * Why the success of `pod` could not prove that its work, which is done once, is done: by its Job as it is now, which admission may never
+ * have seen. undefined: it could, or the work is done each time.
+ */
+export async function whyNoProof(
+  client: KubeClient,
+  pod: PodView,
+  settings: Settings,
+): Promise<string | undefined> {
+  if (settings.once === undefined || waitsForJob(pod)) return undefined;
+  // The cache may not show yet that a Job has adopted the pod, and a gate takes a refusal as final.
+  const owner = pod.job ?? (await findPod(client, pod))?.job;
+  const job = owner && (await findJob(client, { namespace: pod.namespace, ...owner }));
+  if (!job) return `with ${ANNOTATION.once} a pod needs its Job, and this one has no Job any more`;
+  return needsWhole(settings, job) ? NEEDS_WHOLE : undefined;
 }
 
 async function findOfUid<T extends { uid: string }>(

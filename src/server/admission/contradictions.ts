@@ -1,4 +1,5 @@
 /** Settings that contradict each other or the object that carries them: refused in one sentence with field, value and what is allowed. */
+import { type JobSize, NEEDS_WHOLE, needsWhole } from "../../lease/job.ts";
 import { type Settings, waitsUnscheduled } from "../../lease/settings.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { ANNOTATION } from "../../shared/names.ts";
@@ -8,10 +9,8 @@ import type { PodTemplate } from "./objects.ts";
 export type Path = string;
 
 /** Fields of a Job that decide whether it can be skipped, or wait as a whole. */
-export interface JobWishes {
+export interface JobWishes extends JobSize {
   managedBy?: string | undefined;
-  parallelism?: number | undefined;
-  completions?: number | undefined;
 }
 
 /** The object that carries a template's settings. */
@@ -43,13 +42,11 @@ const isTooWide = ({ parallelism = 1 }: JobWishes) => parallelism > MAX_PARALLEL
 const isTimed = ({ pod }: Wishes) => pod.metadata?.annotations?.[ANNOTATION.waitTimeout] !== undefined;
 const managedBy = ({ job }: Wishes) => ["spec.managedBy", job?.managedBy] as const;
 
-/** Whether several pods of the Job have to succeed, or may run. */
-const isSeveral = ({ completions = 1, parallelism = 1 }: JobWishes) => completions > 1 || parallelism > 1;
 const severalOf = ({ completions = 1, parallelism }: JobWishes): readonly [string, unknown] =>
   completions > 1 ? ["spec.completions", completions] : ["spec.parallelism", parallelism];
 
 const WITH_ONCE = `with ${ANNOTATION.once}`;
-const ONE_COMPLETION = `${WITH_ONCE} a Job of more than one pod needs ${ANNOTATION.gate} "job", since none of its pods does all of the work; without it only 1 is allowed`;
+const ONE_COMPLETION = `${NEEDS_WHOLE}; without it only 1 is allowed`;
 const WITH_SKIP = `with ${ANNOTATION.ifHeld} "skip"`;
 const WITH_JOB = `with ${ANNOTATION.gate} "job"`;
 const AT_MOST_PARALLEL = `${WITH_JOB} at most ${MAX_PARALLELISM} is allowed`;
@@ -144,8 +141,7 @@ const CONTRADICTIONS: readonly Contradiction[] = [
     rule: `${WITH_ONCE} only Kubernetes' own Job controller is allowed`,
   },
   {
-    isThere: ({ settings, job = {} }) =>
-      settings.once !== undefined && settings.gate !== "job" && isSeveral(job),
+    isThere: ({ settings, job = {} }) => needsWhole(settings, job),
     refused: ({ job = {} }) => severalOf(job),
     rule: ONE_COMPLETION,
   },
@@ -175,9 +171,8 @@ export function refuseParallelism(parallelism: number): void {
 }
 
 /** @throws KonductorError `Invalid` where pods of a Job, one of which does its work once, would become several. */
-export function refuseSeveral({ once, gate }: Settings, job: JobWishes): void {
-  if (once !== undefined && gate !== "job" && isSeveral(job))
-    throw invalid(...severalOf(job), ONE_COMPLETION);
+export function refuseSeveral(settings: Settings, job: JobWishes): void {
+  if (needsWhole(settings, job)) throw invalid(...severalOf(job), ONE_COMPLETION);
 }
 
 function invalid(field: string, value: unknown, rule: string): KonductorError {

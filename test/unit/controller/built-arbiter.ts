@@ -1,6 +1,7 @@
 import { createArbiter } from "../../../src/controller/arbiter.ts";
 import type { ArbiterRecorder } from "../../../src/controller/arbiter-recorder.ts";
 import type { KubeClient } from "../../../src/kube/api.ts";
+import type { EventReport } from "../../../src/kube/events.ts";
 import type { JobView } from "../../../src/lease/job.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
@@ -17,14 +18,19 @@ export interface BuiltArbiterOptions {
   clock: Clock;
   recorder?: ArbiterRecorder & HoldRecorder;
   logger?: Logger;
+  /** Gets each Event. */
+  record?: (event: EventReport) => void;
 }
 
-/** The real arbiter, without Events and, by default, without a log. A test fills its caches. `begin` begins its term, and returns the function that ends it. */
+const ignore = () => undefined;
+
+/** The real arbiter, by default without Events and without a log. A test fills its caches. `begin` begins its term, and returns the function that ends it. */
 export function buildArbiter({
   client,
   clock,
   recorder = NO_COUNTS,
   logger = createLogger({ level: "silent" }),
+  record = ignore,
 }: BuiltArbiterOptions) {
   const ofLease = ({ namespace, lease }: PodView | JobView) => lease && `${namespace}/${lease}`;
   const caches = {
@@ -36,8 +42,7 @@ export function buildArbiter({
     jobs: fedReflector<JobView>({ [BY_LEASE]: ofLease }),
     nodes: fedReflector<NodeView>(),
   };
-  const ignore = () => undefined;
-  const events = { record: ignore, pending: () => 0 };
+  const events = { record, pending: () => 0 };
   const arbiter = createArbiter({
     client,
     caches,

@@ -1,5 +1,6 @@
 /** Jobs whose work is done already end Complete without having run. The rest is shown by test/e2e/scenarios/once.ts. */
 import { expect, test } from "vitest";
+import type { EventReport } from "../../../src/kube/events.ts";
 import type { DoneWork } from "../../../src/lease/types.ts";
 import { list, record } from "../../../src/shared/json.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
@@ -155,6 +156,36 @@ test.each<[string, object, object]>([
     );
   await stage.until(() => keys().join() === "seed", SOON_MS);
   expect(keys()).toEqual(["seed"]);
+  await stage.end();
+});
+
+test.each<[string, object, string | undefined]>([
+  ["a Job of one pod", { completions: 1, parallelism: 1 }, undefined],
+  ["a Job of several completions", { completions: 3 }, 'needs konductor.io/gate "job"'],
+  ["a Job with pods in parallel", { parallelism: 2 }, 'needs konductor.io/gate "job"'],
+  ["no Job any more", {}, "has no Job any more"],
+])("an unscheduled pod of %s is asked for only if its success is all of the work", async (_, size, why) => {
+  const job = withKey(plainJob(), KEY) as Json;
+  const spec = { ...record(job["spec"]), ...size };
+  const gated = withKey(podObject("migrate-a", "pod-a", { job: JOB, gate: "scheduling", gated: true }), KEY);
+  const told: EventReport[] = [];
+  const stage = stageArbiter({
+    objects: {
+      leases: [leaseObject({})],
+      pods: [gated],
+      jobs: why?.includes("no Job") ? [] : [{ ...job, spec }],
+    },
+    record: (event) => told.push(event),
+  });
+  await stage.until(() => stage.holder() === "pod-a" || told.length > 0, SOON_MS);
+  expect(stage.holder()).toBe(why ? undefined : "pod-a");
+  if (why) {
+    expect(stage.requests()).toEqual([]);
+    expect(told[0]).toMatchObject({
+      object: { kind: "Pod", name: "migrate-a", uid: "pod-a" },
+      ...{ type: "Warning", reason: "Refused", message: expect.stringContaining(why) },
+    });
+  }
   await stage.end();
 });
 

@@ -24,6 +24,7 @@ export interface Stage {
   stalled?: readonly string[];
   recorder?: BuiltArbiterOptions["recorder"];
   logger?: BuiltArbiterOptions["logger"];
+  record?: BuiltArbiterOptions["record"];
   /** A CRD is older than konductor: what is stored of a status. */
   prune?: (plural: string, status: Json) => Json;
 }
@@ -35,6 +36,7 @@ export function stageArbiter(stage: Stage) {
     stalled = [],
     recorder,
     logger,
+    record: recordEvent,
     prune = (_, status) => status,
   } = stage;
   const clock = turnedClock(NOW_MS);
@@ -132,7 +134,11 @@ export function stageArbiter(stage: Stage) {
         return parse ? parse(result) : result;
       },
   });
-  const { caches, begin } = buildArbiter({ client, clock, ...defined({ recorder, logger }) });
+  const { caches, begin } = buildArbiter({
+    client,
+    clock,
+    ...defined({ recorder, logger, record: recordEvent }),
+  });
   for (const [plural, all] of Object.entries(objects))
     for (const object of all) put(plural, record(object), true);
   const endTerm = begin();

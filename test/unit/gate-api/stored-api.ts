@@ -11,11 +11,12 @@ import { memoryCache } from "./memory-cache.ts";
 import { memoryCaches } from "./samples.ts";
 import { unitGateApi } from "./unit-gate-api.ts";
 
-/** The content of an API server with one klease, one pod and at most one request. */
+/** The content of an API server with one klease, one pod and at most one request and Job. */
 export interface Stored {
   lease: object;
   pod: object;
   request?: object;
+  job?: object;
   /** The klease in the replica's cache. */
   cachedLease?: object;
   /** The pod in the replica's cache. */
@@ -31,10 +32,15 @@ function withoutFinalizers(found: object): object | undefined {
 
 /** The gate API of a replica with such an API server, called by the pod. */
 export function storedApi(
-  { lease, pod, request, cachedLease = lease, cachedPod = pod }: Stored,
+  { lease, pod, request, job, cachedLease = lease, cachedPod = pod }: Stored,
   given: Partial<Pick<GateApiOptions, "logger" | "reporter">> = {},
 ) {
-  const stored: Record<string, object | undefined> = { leases: lease, pods: pod, leaserequests: request };
+  const stored: Record<string, object | undefined> = {
+    leases: lease,
+    pods: pod,
+    jobs: job,
+    leaserequests: request,
+  };
   const { client, calls } = recordedClient(({ what, sent }) => {
     const [verb, plural = ""] = what.split(" ");
     const found = stored[plural];

@@ -16,6 +16,7 @@ import type { Settings } from "../../../lease/settings.ts";
 import type { LeaseRequest } from "../../../lease/types.ts";
 import { keyOf } from "../../../lease/types.ts";
 import { createLeaseRequest, deleteRequest, writeRequestStatus } from "../../../objects/lease-objects.ts";
+import { whyNoProof } from "../../../objects/live-objects.ts";
 import { hasCode } from "../../../shared/errors.ts";
 import { isEarlierRun } from "../../../shared/gate-run.ts";
 import { accountName } from "../../../shared/names.ts";
@@ -28,7 +29,8 @@ const TRIES = 8;
 /**
  * The LeaseRequest by which `pod` waits. A request that waits already keeps its place. One that had its hold, or is somebody else's, is
  * replaced. One that was passed over for not answering a grant may be granted again, since its gate asks. A denied request is the answer to
- * the run of the gate that asked, which may not have heard it; a later run asks anew, and a late earlier one changes nothing.
+ * the run of the gate that asked, which may not have heard it; a later run asks anew, and a late earlier one changes nothing. Refuses with
+ * Forbidden to ask for work that is done once if the pod's success would not prove it.
  */
 export async function ensureRequest(
   options: GateApiOptions,
@@ -40,11 +42,14 @@ export async function ensureRequest(
   const { namespace } = pod;
   const name = requestName(settings.lease, { kind: "Pod", uid: pod.uid });
   const requestedBy = accountName(systemNamespace);
-  const create = () =>
-    createLeaseRequest(
-      client,
-      requestOf("Pod", pod, settings, { nowMs: clock.nowMs(), requestedBy, gateRun }),
-    );
+  async function create(): Promise<LeaseRequest> {
+    const why = await whyNoProof(client, pod, settings);
+    const waiting = why && (await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest));
+    if (waiting && isUsable(waiting)) return waiting;
+    if (why) throw new Refusal("Forbidden", why);
+    const wish = { nowMs: clock.nowMs(), requestedBy, gateRun };
+    return createLeaseRequest(client, requestOf("Pod", pod, settings, wish));
+  }
   const isOwn = ({ spec }: LeaseRequest) => spec.ref?.uid === pod.uid && spec.lease === settings.lease;
   const leaseRef = { namespace, name: settings.lease };
   let lease = caches.leases.store.get(keyOf(leaseRef));
