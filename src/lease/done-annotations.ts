@@ -3,8 +3,8 @@
  * status, and whoever reads the Lease before that sees it as it will be.
  * - `konductor.io/forget`: an admin has konductor forget one key. It names the token of the entry that was meant, so a later success of the
  *   same work stays, and the annotation need never be removed.
- * - `konductor.io/done`: the list, and the highest token, of the Lease from whose manifest this one was created again. It counts only until
- *   the Lease has a list, or a token, of its own.
+ * - `konductor.io/done`: the list, and the highest token, of the Lease from whose manifest this one was created again. It comes at
+ *   creation alone (policy konductor-leases), and counts only until the Lease has a list, or a token, of its own.
  */
 import { integer, parseJson, record, text } from "../shared/json.ts";
 import { DONE_ANNOTATION, FORGET_ANNOTATION } from "../shared/names.ts";

@@ -2,7 +2,12 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { parseLease } from "../../src/lease/codec.ts";
 import { record, textMap } from "../../src/shared/json.ts";
-import { FORCE_RELEASE_ANNOTATION, FORGET_ANNOTATION, PAUSE_ANNOTATION } from "../../src/shared/names.ts";
+import {
+  DONE_ANNOTATION,
+  FORCE_RELEASE_ANNOTATION,
+  FORGET_ANNOTATION,
+  PAUSE_ANNOTATION,
+} from "../../src/shared/names.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { IN_NAMESPACE, objectOf, type Stage, startStage } from "./admission-clients.ts";
 import { WEBHOOKS_NAME } from "./admission-server.ts";
@@ -243,6 +248,25 @@ describe("work that is done under it", () => {
       isDoneOutdated: true,
     });
     expect(created.status.lastToken).toBeUndefined();
+  });
+
+  test("is not said by an annotation that anybody writes later; what was carried over stays, or is removed", async () => {
+    const say = (name: string, value: string | null) =>
+      stage.patch(`klease/${name}`, { metadata: { annotations: { [DONE_ANNOTATION]: value } } }, "--as=ada");
+    const forged = JSON.stringify({ token: 9, done: [{ ...DONE, key: "v43" }] });
+    const refusal = `metadata.annotations[${DONE_ANNOTATION}] is written by konductor alone`;
+    await stage.send(objectOf("Lease", "fresh", { ttl: "1m" }), "create");
+    await expect(say("fresh", forged)).rejects.toThrow(refusal);
+    await expect(say("fresh", "")).rejects.toThrow(refusal);
+    const manifest = { ...objectOf("Lease", "restored", { ttl: "1m" }), status: { done: [DONE] } };
+    await stage.send(manifest, "create", "--as=ada");
+    const written = (await annotations("restored"))[DONE_ANNOTATION] ?? "none";
+    expect(written).toContain('"key":"v42"');
+    await expect(say("restored", forged)).rejects.toThrow(refusal);
+    await stage.patch("klease/restored", { spec: { ttl: "2m" } }, "--as=ada");
+    await say("restored", written);
+    await say("restored", null);
+    await expect(say("restored", written)).rejects.toThrow(refusal);
   });
 
   test("is nothing to be warned of where nothing is done", async () => {
