@@ -14,7 +14,7 @@
  * - owner: nobody is granted the klease while it is paused, nor sooner after the end of a hold than its minInterval; nobody is let wait beyond its
  *   maxWaiting, or turned away below;
  * - tries: no unfinished Job loses one of its tries because konductor deletes one of its pods;
- * - again, proof, spared: see check-once.ts;
+ * - again, noted, proof, spared: see check-once.ts;
  * - told, dead, calls: see check-clients.ts.
  */
 import { clientViolations } from "./check-clients.ts";

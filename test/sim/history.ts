@@ -13,6 +13,10 @@ export type Fact =
   | { what: "stops"; who: string }
   /** The work of the claimant has truly succeeded, whoever knows of it. */
   | { what: "succeeded"; claim: string }
+  /** Whoever reads the holder's object finds the proof that its work has succeeded under the hold with this token. */
+  | { what: "proved"; who: string; token: number; key: string }
+  /** That object is being deleted, or is gone. */
+  | { what: "unproved"; token: number }
   /** The klease lists work as done under the hold with this token. */
   | { what: "noted"; key: string; token: number }
   /** The klease lists the work no more: an admin has it forgotten, or the klease was deleted. */

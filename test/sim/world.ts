@@ -19,6 +19,7 @@ import { startPod } from "./kubelet.ts";
 import { noteLimits } from "./limits.ts";
 import { metadataOf, NAMESPACE, type PodWish, podObject, prefixed } from "./pod-object.ts";
 import { createProcess, type Machine, type Process } from "./process.ts";
+import { witnessProofs } from "./proofs.ts";
 import { watchQueueLimit } from "./queue-limit.ts";
 import { createRandom, type Random } from "./random.ts";
 import { type Replica, startReplica } from "./replica.ts";
@@ -237,6 +238,7 @@ export function createWorld({ seed, replicas, apiServers, nodes: nodeCount = 3, 
   witness(cluster, note, { canUse, askedMs, renews });
   witnessDismissals(cluster, note, world.pods);
   watchQueueLimit(cluster, note);
+  witnessProofs(cluster, note);
   for (let index = 0; index < replicas; index++)
     slots.push(startSlot({ name: `konductor-${index}`, wallErrorMs: 0 }));
   return world;

@@ -48,6 +48,17 @@ export const ONCE: Record<string, Guard> = {
       ],
     },
   },
+  "a hold that proof of success ends is no mere end": {
+    rule: "noted",
+    tale: [job(1_000, "first", { ...ALONE, worksForMs: 3_000 })],
+    off: {
+      modules: [
+        replaced<Holds>("src/lease/hold.ts", ({ endHold }) => ({
+          endHold: (lease, reason, nowMs) => endHold(lease, reason, nowMs),
+        })),
+      ],
+    },
+  },
   "only proof of success notes that work is done": {
     rule: "proof",
     tale: [

@@ -330,6 +330,8 @@ test.each<[string, string[], (Fact | number)[]]>([
 
 const succeeded = (claim: string): Fact => ({ what: "succeeded", claim });
 const noted = (token: number, key = "schema"): Fact => ({ what: "noted", key, token });
+const proved: Fact = { what: "proved", who: "a", token: 7, key: "schema" };
+const unproved: Fact = { what: "unproved", token: 7 };
 const unnoted: Fact = { what: "unnoted", key: "schema" };
 const does = (who: string, key = "schema"): Fact => ({ what: "runs", who, claim: who, key });
 const spared: Fact = { what: "spared", who: "b", key: "schema" };
@@ -346,6 +348,16 @@ test.each<[string, (Fact | number)[], string[]]>([
     [granted("a", 7), succeeded("a"), granted("a", 8), noted(8)],
     ["proof"],
   ],
+  [
+    "work that has provably succeeded is noted at the end of its hold",
+    [...first.slice(0, -1), proved, noted(7), lost("a", 7, "Terminated")],
+    [],
+  ],
+  ["work that has provably succeeded is not noted", [proved, lost("a", 7, "Terminated")], ["noted"]],
+  ["other work is noted for it", [proved, noted(6), lost("a", 7, "Released")], ["proof", "noted"]],
+  ["it is not noted, but its hold goes on", [proved], []],
+  ["it is not noted, for its object was deleted first", [proved, unproved, lost("a", 7, "Terminated")], []],
+  ["it is not noted, for the hold was taken away", [proved, lost("a", 7, "Forced")], []],
   ["work is noted under a token that nobody held", [succeeded("a"), noted(7)], ["proof"]],
   ["somebody is spared for work that is noted", [...first, spared], []],
   ["somebody is spared for work that nobody has noted", [spared], ["spared"]],

@@ -16,6 +16,7 @@ const RULES = [
   "forgotten",
   "healthy",
   "idle",
+  "noted",
   "order",
   "owner",
   "proof",
