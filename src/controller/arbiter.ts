@@ -40,6 +40,7 @@ import { readSituation } from "./situation.ts";
 import { createSkips } from "./skips.ts";
 import { createSteps } from "./steps.ts";
 import { createTidying } from "./tidying.ts";
+import { createUnrunJobs } from "./unrun-jobs.ts";
 import { createWaiterCount } from "./waiter-count.ts";
 import { createWaitingJobs } from "./waiting-jobs.ts";
 import { createWaitingNotices } from "./waiting-notices.ts";
@@ -96,6 +97,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const liveRequests = createLiveRequests(options);
   const pacer = createEventPacer({ events, clock, perSecond: ARBITER_EVENTS_PER_SECOND });
   const around = { ...options, errands, liveRequests, lapseClock, pacer };
+  const unrunJobs = createUnrunJobs(around);
   const recreate = createMissingLease(around);
   const waitingJobs = createWaitingJobs(around);
   const steps = createSteps({ ...around, evidence, waitingJobs });
@@ -106,8 +108,8 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     ...{
       ...around,
       align: createAligning(around),
-      doneJobs: createDoneJobs(around),
-      skips: createSkips(around),
+      doneJobs: createDoneJobs({ errands, unrunJobs }),
+      skips: createSkips({ ...around, unrunJobs }),
       steps,
       waiterCount,
     },

@@ -1,54 +1,56 @@
 /**
- * Jobs that are skipped: they end Complete before anything of them has run, because their Lease is held, or held back by a rule of its owner
- * (`if-held: skip`), or because
- * enough runs of their CronJob wait already (`max-waiting`).
+ * Jobs that are skipped: they end Complete before anything of them has run. Either their Lease is held, or held back by a rule of its owner
+ * (`if-held: skip`), or enough runs of their CronJob wait already (`max-waiting`).
  *
- * The decision is a status of the pod's LeaseRequest, Denied/Skipped, which nothing grants any more; then the Job is marked, and the Job
- * controller deletes its pods. If the arbiter dies in between, the next one finds the request, and goes on. A Job is never
- * skipped once a pod of it was granted, and a request that was granted meanwhile is not denied: both are guarded writes.
+ * How a Job is ended is in unrun-jobs.ts. A Job is never skipped once a pod of it was granted, and a request that was granted meanwhile is not
+ * denied: both are guarded writes.
  *
  * A pod proves nothing for or against a Job, since whoever creates pods may name any owner. Whether a Job is to be skipped, and whether
  * another waits before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
-import type { EventPacer } from "../kube/event-pacer.ts";
-import type { EventRecorder } from "../kube/events.ts";
 import { find } from "../kube/find.ts";
 import { listAll } from "../kube/list-pages.ts";
 import { LEASE_REQUESTS, LEASES, PODS } from "../kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
-import { canUseJob, ENDED_UNRUN, isJobOver, isSuspendedByUser, type JobView } from "../lease/job.ts";
+import { canUseJob, ENDED_UNRUN, isJobOver, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { isAlreadyDone, isDone } from "../lease/once.ts";
-import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } from "../lease/order.ts";
+import {
+  compareAge,
+  compareRequests,
+  isOneTry,
+  isSkipped,
+  isWaiting,
+  SKIPPED,
+  wasGranted,
+} from "../lease/order.ts";
 import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { skippedEvent } from "../objects/claimant-events.ts";
-import { completeJob, findCronJobUid } from "../objects/job-completion.ts";
-import { writeLeaseStatus, writeRequestStatus } from "../objects/lease-objects.ts";
+import { findCronJobUid } from "../objects/job-completion.ts";
+import { writeLeaseStatus } from "../objects/lease-objects.ts";
 import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
-import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
-import { API_VERSION, LEASE_LABEL } from "../shared/names.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
+import { asks, type JobClaim, type UnrunJobs } from "./unrun-jobs.ts";
 
 export interface SkipsOptions {
   client: KubeClient;
   caches: Pick<Caches, "pods" | "requests" | "leases">;
   errands: Errands;
-  events: Pick<EventRecorder, "record">;
-  recorder: Pick<ArbiterRecorder, "waited" | "jobSkipped">;
-  pacer: EventPacer;
+  unrunJobs: UnrunJobs;
+  recorder: Pick<ArbiterRecorder, "jobSkipped">;
   clock: Clock;
-  logger: Logger;
 }
 
 /** The Job controller puts this label on every pod that it makes, unless the Job has a `manualSelector`. */
@@ -56,10 +58,7 @@ const CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid";
 const COUNT_TRIES = 8;
 const REMEMBERED_JOBS = 50_000;
 
-/** A request that waits for a Lease on behalf of a Job. */
-interface Candidate {
-  request: LeaseRequest;
-  job: UidRef;
+interface Candidate extends JobClaim {
   settings: Settings;
   /** If too many runs of its CronJob wait: those that wait before it, one candidate for each Job. */
   before?: readonly Candidate[];
@@ -70,16 +69,7 @@ export interface Skips {
   skip(situation: Situation): Promise<void>;
 }
 
-export function createSkips({
-  client,
-  caches,
-  errands,
-  events,
-  pacer,
-  recorder,
-  clock,
-  logger,
-}: SkipsOptions): Skips {
+export function createSkips({ client, caches, errands, unrunJobs, recorder, clock }: SkipsOptions): Skips {
   /** CronJobs by the uid of their Job; a Job keeps its owner. */
   const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
   /** By uid of the Lease: how many skipped Jobs its status does not count yet. */
@@ -103,8 +93,7 @@ export function createSkips({
     await findCronJobs(lease, waiting);
     const counted = new Map<string, Map<string, Candidate>>();
     const tooMany: Candidate[] = [];
-    const byAge = [...waiting].sort((a, b) => a.request.spec.requestedAtMs - b.request.spec.requestedAtMs);
-    for (const candidate of byAge) {
+    for (const candidate of [...waiting].sort((a, b) => compareAge(a.request, b.request))) {
       const { job, settings } = candidate;
       const cronJob = cronJobs.get(job.uid)?.uid;
       if (cronJob === undefined) continue;
@@ -157,7 +146,7 @@ export function createSkips({
     const live = await find(client, LEASE_REQUESTS, request, parseLeaseRequest);
     if (!ref || live?.uid !== request.uid || !isWaiting(live)) return false;
     const itself = await findJob(client, job);
-    if (!itself || isJobOver(itself) || !wishes(itself, lease, settings)) return false;
+    if (!itself || isJobOver(itself) || !asks(itself, lease, isLike(settings))) return false;
     if (ref.kind === "Job") return canUseJob(itself);
     const pod = await findPod(client, { namespace: request.namespace, ...ref });
     return !itself.suspended && pod !== undefined && canUseGrant(pod);
@@ -170,35 +159,24 @@ export function createSkips({
   ): Promise<boolean> {
     const wait = await Promise.all(before.map((other) => stillWaits(lease, other)));
     if (wait.includes(false) || (await begun()).has(job.uid)) return false;
-    // The cache may show a holder who has just released.
-    const live = await client.get(LEASES, lease, parseLease);
-    caches.leases.apply(live);
-    if (live.resourceVersion !== lease.resourceVersion) return false;
-    const status = { phase: "Denied", reason: SKIPPED } as const;
-    caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
-    recorder.waited("skipped", clock.nowMs() - request.spec.requestedAtMs, request);
-    return true;
+    return unrunJobs.deny(lease, request, SKIPPED);
   }
 
   async function complete(
     lease: Lease,
-    { request, job, settings }: Candidate,
+    candidate: Candidate,
     begun: () => Promise<ReadonlySet<string | undefined>>,
   ): Promise<void> {
+    const { job, settings } = candidate;
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
     const why = whySkipped(lease, settings, clock.nowMs());
-    const isNew = await completeJob(client, job, {
-      ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, nowMs: clock.nowMs() },
-      isMeant: (found) => wishes(found, lease, settings) && !isSuspendedByUser(found),
+    const isNew = await unrunJobs.end(lease, candidate, {
+      ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, onJob: skippedEvent(job, why) },
+      isWanted: isLike(settings),
+      onLease: `Job ${job.name} was skipped: ${why}`,
     });
     if (!isNew) return;
     recorder.jobSkipped();
-    const { namespace, name } = job;
-    pacer.tell(namespace, () => skippedEvent(job, why));
-    const itself = { apiVersion: API_VERSION, kind: "Lease", namespace, name: lease.name, uid: lease.uid };
-    const message = `Job ${name} was skipped: ${why}`;
-    logger.info({ ...aboutRequest(request), job: name, reason: "Skipped" }, message);
-    events.record({ object: itself, type: "Normal", reason: "Skipped", message });
     uncounted.set(lease.uid, (uncounted.get(lease.uid) ?? 0) + 1);
   }
 
@@ -262,12 +240,11 @@ export function createSkips({
   };
 }
 
-/** Whether the Job itself asks, by its template, for what its pod asks for. */
-function wishes({ lease, settings: read }: JobView, { name }: Lease, settings: Settings): boolean {
-  if (!read.ok || lease !== name) return false;
-  const { ifHeld, maxWaiting } = read.settings;
-  return ifHeld === settings.ifHeld && maxWaiting === settings.maxWaiting;
-}
+/** What a Job has to ask for to be skipped: the same as its pod. */
+const isLike =
+  ({ ifHeld, maxWaiting }: Settings) =>
+  (asked: Settings): boolean =>
+    asked.ifHeld === ifHeld && asked.maxWaiting === maxWaiting;
 
 function whySkipped(lease: Lease, { ifHeld, maxWaiting }: Settings, nowMs: number): string {
   const { name, status } = lease;

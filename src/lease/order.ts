@@ -8,10 +8,12 @@ import type { HolderRef, Lease, LeaseRequest, LeaseStatus, PastHold } from "./ty
  */
 export function compareRequests(lease: Pick<Lease, "spec">): (a: LeaseRequest, b: LeaseRequest) => number {
   const priorityOf = (request: LeaseRequest) => request.spec.priority ?? lease.spec.priority;
-  return (a, b) =>
-    priorityOf(b) - priorityOf(a) ||
-    a.spec.requestedAtMs - b.spec.requestedAtMs ||
-    (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
+  return (a, b) => priorityOf(b) - priorityOf(a) || compareAge(a, b);
+}
+
+/** The same whatever their priorities: the oldest request first. */
+export function compareAge(a: LeaseRequest, b: LeaseRequest): number {
+  return a.spec.requestedAtMs - b.spec.requestedAtMs || (a.name < b.name ? -1 : a.name > b.name ? 1 : 0);
 }
 
 /** A place in a queue; the first one is 1. */

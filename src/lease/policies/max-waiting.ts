@@ -1,6 +1,6 @@
 import { type Evidence, isGated, isPast } from "../evidence.ts";
 import { isDone } from "../once.ts";
-import { isOneTry, isWaiting, NOT_CONFIRMED, wasGranted } from "../order.ts";
+import { compareAge, isOneTry, isWaiting, NOT_CONFIRMED, wasGranted } from "../order.ts";
 import type { HolderRef, Lease, LeaseRequest } from "../types.ts";
 
 /** Why a request was denied: as many wait as the Lease lets wait. */
@@ -39,7 +39,7 @@ export function newcomersOf(
     .filter((request) => isWaiting(request) && !isOneTry(request) && !wasGranted(request, lease))
     .filter((request) => !isDone(lease.status, request))
     .filter(({ spec: { ref } }) => !ref || !isPast(evidenceOf(ref)))
-    .sort(byAge);
+    .sort(compareAge);
   for (const [before, request] of waiting.entries()) {
     if (request.status.mayWait || request.status.reason === NOT_CONFIRMED) continue;
     if (before < maxWaiting) found.mayWait.push(request);
@@ -52,8 +52,4 @@ function canHear({ spec: { ref } }: LeaseRequest, evidenceOf: (ref: HolderRef) =
   if (!ref) return true;
   const known = evidenceOf(ref);
   return known.is === "present" && !isGated(known);
-}
-
-function byAge(a: LeaseRequest, b: LeaseRequest): number {
-  return a.spec.requestedAtMs - b.spec.requestedAtMs || (a.name < b.name ? -1 : 1);
 }

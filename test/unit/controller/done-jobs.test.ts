@@ -2,7 +2,8 @@
 import { expect, test } from "vitest";
 import type { EventReport } from "../../../src/kube/events.ts";
 import type { DoneWork } from "../../../src/lease/types.ts";
-import { list, record } from "../../../src/shared/json.ts";
+import { list, parseJson, record } from "../../../src/shared/json.ts";
+import { createLogger } from "../../../src/shared/log.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
 import { NOW_MS } from "../lease/samples.ts";
 import { jobObject, leaseObject, podObject, requestObject } from "./objects.ts";
@@ -71,6 +72,26 @@ test("the Job of a pod that waits is ended, which its condition and its request 
   );
   expect(request).toMatchObject({ phase: "Denied", reason: "AlreadyDone" });
   expect(holder).toBeUndefined();
+});
+
+test("the end of a Job is one line of the log", async () => {
+  const lines: Json[] = [];
+  const logger = createLogger({ destination: { write: (line) => void lines.push(record(parseJson(line))) } });
+  const objects = {
+    leases: [leaseObject({ done: [DONE] })],
+    ...{ pods: [pod], jobs: [plainJob(KEY)], leaserequests: [requestOfPod] },
+  };
+  const stage = stageArbiter({ objects, logger });
+  await stage.until(() => conditionOf(stage.stored("jobs", JOB.name))["type"] !== undefined, SOON_MS);
+  await stage.end();
+  expect(lines.filter(({ reason }) => reason === "AlreadyDone")).toMatchObject([
+    {
+      ...{ lease: "ns/nightly", request: "nightly-a", job: "migrate" },
+      msg: expect.stringMatching(
+        /^Job migrate was ended without having run: "schema-v42" is done already: by first/,
+      ),
+    },
+  ]);
 });
 
 test("a Job that waits as a whole is ended, also if it has held before", async () => {

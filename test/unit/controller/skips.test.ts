@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import { createErrands } from "../../../src/controller/errands.ts";
 import { createSkips } from "../../../src/controller/skips.ts";
+import { createUnrunJobs } from "../../../src/controller/unrun-jobs.ts";
 import type { EventPacer } from "../../../src/kube/event-pacer.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
@@ -106,7 +107,8 @@ function stage({
   const clock = turnedClock(NOW_MS);
   const logger = createLogger({ destination: { write: (line) => void lines.push(parseJson(line)) } });
   const errands = createErrands({ clock, logger, wake: () => undefined });
-  const skips = createSkips({ client, caches, errands, events, pacer, recorder, clock, logger });
+  const unrunJobs = createUnrunJobs({ client, caches, events, recorder, pacer, clock, logger });
+  const skips = createSkips({ client, caches, errands, unrunJobs, recorder, clock });
   return { seen, lines, skip: () => skips.skip(situation) };
 }
 
