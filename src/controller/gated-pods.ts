@@ -29,9 +29,9 @@ export interface GatedPodsOptions {
 
 /**
  * Makes sure that every pod that waits unscheduled for the Lease `key` has a request, each by an errand of its own. A pod that another
- * controller's scheduling gate holds back gets its request when that gate is gone. One whose success could not prove that its work, which is
- * done once, is done gets none, and an event says so. For a Job with `if-held: skip` one pod tries for all;
- * once one has been granted, the others wait like any other pod.
+ * controller's scheduling gate holds back gets its request when that gate is gone. One that does work once, and whose success would not
+ * prove it, gets none, and an event says so. For a Job with `if-held: skip` one pod tries for all; once one has been granted, the others wait
+ * like any other pod.
  */
 export async function queueGatedPods(
   { client, caches, errands, pacer, clock, systemNamespace }: GatedPodsOptions,

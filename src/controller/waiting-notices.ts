@@ -1,7 +1,7 @@
 /**
  * Tells who waits for a Lease why, by events on the pod or Job, or on a client's LeaseRequest: `Waiting` while it lasts, and then `Granted`,
- * `TimedOut`, `QueueFull` or `AlreadyDone`. A pod that was fenced, and whose gate may have reached no replica, is told so as well. All of that is for people:
- * nothing rests on it, and an arbiter that dies may leave one out.
+ * `TimedOut`, `QueueFull` or `AlreadyDone`. A pod that was fenced, and whose gate may have reached no replica, is told so as well. All of
+ * that is for people: nothing rests on it, and an arbiter that dies may leave one out.
  *
  * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended. It tells the latest
  * notice of everybody again, since nobody knows what the last one has told: it is the same event. What fell due while it took over comes first.

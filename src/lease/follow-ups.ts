@@ -14,7 +14,10 @@ import { isUnrecordedHold, type UnrecordedInput } from "./unrecorded.ts";
 
 export type FollowUp =
   | { do: "mark"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** A request that is to be tried once cannot be granted now, a pod's wait-timeout has passed, too many wait already, or the work of a client, or of a pod without a Job, is done already. */
+  /**
+   * A request that is to be tried once cannot be granted now, a pod's wait-timeout has passed, too many wait already, or the work of a client,
+   * or of a pod without a Job, is done already.
+   */
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
   /** The request had its hold, its claimant cannot use one, or it is a client's that no longer waits. */
   | { do: "delete"; request: LeaseRequest }

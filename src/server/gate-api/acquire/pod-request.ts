@@ -17,7 +17,7 @@ import type { LeaseRequest } from "../../../lease/types.ts";
 import { keyOf } from "../../../lease/types.ts";
 import { createLeaseRequest, deleteRequest, writeRequestStatus } from "../../../objects/lease-objects.ts";
 import { whyNoProof } from "../../../objects/live-objects.ts";
-import { hasCode } from "../../../shared/errors.ts";
+import { hasCode, KonductorError } from "../../../shared/errors.ts";
 import { isEarlierRun } from "../../../shared/gate-run.ts";
 import { accountName } from "../../../shared/names.ts";
 import { Refusal } from "../../refusal.ts";
@@ -44,9 +44,10 @@ export async function ensureRequest(
   const requestedBy = accountName(systemNamespace);
   async function create(): Promise<LeaseRequest> {
     const why = await whyNoProof(client, pod, settings);
-    const waiting = why && (await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest));
-    if (waiting && isUsable(waiting)) return waiting;
-    if (why) throw new Refusal("Forbidden", why);
+    if (why && !(await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest)))
+      throw new Refusal("Forbidden", why);
+    if (why)
+      throw new KonductorError("AlreadyExists", `the cache does not show LeaseRequest ${namespace}/${name}`);
     const wish = { nowMs: clock.nowMs(), requestedBy, gateRun };
     return createLeaseRequest(client, requestOf("Pod", pod, settings, wish));
   }
