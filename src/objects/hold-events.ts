@@ -4,6 +4,7 @@
  */
 import { parseEndReason } from "../lease/hold-codec.ts";
 import type { Hold, PastHold } from "../lease/types.ts";
+import { cut } from "../shared/cut.ts";
 import { defined, record, text, textMap, timeMs } from "../shared/json.ts";
 import { EVENT_COMPONENT, HOLD_ANNOTATION } from "../shared/names.ts";
 import { isoTime } from "../shared/times.ts";
@@ -56,5 +57,6 @@ function annotationsOf(event: unknown): Record<string, string> {
 }
 
 function name(value: unknown): string | undefined {
-  return text(value)?.slice(0, LONGEST_NAME);
+  const told = text(value);
+  return told === undefined ? undefined : cut(told, LONGEST_NAME);
 }

@@ -5,12 +5,14 @@
 import type { KubeClient } from "../../kube/api.ts";
 import { createReflector, type Reflector } from "../../kube/reflector.ts";
 import { EVENTS, LEASE_REQUESTS, LEASES, type Resource } from "../../kube/resources.ts";
+import type { ServerClock } from "../../kube/server-clock.ts";
 import { parseLease, parseLeaseRequest } from "../../lease/codec.ts";
-import { keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
+import { keyOf, type Lease, type LeaseRequest, type PastHold } from "../../lease/types.ts";
 import type { Clock } from "../../shared/clock.ts";
+import { describeError, hasCode } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
-import { API_VERSION, EVENT_COMPONENT } from "../../shared/names.ts";
-import { type LeaseEvent, parseLeaseEvent } from "./lease-event.ts";
+import { createEndedHolds, END_EVENTS, parseEndedHold } from "./ended-holds.ts";
+import { follow, MOST_LISTED } from "./feed.ts";
 import { leaseRow } from "./lease-row.ts";
 
 /** What is followed. */
@@ -33,6 +35,10 @@ export interface Picture {
   keys(): string[];
   /** The present row, as JSON; undefined if there is no such klease. */
   rowJson(key: string): string | undefined;
+  /** The klease of this key, as it was heard of last. */
+  lease(key: string): Lease | undefined;
+  /** The holds of `lease` that are known to have ended: those of its status, and those that events tell of. */
+  pastOf(lease: Lease): PastHold[];
   /** The requests for a klease; undefined if they cannot be seen. */
   requestsOf(key: string): LeaseRequest[] | undefined;
   /** What cannot be seen at present. */
@@ -48,8 +54,7 @@ export interface PictureOptions {
   /** undefined: all. */
   namespace: string | undefined;
   clock: Clock;
-  /** The API server's time of day. */
-  nowMs: () => number;
+  server: ServerClock;
   logger: Logger;
   hidden: Hidden;
   /** One sentence about what failed. */
@@ -57,59 +62,75 @@ export interface PictureOptions {
 }
 
 const BY_LEASE = "lease";
-/** konductor's events about kleases. Grants are left out: every hold that has been granted ends. */
-export const END_EVENTS = [
-  `involvedObject.apiVersion=${API_VERSION}`,
-  "involvedObject.kind=Lease",
-  `reportingComponent=${EVENT_COMPONENT}`,
-  "reason!=Granted",
-  "reason!=RenewedLate",
-].join(",");
 /** For longer, the forecast in a row is not from now any more. */
 const FRESH_MS = 5_000;
 
 export function createPicture(options: PictureOptions): Picture {
-  const { client, namespace, clock, nowMs, logger, hidden, sentenceOf } = options;
+  const { client, namespace, clock, server, logger, hidden, sentenceOf } = options;
   const listeners = new Set<PictureListener>();
   const troubles = new Map<Followed, string>(
     FOLLOWED.flatMap((about) => (hidden[about] === undefined ? [] : [[about, hidden[about]]])),
   );
   const rows = new Map<string, { json: string; atMs: number }>();
+  const ended = createEndedHolds(outdate);
+  const endsListed = Promise.withResolvers<void>();
 
-  const follow = <T extends Lease | LeaseRequest | LeaseEvent>(
-    about: Followed,
+  const reflect = <T extends Lease | LeaseRequest>(
+    about: "leases" | "requests",
     resource: Resource,
     parse: (object: unknown) => T,
-    more: { fieldSelector?: string; leaseOf?: (object: T) => string | undefined } = {},
+    leaseOf: (object: T) => string,
   ): Reflector<T> | undefined => {
     if (hidden[about] !== undefined) return undefined;
-    const { fieldSelector, leaseOf } = more;
     const reflector = createReflector<T>({
       ...{ client, resource, parse, clock, logger },
       ...(namespace !== undefined && { namespace }),
-      ...(fieldSelector !== undefined && { fieldSelector }),
-      ...(leaseOf && { indexers: { [BY_LEASE]: leaseOf } }),
+      indexers: { [BY_LEASE]: leaseOf },
       onTrouble: (error) => tell(about, error === undefined ? "" : sentenceOf(error)),
     });
     reflector.subscribe(({ object, old }) => {
-      for (const key of new Set([object, old ?? object].map(leaseOf ?? keyOf))) outdate(key);
+      for (const key of new Set([object, old ?? object].map(leaseOf))) outdate(key);
     });
     return reflector;
   };
-  const leases = follow("leases", LEASES, parseLease);
-  const requests = follow("requests", LEASE_REQUESTS, parseLeaseRequest, {
-    leaseOf: (request) => keyOf({ namespace: request.namespace, name: request.spec.lease }),
-  });
-  const events = follow("events", EVENTS, parseLeaseEvent, {
-    fieldSelector: END_EVENTS,
-    leaseOf: ({ lease }) => lease,
-  });
-  const followed = [leases, requests, events].filter((each) => each !== undefined);
-  const synced = Promise.all(followed.map((each) => each.synced)).then(() => undefined);
+  const leases = reflect("leases", LEASES, parseLease, keyOf);
+  const requests = reflect("requests", LEASE_REQUESTS, parseLeaseRequest, (request) =>
+    keyOf({ namespace: request.namespace, name: request.spec.lease }),
+  );
+
+  function followEnds(signal: AbortSignal): void {
+    let cutSentence = "";
+    const scope = { namespace, fieldSelector: END_EVENTS };
+    follow(
+      { client, resource: EVENTS, scope, parse: parseEndedHold, clock, observe: server.observe },
+      {
+        listed(ends, isCut) {
+          ended.replace(ends);
+          cutSentence = isCut ? CUT : "";
+          tell("events", cutSentence);
+          endsListed.resolve();
+        },
+        put: ended.put,
+        drop: ended.drop,
+        troubled(error) {
+          tell("events", error === undefined ? cutSentence : sentenceOf(error));
+          if (error !== undefined) logger.warn({ error: describeError(error) }, "cannot follow events");
+          // Then nothing will be listed.
+          if (hasCode(error, "Forbidden")) endsListed.resolve();
+        },
+      },
+      signal,
+    );
+  }
+
+  const synced = Promise.all([
+    leases?.synced,
+    requests?.synced,
+    hidden.events === undefined && endsListed.promise,
+  ]).then(() => undefined);
   synced.catch(() => undefined); // nobody may be waiting for it
 
-  function outdate(key: string | undefined): void {
-    if (key === undefined) return;
+  function outdate(key: string): void {
     rows.delete(key);
     for (const { changed } of listeners) changed(key);
   }
@@ -129,17 +150,18 @@ export function createPicture(options: PictureOptions): Picture {
       if (!lease) return undefined;
       const known = rows.get(key);
       if (known && clock.monotonicMs() - known.atMs < FRESH_MS) return known.json;
-      const ended = events?.store.byIndex(BY_LEASE, key) ?? [];
       const row = leaseRow({
         lease,
         requests: requests?.store.byIndex(BY_LEASE, key),
-        ended: ended.flatMap(({ leaseUid, past }) => (past && leaseUid === lease.uid ? [past] : [])),
-        nowMs: nowMs(),
+        ended: ended.of(lease),
+        nowMs: server.nowMs(),
       });
       const json = JSON.stringify(row);
       rows.set(key, { json, atMs: clock.monotonicMs() });
       return json;
     },
+    lease: (key) => leases?.store.get(key),
+    pastOf: (lease) => [...lease.status.history, ...ended.of(lease)],
     requestsOf: (key) => requests?.store.byIndex(BY_LEASE, key),
     troubles: () => [...troubles],
     subscribe(listener) {
@@ -147,9 +169,12 @@ export function createPicture(options: PictureOptions): Picture {
       return () => listeners.delete(listener);
     },
     start(signal) {
-      for (const each of followed) each.start(signal);
+      leases?.start(signal);
+      requests?.start(signal);
+      if (hidden.events === undefined) followEnds(signal);
     },
   };
 }
 
+const CUT = `There are more than ${MOST_LISTED} events of ended holds: of some Leases only the last ten holds are shown.`;
 const FOLLOWED: readonly Followed[] = ["leases", "requests", "events"];

@@ -12,8 +12,9 @@ import { createPlainLog } from "../plain-log.ts";
 import { readAsset } from "./assets.ts";
 import { hasDisplay, openInBrowser } from "./browser.ts";
 import { createCalls } from "./calls.ts";
+import { END_EVENTS } from "./ended-holds.ts";
 import { openPageStream } from "./page-stream.ts";
-import { createPicture, END_EVENTS, type Hidden } from "./picture.ts";
+import { createPicture, type Hidden } from "./picture.ts";
 import { startServer } from "./server.ts";
 
 export interface SessionOptions {
@@ -38,7 +39,7 @@ export async function serveDashboard(
   const stop = new AbortController();
   const signal = AbortSignal.any([io.signal, stop.signal]);
   const picture = createPicture({
-    ...{ client, namespace, clock, nowMs: serverClock.nowMs, hidden, sentenceOf },
+    ...{ client, namespace, clock, server: serverClock, hidden, sentenceOf },
     logger: createPlainLog(io, "warn", ({ msg, error }) => `warning: ${msg}: ${error}`),
   });
   const reader = { client, server: serverClock, requestsOf: picture.requestsOf };

@@ -73,6 +73,12 @@ export async function setStage(namespace: string) {
     ...{ cluster, client, kubectl, namespace, other, read, write, holdOf },
     /** A kubeconfig of somebody who may read kleases and requests of the namespace, and nothing else. */
     viewer,
+    viewerName: `system:serviceaccount:${namespace}:viewer`,
+    /** Lets the viewer read events and pods as well. */
+    async letRead(): Promise<void> {
+      const reader = ["create", "rolebinding", "reader", "--clusterrole=view"];
+      await kubectl("-n", namespace, ...reader, `--serviceaccount=${namespace}:viewer`);
+    },
     newLease: (name: string, where = namespace) =>
       createLease(client, { namespace: where, name, ttlMs: 60_000 }),
     grant: (name: string, token: number, agoMs?: number) =>

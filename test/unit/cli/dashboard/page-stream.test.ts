@@ -22,6 +22,8 @@ beforeEach(async () => {
     synced: listed.promise,
     keys: () => [...rows.keys()],
     rowJson: (key) => rows.get(key),
+    lease: () => undefined,
+    pastOf: () => [],
     requestsOf: () => [],
     troubles: () => [["events", "no events"]],
     subscribe(listener) {

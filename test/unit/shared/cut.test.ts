@@ -1,0 +1,24 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { expect, test } from "vitest";
+import { cut } from "../../../src/shared/cut.ts";
+
+test("a short text stays as it is, and of a long one the beginning is left", () => {
+  expect(cut("näme", 4)).toBe("näme");
+  expect(cut("näme€", 4)).toBe("näme");
+});
+
+test("what is left does not keep the long text in memory", () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  const usedBytes = () => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const before = usedBytes();
+  const kept = Array.from({ length: 20 }, (_, index) =>
+    cut(JSON.parse(`"${"€".repeat(200_000)}${index}"`), 253),
+  );
+  expect(usedBytes() - before).toBeLessThan(2_000_000);
+  expect(kept).toHaveLength(20);
+});
