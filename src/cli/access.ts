@@ -1,5 +1,5 @@
 /** What the user may do, by the API server's word. */
-import type { KubeClient } from "../kube/api.ts";
+import type { KubeClient, WriteOptions } from "../kube/api.ts";
 import type { Resource } from "../kube/resources.ts";
 import { record } from "../shared/json.ts";
 
@@ -21,7 +21,12 @@ export interface Access {
 }
 
 /** Whether the user may do it. Everybody may ask. */
-export async function isAllowed(client: KubeClient, access: Access): Promise<boolean> {
-  const { status } = record(await client.create(ACCESS_REVIEWS, { spec: { resourceAttributes: access } }));
+export async function isAllowed(
+  client: KubeClient,
+  access: Access,
+  options?: WriteOptions,
+): Promise<boolean> {
+  const review = { spec: { resourceAttributes: access } };
+  const { status } = record(await client.create(ACCESS_REVIEWS, review, undefined, options));
   return record(status)["allowed"] === true;
 }

@@ -20,6 +20,11 @@ export async function tryRead<T>(
   } catch (error) {
     if (hasCode(error, "NotFound")) return { is: "missing" };
     if (!hasCode(error, "Forbidden")) throw error;
-    return { is: "unread", why: `you may not ${action}${namespace === undefined ? "" : ` in ${namespace}`}` };
+    return forbidden(action, namespace);
   }
+}
+
+/** What the user may not `action`. */
+export function forbidden(action: string, namespace: string | undefined): Known<never> {
+  return { is: "unread", why: `you may not ${action}${namespace === undefined ? "" : ` in ${namespace}`}` };
 }

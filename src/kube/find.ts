@@ -1,5 +1,5 @@
 import { hasCode } from "../shared/errors.ts";
-import type { KubeClient, ObjectRef, Parse } from "./api.ts";
+import type { CallOptions, KubeClient, ObjectRef, Parse } from "./api.ts";
 import type { Resource } from "./resources.ts";
 
 /** The object as the API server has it now; undefined when there is none. */
@@ -8,9 +8,10 @@ export async function find<T>(
   resource: Resource,
   ref: ObjectRef,
   parse: Parse<T>,
+  options?: CallOptions,
 ): Promise<T | undefined> {
   try {
-    return await client.get(resource, ref, parse);
+    return await client.get(resource, ref, parse, options);
   } catch (error) {
     if (hasCode(error, "NotFound")) return undefined;
     throw error;

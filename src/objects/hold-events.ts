@@ -4,9 +4,9 @@
  */
 import { parseEndReason } from "../lease/hold-codec.ts";
 import type { Hold, PastHold } from "../lease/types.ts";
-import { cut } from "../shared/cut.ts";
-import { defined, record, text, textMap, timeMs } from "../shared/json.ts";
+import { defined, record, textMap, timeMs } from "../shared/json.ts";
 import { EVENT_COMPONENT, HOLD_ANNOTATION } from "../shared/names.ts";
+import { shortText } from "../shared/short-text.ts";
 import { isoTime } from "../shared/times.ts";
 
 /** The annotations of an event about a hold. */
@@ -57,6 +57,5 @@ function annotationsOf(event: unknown): Record<string, string> {
 }
 
 function name(value: unknown): string | undefined {
-  const told = text(value);
-  return told === undefined ? undefined : cut(told, LONGEST_NAME);
+  return shortText(value, LONGEST_NAME);
 }

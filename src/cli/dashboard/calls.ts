@@ -7,32 +7,33 @@ import { flag, integer, parseJson, record, text } from "../../shared/json.ts";
 import { isNamespace } from "../flags.ts";
 import { orderRelease, previewRelease } from "./forced-release.ts";
 import type { HoldReader, LeaseName } from "./hold-reader.ts";
-import { readStory } from "./story.ts";
-import type { HoldStory, ReleasePreview, ReleaseResult } from "./wire.ts";
+import type { ReleasePreview, ReleaseResult } from "./wire.ts";
 
-/** Each rejects with a KonductorError whose status and message the page gets. */
+/** One hold of a klease. */
+export type HoldName = LeaseName & { token: number };
+
+/** Each throws or rejects with a KonductorError whose status and message the page gets. `signal` ends it: the page is gone. */
 export interface Calls {
-  story(query: URLSearchParams): Promise<HoldStory>;
-  preview(query: URLSearchParams): Promise<ReleasePreview>;
+  /** The hold of which the page wants the story. */
+  hold(query: URLSearchParams): HoldName;
+  preview(query: URLSearchParams, signal: AbortSignal): Promise<ReleasePreview>;
   /** `body`: a JSON document. */
-  release(body: string): Promise<ReleaseResult>;
+  release(body: string, signal: AbortSignal): Promise<ReleaseResult>;
 }
 
 export interface CallsOptions {
-  reader: HoldReader;
+  reader: Omit<HoldReader, "signal">;
   /** Only this namespace is shown; undefined: all. */
   namespace: string | undefined;
   /** The machine's. */
   clock: Clock;
-  /** Ends what is awaited. */
-  signal: AbortSignal;
 }
 
 /** A person orders no more. */
 const MOST_RELEASES = 10;
 const WITHIN_MS = 60_000;
 
-export function createCalls({ reader, namespace: shown, clock, signal }: CallsOptions): Calls {
+export function createCalls({ reader, namespace: shown, clock }: CallsOptions): Calls {
   let releases: number[] = [];
 
   function named(namespace: string | null | undefined, lease: string | null | undefined): LeaseName {
@@ -58,14 +59,15 @@ export function createCalls({ reader, namespace: shown, clock, signal }: CallsOp
   }
 
   return {
-    async story(query) {
-      const token = tokenOf(Number(query.get("token") ?? "none"));
-      return await readStory(reader, { ...named(query.get("namespace"), query.get("lease")), token });
+    hold: (query) => ({
+      ...named(query.get("namespace"), query.get("lease")),
+      token: tokenOf(Number(query.get("token") ?? "none")),
+    }),
+    async preview(query, signal) {
+      const name = named(query.get("namespace"), query.get("lease"));
+      return await previewRelease({ ...reader, signal }, name);
     },
-    async preview(query) {
-      return await previewRelease(reader, named(query.get("namespace"), query.get("lease")));
-    },
-    async release(body) {
+    async release(body, signal) {
       const order = record(parseJson(body));
       const name = named(text(order["namespace"]), text(order["lease"]));
       const token = tokenOf(order["token"]);
@@ -76,7 +78,7 @@ export function createCalls({ reader, namespace: shown, clock, signal }: CallsOp
           "now is needed: true does not wait for proof that the holder has ended",
         );
       countRelease();
-      return await orderRelease(reader, { ...name, token, now }, { clock, signal });
+      return await orderRelease({ ...reader, signal }, { ...name, token, now }, clock);
     },
   };
 }

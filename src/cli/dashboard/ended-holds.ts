@@ -5,9 +5,9 @@
  */
 import { keyOf, type PastHold } from "../../lease/types.ts";
 import { endOfEvent } from "../../objects/hold-events.ts";
-import { cut } from "../../shared/cut.ts";
 import { record, text } from "../../shared/json.ts";
 import { API_VERSION, EVENT_COMPONENT } from "../../shared/names.ts";
+import { shortText } from "../../shared/short-text.ts";
 import type { FeedSink } from "./feed.ts";
 
 /** konductor's events about kleases. Grants are left out: every hold that has been granted ends. */
@@ -41,9 +41,9 @@ export function parseEndedHold(event: unknown): EndedHold | undefined {
     past && {
       lease: keyOf({
         namespace: text(record(metadata)["namespace"]) ?? "",
-        name: cut(text(name) ?? "", LONGEST_NAME),
+        name: shortText(name, LONGEST_NAME) ?? "",
       }),
-      leaseUid: cut(text(uid) ?? "", LONGEST_NAME),
+      leaseUid: shortText(uid, LONGEST_NAME) ?? "",
       past,
     }
   );

@@ -2,7 +2,7 @@
  * Objects followed to be shown: a bounded list, then a watch that is taken up again where it broke. Unlike a reflector (src/kube/reflector.ts) it keeps
  * nothing itself, and reads at most {@link MOST_LISTED} objects of a list and one page. What it has not read is told when it changes.
  */
-import type { KubeClient, ObjectList } from "../../kube/api.ts";
+import type { KubeClient, ListOptions, ObjectList } from "../../kube/api.ts";
 import { createPageSizes, listPage } from "../../kube/list-pages.ts";
 import { createListWatch } from "../../kube/list-watch.ts";
 import type { Resource } from "../../kube/resources.ts";
@@ -12,17 +12,12 @@ import { hasCode } from "../../shared/errors.ts";
 import { record, text } from "../../shared/json.ts";
 
 /** Which objects of a resource. */
-export interface Scope {
-  /** undefined: of all. */
-  namespace?: string | undefined;
-  labelSelector?: string | undefined;
-  fieldSelector?: string | undefined;
-}
+export type Selector = Pick<ListOptions, "labelSelector" | "fieldSelector">;
 
 export interface FeedOptions<T> {
   client: KubeClient;
   resource: Resource;
-  scope: Scope;
+  scope: Selector & Pick<ListOptions, "namespace">;
   /** Reads an object, of which nothing else is kept; undefined: it is not wanted. */
   parse: (object: unknown) => T | undefined;
   clock: Clock;

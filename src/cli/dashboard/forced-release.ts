@@ -18,7 +18,11 @@ export async function previewRelease(reader: HoldReader, named: LeaseName): Prom
     throw new KonductorError("Conflict", `nobody holds klease ${lease.name}: there is nothing to release`);
   const { namespace, name } = lease;
   const [allowed, facts] = await Promise.all([
-    isAllowed(reader.client, { namespace, verb: "patch", group: GROUP, resource: "leases", name }),
+    isAllowed(
+      reader.client,
+      { namespace, verb: "patch", group: GROUP, resource: "leases", name },
+      { signal: reader.signal },
+    ),
     readHolderFacts(reader, lease),
   ]);
   const forbidden =
@@ -31,11 +35,15 @@ export async function previewRelease(reader: HoldReader, named: LeaseName): Prom
   };
 }
 
-/** Ends the hold that the order names. @throws KonductorError `Conflict` if it is over: then nothing was changed. */
+/**
+ * Ends the hold that the order names. The signal of the reader ends only the wait for what comes of it.
+ *
+ * @throws KonductorError `Conflict` if the hold is over: then nothing was changed.
+ */
 export async function orderRelease(
-  { client }: HoldReader,
+  { client, signal }: HoldReader,
   { namespace, lease, token, now }: ReleaseOrder,
-  { clock, signal }: { clock: Clock; signal: AbortSignal },
+  clock: Clock,
 ): Promise<ReleaseResult> {
   const released = await createLeaseClient({ client, namespace, clock }).forceRelease({
     ...{ lease, token, now, signal },

@@ -1,4 +1,4 @@
-/** What the calls of the page read with, and the klease and hold that they are about. */
+/** What orders and previews of a release read with, and the klease that they are about. */
 import type { KubeClient } from "../../kube/api.ts";
 import { find } from "../../kube/find.ts";
 import { LEASES } from "../../kube/resources.ts";
@@ -6,6 +6,7 @@ import type { ServerClock } from "../../kube/server-clock.ts";
 import { parseLease } from "../../lease/codec.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../lease/types.ts";
 import { KonductorError } from "../../shared/errors.ts";
+import { forbidden } from "../known.ts";
 import type { HolderFacts } from "../why/facts.ts";
 import { readHolderPods } from "../why/read-facts.ts";
 
@@ -14,6 +15,8 @@ export interface HoldReader {
   server: ServerClock;
   /** See {@link Picture.requestsOf}. */
   requestsOf(key: string): LeaseRequest[] | undefined;
+  /** Ends what is read. */
+  signal: AbortSignal;
 }
 
 /** Which klease. */
@@ -24,25 +27,31 @@ export interface LeaseName {
 
 /** The klease as the API server has it now. @throws KonductorError `NotFound` */
 export async function readLive(
-  { client }: HoldReader,
+  { client, signal }: HoldReader,
   { namespace, lease: name }: LeaseName,
 ): Promise<Lease> {
-  const lease = await find(client, LEASES, { namespace, name }, parseLease);
+  const lease = await find(client, LEASES, { namespace, name }, parseLease, { signal });
   if (lease) return lease;
   throw new KonductorError("NotFound", `there is no klease ${name} in namespace ${namespace} any more`);
 }
 
 /** What the sentences about the present hold of `lease` need. */
 export async function readHolderFacts(reader: HoldReader, lease: Lease): Promise<HolderFacts> {
-  const { client, server, requestsOf } = reader;
+  const { client, server, signal } = reader;
   const { namespace } = lease;
-  const requests = requestsOf(keyOf(lease));
   return {
     namespace,
-    requests: requests
-      ? { is: "known", value: requests }
-      : { is: "unread", why: `you may not list LeaseRequests in ${namespace}` },
-    holderPods: await readHolderPods({ client, namespace, server }, lease),
+    requests: knownRequests(reader, lease),
+    holderPods: await readHolderPods({ client, namespace, server, signal }, lease),
     nowMs: server.nowMs(),
   };
+}
+
+/** The requests for `lease`. */
+export function knownRequests(
+  { requestsOf }: Pick<HoldReader, "requestsOf">,
+  lease: Lease,
+): HolderFacts["requests"] {
+  const value = requestsOf(keyOf(lease));
+  return value ? { is: "known", value } : forbidden("list LeaseRequests", lease.namespace);
 }

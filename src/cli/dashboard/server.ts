@@ -10,7 +10,7 @@ import type { Clock } from "../../shared/clock.ts";
 import { KonductorError } from "../../shared/errors.ts";
 import { begin, readBody, refuse, sendError, sendJson } from "./answers.ts";
 import type { Asset } from "./assets.ts";
-import type { Calls } from "./calls.ts";
+import type { Calls, HoldName } from "./calls.ts";
 import { refusalOf } from "./guard.ts";
 import { PATHS } from "./wire.ts";
 
@@ -30,12 +30,15 @@ export interface ServerOptions {
   calls: Calls;
   /** Begins the endless answer to a page. */
   openStream(response: ServerResponse): void;
+  /** The same for the story of one hold. */
+  openStory(response: ServerResponse, hold: HoldName): void;
   clock: Pick<Clock, "monotonicMs">;
   /** A ticket was used twice: whoever came first may have been another user of this machine. */
   onTicketReused(): void;
 }
 
-const MOST_STREAMS = 8;
+/** Also of open stories, since a page has one. */
+const MOST_PAGES = 8;
 const MOST_CALLS = 16;
 const MOST_CONNECTIONS = 64;
 const MOST_BODY_BYTES = 4 << 10;
@@ -48,11 +51,11 @@ const TICKET_PATH = /^\/open\/([\w-]{43})$/;
 
 /** Begins to listen. @throws KonductorError `BadRequest` if the port cannot be had. */
 export async function startServer(options: ServerOptions): Promise<DashboardServer> {
-  const { calls, readAsset, openStream, onTicketReused, clock } = options;
+  const { calls, readAsset, openStream, openStory, onTicketReused, clock } = options;
   const token = randomText();
   const tickets = new Map<string, { untilMs: number; isUsed: boolean }>();
   let port = options.port;
-  let streams = 0;
+  const open = { pages: 0, stories: 0 };
   let underWay = 0;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -65,36 +68,45 @@ export async function startServer(options: ServerOptions): Promise<DashboardServ
     const { pathname, searchParams } = address;
     switch (pathname) {
       case PATHS.stream:
-        return stream(response);
-      case PATHS.story:
-        return await call(response, () => calls.story(searchParams));
+        return stream(response, "pages", () => openStream(response));
+      case PATHS.story: {
+        const hold = calls.hold(searchParams);
+        return stream(response, "stories", () => openStory(response, hold));
+      }
       case PATHS.preview:
-        return await call(response, () => calls.preview(searchParams));
+        return await call(response, (signal) => calls.preview(searchParams, signal));
       case PATHS.release:
-        return await call(response, async () => calls.release(await readBody(request, MOST_BODY_BYTES)));
+        return await call(response, async (signal) =>
+          calls.release(await readBody(request, MOST_BODY_BYTES), signal),
+        );
     }
     const [, ticket] = TICKET_PATH.exec(pathname) ?? [];
     return ticket === undefined ? await file(response, pathname) : redeem(response, ticket);
   }
 
-  function stream(response: ServerResponse): void {
-    if (streams >= MOST_STREAMS) {
-      refuse(response, 429, `the dashboard is open in ${MOST_STREAMS} pages already: close one`);
+  function stream(response: ServerResponse, what: keyof typeof open, begin: () => void): void {
+    if (open[what] >= MOST_PAGES) {
+      refuse(response, 429, `the dashboard has ${MOST_PAGES} open ${what} already: close one`);
       return;
     }
-    streams++;
+    open[what]++;
     response.once("close", () => {
-      streams--;
+      open[what]--;
     });
-    openStream(response);
+    begin();
   }
 
-  async function call(response: ServerResponse, work: () => Promise<unknown>): Promise<void> {
+  async function call(
+    response: ServerResponse,
+    work: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<void> {
     if (underWay >= MOST_CALLS)
       return refuse(response, 429, "too many calls are under way: try again in a moment");
     underWay++;
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
     try {
-      sendJson(response, 200, await work());
+      sendJson(response, 200, await work(gone.signal));
     } finally {
       underWay--;
     }

@@ -16,6 +16,7 @@ import { END_EVENTS } from "./ended-holds.ts";
 import { openPageStream } from "./page-stream.ts";
 import { createPicture, type Hidden } from "./picture.ts";
 import { startServer } from "./server.ts";
+import { openStoryStream } from "./story-stream.ts";
 
 export interface SessionOptions {
   /** 0: any that is free. */
@@ -42,12 +43,13 @@ export async function serveDashboard(
     ...{ client, namespace, clock, server: serverClock, hidden, sentenceOf },
     logger: createPlainLog(io, "warn", ({ msg, error }) => `warning: ${msg}: ${error}`),
   });
-  const reader = { client, server: serverClock, requestsOf: picture.requestsOf };
+  const reader = { client, server: serverClock, clock, sentenceOf, requestsOf: picture.requestsOf };
   const hello = { type: "hello", user, server: cluster.server, namespace, version: VERSION_TEXT } as const;
   let failure: KonductorError | undefined;
   const server = await startServer({
-    ...{ port, clock, readAsset, calls: createCalls({ reader, namespace, clock, signal }) },
+    ...{ port, clock, readAsset, calls: createCalls({ reader, namespace, clock }) },
     openStream: (response) => openPageStream({ response, picture, hello, clock, nowMs: serverClock.nowMs }),
+    openStory: (response, hold) => openStoryStream({ response, reader, picture, hold }),
     onTicketReused() {
       failure = ticketReused();
       stop.abort();

@@ -8,7 +8,7 @@ import type { EndReason } from "../../lease/types.ts";
 export const PATHS = {
   /** GET: {@link PageMessage}s, a JSON array of them on each line, for as long as the page is open. */
   stream: "/api/stream",
-  /** GET with `namespace`, `lease` and `token`: the {@link HoldStory} of one hold. */
+  /** GET with `namespace`, `lease` and `token`: {@link StoryMessage}s of one hold, likewise, for as long as its story is open. */
   story: "/api/story",
   /** GET with `namespace` and `lease`: the {@link ReleasePreview} of the present hold. */
   preview: "/api/release-preview",
@@ -98,6 +98,12 @@ export interface RowCondition {
   sinceMs: number;
 }
 
+/** Each replaces the one before. An array without any says that the connection is alive. */
+export type StoryMessage =
+  | { type: "story"; story: HoldStory }
+  /** There is nothing to be told any more, or not yet: why, in one sentence. */
+  | { type: "untold"; message: string };
+
 /** What is known of one hold. */
 export interface HoldStory {
   holder: string;
@@ -108,7 +114,7 @@ export interface HoldStory {
   pods: StoryPod[];
   /**
    * Of the present hold: why it holds, what would end it, and what the user can do, as `koncli lease why` says. Of any: what the user may not
-   * read.
+   * read, and what is too much to be read.
    */
   sentences: string[];
 }

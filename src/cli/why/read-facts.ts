@@ -28,6 +28,8 @@ export interface ReadOptions {
   client: KubeClient;
   namespace: string;
   server: ServerClock;
+  /** Ends reads of holders' pods. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Which object, as the user named it; without a kind it is the pod of that name, or else the Job. */
@@ -196,16 +198,21 @@ export async function readHolderPods(
   return Promise.all(refs.map((ref) => readHolderPod(options, ref)));
 }
 
-async function readHolderPod({ client, namespace }: ReadOptions, ref: HolderRef): Promise<HolderPodFacts> {
+async function readHolderPod(
+  { client, namespace, signal }: ReadOptions,
+  ref: HolderRef,
+): Promise<HolderPodFacts> {
   const { node } = ref;
   const [found, isNodeReady] = await Promise.all([
-    tryRead("get pods", namespace, () => client.get(PODS, { namespace, name: ref.name }, parsePod)),
+    tryRead("get pods", namespace, () =>
+      client.get(PODS, { namespace, name: ref.name }, parsePod, { signal }),
+    ),
     node === undefined
       ? ({ is: "missing" } as const)
       : tryRead(
           "get nodes",
           undefined,
-          async () => (await client.get(NODES, { name: node }, parseNode)).ready,
+          async () => (await client.get(NODES, { name: node }, parseNode, { signal })).ready,
         ),
   ]);
   // Names come back, uids do not.

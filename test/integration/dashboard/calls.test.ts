@@ -1,11 +1,8 @@
-/** What the page of `koncli dashboard` may ask for on a real API server: the story of a hold, a forced release; and who is refused. */
+/** What the page of `koncli dashboard` may ask for on a real API server: a forced release; and who is refused. */
 import { request } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { PATHS } from "../../../src/cli/dashboard/wire.ts";
-import { PODS } from "../../../src/kube/resources.ts";
-import { parsePod } from "../../../src/lease/pod.ts";
 import { list, record } from "../../../src/shared/json.ts";
-import { waitFor } from "../../cluster/wait.ts";
 import { type Dashboard, startDashboard } from "./page.ts";
 import { type Stage, setStage } from "./stage.ts";
 
@@ -117,59 +114,5 @@ describe("a forced release", () => {
     const order = { namespace: stage.namespace, lease: "taken", token: 40, now: false, ...change };
     const { status } = await dashboard.post(PATHS.release, order);
     expect(status).toBe("namespace" in change ? 403 : 400);
-  });
-});
-
-describe("the story of a hold", () => {
-  const storyOf = (lease: string, token: number) =>
-    dashboard.get(PATHS.story, { namespace: stage.namespace, lease, token: String(token) });
-
-  /** The reasons in the order in which the page shows them. The cluster's scheduler tells of the pod as well. */
-  const eventsOfLease = (body: unknown) =>
-    list(record(body)["events"])
-      .map(record)
-      .filter(({ about }) => about === "Lease/told")
-      .map(({ reason }) => reason);
-
-  test("has its events, its pod, its conditions, and why it holds", async () => {
-    await stage.newLease("told");
-    const containers = [{ name: "main", image: "none" }];
-    const pod = { metadata: { namespace: stage.namespace, name: "worker" }, spec: { containers } };
-    await waitFor({
-      what: "the namespace to take pods",
-      withinMs: 20_000,
-      holds: async () => Boolean(await stage.client.create(PODS, pod)),
-    });
-    const { uid } = await stage.client.get(PODS, { namespace: stage.namespace, name: "worker" }, parsePod);
-    const ref = { kind: "Pod", name: "worker", uid } as const;
-    await stage.write("told", () => ({
-      hold: { ...stage.holdOf(50), holder: "worker", ref },
-      lastToken: 50,
-    }));
-    const { status, body } = await storyOf("told", 50);
-    expect(status).toBe(200);
-    expect(body).toMatchObject({
-      ...{ holder: "worker", token: 50 },
-      pods: [{ name: "worker", phase: "Pending", containers: [] }],
-      conditions: expect.arrayContaining([expect.objectContaining({ type: "Held", status: "True" })]),
-    });
-    expect(eventsOfLease(body)).toEqual(["Granted"]);
-    expect(JSON.stringify(body)).toContain("Pod worker has held the klease since");
-  });
-
-  test("of one that is over has what events tell of it, and of no other", async () => {
-    await stage.end("told");
-    await stage.write("told", () => ({ hold: stage.holdOf(51), lastToken: 51 }));
-    const { body } = await storyOf("told", 50);
-    expect(body).toMatchObject({
-      ...{ holder: "worker", conditions: [], sentences: [] },
-      pods: [{ name: "worker" }],
-    });
-    expect(eventsOfLease(body)).toEqual(["Granted", "Released"]);
-  });
-
-  test("that nobody knows is not found", async () => {
-    expect(await storyOf("told", 49)).toMatchObject({ status: 404 });
-    expect(await storyOf("nothing", 1)).toMatchObject({ status: 404 });
   });
 });

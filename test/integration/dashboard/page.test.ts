@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, inject, test } from "vitest";
+import { PATHS } from "../../../src/cli/dashboard/wire.ts";
 import { startChromium } from "../../browser/chromium.ts";
 import { streamLog } from "../../cluster/cluster.ts";
 import { waitFor } from "../../cluster/wait.ts";
@@ -94,6 +95,26 @@ async function open(options: Parameters<Browser["newContext"]>[0] = {}, by = bro
   return page;
 }
 
+/** Tells of a Lease, now. */
+async function event(lease: string, told: { reason: string; type: string; message: string }): Promise<void> {
+  const { uid } = await holds.lease(lease);
+  const now = new Date().toISOString();
+  await kubectl.withObject(
+    {
+      ...{ apiVersion: "v1", kind: "Event", metadata: { name: lease, namespace: NAMESPACE } },
+      involvedObject: {
+        apiVersion: "konductor.io/v1",
+        kind: "Lease",
+        namespace: NAMESPACE,
+        name: lease,
+        uid,
+      },
+      ...{ firstTimestamp: now, lastTimestamp: now, count: 1, source: { component: "konductor" }, ...told },
+    },
+    "create",
+  );
+}
+
 const rowOf = (page: Page, lease: string) =>
   page.getByRole("row").filter({ has: page.getByRole("button", { name: `${NAMESPACE}/${lease},` }) });
 
@@ -158,23 +179,40 @@ test("the keyboard alone leads to the story of a hold, and Escape back to its ba
   expect(await focused()).toMatch(/^held by one since/);
 });
 
+test("an open story is one request, however often its row changes, and ends with its panel", async () => {
+  await holds.newLease("followed");
+  await holds.ask("followed", "steady");
+  await holds.grant("followed", "steady");
+  const page = await open();
+  const asked: string[] = [];
+  const ended: string[] = [];
+  const isStory = (request: { url(): string }) => new URL(request.url()).pathname === PATHS.story;
+  page.on("request", (request) => void (isStory(request) && asked.push(request.url())));
+  page.on("requestfailed", (request) => void (isStory(request) && ended.push(request.url())));
+  await rowOf(page, "followed")
+    .getByRole("button", { name: /^held by steady since/ })
+    .click();
+  const story = page.getByRole("complementary", { name: "steady" });
+  await story.getByText(/steady\b.* has held the klease since/i).waitFor();
+  for (let renewals = 1; renewals <= 20; renewals++) {
+    const { hold } = (await holds.lease("followed")).status;
+    if (hold) await holds.change("followed", { hold: { ...hold, renewals } });
+  }
+  await event("followed", { reason: "Changed", type: "Normal", message: "twenty renewals" });
+  await story.getByText("twenty renewals").waitFor();
+  expect(asked).toHaveLength(1);
+  expect(ended).toEqual([]);
+  await page.keyboard.press("Escape");
+  await waitFor({ what: "the request to end", withinMs: 10_000, holds: async () => ended.length === 1 });
+});
+
 test("what tenants write is text, wherever it is shown", async () => {
   const evil = `<img src=x onerror="alert(1)"><b>x</b>`;
   await holds.newLease("hostile");
   await holds.ask("hostile", evil);
   await holds.grant("hostile", evil);
   await holds.ask("hostile", `${evil}2`);
-  const { uid } = await holds.lease("hostile");
-  const about = { apiVersion: "konductor.io/v1", kind: "Lease", namespace: NAMESPACE, name: "hostile", uid };
-  const now = new Date().toISOString();
-  await kubectl.withObject(
-    {
-      ...{ apiVersion: "v1", kind: "Event", metadata: { name: "hostile", namespace: NAMESPACE } },
-      ...{ involvedObject: about, reason: "Granted", type: "Warning", message: `told ${evil}` },
-      ...{ firstTimestamp: now, lastTimestamp: now, count: 1, source: { component: "konductor" } },
-    },
-    "create",
-  );
+  await event("hostile", { reason: "Granted", type: "Warning", message: `told ${evil}` });
   const page = await open();
   const row = rowOf(page, "hostile");
   await row.getByText(`${evil}2`).waitFor();

@@ -1,6 +1,12 @@
 /** A dashboard in this process, and what its page is told. */
 import { expect } from "vitest";
-import { type LeaseRow, PATHS, type PageMessage } from "../../../src/cli/dashboard/wire.ts";
+import {
+  type HoldStory,
+  type LeaseRow,
+  PATHS,
+  type PageMessage,
+  type StoryMessage,
+} from "../../../src/cli/dashboard/wire.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { koncli, type Outcome } from "../koncli.ts";
 
@@ -14,17 +20,28 @@ export interface Dashboard {
   post(path: string, body: object): Promise<{ status: number; body: unknown }>;
   /** Opens the stream. */
   open(): Promise<Page>;
+  /** Opens the story of a hold. */
+  story(namespace: string, lease: string, token: number): Promise<Told>;
   /** Interrupts it, and resolves with what came of it. */
   end(): Promise<Outcome>;
 }
 
-export interface Page {
-  messages: PageMessage[];
-  /** The last row of the klease. */
-  row(name: string): LeaseRow | undefined;
+/** What one stream has told. */
+export interface Stream<M> {
+  messages: M[];
   /** Waits until the messages are as `holds` says. */
   sees(what: string, holds: () => boolean): Promise<void>;
   close(): void;
+}
+
+export interface Page extends Stream<PageMessage> {
+  /** The last row of the klease. */
+  row(name: string): LeaseRow | undefined;
+}
+
+export interface Told extends Stream<StoryMessage> {
+  /** Waits for a story of which `holds` is true; by default for any. */
+  tells(what: string, holds?: (story: HoldStory) => boolean): Promise<HoldStory>;
 }
 
 /** Starts `koncli dashboard` with these further arguments; without a browser. */
@@ -71,6 +88,11 @@ export async function startDashboard(kubeconfig: string, ...args: string[]): Pro
         }),
       ),
     open: () => openPage(`${origin}${PATHS.stream}`, authorization),
+    story: (namespace, lease, hold) =>
+      openStory(
+        `${origin}${PATHS.story}?${new URLSearchParams({ namespace, lease, token: String(hold) })}`,
+        authorization,
+      ),
     async end() {
       interrupt.abort();
       return await ended;
@@ -79,27 +101,48 @@ export async function startDashboard(kubeconfig: string, ...args: string[]): Pro
 }
 
 async function openPage(url: string, authorization: string): Promise<Page> {
+  const stream = await openStream<PageMessage>(url, authorization);
+  const row = (name: string) =>
+    stream.messages
+      .flatMap((each) => (each.type === "lease" && each.lease.name === name ? [each.lease] : []))
+      .at(-1);
+  return { ...stream, row };
+}
+
+async function openStory(url: string, authorization: string): Promise<Told> {
+  const stream = await openStream<StoryMessage>(url, authorization);
+  return {
+    ...stream,
+    async tells(what, holds = () => true) {
+      let told: HoldStory | undefined;
+      await stream.sees(what, () => {
+        const last = stream.messages.at(-1);
+        told = last?.type === "story" && holds(last.story) ? last.story : undefined;
+        return told !== undefined;
+      });
+      if (!told) throw new Error(`it was not told: ${what}`);
+      return told;
+    },
+  };
+}
+
+async function openStream<M>(url: string, authorization: string): Promise<Stream<M>> {
   const closing = new AbortController();
   const { body, status } = await fetch(url, { headers: { authorization }, signal: closing.signal });
   expect(status).toBe(200);
-  const messages: PageMessage[] = [];
+  const messages: M[] = [];
   const reading = (async () => {
     const decoder = new TextDecoder();
     let rest = "";
     for await (const chunk of body ?? []) {
       const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
       rest = lines.pop() ?? "";
-      for (const line of lines) messages.push(...(JSON.parse(line) as PageMessage[]));
+      for (const line of lines) messages.push(...(JSON.parse(line) as M[]));
     }
   })();
   reading.catch(() => undefined);
-  const row = (name: string) =>
-    messages
-      .flatMap((each) => (each.type === "lease" && each.lease.name === name ? [each.lease] : []))
-      .at(-1);
   return {
     messages,
-    row,
     sees: (what, holds) => waitFor({ what, withinMs: 20_000, everyMs: 20, holds: async () => holds() }),
     close: () => closing.abort(),
   };

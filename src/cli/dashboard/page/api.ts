@@ -1,12 +1,5 @@
 /** The page's calls to its own server. */
-import {
-  type HoldStory,
-  PATHS,
-  type Refusal,
-  type ReleaseOrder,
-  type ReleasePreview,
-  type ReleaseResult,
-} from "../wire.ts";
+import { PATHS, type Refusal, type ReleaseOrder, type ReleasePreview, type ReleaseResult } from "../wire.ts";
 
 /** A hold that the page asks about. */
 export interface HoldAddress {
@@ -18,7 +11,8 @@ export interface HoldAddress {
 export interface Api {
   /** The answer to the stream's request, whatever its status. */
   stream(signal: AbortSignal): Promise<Response>;
-  story(hold: HoldAddress, signal: AbortSignal): Promise<HoldStory>;
+  /** The same for the story of a hold. */
+  story(hold: HoldAddress, signal: AbortSignal): Promise<Response>;
   preview(hold: HoldAddress, signal: AbortSignal): Promise<ReleasePreview>;
   release(order: ReleaseOrder): Promise<ReleaseResult>;
 }
@@ -39,12 +33,13 @@ export function createApi(token: string): Api {
     return response.json();
   }
 
+  const open = (path: string, signal: AbortSignal) => fetch(path, { headers, signal, cache: "no-store" });
   const query = ({ namespace, lease, token: hold }: HoldAddress) =>
     new URLSearchParams({ namespace, lease, token: String(hold) });
 
   return {
-    stream: (signal) => fetch(PATHS.stream, { headers, signal, cache: "no-store" }),
-    story: (hold, signal) => ask(`${PATHS.story}?${query(hold)}`, { signal }),
+    stream: (signal) => open(PATHS.stream, signal),
+    story: (hold, signal) => open(`${PATHS.story}?${query(hold)}`, signal),
     preview: (hold, signal) => ask(`${PATHS.preview}?${query(hold)}`, { signal }),
     release: (order) =>
       ask(PATHS.release, {

@@ -1,4 +1,5 @@
 /** The page of `koncli dashboard`: puts its parts together. */
+import type { PageMessage } from "../wire.ts";
 import { createApi } from "./api.ts";
 import { createBoard, type Opened } from "./board.ts";
 import { createControls } from "./controls.ts";
@@ -81,7 +82,7 @@ function start(token: string): void {
 
   board.setSpan(controls.spanMs());
   requestAnimationFrame(move);
-  void followStream({
+  void followStream<PageMessage>({
     open: (signal) => api.stream(signal),
     onMessages(messages) {
       model.apply(messages, pageMs());

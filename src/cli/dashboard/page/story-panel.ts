@@ -1,11 +1,12 @@
 /** The story of one hold, beside the rows. */
-import type { HoldStory } from "../wire.ts";
-import type { Api } from "./api.ts";
+import type { HoldStory, StoryMessage } from "../wire.ts";
+import { type Api, type HoldAddress, refusalOf } from "./api.ts";
 import type { Opened } from "./board.ts";
-import { part, setText } from "./dom.ts";
+import { part, setChildren, setText } from "./dom.ts";
 import type { SeenRow } from "./model.ts";
 import { factsOf, type HoldFacts } from "./story-facts.ts";
 import { factsSection, storySections } from "./story-sections.ts";
+import { followStream } from "./stream.ts";
 
 export interface StoryOptions {
   api: Api;
@@ -31,9 +32,6 @@ export interface StoryPanel {
   close(): void;
 }
 
-/** A story that changes is asked for again, but not more often. */
-const AGAIN_MS = 1_500;
-
 /** The panel in the elements of index.html. */
 export function createStoryPanel({ api, onRelease, onClose, nowMs }: StoryOptions): StoryPanel {
   const panel = part("story", HTMLElement);
@@ -45,8 +43,7 @@ export function createStoryPanel({ api, onRelease, onClose, nowMs }: StoryOption
   let token: number | undefined;
   let story: HoldStory | undefined;
   let note = "";
-  let asking: AbortController | undefined;
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let following = new AbortController();
 
   function draw(): void {
     if (!row) return;
@@ -54,32 +51,49 @@ export function createStoryPanel({ api, onRelease, onClose, nowMs }: StoryOption
     const facts = factsOf(lease, token);
     setText(heading, facts?.holder ?? story?.holder ?? lease.name);
     setText(of, `${lease.namespace}/${lease.name}`);
-    body.replaceChildren(...storySections({ lease, facts, story, note, nowMs: nowMs() }));
+    const drawn = [...body.children].filter((each) => each instanceof HTMLElement);
+    const sections = storySections({ lease, facts, story, note, nowMs: nowMs() });
+    // What is as before stays, and with it what somebody has selected there.
+    setChildren(
+      body,
+      sections.map((each, index) => (drawn[index]?.isEqualNode(each) ? drawn[index] : each)),
+    );
     release.hidden = facts === undefined || !facts.isPresent;
   }
 
-  async function ask(): Promise<void> {
-    if (!row || token === undefined) return;
-    const { namespace, name } = row.lease;
-    asking?.abort();
-    const call = new AbortController();
-    asking = call;
-    try {
-      const told = await api.story({ namespace, lease: name, token }, call.signal);
-      if (call.signal.aborted) return;
-      story = told;
-      note = "";
-    } catch (error) {
-      if (call.signal.aborted) return;
-      note = error instanceof Error ? error.message : String(error);
-    }
+  function tell(message: StoryMessage): void {
+    if (message.type === "story") story = message.story;
+    note = message.type === "story" ? "" : message.message;
     draw();
   }
 
+  function say(sentence: string): void {
+    note = sentence;
+    draw();
+  }
+
+  function followStory(hold: HoldAddress): void {
+    following = new AbortController();
+    const { signal } = following;
+    void followStream<StoryMessage>({
+      async open(stop) {
+        const answer = await api.story(hold, stop);
+        const refusal = answer.ok ? "" : await refusalOf(answer);
+        if (refusal !== "" && !signal.aborted) say(refusal);
+        return answer;
+      },
+      onMessages(messages) {
+        if (!signal.aborted) for (const message of messages) tell(message);
+      },
+      onState: ({ kind }) => {
+        if (kind === "broken" && story) say("Not connected: this story may be old.");
+      },
+      signal,
+    });
+  }
+
   function close(): void {
-    asking?.abort();
-    clearTimeout(timer);
-    timer = undefined;
+    following.abort();
     row = undefined;
     panel.hidden = true;
   }
@@ -103,7 +117,8 @@ export function createStoryPanel({ api, onRelease, onClose, nowMs }: StoryOption
       panel.hidden = false;
       draw();
       heading.focus();
-      void ask();
+      const { namespace, name } = next.lease;
+      if (token !== undefined) followStory({ namespace, lease: name, token });
       return { key: next.lease.key, token };
     },
     follow(next) {
@@ -115,10 +130,6 @@ export function createStoryPanel({ api, onRelease, onClose, nowMs }: StoryOption
       }
       row = next;
       draw();
-      timer ??= setTimeout(() => {
-        timer = undefined;
-        void ask();
-      }, AGAIN_MS);
     },
     tick() {
       if (!row) return;

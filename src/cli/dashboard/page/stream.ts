@@ -1,5 +1,4 @@
-/** The stream of messages: followed for as long as the page is open, across breaks. */
-import type { PageMessage } from "../wire.ts";
+/** A stream of messages: followed until it is no longer wanted, across breaks. */
 
 /** The parts of a Response that are needed. */
 export interface StreamAnswer {
@@ -15,15 +14,16 @@ export type StreamState =
   /** Not tried again: the session is over. */
   | { kind: "over" };
 
-export interface StreamOptions {
+export interface StreamOptions<M> {
   open(signal: AbortSignal): Promise<StreamAnswer>;
-  onMessages(messages: readonly PageMessage[]): void;
+  /** Those of one line; none if the server only says that it is there. */
+  onMessages(messages: readonly M[]): void;
   onState(state: StreamState): void;
   /** Ends it. */
   signal: AbortSignal;
 }
 
-/** The server says something every 15 s. */
+/** The server says something every 10 s. */
 const SILENCE_MS = 40_000;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 15_000;
@@ -31,7 +31,7 @@ const LAST_RETRY_MS = 15_000;
 const LONGEST_LINE = 64 * 1024 * 1024;
 
 /** Follows the stream until `signal`, or until the server says that the session is over. Never rejects. */
-export async function followStream(options: StreamOptions): Promise<void> {
+export async function followStream<M>(options: StreamOptions<M>): Promise<void> {
   const { signal, onState } = options;
   let retryMs = FIRST_RETRY_MS;
   while (!signal.aborted) {
@@ -46,12 +46,12 @@ export async function followStream(options: StreamOptions): Promise<void> {
 }
 
 /** "ended": it was live until it broke. "broken": there was nothing. */
-async function readOnce({
+async function readOnce<M>({
   open,
   onMessages,
   onState,
   signal,
-}: StreamOptions): Promise<"over" | "ended" | "broken"> {
+}: StreamOptions<M>): Promise<"over" | "ended" | "broken"> {
   const silence = new AbortController();
   const end = () => silence.abort();
   signal.addEventListener("abort", end);
@@ -65,7 +65,7 @@ async function readOnce({
       clearTimeout(timer);
       timer = setTimeout(end, SILENCE_MS);
       // Both sides come from one build, so that the line has its type.
-      const messages: PageMessage[] = JSON.parse(line);
+      const messages: M[] = JSON.parse(line);
       if (!isLive) onState({ kind: "live" });
       isLive = true;
       onMessages(messages);

@@ -1,10 +1,11 @@
 /** What a page is told over a real connection: how changes are gathered, and what becomes of a page that does not read. */
 import { once } from "node:events";
-import { createServer, type IncomingMessage, request, type Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openPageStream } from "../../../../src/cli/dashboard/page-stream.ts";
 import type { Picture, PictureListener } from "../../../../src/cli/dashboard/picture.ts";
 import { turnedClock } from "../../gate/turned-clock.ts";
+import { openLines, reading } from "./line-reader.ts";
 
 const hello = { type: "hello", user: "alice", server: "s", namespace: undefined, version: "1" } as const;
 let server: Server;
@@ -43,44 +44,13 @@ afterEach(() => {
   server.close();
 });
 
-async function openPage(): Promise<IncomingMessage> {
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : undefined;
-  const sent = request({ host: "127.0.0.1", port }).end();
-  sent.on("error", () => undefined);
-  const answer: unknown[] = await once(sent, "response");
-  return answer[0] as IncomingMessage;
-}
-
-/** Reads lines; `next` resolves with the messages of the next one. */
-function reading(page: IncomingMessage) {
-  const lines: unknown[][] = [];
-  let wake = Promise.withResolvers<void>();
-  let rest = "";
-  page.setEncoding("utf8");
-  page.on("error", () => undefined);
-  page.on("data", (text: string) => {
-    const parts = (rest + text).split("\n");
-    rest = parts.pop() ?? "";
-    lines.push(...parts.map((each) => JSON.parse(each)));
-    wake.resolve();
-  });
-  return async function next(): Promise<unknown[]> {
-    while (lines.length === 0) {
-      await wake.promise;
-      wake = Promise.withResolvers();
-    }
-    return lines.shift() ?? [];
-  };
-}
-
 const change = (key: string) => {
   for (const { changed } of listeners) changed(key);
 };
 
 test("it begins with hello, troubles and every row, and says once when the lists are complete", async () => {
   rows.set("a/x", '{"key":"a/x"}');
-  const next = reading(await openPage());
+  const next = reading(await openLines(server));
   expect(await next()).toEqual([
     hello.namespace === undefined && { type: "hello", user: "alice", server: "s", version: "1" },
     { type: "trouble", about: "events", message: "no events" },
@@ -93,7 +63,7 @@ test("it begins with hello, troubles and every row, and says once when the lists
 
 test("changes within 100 ms are one line, each row once and as it is then; a klease that is gone is told", async () => {
   rows.set("a/x", "1").set("a/y", "1");
-  const next = reading(await openPage());
+  const next = reading(await openLines(server));
   await next();
   for (const key of ["a/x", "a/y", "a/x", "a/z"]) change(key);
   rows.set("a/x", "2").set("a/y", "3");
@@ -108,7 +78,7 @@ test("changes within 100 ms are one line, each row once and as it is then; a kle
 });
 
 test("the time is told every 10 s, so that a page notices a dead connection", async () => {
-  const next = reading(await openPage());
+  const next = reading(await openLines(server));
   await next();
   for (let times = 0; times < 2; times++) {
     await clock.turn(10_000);
@@ -125,7 +95,7 @@ test("a page that does not read gets no more rows, and is given up after 30 s", 
     taken++;
     return get(key);
   };
-  const page = await openPage();
+  const page = await openLines(server);
   page.on("error", () => undefined);
   await clock.waitedFor(30_000);
   expect(taken).toBeLessThan(300);

@@ -14,28 +14,47 @@ const streams: ServerResponse[] = [];
 const bodies: string[] = [];
 let reused = 0;
 let nowMs = 0;
+let abandoned = 0;
+/** Resolves when one was asked for. */
+let previews: PromiseWithResolvers<void>;
+
+function opened(response: ServerResponse): void {
+  streams.push(response);
+  response.writeHead(200).write("[]\n");
+}
 
 beforeEach(async () => {
   streams.length = 0;
   bodies.length = 0;
   reused = 0;
-  const never = () => Promise.reject(new KonductorError("NotFound", "there is no such hold"));
+  abandoned = 0;
+  previews = Promise.withResolvers();
   server = await startServer({
     port: 0,
     readAsset: async (path) =>
       path === "/" ? { type: "text/html; charset=utf-8", body: "<p>page" } : undefined,
     calls: {
-      story: never,
-      preview: never,
+      hold(query) {
+        const lease = query.get("lease");
+        if (lease === null) throw new KonductorError("BadRequest", "which hold?");
+        return { namespace: "ns", lease, token: 1 };
+      },
+      preview(_, signal) {
+        const gone = Promise.withResolvers<never>();
+        signal.addEventListener("abort", () => {
+          abandoned++;
+          gone.reject(signal.reason);
+        });
+        previews.resolve();
+        return gone.promise;
+      },
       async release(body) {
         bodies.push(body);
         return { message: "done" };
       },
     },
-    openStream(response) {
-      streams.push(response);
-      response.writeHead(200).write("[]\n");
-    },
+    openStream: opened,
+    openStory: opened,
     onTicketReused: () => void reused++,
     clock: { monotonicMs: () => nowMs },
   });
@@ -69,8 +88,8 @@ const mine = () => ({ authorization: `Bearer ${token}` });
 const json = () => ({ ...mine(), "content-type": "application/json" });
 
 /** A stream that is left open. */
-async function openStream(): Promise<IncomingMessage> {
-  const sent = request({ host: "127.0.0.1", port: url.port, path: PATHS.stream, headers: mine() });
+async function openStream(path: string): Promise<IncomingMessage> {
+  const sent = request({ host: "127.0.0.1", port: url.port, path, headers: mine() });
   sent.on("error", () => undefined);
   sent.end();
   const [answer] = (await once(sent, "response")) as [IncomingMessage];
@@ -121,8 +140,8 @@ test("a refusal is one sentence as JSON", async () => {
 
 test("a coded error is answered with its status and message", async () => {
   expect(await ask(PATHS.story, mine())).toMatchObject({
-    status: 404,
-    body: JSON.stringify({ message: "there is no such hold" }),
+    status: 400,
+    body: JSON.stringify({ message: "which hold?" }),
   });
 });
 
@@ -139,22 +158,34 @@ test("an order is taken by POST, with a body of 4 KiB at most", async () => {
   expect(bodies.map(({ length }) => length)).toEqual([2, 4_096]);
 });
 
-test("eight pages are told, and no more until one is closed", async () => {
-  const open = await Promise.all(Array.from({ length: 8 }, openStream));
-  expect(await ask(PATHS.stream, mine())).toMatchObject({ status: 429 });
+test.each([
+  ["pages", PATHS.stream],
+  ["stories", `${PATHS.story}?lease=nightly`],
+])("eight %s are told, and no more until one is closed", async (_, path) => {
+  const open = await Promise.all(Array.from({ length: 8 }, () => openStream(path)));
+  expect(await ask(path, mine())).toMatchObject({ status: 429 });
   const closed = new Promise((resolve) => streams[0]?.once("close", resolve));
   open[0]?.destroy();
   await closed;
-  const again = await openStream();
+  const again = await openStream(path);
   expect(again.statusCode).toBe(200);
   for (const each of [...open, again]) each.destroy();
 });
 
 test("closing it ends the streams", async () => {
-  const stream = await openStream();
+  const stream = await openStream(PATHS.stream);
   const ended = new Promise((resolve) => stream.once("close", resolve));
   await server.close();
   await ended;
+});
+
+test("what is read for a page ends when the page is gone", async () => {
+  const sent = request({ host: "127.0.0.1", port: url.port, path: PATHS.preview, headers: mine() });
+  sent.on("error", () => undefined).end();
+  await previews.promise;
+  expect(abandoned).toBe(0);
+  sent.destroy();
+  while (abandoned === 0) await new Promise((resolve) => setImmediate(resolve));
 });
 
 test("who sends no request loses the connection", async () => {
@@ -195,11 +226,15 @@ test("a port that is taken is refused in one sentence", async () => {
     port,
     readAsset: async () => undefined,
     openStream() {},
+    openStory() {},
     onTicketReused() {},
     clock: { monotonicMs: () => 0 },
   };
   const none = () => Promise.reject(new Error("not called"));
   await expect(
-    startServer({ ...options, calls: { story: none, preview: none, release: none } }),
+    startServer({
+      ...options,
+      calls: { hold: () => ({ namespace: "", lease: "", token: 1 }), preview: none, release: none },
+    }),
   ).rejects.toMatchObject({ code: "BadRequest", message: expect.stringContaining(`port ${port}`) });
 });

@@ -34,7 +34,7 @@ function follow(answers: readonly (readonly string[] | number | { silent: readon
     });
     return { ok: true, status: 200, body };
   }
-  const ended = followStream({
+  const ended = followStream<PageMessage>({
     open,
     onMessages: (batch) => void messages.push(...batch),
     onState: (state) => void states.push(state),

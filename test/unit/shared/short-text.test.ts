@@ -1,11 +1,12 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { cut } from "../../../src/shared/cut.ts";
+import { shortText } from "../../../src/shared/short-text.ts";
 
 test("a short text stays as it is, and of a long one the beginning is left", () => {
-  expect(cut("näme", 4)).toBe("näme");
-  expect(cut("näme€", 4)).toBe("näme");
+  expect(shortText("näme", 4)).toBe("näme");
+  expect(shortText("näme€", 4)).toBe("näme");
+  expect(shortText(7, 4)).toBeUndefined();
 });
 
 test("what is left does not keep the long text in memory", () => {
@@ -17,7 +18,7 @@ test("what is left does not keep the long text in memory", () => {
   };
   const before = usedBytes();
   const kept = Array.from({ length: 20 }, (_, index) =>
-    cut(JSON.parse(`"${"€".repeat(200_000)}${index}"`), 253),
+    shortText(JSON.parse(`"${"€".repeat(200_000)}${index}"`), 253),
   );
   expect(usedBytes() - before).toBeLessThan(2_000_000);
   expect(kept).toHaveLength(20);
