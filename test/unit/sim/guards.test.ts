@@ -3,7 +3,7 @@
  * story breaks no rule with all guards.
  */
 import { resolve } from "node:path";
-import { afterEach, expect, test, vi } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { GUARDS } from "../../sim/guards/guards.ts";
 import * as real from "../../sim/story.ts";
 
@@ -27,7 +27,7 @@ const RULES = [
   "two",
 ];
 
-afterEach(() => vi.resetModules());
+beforeEach(() => vi.resetModules());
 
 test("each rule is protected by a guard", () => {
   const rules = new Set(Object.values(GUARDS).map(({ rule }) => rule));
