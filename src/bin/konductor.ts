@@ -5,7 +5,8 @@ import { describeError } from "../shared/errors.ts";
 import { createLogger } from "../shared/log.ts";
 import { EXIT } from "../shared/names.ts";
 import { VERSION_TEXT } from "../shared/version.ts";
-import { readServeConfig, SERVE_HELP, type ServeConfig } from "./serve/config.ts";
+import { readServeConfig, type ServeConfig } from "./serve/config.ts";
+import { SERVE_HELP } from "./serve/flags.ts";
 import { serve } from "./serve/serve.ts";
 
 const FAILED = 1;

@@ -6,6 +6,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { parse } from "yaml";
 import { systemClock } from "../../src/shared/clock.ts";
 import { list, record, text } from "../../src/shared/json.ts";
 import { SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
@@ -17,6 +18,7 @@ import { koncli, writeKubeconfig } from "./koncli.ts";
 import { type Kubectl, kubectlOf } from "./kubectl.ts";
 
 const DEPLOY = join(import.meta.dirname, "../../deploy");
+const WEBHOOK_CONFIGURATION = join(DEPLOY, "../webhook-config/mutating.yaml");
 const SYSTEM = `--namespace=${SYSTEM_NAMESPACE}`;
 const CONFIGURATION = "mutatingwebhookconfiguration/konductor";
 const { env, programsDir } = inject("cluster");
@@ -60,8 +62,8 @@ async function patch(what: string, operations: object[], ...args: string[]): Pro
   await kubectl("patch", what, "--type=json", `--patch=${JSON.stringify(operations)}`, ...args);
 }
 
-const WEBHOOKS = 7;
-const bundles = (caBundle: string, count = WEBHOOKS) =>
+const { webhooks } = record(parse(await readFile(WEBHOOK_CONFIGURATION, "utf8")));
+const bundles = (caBundle: string, count = list(webhooks).length) =>
   Array.from({ length: count }, (_, index) => ({
     op: "add",
     path: `/webhooks/${index}/clientConfig/caBundle`,

@@ -1,6 +1,5 @@
 import { isAbsolute } from "node:path";
-import { parseArgs } from "node:util";
-import { checkElectionTimes, ELECTION_TIMES, type ElectionTimes } from "../../kube/leader-election.ts";
+import { checkElectionTimes, type ElectionTimes } from "../../kube/leader-election.ts";
 import { formatDuration, parseDuration } from "../../lease/duration.ts";
 import { isLeaseName } from "../../lease/naming.ts";
 import {
@@ -13,16 +12,17 @@ import type { LeaseName } from "../../metrics/state.ts";
 import { SELF_FENCING_MODES, type SelfFencingMode } from "../../objects/features.ts";
 import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
-import {
-  NODE_PATHS,
-  type NodePath,
-  SERVICE_NAME,
-  SYSTEM_NAMESPACE,
-  WEBHOOK_CONFIGURATION,
-} from "../../shared/names.ts";
+import { NODE_PATHS, type NodePath, SYSTEM_NAMESPACE } from "../../shared/names.ts";
 import { PUBLISHED_FOR } from "../../tls/authorities.ts";
-import { LIVES, type Lives } from "../../tls/authority.ts";
+import type { Lives } from "../../tls/authority.ts";
 import type { TracingConfig } from "../../tracing/tracing.ts";
+import {
+  DEFAULT_ARCHITECTURES,
+  LOG_LEVELS,
+  MOST_METRICS_LEASES,
+  parseServeFlags,
+  type ServeFlags,
+} from "./flags.ts";
 import { readTracing } from "./tracing-config.ts";
 
 /** What `konductor serve` is told by flags and environment. */
@@ -75,101 +75,14 @@ export interface ServeConfig {
 /** X.509 counts in seconds. */
 const SHORTEST_LIFE_MS = 5_000;
 
-/** Each has four series of its own, and its queue is counted at every scrape. */
-const MOST_METRICS_LEASES = 50;
 const NAMESPACE = /^(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-
-const LOG_LEVELS = ["trace", "debug", "info", "warn", "error"] as const;
-
-const DEFAULT = {
-  leaseDuration: formatDuration(ELECTION_TIMES.leaseDurationMs),
-  renewDeadline: formatDuration(ELECTION_TIMES.renewDeadlineMs),
-  retryPeriod: formatDuration(ELECTION_TIMES.retryPeriodMs),
-} as const;
-
-/** The user of the image that `make image` builds. */
-const DEFAULT_USER = 65_532;
-/** The architectures that `make image` builds for. */
-const DEFAULT_ARCHITECTURES = ["amd64", "arm64"];
-
-const OPTIONS = {
-  namespace: { type: "string" },
-  identity: { type: "string" },
-  "leader-elect-lease-duration": { type: "string", default: DEFAULT.leaseDuration },
-  "leader-elect-renew-deadline": { type: "string", default: DEFAULT.renewDeadline },
-  "leader-elect-retry-period": { type: "string", default: DEFAULT.retryPeriod },
-  image: { type: "string" },
-  "image-architecture": { type: "string", multiple: true },
-  "image-pull-secret": { type: "string", multiple: true },
-  "run-as-user": { type: "string", default: String(DEFAULT_USER) },
-  resources: { type: "string" },
-  "node-path": { type: "string", default: NODE_PATHS[0] },
-  "gate-program": { type: "string" },
-  "ca-duration": { type: "string", default: formatDuration(LIVES.caMs) },
-  "certificate-duration": { type: "string", default: formatDuration(LIVES.servingMs) },
-  "cert-dir": { type: "string" },
-  "bind-address": { type: "string", default: "0.0.0.0" },
-  "secure-port": { type: "string", default: "8443" },
-  "health-port": { type: "string", default: "8080" },
-  "metrics-lease": { type: "string", multiple: true },
-  "tracing-endpoint": { type: "string" },
-  "tracing-sampling": { type: "string", default: "1" },
-  "self-fencing": { type: "string", default: "auto" },
-  "create-missing-leases": { type: "string", default: "true" },
-  "write-ca-bundle": { type: "string", default: "true" },
-  "log-level": { type: "string", default: "info" },
-  kubeconfig: { type: "string" },
-  "gate-url": { type: "string" },
-  "admission-client-ca": { type: "string" },
-  "tls-address": { type: "string", multiple: true },
-} as const;
-
-export const SERVE_HELP = `Usage: konductor serve [flags]
-
-Serves admission and the gate API, and arbitrates when elected.
-
-  --namespace NAME               where konductor runs (default: $POD_NAMESPACE, else ${SYSTEM_NAMESPACE})
-  --identity NAME                this replica's name in the election (default: $POD_NAME)
-  --leader-elect-lease-duration DURATION
-                                 after which a silent arbiter is replaced, whole seconds (default: ${DEFAULT.leaseDuration})
-  --leader-elect-renew-deadline DURATION
-                                 after which an arbiter that cannot renew stops (default: ${DEFAULT.renewDeadline})
-  --leader-elect-retry-period DURATION
-                                 between two tries (default: ${DEFAULT.retryPeriod})
-  --image IMAGE                  the image of injected containers (default: $KONDUCTOR_IMAGE)
-  --image-architecture NAME      for which processors that image was built; may be repeated (default: ${DEFAULT_ARCHITECTURES.join(", ")})
-  --image-pull-secret NAME       a Secret in the namespace of labelled pods, by which that image is pulled; may be repeated
-  --run-as-user UID              user and group of injected containers; none: the image's, or what the cluster sets (default: ${DEFAULT_USER})
-  --resources LIST               requests and limits of injected containers, such as requests.cpu=50m,limits.memory=256Mi
-  --node-path PATH               where that image has Node: ${NODE_PATHS.join(", ")} (default: ${NODE_PATHS[0]})
-  --gate-program FILE            what injected containers run, where that image has Node alone; base64 of dist/gate.js, compressed by brotli
-  --ca-duration DURATION         for how long a CA is valid; the next one is trusted after two thirds of it, and signs after five sixths
-                                 (default: ${formatDuration(LIVES.caMs)})
-  --certificate-duration DURATION
-                                 for how long a serving certificate is valid, which is renewed after two thirds of it (default: ${formatDuration(LIVES.servingMs)})
-  --cert-dir DIR                 serve tls.crt and tls.key of this folder, and have the CAs of its ca.crt trusted (default: konductor's own CA)
-  --bind-address ADDRESS         (default: 0.0.0.0)
-  --secure-port PORT             admission and gate API, HTTPS (default: 8443)
-  --health-port PORT             /healthz, /readyz and /metrics, HTTP (default: 8080)
-  --metrics-lease NAMESPACE/NAME a klease with metrics of its own; may be repeated, ${MOST_METRICS_LEASES} times at most
-  --tracing-endpoint URL         send a trace of each hold to this receiver of OTLP over HTTP, to URL/v1/traces (default: no traces)
-  --tracing-sampling SHARE       the share of traces that is recorded, from 0 to 1 (default: 1)
-  --self-fencing MODE            ${SELF_FENCING_MODES.join(", ")}: whether keepers may stop their pod by themselves (default: auto)
-  --create-missing-leases BOOL   create the klease that a pod names when there is none (default: true)
-  --write-ca-bundle BOOL         write the CA into the webhook configuration ${WEBHOOK_CONFIGURATION} (default: true)
-  --log-level LEVEL              ${LOG_LEVELS.join(", ")} (default: info)
-  --kubeconfig FILE              (default: the pod's service account)
-  --gate-url URL                 where gates reach this server (default: the ClusterIP of Service ${SERVICE_NAME})
-  --admission-client-ca FILE     admission answers only who shows a client certificate signed by this CA, PEM (default: whoever asks)
-  --tls-address IP               a further address in the serving certificate; may be repeated
-`;
 
 /** Reads flags first, then the environment. Throws BadRequest with one sentence for the first thing that is wrong. */
 export function readServeConfig(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
 ): ServeConfig {
-  const values = parse(args);
+  const values = parseServeFlags(args);
   const selfFencing = SELF_FENCING_MODES.find((mode) => mode === values["self-fencing"]);
   if (!selfFencing) throw wrong("self-fencing", values["self-fencing"], SELF_FENCING_MODES.join(", "));
   const nodePath = NODE_PATHS.find((path) => path === values["node-path"]);
@@ -216,15 +129,7 @@ export function readServeConfig(
   };
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], options: OPTIONS, strict: true }).values;
-  } catch (error) {
-    throw new KonductorError("BadRequest", describeError(error));
-  }
-}
-
-function electionTimes(values: ReturnType<typeof parse>): ElectionTimes {
+function electionTimes(values: ServeFlags): ElectionTimes {
   try {
     const times = {
       leaseDurationMs: parseDuration(values["leader-elect-lease-duration"]),
@@ -239,7 +144,7 @@ function electionTimes(values: ReturnType<typeof parse>): ElectionTimes {
 }
 
 /** A serving certificate has to be renewed several times while an authority signs. */
-function lives(values: ReturnType<typeof parse>): Lives {
+function lives(values: ServeFlags): Lives {
   const caMs = duration("ca-duration", values["ca-duration"]);
   const servingMs = duration("certificate-duration", values["certificate-duration"]);
   const mostMs = caMs * PUBLISHED_FOR;

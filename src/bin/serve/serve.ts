@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { KubeConfig } from "@kubernetes/client-node";
 import { createArbiter } from "../../controller/arbiter.ts";
-import { createKubeClient, type KubeClient } from "../../kube/client.ts";
+import { createKubeClient } from "../../kube/client.ts";
 import { createEventRecorder } from "../../kube/events.ts";
 import { createLeaderElector } from "../../kube/leader-election.ts";
 import { createServerClock, learnTime } from "../../kube/server-clock.ts";
@@ -21,20 +21,11 @@ import { createVerifySignature } from "../../server/identity/verify-signature.ts
 import { createReadiness } from "../../server/readiness.ts";
 import { createServer } from "../../server/server.ts";
 import type { Clock } from "../../shared/clock.ts";
-import { describeError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
-import {
-  accountName,
-  ELECTION_LEASE,
-  EVENT_COMPONENT,
-  TLS_SECRET,
-  WEBHOOK_CONFIGURATION,
-} from "../../shared/names.ts";
+import { accountName, ELECTION_LEASE, EVENT_COMPONENT, WEBHOOK_CONFIGURATION } from "../../shared/names.ts";
 import { VERSION_TEXT } from "../../shared/version.ts";
 import { patchCaBundle } from "../../tls/ca-bundle.ts";
-import { createCertificateFiles } from "../../tls/certificate-files.ts";
-import type { CertificateSource, ServingCertificate } from "../../tls/certificate-source.ts";
-import { createServingCertificates } from "../../tls/serving-certificate.ts";
+import { certificateSource, servedBy } from "./certificate.ts";
 import { checkAccount, imageWarning } from "./check-install.ts";
 import type { ServeConfig } from "./config.ts";
 import { findGateAddress, serviceNames } from "./gate-address.ts";
@@ -42,6 +33,7 @@ import { readGateProgram } from "./gate-program.ts";
 import { persist } from "./persist.ts";
 import { createRecorders } from "./recorders.ts";
 import { trialNotices } from "./trial-notices.ts";
+import { keepUp } from "./upkeep.ts";
 
 export interface ServeOptions {
   config: ServeConfig;
@@ -262,42 +254,4 @@ function startCaches(caches: Caches, signal: AbortSignal): () => string[] {
     void cache.synced.then(() => unsynced.delete(name));
   }
   return () => [...unsynced];
-}
-
-/** From files, or of our own authority. */
-function certificateSource(
-  { certDir, namespace, lives, tlsAddresses }: ServeConfig,
-  { client, clock, logger }: Pick<ServeOptions, "clock" | "logger"> & { client: KubeClient },
-): CertificateSource {
-  const [host = "", ...otherNames] = serviceNames(namespace);
-  const names = { dnsNames: [host], ipAddresses: tlsAddresses };
-  if (certDir !== undefined) return createCertificateFiles({ ...names, dir: certDir, clock, logger });
-  return createServingCertificates({
-    ...{ client, namespace, secretName: TLS_SECRET, lives, clock, logger },
-    dnsNames: [host, ...otherNames],
-    ipAddresses: tlsAddresses,
-  });
-}
-
-function servedBy({ certPem, keyPem }: ServingCertificate) {
-  return { cert: certPem, key: keyPem };
-}
-
-interface Upkeep {
-  tasks: readonly (() => Promise<unknown>)[];
-  everyMs: number;
-}
-
-/** Refreshes what rarely changes. A task that fails is tried again next time; until then the last known state will do. */
-async function keepUp(
-  { tasks, everyMs }: Upkeep,
-  { clock, logger, signal }: Pick<ServeOptions, "clock" | "logger" | "signal">,
-): Promise<void> {
-  while (!signal.aborted) {
-    await clock.sleep(everyMs, signal).catch(() => undefined);
-    for (const task of tasks) {
-      if (signal.aborted) return;
-      await task().catch((error: unknown) => logger.warn({ error: describeError(error) }, "upkeep failed"));
-    }
-  }
 }
