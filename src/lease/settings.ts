@@ -99,7 +99,9 @@ export function readSettings(source: SettingsSource, path = "metadata"): Setting
 /** What an object with this label and these annotations, others' included, asks for. */
 export function readAsked(lease: string | undefined, annotations: unknown): Asked {
   const own = Object.fromEntries(
-    Object.entries(textMap(annotations)).filter(([name]) => name.startsWith(`${GROUP}/`)),
+    Object.entries(textMap(annotations)).filter(
+      ([name]) => name.startsWith(`${GROUP}/`) || name === ANNOTATION.traceparent,
+    ),
   );
   const mode = {
     gate: GATE_MODE.find((mode) => mode === own[ANNOTATION.gate]) ?? DEFAULT_MODE.gate,

@@ -26,8 +26,11 @@ export const ANNOTATION = {
   onLost: `${GROUP}/on-lost`,
   tokenFile: `${GROUP}/token-file`,
   resources: `${GROUP}/resources`,
-  /** A place in a trace, under which the spans of the hold are to hang. Where there is none, and traces are on, our webhook adds one. */
-  traceparent: `${GROUP}/traceparent`,
+  /**
+   * A place in a trace, under which the spans of the hold are to hang. Where there is none, and traces are on, our webhook adds one. The
+   * prefix is another, because konductor 0.1.0 refuses every key below `konductor.io/` that it does not know.
+   */
+  traceparent: `trace.${GROUP}/traceparent`,
 } as const;
 
 /** Written by our admission webhook on every pod it injected; the value is konductor's version. */

@@ -44,7 +44,7 @@ async function traceOf(holder: string, names: readonly string[]): Promise<Record
 
 async function annotationOf({ namespace }: Stage, name: string): Promise<string | undefined> {
   const { metadata } = record(await environment.client.get(PODS, { namespace, name }));
-  return textMap(record(metadata)["annotations"])["konductor.io/traceparent"];
+  return textMap(record(metadata)["annotations"])["trace.konductor.io/traceparent"];
 }
 
 test("pods that take turns each have one trace, from both replicas", async () => {
@@ -87,7 +87,7 @@ test("a pod's own traceparent is continued, and a wait in vain is an error", asy
   await stage.apply("holder", { runsForSeconds: 60 });
   await stage.holds("holder");
   await stage.apply("waiter", {
-    annotations: { "konductor.io/wait-timeout": "1s", "konductor.io/traceparent": TRACEPARENT },
+    annotations: { "konductor.io/wait-timeout": "1s", "trace.konductor.io/traceparent": TRACEPARENT },
   });
   const { admission, waiting } = await traceOf("waiter", ["admission", "waiting"]);
   for (const span of [admission, waiting])

@@ -209,6 +209,11 @@ describe("an existing pod", () => {
     ],
     ["an annotation, away", { metadata: { annotations: { "konductor.io/ttl": null } } }, "annotations of"],
     [
+      "its place in a trace",
+      { metadata: { annotations: { "trace.konductor.io/traceparent": "x" } } },
+      "annotations of konductor.io",
+    ],
+    [
       "one more",
       { metadata: { annotations: { "konductor.io/renew": "false" } } },
       "annotations of konductor.io",

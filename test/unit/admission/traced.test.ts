@@ -22,12 +22,18 @@ function admit(request: Partial<AdmissionRequest>, tracing: Parameters<typeof co
   return { told, object: record(jsonPatch.applyPatch(structuredClone(asked.object), patch).newDocument) };
 }
 
-const annotationOf = (metadata: unknown) =>
-  textMap(record(metadata)["annotations"])["konductor.io/traceparent"];
+const KEY = "trace.konductor.io/traceparent";
+/** As a user writes it, beside other annotations. */
+function traced(others: Record<string, string> = {}, traceparent = USERS): Metadata {
+  const metadata = marked(others);
+  return { ...metadata, annotations: { ...metadata.annotations, [KEY]: traceparent } };
+}
+
+const annotationOf = (metadata: unknown) => textMap(record(metadata)["annotations"])[KEY];
 
 /** As the API server stores the field managers of a client that wrote the annotation. */
 function managed(metadata: Metadata): Metadata {
-  const fieldsV1 = { "f:metadata": { "f:annotations": { "f:konductor.io/traceparent": {} } } };
+  const fieldsV1 = { "f:metadata": { "f:annotations": { [`f:${KEY}`]: {} } } };
   return { ...metadata, managedFields: [{ manager: "kubectl-create", fieldsV1 }] };
 }
 
@@ -42,7 +48,7 @@ describe("a pod", () => {
   });
 
   test("continues the trace of its user", () => {
-    const { object, told } = admit({ object: labelledPod(managed(marked({ traceparent: USERS }))) });
+    const { object, told } = admit({ object: labelledPod(managed(traced())) });
     expect(annotationOf(object["metadata"])).toBe(USERS);
     expect(told).toMatchObject([{ traceparent: USERS, isRoot: false }]);
   });
@@ -57,7 +63,7 @@ describe("a pod", () => {
   test("is told of to nobody in a dry run, or if it is refused", () => {
     expect(admit({ object: labelledPod(), isDryRun: true }).told).toEqual([]);
     const told: unknown[] = [];
-    const wrong = requestWith({ object: labelledPod(marked({ traceparent: "x" })) });
+    const wrong = requestWith({ object: labelledPod(traced({}, "x")) });
     expect(mutate(wrong, contextWith(ON), (traced) => told.push(traced)).allowed).toBe(false);
     expect(told).toEqual([]);
   });
@@ -68,7 +74,7 @@ describe("a pod", () => {
     ];
     const { object, told } = admit({ object: labelledPod({ ...marked({ gate: "job" }), ownerReferences }) });
     expect([annotationOf(object["metadata"]), told]).toEqual([undefined, []]);
-    const ofJob = managed({ ...marked({ gate: "job", traceparent: USERS }), ownerReferences });
+    const ofJob = managed({ ...traced({ gate: "job" }), ownerReferences });
     expect(admit({ object: labelledPod(ofJob) }).told).toMatchObject([{ traceparent: USERS, isRoot: false }]);
   });
 });
@@ -115,9 +121,9 @@ describe("a client's LeaseRequest", () => {
 });
 
 test("while traces are off nothing is added, and nobody told", () => {
-  for (const metadata of [marked(), managed(marked({ traceparent: USERS }))]) {
+  for (const metadata of [marked(), managed(traced())]) {
     const { object, told } = admit({ object: labelledPod(metadata) }, {});
-    expect(annotationOf(object["metadata"])).toBe(metadata.annotations?.["konductor.io/traceparent"]);
+    expect(annotationOf(object["metadata"])).toBe(metadata.annotations?.[KEY]);
     expect(told).toEqual([]);
   }
 });

@@ -42,7 +42,7 @@ describe("readSettings", () => {
       "konductor.io/max-restarts": "3",
       "konductor.io/resources": "requests.cpu=50m",
       "konductor.io/token-file": "/var/run/lease",
-      "konductor.io/traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+      "trace.konductor.io/traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
       "konductor.io/injected": "0.1.0",
       "konductor.io/propagated": "{}",
       "example.org/ttl": "whatever",
@@ -93,7 +93,6 @@ describe("readSettings", () => {
     ["token-file", "/a/../etc", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/a/./etc", 'an absolute path such as "/var/run/lease" is allowed'],
     ["token-file", "/", 'an absolute path such as "/var/run/lease" is allowed'],
-    ["traceparent", "", `${TRACEPARENT_RULE} is allowed`],
     ["tll", "10m", "konductor knows no such annotation; did you mean konductor.io/ttl?"],
     ["if-hold", "wait", "konductor knows no such annotation; did you mean konductor.io/if-held?"],
     [
@@ -101,12 +100,18 @@ describe("readSettings", () => {
       "red",
       "konductor knows no such annotation; allowed: konductor.io/if-held, konductor.io/wait-timeout, " +
         "konductor.io/max-waiting, konductor.io/priority, konductor.io/ttl, konductor.io/renew, konductor.io/max-hold, " +
-        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/once, konductor.io/on-lost, konductor.io/token-file, konductor.io/resources, konductor.io/traceparent",
+        "konductor.io/gate, konductor.io/start-timeout, konductor.io/max-restarts, konductor.io/once, konductor.io/on-lost, konductor.io/token-file, konductor.io/resources, trace.konductor.io/traceparent",
     ],
   ])("refuses %s: %j in one sentence", (name, value, rule) => {
     const field = `metadata.annotations[konductor.io/${name}]`;
     expect(read({ [`konductor.io/${name}`]: value })).toBe(
       `${field}: Invalid value: ${JSON.stringify(value)}: ${rule}`,
+    );
+  });
+
+  it("refuses a traceparent in one sentence, below a prefix that konductor 0.1.0 lets pass", () => {
+    expect(read({ "trace.konductor.io/traceparent": "" })).toBe(
+      `metadata.annotations[trace.konductor.io/traceparent]: Invalid value: "": ${TRACEPARENT_RULE} is allowed`,
     );
   });
 
@@ -167,6 +172,13 @@ describe("readAsked", () => {
     const asked = readAsked("nightly", { "example.org/gate": "job", "konductor.io/gate": "jobs", more: 1 });
     expect(asked.mode).toEqual({ gate: "init", ifHeld: "wait", onLost: "terminate" });
     expect(asked.settings.ok).toBe(false);
+  });
+
+  it("reads a place in a trace, whose prefix is another", () => {
+    const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    expect(readAsked("nightly", { "trace.konductor.io/traceparent": traceparent }).settings).toMatchObject({
+      settings: { traceparent },
+    });
   });
 
   const HUGE = "1h".repeat(125_000);
