@@ -292,9 +292,25 @@ describe("LeaseRequest", () => {
     });
     const ttl = "--output=jsonpath={.status.holdTtlMs}";
     expect(await kubectl("get", "klr/granted", inNamespace, ttl)).toBe("300000");
-    expect(await columns("klr")).toEqual(["NAME", "LEASE", "HOLDER", "PRIORITY", "PHASE", "TOKEN", "AGE"]);
-    const row = await kubectl("get", "klr/granted", inNamespace, "--no-headers");
-    expect(row.split(/\s+/).slice(0, 6)).toEqual(["granted", "report", "report-1", "3", "Granted", "7"]);
+  });
+
+  test("shows how long it has waited, and since when it holds", async () => {
+    await create("LeaseRequest", "shown", REQUEST);
+    const row = async () =>
+      (await kubectl("get", "klr/shown", inNamespace, "--no-headers")).trim().split(/\s+/);
+    expect(await columns("klr")).toEqual([
+      ...["NAME", "LEASE", "HOLDER", "PRIORITY", "PHASE", "TOKEN", "GRANTED", "AGE"],
+    ]);
+    const waits = ["shown", "report", "report-1", "3", "Pending", expect.stringMatching(/^\d+s$/)];
+    expect(await row()).toEqual(waits);
+    const lastTransitionTime = new Date(Date.now() - 7_200_000).toISOString();
+    const condition = { type: "Granted", reason: "Granted", message: "it holds", lastTransitionTime };
+    const granted = { phase: "Granted", fencingToken: 7, conditions: [{ ...condition, status: "True" }] };
+    await patchStatus("klr/shown", granted);
+    expect(await row()).toEqual([...["shown", "report", "report-1", "3", "Granted", "7", "120m"], waits[5]]);
+    const over = { phase: "Expired", conditions: [{ ...condition, status: "False" }] };
+    await patchStatus("klr/shown", over);
+    expect(await row()).toEqual(["shown", "report", "report-1", "3", "Expired", "7", waits[5]]);
   });
 });
 
