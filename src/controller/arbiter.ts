@@ -7,7 +7,6 @@
  * was paused, and wakes up beside its successor, can at most be refused.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { createEventPacer } from "../kube/event-pacer.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
 import { decide } from "../lease/decide.ts";
@@ -17,7 +16,6 @@ import { silenceLeftMs } from "../lease/judge-pod.ts";
 import { aboutKey } from "../lease/log-fields.ts";
 import { keyOf, type LeaseRequest, namespaceOf } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
-import { ARBITER_EVENTS_PER_SECOND } from "../objects/claimant-events.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
@@ -59,7 +57,7 @@ export interface ArbiterOptions {
   caches: Caches;
   reporter: LeaseReporter;
   recorder: ArbiterRecorder;
-  events: Pick<EventRecorder, "record" | "pending">;
+  events: Pick<EventRecorder, "record" | "recordInTurn" | "waiting">;
   clock: Clock;
   logger: Logger;
   /** Whether a missing Lease is created when somebody waits for it. */
@@ -95,8 +93,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const evidence = createEvidenceStore({ client, caches, clock });
   const errands = createErrands({ clock, logger, isWanted: isLeading, wake });
   const liveRequests = createLiveRequests(options);
-  const pacer = createEventPacer({ events, clock, perSecond: ARBITER_EVENTS_PER_SECOND });
-  const around = { ...options, errands, liveRequests, lapseClock, pacer };
+  const around = { ...options, errands, liveRequests, lapseClock };
   const unrunJobs = createUnrunJobs(around);
   const recreate = createMissingLease(around);
   const waitingJobs = createWaitingJobs(around);
@@ -117,7 +114,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   });
   const { tidy, atRest } = createTidying({ always: tidyParts, wake, logger });
   wakeByChanges(caches, { holdClock, wake });
-  const notices = createWaitingNotices({ caches, pacer, clock, logger, isLeading });
+  const notices = createWaitingNotices({ caches, events, clock, logger, isLeading });
 
   /** The requests as cached, without those known to be gone, and with the marks that could not be written. */
   function requestsOf(key: string): LeaseRequest[] {

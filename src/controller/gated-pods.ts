@@ -3,7 +3,7 @@
  * twice.
  */
 import type { KubeClient } from "../kube/api.ts";
-import type { EventPacer } from "../kube/event-pacer.ts";
+import type { EventRecorder } from "../kube/events.ts";
 import { requestOf } from "../lease/claimant-request.ts";
 import { aboutPod } from "../lease/log-fields.ts";
 import { canUseGrant, isPastGate, type PodView } from "../lease/pod.ts";
@@ -21,7 +21,7 @@ export interface GatedPodsOptions {
   client: KubeClient;
   caches: Pick<Caches, "pods" | "requests">;
   errands: Errands;
-  pacer: EventPacer;
+  events: Pick<EventRecorder, "record">;
   clock: Clock;
   /** Where konductor itself runs. */
   systemNamespace: string;
@@ -34,7 +34,7 @@ export interface GatedPodsOptions {
  * like any other pod.
  */
 export async function queueGatedPods(
-  { client, caches, errands, pacer, clock, systemNamespace }: GatedPodsOptions,
+  { client, caches, errands, events, clock, systemNamespace }: GatedPodsOptions,
   lease: Lease | undefined,
   { key, requests }: { key: string; requests: readonly LeaseRequest[] },
 ): Promise<void> {
@@ -66,7 +66,7 @@ export async function queueGatedPods(
     errands.run({ key, what: "ask for pod", uid: pod.uid, about: aboutPod(pod) }, async () => {
       const why = pod.settings.ok && (await whyNoProof(client, pod, pod.settings.settings));
       if (why) {
-        pacer.tell(pod.namespace, () => refusedEvent(pod, request.spec.lease, why));
+        events.record(refusedEvent(pod, request.spec.lease, why));
         throw new KonductorError("Forbidden", why);
       }
       caches.requests.apply(await ensureClaimantRequest(client, request));

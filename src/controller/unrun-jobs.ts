@@ -5,7 +5,6 @@
  * Job controller deletes its pods. If the arbiter dies in between, the next one finds the request, and goes on.
  */
 import type { KubeClient } from "../kube/api.ts";
-import type { EventPacer } from "../kube/event-pacer.ts";
 import type { EventRecorder, EventReport } from "../kube/events.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
@@ -29,7 +28,6 @@ export interface UnrunJobsOptions {
   caches: Pick<Caches, "requests" | "leases">;
   events: Pick<EventRecorder, "record">;
   recorder: Pick<ArbiterRecorder, "waited">;
-  pacer: EventPacer;
   clock: Clock;
   logger: Logger;
 }
@@ -66,7 +64,6 @@ export function createUnrunJobs({
   caches,
   events,
   recorder,
-  pacer,
   clock,
   logger,
 }: UnrunJobsOptions): UnrunJobs {
@@ -88,7 +85,7 @@ export function createUnrunJobs({
         isMeant: (found) => asks(found, lease, isWanted) && !isSuspendedByUser(found),
       });
       if (!isNew) return false;
-      pacer.tell(job.namespace, () => onJob);
+      events.record(onJob);
       logger.info({ ...aboutRequest(request), job: job.name, reason: onJob.reason }, onLease);
       const { namespace, name, uid } = lease;
       const object = { apiVersion: API_VERSION, kind: "Lease", namespace, name, uid };

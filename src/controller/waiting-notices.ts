@@ -6,8 +6,7 @@
  * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended. It tells the latest
  * notice of everybody again, since nobody knows what the last one has told: it is the same event. What fell due while it took over comes first.
  */
-import type { EventPacer } from "../kube/event-pacer.ts";
-import type { EventReport } from "../kube/events.ts";
+import type { EventRecorder, EventReport } from "../kube/events.ts";
 import { tokensOf } from "../lease/hold.ts";
 import { aboutPod, aboutRequest } from "../lease/log-fields.ts";
 import { DONE_WITHOUT_JOB } from "../lease/once.ts";
@@ -42,7 +41,7 @@ const PLANNED_LIMIT = 20;
 
 export interface WaitingNoticesOptions {
   caches: Pick<Caches, "leases" | "requests" | "pods">;
-  pacer: EventPacer;
+  events: Pick<EventRecorder, "record" | "recordInTurn" | "waiting">;
   clock: Clock;
   logger: Logger;
   isLeading(): boolean;
@@ -60,7 +59,7 @@ interface Due {
 
 export function createWaitingNotices({
   caches,
-  pacer,
+  events,
   clock,
   logger,
   isLeading,
@@ -81,7 +80,7 @@ export function createWaitingNotices({
     if (!tell) return;
     const event = tell(object, leaseOf(object), clock.nowMs());
     logger.info({ ...aboutRequest(object), reason: event.reason }, event.message);
-    pacer.tell(object.namespace, () => event);
+    events.record(event);
   });
 
   /** Its grant was taken back, of which the last event may still tell. */
@@ -99,7 +98,7 @@ export function createWaitingNotices({
       .byIndex(BY_LEASE, keyOf(lease))
       .find((one) => wasGranted(one, lease));
     if (request && hold.acquiredMs - request.spec.requestedAtMs >= FIRST_AFTER_MS)
-      pacer.tell(lease.namespace, () => grantedEvent(request, lease, hold));
+      events.record(grantedEvent(request, lease, hold));
   });
 
   // Without a way to a replica, a pod that must not run again fails unheard.
@@ -115,7 +114,7 @@ export function createWaitingNotices({
         { ...aboutPod(pod), token, reason: "Fenced" },
         "the pod was fenced, and fails: its gate ended as lost",
       );
-    pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain: false }));
+    events.record(fencedEvent(pod, { lease, token, runsAgain: false }));
   });
 
   function findDue(): Map<string, Due[]> {
@@ -140,7 +139,7 @@ export function createWaitingNotices({
     // A client is told by its own program, too. Its requests cost nothing, and must not keep pods from being told.
     const isClient = ({ request }: Due) => !request.spec.ref;
     for (const [namespace, due] of findDue()) {
-      const room = Math.max(0, PLANNED_LIMIT - pacer.waiting(namespace));
+      const room = Math.max(0, PLANNED_LIMIT - events.waiting(namespace));
       const inOrder = (a: Due, b: Due) =>
         Number(isClient(a)) - Number(isClient(b)) ||
         Number(isOld(a)) - Number(isOld(b)) ||
@@ -153,7 +152,7 @@ export function createWaitingNotices({
 
   /** `what`: the number of the notice, or another name of what is told. */
   function tellWaiting({ namespace, name, uid }: LeaseRequest, what: string): boolean {
-    return pacer.tell(namespace, () => {
+    return events.recordInTurn(namespace, () => {
       const request = caches.requests.store.get(`${namespace}/${name}`);
       const lease = request && leaseOf(request);
       const stillWaits = request?.uid === uid && isWaiting(request) && !wasGranted(request, lease);

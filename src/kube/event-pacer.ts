@@ -1,85 +1,103 @@
 /**
- * Events about as many objects as users like to make, no more than so many a second in all. Namespaces take turns. What waits for its
- * turn is bounded: at most {@link NAMESPACE_LIMIT} of a namespace and {@link LIMIT} in all, and whatever comes beyond that is dropped. A
- * namespace of which nothing waits always has room for one, so that busy ones do not shut it out. A namespace whose events
- * are written slowly waits with its turn, so that these do not delay or displace others there.
+ * Whose event is written next: no more than so many a second in all, however many there are to tell. What is urgent comes first, and leaves every
+ * fourth turn to the rest. Within each of both namespaces take turns. What waits for its turn is bounded: at most {@link NAMESPACE_LIMIT}
+ * of a namespace and {@link LIMIT} in all, urgent or not, and whatever comes beyond that is dropped. A namespace of which nothing waits always
+ * has room for one, so that busy ones do not shut it out. While an event of a namespace is being written, it waits with its turn, so that slow
+ * writes do not delay or displace those of others, nor come all at once later.
  */
 import type { Clock } from "../shared/clock.ts";
-import type { EventRecorder, EventReport } from "./events.ts";
 
-/** The event, made when its turn has come; undefined: there is nothing to tell any more. */
-export type MakeEvent = () => EventReport | undefined;
+/** Begins to write the event, its turn having come. Returns false if there is nothing to write any more. Must not throw. */
+export type Turn = () => boolean;
 
 export interface EventPacer {
-  /** Has the event recorded in its namespace's turn. Returns false if it is dropped. `make` must not throw. */
-  tell(namespace: string, make: MakeEvent): boolean;
-  /** How many events of the namespace wait for their turn. */
+  /** Has the turn taken when it is the namespace's. Returns false if it is dropped. */
+  queue(namespace: string, turn: Turn, isUrgent?: boolean): boolean;
+  /** How many events of the namespace wait for their turn, without urgent ones. */
   waiting(namespace: string): number;
 }
 
 export interface EventPacerOptions {
-  events: Pick<EventRecorder, "record" | "pending">;
   clock: Pick<Clock, "monotonicMs" | "after">;
-  perSecond: number;
+  /** Asked before each turn. */
+  perSecond(): number;
+  /** Whether the namespace has to wait with its turn. */
+  isBusy(namespace: string): boolean;
 }
 
 const NAMESPACE_LIMIT = 100;
 const LIMIT = 2_000;
-/** With more events to be written than this, a namespace waits with its turn. */
-const SLOW_FROM = 20;
+const URGENT_IN_A_ROW = 3;
 
-export function createEventPacer({ events, clock, perSecond }: EventPacerOptions): EventPacer {
-  /** By namespace, in the order of their turns; no queue is empty. */
-  const queues = new Map<string, MakeEvent[]>();
-  let size = 0;
+export function createEventPacer({ clock, perSecond, isBusy }: EventPacerOptions): EventPacer {
+  const urgent = createLane(isBusy);
+  const others = createLane(isBusy);
+  let inARow = 0;
   let freeAtMs = Number.NEGATIVE_INFINITY;
   let isPlanned = false;
 
-  function next(): MakeEvent | undefined {
-    for (const [namespace, [make, ...others]] of queues) {
-      if (events.pending(namespace) > SLOW_FROM) continue;
-      queues.delete(namespace);
-      if (others.length > 0) queues.set(namespace, others);
-      size--;
-      return make;
-    }
-    return undefined;
+  function next(): Turn | undefined {
+    const first = inARow < URGENT_IN_A_ROW ? urgent.next() : undefined;
+    const turn = first ?? others.next();
+    inARow = first ? inARow + 1 : 0;
+    return turn ?? urgent.next();
   }
 
   /** Returns whether it was possible. */
-  function sendNext(): boolean {
-    for (let make = next(); make; make = next()) {
-      const report = make();
-      if (!report) continue;
-      events.record(report);
-      return true;
-    }
+  function takeTurn(): boolean {
+    for (let turn = next(); turn; turn = next()) if (turn()) return true;
     return false;
   }
 
-  function send(): void {
+  const isEmpty = () => urgent.size() + others.size() === 0;
+
+  function go(): void {
     isPlanned = false;
-    if (sendNext() || size > 0) freeAtMs = clock.monotonicMs() + 1_000 / perSecond;
+    if (takeTurn() || !isEmpty()) freeAtMs = clock.monotonicMs() + 1_000 / perSecond();
     plan();
   }
 
   function plan(): void {
-    if (isPlanned || size === 0) return;
+    if (isPlanned || isEmpty()) return;
     isPlanned = true;
-    clock.after(Math.max(0, freeAtMs - clock.monotonicMs()), send);
+    clock.after(Math.max(0, freeAtMs - clock.monotonicMs()), go);
   }
 
+  return {
+    waiting: others.waiting,
+    queue(namespace, turn, isUrgent = false) {
+      const isTaken = (isUrgent ? urgent : others).add(namespace, turn);
+      plan();
+      return isTaken;
+    },
+  };
+}
+
+function createLane(isBusy: EventPacerOptions["isBusy"]) {
+  /** By namespace, in the order of their turns; no queue is empty. */
+  const queues = new Map<string, Turn[]>();
+  let size = 0;
   const waiting = (namespace: string) => queues.get(namespace)?.length ?? 0;
 
   return {
     waiting,
-    tell(namespace, make) {
+    size: () => size,
+    add(namespace: string, turn: Turn): boolean {
       const limit = size < LIMIT ? NAMESPACE_LIMIT : 1;
       if (waiting(namespace) >= limit) return false;
-      queues.set(namespace, [...(queues.get(namespace) ?? []), make]);
+      queues.set(namespace, [...(queues.get(namespace) ?? []), turn]);
       size++;
-      plan();
       return true;
+    },
+    next(): Turn | undefined {
+      for (const [namespace, [turn, ...others]] of queues) {
+        if (isBusy(namespace)) continue;
+        queues.delete(namespace);
+        if (others.length > 0) queues.set(namespace, others);
+        size--;
+        return turn;
+      }
+      return undefined;
     },
   };
 }

@@ -2,10 +2,10 @@
  * Kubernetes Events, as `kubectl describe` shows them, after client-go's EventRecorder.
  *
  * `record` never blocks and never fails, but it promises little: an event is dropped if it cannot be written in {@link TRIES} tries,
- * or if there are too many. Identical events of five minutes become one with a count. An object gets at most {@link BURST} new
- * events at once and one more every {@link REFILL_EVERY_MS}, as with client-go's spam filter, and as many more of each {@link Budget}. At most {@link PENDING_LIMIT} events of a
- * namespace wait to be written, and further ones are dropped. No namespace waits for another. Nothing bounds the events of many objects
- * together: event-pacer.ts does.
+ * or if there are too many. Identical events of five minutes become one with a count. An object gets at most 25 new events
+ * at once and one more every 5 minutes, as with client-go's spam filter, and as many more of each {@link Budget}. Every event
+ * waits for its turn, as event-pacer.ts gives them: a process writes so many a second and no more. No namespace waits until another's
+ * events are written.
  */
 import { createHash, randomBytes } from "node:crypto";
 import { exponentialBackoff } from "../shared/backoff.ts";
@@ -15,6 +15,8 @@ import type { Logger } from "../shared/log.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { secondsTime } from "../shared/times.ts";
 import type { KubeClient } from "./api.ts";
+import { type Budget, createEventBudgets } from "./event-budgets.ts";
+import { createEventPacer } from "./event-pacer.ts";
 import { EVENTS } from "./resources.ts";
 
 /** What an event is about. */
@@ -35,23 +37,27 @@ export interface EventReport {
   /** For people. Cut at 1024 characters. */
   message: string;
   annotations?: Readonly<Record<string, string>> | undefined;
-  /** Counts apart from all other events of the object. */
+  /** Counts apart from all other events of the object, so that it is not lost because those are many. */
   budget?: Budget | undefined;
   /** What tells it apart from others of this object and reason, where several replicas may report the same: it becomes one event. */
   once?: string;
+  /** Comes before others that are not. */
+  isUrgent?: boolean;
 }
 
-/** Events that must not be lost because others of their object are many: {@link BURST} at once, and one more every `refillEveryMs`. */
-export interface Budget {
-  name: string;
-  refillEveryMs: number;
-}
+/** The event, made when its turn has come; undefined: there is nothing to tell any more. */
+export type MakeEvent = () => EventReport | undefined;
+
+/** Why an event was dropped: its object, or all objects together, had too many of them; or the API server did not take it. */
+export type EventLoss = "object" | "total" | "refused";
 
 export interface EventRecorder {
   record(report: EventReport): void;
-  /** How many events of the namespace wait to be written. */
-  pending(namespace: string): number;
-  /** Resolves when nothing waits to be written any more. */
+  /** The same of an event that says how things are when it is written. Returns false if it is dropped at once. `make` must not throw. */
+  recordInTurn(namespace: string, make: MakeEvent): boolean;
+  /** How many events of the namespace wait for their turn, without urgent ones. */
+  waiting(namespace: string): number;
+  /** Resolves when nothing waits for its turn, or to be written, any more. */
   flush(): Promise<void>;
 }
 
@@ -63,16 +69,15 @@ export interface EventRecorderOptions {
   component: string;
   /** Which replica. */
   instance: string;
+  /** How many events may be written in a second. Asked before each. */
+  perSecond(): number;
   /** What the log says of an object. */
   about?: (object: EventObject) => object;
+  onLost?: (why: EventLoss) => void;
 }
 
 const SAME_WITHIN_MS = 300_000;
-const BURST = 25;
-const REFILL_EVERY_MS = 300_000;
-const COMMON: Budget = { name: "", refillEveryMs: REFILL_EVERY_MS };
-const PENDING_LIMIT = 500;
-/** How many events are remembered for counting, and objects for limiting. */
+/** How many events are remembered for counting. */
 const REMEMBERED = 2_048;
 const MESSAGE_LIMIT = 1_024;
 const TRIES = 5;
@@ -88,58 +93,78 @@ interface Series {
   seenAtMs: number;
   /** The count that the API server has; 0 before it was created. */
   writtenCount: number;
-}
-
-interface Bucket {
-  tokens: number;
-  filledAtMs: number;
+  /** Its turn will come. */
+  isQueued: boolean;
 }
 
 export function createEventRecorder(options: EventRecorderOptions): EventRecorder {
-  const { client, clock, logger, component, instance, about = () => ({}) } = options;
+  const { client, clock, logger, component, instance, perSecond, about = () => ({}) } = options;
+  const { onLost = () => undefined } = options;
   const known = new LruMap<string, Series>(REMEMBERED);
-  const buckets = new LruMap<string, Bucket>(REMEMBERED);
-  /** By namespace, because each has a quota and webhooks of its own. */
-  const pending = new Map<string, Set<Series>>();
-  const draining = new Set<Promise<void>>();
+  const takeToken = createEventBudgets(clock);
+  /** Namespaces in which an event is being written. Each has a quota and webhooks of its own, which may be slow. */
+  const writing = new Set<string>();
+  const pacer = createEventPacer({ clock, perSecond, isBusy: (namespace) => writing.has(namespace) });
+  /** How many turns are to come, or not written to their end, and who waits for that. */
+  let unsettled = 0;
+  const flushing = new Set<() => void>();
   const backoff = exponentialBackoff({ firstMs: 500, maxMs: 10_000 });
 
+  /** What is to be written; undefined: nothing, or it will be anyway. */
   function seriesOf(report: EventReport): Series | undefined {
-    const { object, type, reason, message, once } = report;
-    const key = JSON.stringify([object.uid, object.name, type, reason, once ?? message]);
+    const { object, once } = report;
+    const key = keyOf(object, report);
     const last = { lastMs: clock.nowMs(), seenAtMs: clock.monotonicMs() };
     const series = known.get(key);
     if (series && once !== undefined) return undefined;
-    if (series && last.seenAtMs - series.seenAtMs < SAME_WITHIN_MS)
-      return Object.assign(series, { count: series.count + 1, ...last });
-    if (!takeToken(object.uid, report.budget)) return undefined;
-    const ref = { namespace: namespaceOf(object), name: eventName(report) };
-    const begun = { report, ref, count: 1, firstMs: last.lastMs, ...last, writtenCount: 0 };
+    if (series && last.seenAtMs - series.seenAtMs < SAME_WITHIN_MS) {
+      Object.assign(series, { count: series.count + 1, ...last });
+      return series.isQueued ? undefined : series;
+    }
+    if (!takeToken(object.uid, report.budget)) {
+      onLost("object");
+      return undefined;
+    }
+    const ref = { namespace: namespaceOf(object), name: eventName(object, report) };
+    const begun = { report, ref, count: 1, firstMs: last.lastMs, ...last, writtenCount: 0, isQueued: false };
     known.set(key, begun);
     return begun;
   }
 
-  function takeToken(uid: string, budget: Budget = COMMON): boolean {
-    const nowMs = clock.monotonicMs();
-    const key = JSON.stringify([uid, budget.name]);
-    const bucket = buckets.get(key) ?? { tokens: BURST, filledAtMs: nowMs };
-    const tokens = Math.min(BURST, bucket.tokens + (nowMs - bucket.filledAtMs) / budget.refillEveryMs);
-    const isTaken = tokens >= 1;
-    buckets.set(key, { tokens: isTaken ? tokens - 1 : tokens, filledAtMs: nowMs });
-    return isTaken;
+  async function deliver(series: Series): Promise<void> {
+    const { report, ref } = series;
+    series.isQueued = false;
+    writing.add(ref.namespace);
+    try {
+      await writeWithRetries(series);
+    } catch (error) {
+      const { object, reason } = report;
+      logger.warn({ ...about(object), reason, error: describeError(error) }, "dropped an event");
+      onLost("refused");
+    }
+    writing.delete(ref.namespace);
+    settle();
   }
 
-  async function drain(namespace: string, waiting: Set<Series>): Promise<void> {
-    for (const series of waiting) {
-      waiting.delete(series);
-      try {
-        await writeWithRetries(series);
-      } catch (error) {
-        const { object, reason } = series.report;
-        logger.warn({ ...about(object), reason, error: describeError(error) }, "dropped an event");
-      }
-    }
-    pending.delete(namespace);
+  function settle(): void {
+    unsettled--;
+    if (unsettled > 0) return;
+    for (const done of flushing) done();
+    flushing.clear();
+  }
+
+  /** Has `begin` called when the turn has come; it says what is to be written. */
+  function queue(namespace: string, begin: () => Series | undefined, isUrgent?: boolean): boolean {
+    const take = (): boolean => {
+      const series = begin();
+      if (series) void deliver(series);
+      else settle();
+      return series !== undefined;
+    };
+    const isTaken = pacer.queue(namespace, take, isUrgent);
+    if (isTaken) unsettled++;
+    else onLost("total");
+    return isTaken;
   }
 
   async function writeWithRetries(series: Series): Promise<void> {
@@ -192,31 +217,34 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   return {
     record(report) {
-      const namespace = namespaceOf(report.object);
-      const waiting = pending.get(namespace);
-      if (waiting && waiting.size >= PENDING_LIMIT) return;
       const series = seriesOf(report);
       if (!series) return;
-      if (waiting) {
-        waiting.add(series);
-        return;
-      }
-      const first = new Set([series]);
-      pending.set(namespace, first);
-      const done = drain(namespace, first).finally(() => draining.delete(done));
-      draining.add(done);
+      series.isQueued = queue(series.ref.namespace, () => series, report.isUrgent);
+      if (!series.isQueued && series.writtenCount === 0) known.delete(keyOf(report.object, report));
     },
-    pending: (namespace) => pending.get(namespace)?.size ?? 0,
-    async flush() {
-      await Promise.all(draining);
+    recordInTurn(namespace, make) {
+      return queue(namespace, () => {
+        const report = make();
+        return report && seriesOf(report);
+      });
     },
+    waiting: pacer.waiting,
+    flush: () => (unsettled === 0 ? Promise.resolve() : new Promise((done) => flushing.add(done))),
   };
 }
 
 const namespaceOf = ({ namespace = "default" }: EventObject) => namespace;
 
+/** By which an event is known here. */
+function keyOf(
+  { uid, name }: EventObject,
+  { type, reason, once, message }: Pick<EventReport, "type" | "reason" | "once"> & { message?: string },
+): string {
+  return JSON.stringify([uid, name, type, reason, once ?? message]);
+}
+
 /** Unique, or the same for all who report the same `once`; within the 253 characters that a name may have. */
-function eventName({ object, reason, once }: EventReport): string {
+function eventName(object: EventObject, { reason, once }: Pick<EventReport, "reason" | "once">): string {
   const told = JSON.stringify([object.uid, reason, once]);
   const digest = once === undefined ? randomBytes(8) : createHash("sha256").update(told).digest();
   return `${object.name.slice(0, 230).replace(/[-.]+$/, "")}.${digest.toString("hex", 0, 8)}`;

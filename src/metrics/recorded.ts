@@ -2,6 +2,7 @@
 import { Counter, Histogram, type Registry } from "prom-client";
 import type { ArbiterRecorder, WaitOutcome } from "../controller/arbiter-recorder.ts";
 import type { CallInfo } from "../kube/api.ts";
+import type { EventLoss } from "../kube/events.ts";
 import type { EndReason } from "../lease/types.ts";
 import type { HoldRecorder } from "../objects/lease-reporter.ts";
 import type { AdmissionAnswer } from "../server/admission/plugin.ts";
@@ -14,6 +15,7 @@ export interface Recorded {
   onAdmissionAnswered(answer: AdmissionAnswer): void;
   onKubeCall(call: CallInfo): void;
   onSpans(fate: SpanFate, count: number): void;
+  onEventLost(why: EventLoss): void;
 }
 
 /** Every value, so that each series is there from the start: `increase()` does not see a counter that begins at 1. */
@@ -49,6 +51,12 @@ const SPAN_FATES = Object.keys({
   refused: true,
   dropped: true,
 } satisfies Record<SpanFate, true>);
+
+const EVENT_LOSSES = Object.keys({
+  object: true,
+  total: true,
+  refused: true,
+} satisfies Record<EventLoss, true>);
 
 /** What API servers answer. A proxy may answer anything. */
 const KNOWN_CODES: ReadonlySet<number | undefined> = new Set([
@@ -133,7 +141,14 @@ export function declareRecorded(registry: Registry): Recorded {
     labelNames: ["fate"],
     registers,
   });
+  const lostEvents = new Counter({
+    name: "konductor_events_lost_total",
+    help: "Kubernetes Events that were dropped, because their object or all together had too many, or the API server refused them.",
+    labelNames: ["why"],
+    registers,
+  });
   for (const fate of SPAN_FATES) spans.inc({ fate }, 0);
+  for (const why of EVENT_LOSSES) lostEvents.inc({ why }, 0);
   for (const reason of END_REASONS) {
     ended.inc({ reason }, 0);
     holds.zero({ reason });
@@ -162,6 +177,7 @@ export function declareRecorded(registry: Registry): Recorded {
     onAdmissionAnswered: ({ kind = OTHER, verdict, tookMs }) =>
       admissions.observe({ kind, verdict }, seconds(tookMs)),
     onSpans: (fate, count) => spans.inc({ fate }, count),
+    onEventLost: (why) => lostEvents.inc({ why }),
     onKubeCall: ({ verb, status }) => calls.inc({ verb, code: codeOf(status) }),
   };
 }

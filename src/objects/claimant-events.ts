@@ -13,11 +13,6 @@ import type { ClaimantRef, Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { ANNOTATION, GATE_CONTAINER, KEEPER_CONTAINER } from "../shared/names.ts";
 import { isoTime, secondsTime } from "../shared/times.ts";
 
-/** How many of them the arbiter reports in a second. All but `Fenced` are the arbiter's. */
-export const ARBITER_EVENTS_PER_SECOND = 7;
-/** How many each replica reports beside that: of three, which a rollout has, and the arbiter at most 10 in all. */
-export const REPLICA_EVENTS_PER_SECOND = 1;
-
 /** `request` waits for `lease` at `nowMs`; `what`: which time it is told, since the same one becomes one event. */
 export function waitingEvent(
   request: LeaseRequest,
@@ -117,7 +112,7 @@ export function fencedEvent(
     `See kubectl logs ${name} -c ${KEEPER_CONTAINER} --previous`;
   return {
     object: { apiVersion: apiVersion(PODS), kind: "Pod", namespace, name, uid },
-    ...{ type: "Warning", reason: "Fenced", message, once: String(token) },
+    ...{ type: "Warning", reason: "Fenced", message, once: String(token), isUrgent: true },
   };
 }
 

@@ -1,4 +1,5 @@
-import type { Budget, EventObject, EventRecorder, EventReport } from "../kube/events.ts";
+import type { Budget } from "../kube/event-budgets.ts";
+import type { EventObject, EventRecorder, EventReport } from "../kube/events.ts";
 import { causeOfRevocation } from "../lease/conditions.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { forcedRelease } from "../lease/hold.ts";
@@ -60,6 +61,8 @@ export function createLeaseReporter({
       type,
       reason,
       message,
+      // The end of a hold, and what somebody may have to act on.
+      isUrgent: more.budget === ENDS || type === "Warning",
       ...more,
     });
   }

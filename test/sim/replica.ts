@@ -19,7 +19,7 @@ import type { Endpoint } from "./service.ts";
 const SILENT = createLogger({ level: "silent" });
 /** The same limit as in src/bin/serve/serve.ts. */
 const ASK_TIME = { timeoutMs: 1_000 };
-const NO_EVENTS = { record: () => undefined, pending: () => 0 };
+const NO_EVENTS = { record: () => undefined, recordInTurn: () => true, waiting: () => 0 };
 
 export interface Replica extends Endpoint {
   line: Line;

@@ -28,6 +28,7 @@ import { patchCaBundle } from "../../tls/ca-bundle.ts";
 import { certificateSource, servedBy } from "./certificate.ts";
 import { checkAccount, imageWarning } from "./check-install.ts";
 import type { ServeConfig } from "./config.ts";
+import { createEventShare } from "./event-share.ts";
 import { findGateAddress, serviceNames } from "./gate-address.ts";
 import { readGateProgram } from "./gate-program.ts";
 import { persist } from "./persist.ts";
@@ -120,19 +121,29 @@ export async function serve({
   if (warning) logger.warn(warning);
   await Promise.all([...Object.values(caches).map((cache) => cache.synced), timeLearned]);
 
+  const share = createEventShare({ client, namespace, isArbiter: () => elector.isLeader() });
+  await patiently("count our replicas", share.refresh);
   const events = createEventRecorder({
-    client,
-    component: EVENT_COMPONENT,
-    instance: identity,
-    about: aboutObject,
-    clock,
-    logger,
+    ...{ client, clock, logger, component: EVENT_COMPONENT, instance: identity },
+    ...{ perSecond: share.perSecond, about: aboutObject, onLost: metrics.onEventLost },
   });
   const reporter = createLeaseReporter({
-    events,
-    recorder: metrics.holds,
+    ...{ events, recorder: metrics.holds, logger, onChange: tracing?.onChange },
+  });
+  const arbiter = createArbiter({
+    ...config,
+    systemNamespace: namespace,
+    ...{ client, caches, events, reporter, recorder, clock, logger },
+  });
+  const elector = createLeaderElector({
+    client,
+    namespace,
+    name: ELECTION_LEASE,
+    identity,
+    ...config.electionTimes,
+    clock,
     logger,
-    onChange: tracing?.onChange,
+    onStartedLeading: (term) => arbiter.runTerm(term),
   });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const bounds = boundsFor(memoryBytes);
@@ -193,21 +204,6 @@ export async function serve({
   readiness.serving();
   logger.info({ url: address.url, selfFencing: features.canFence({}), bounds }, "serving");
 
-  const arbiter = createArbiter({
-    ...config,
-    systemNamespace: namespace,
-    ...{ client, caches, events, reporter, recorder, clock, logger },
-  });
-  const elector = createLeaderElector({
-    client,
-    namespace,
-    name: ELECTION_LEASE,
-    identity,
-    ...config.electionTimes,
-    clock,
-    logger,
-    onStartedLeading: (term) => arbiter.runTerm(term),
-  });
   metrics.observe({
     caches,
     isLeader: elector.isLeader,
@@ -224,7 +220,7 @@ export async function serve({
     elector.run(signal),
     keepUp(
       {
-        tasks: [() => features.refresh(), () => address.refresh(), renewCertificate, trustUs],
+        tasks: [() => features.refresh(), () => address.refresh(), renewCertificate, trustUs, share.refresh],
         everyMs: Math.min(UPKEEP_EVERY_MS, config.lives.servingMs / 10),
       },
       { clock, logger, signal },

@@ -1,8 +1,6 @@
 /** The server side of the gate protocol: acquire, renew, announce, release, for pods that prove by a token who they are. */
 import type { FastifyPluginCallback, FastifyRequest } from "fastify";
-import { createEventPacer } from "../../kube/event-pacer.ts";
 import { aboutLease, aboutPod } from "../../lease/log-fields.ts";
-import { REPLICA_EVENTS_PER_SECOND } from "../../objects/claimant-events.ts";
 import { hasCode } from "../../shared/errors.ts";
 import { defined } from "../../shared/json.ts";
 import { PATH } from "../../shared/names.ts";
@@ -44,12 +42,11 @@ export interface GateApi {
 /** `maxStreams`: how many gates may wait at this replica. */
 export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStreams: number }): GateApi {
   const options = { ...given, turns: createLeaseTurns(given.clock) };
-  const { clock, events, authenticate, trust } = options;
+  const { clock, authenticate, trust } = options;
   const queue = createQueueView(options);
   const waiters = createWaiters(options, queue);
   const streams = createStreams(maxStreams);
   const rates = createCallRates(clock);
-  const pacer = createEventPacer({ events, clock, perSecond: REPLICA_EVENTS_PER_SECOND });
   const fences = createFenceLog(options);
   const timed = (answer: object) => ({ ...answer, serverTime: isoTime(clock.nowMs()) });
 
@@ -76,7 +73,7 @@ export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStream
       noteCall(request, identity, { lease: message.lease, token: message.lostToken });
       const pod = await findCaller(options, identity, message.lease);
       note(request, aboutPod(pod));
-      await acquire({ options, waiters, queue, streams, pacer, fences }, pod, message, reply);
+      await acquire({ options, waiters, queue, streams, fences }, pod, message, reply);
       return reply;
     });
 

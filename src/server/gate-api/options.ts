@@ -32,7 +32,7 @@ export interface GateApiContext extends GateApiOptions {
 export interface GateApiOptions {
   client: KubeClient;
   caches: { leases: Cache<Lease>; requests: Cache<LeaseRequest>; pods: Cache<PodView> };
-  events: Pick<EventRecorder, "record" | "pending">;
+  events: Pick<EventRecorder, "record">;
   reporter: Pick<LeaseReporter, "report">;
   authenticate: Authenticate;
   /** For the word of a keeper whose pod is gone. */

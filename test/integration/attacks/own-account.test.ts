@@ -278,6 +278,7 @@ test("the account may count a repeated event", async () => {
     clock: systemClock(),
     logger: createLogger({ level: "silent" }),
     component: "konductor",
+    perSecond: () => 10,
     instance: "replica-1",
   });
   const object = { apiVersion: "v1", kind: "Namespace", namespace: "team", name: "team", uid: "" };

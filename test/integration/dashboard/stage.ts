@@ -29,7 +29,7 @@ export async function setStage(namespace: string) {
   const logger = createLogger({ level: "silent" });
   const events = createEventRecorder({
     ...{ client, logger, clock: systemClock() },
-    ...{ component: "konductor", instance: "test" },
+    ...{ perSecond: () => 10, component: "konductor", instance: "test" },
   });
   const reporter = createLeaseReporter({ events, recorder: NO_COUNTS, logger });
   const dir = await mkdtemp(join(tmpdir(), "konductor-dashboard-"));

@@ -50,13 +50,19 @@ export async function startReplica(options: ReplicaOptions): Promise<Replica> {
   const names = { dnsNames: ["konductor.konductor-system.svc"], ipAddresses: ["127.0.0.1"] };
   const { certPem, keyPem } = await issueServingCertificate(authority, names, clock.nowMs());
   const recorded: string[] = [];
-  const recorder = createEventRecorder({ client, clock, logger, component: "konductor", instance: "test" });
+  const recorder = createEventRecorder({
+    client,
+    clock,
+    logger,
+    component: "konductor",
+    instance: "test",
+    perSecond: () => 10,
+  });
   const events = {
     record(report: EventReport) {
       recorded.push(`${report.reason}: ${report.message}`);
       recorder.record(report);
     },
-    pending: recorder.pending,
   };
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });
   const server = createServer({

@@ -26,6 +26,7 @@ const recorder = (through: KubeClient) =>
     clock: systemClock(),
     logger: silent,
     component: "konductor",
+    perSecond: () => 100,
     instance: "replica-1",
   });
 

@@ -42,7 +42,7 @@ export function buildArbiter({
     jobs: fedReflector<JobView>({ [BY_LEASE]: ofLease }),
     nodes: fedReflector<NodeView>(),
   };
-  const events = { record, pending: () => 0 };
+  const events = { record, recordInTurn: () => true, waiting: () => 0 };
   const arbiter = createArbiter({
     client,
     caches,

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { createErrands } from "../../../src/controller/errands.ts";
 import { createSkips } from "../../../src/controller/skips.ts";
 import { createUnrunJobs } from "../../../src/controller/unrun-jobs.ts";
-import type { EventPacer } from "../../../src/kube/event-pacer.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import { readAsked } from "../../../src/lease/settings.ts";
@@ -96,18 +95,10 @@ function stage({
     waited: (outcome: string, waitedMs: number) => void seen.counted.push(`${outcome} after ${waitedMs}`),
     jobSkipped: () => void seen.counted.push("Job"),
   };
-  const pacer: EventPacer = {
-    tell(_, make) {
-      const report = make();
-      if (report) events.record(report);
-      return true;
-    },
-    waiting: () => 0,
-  };
   const clock = turnedClock(NOW_MS);
   const logger = createLogger({ destination: { write: (line) => void lines.push(parseJson(line)) } });
   const errands = createErrands({ clock, logger, wake: () => undefined });
-  const unrunJobs = createUnrunJobs({ client, caches, events, recorder, pacer, clock, logger });
+  const unrunJobs = createUnrunJobs({ client, caches, events, recorder, clock, logger });
   const skips = createSkips({ client, caches, errands, unrunJobs, recorder, clock });
   return { seen, lines, skip: () => skips.skip(situation) };
 }

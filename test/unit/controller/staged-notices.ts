@@ -1,15 +1,16 @@
+import { ARBITER_EVENTS_PER_SECOND } from "../../../src/bin/serve/event-share.ts";
 import { createWaitingNotices } from "../../../src/controller/waiting-notices.ts";
-import { createEventPacer } from "../../../src/kube/event-pacer.ts";
-import type { EventReport } from "../../../src/kube/events.ts";
+import { createEventRecorder } from "../../../src/kube/events.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import type { Hold, Lease, LeaseRequest } from "../../../src/lease/types.ts";
 import { BY_LEASE } from "../../../src/objects/caches.ts";
-import { ARBITER_EVENTS_PER_SECOND } from "../../../src/objects/claimant-events.ts";
-import { parseJson } from "../../../src/shared/json.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
+import { parseJson, record, text, textMap } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aHold, aRequest, held, NOW_MS } from "../lease/samples.ts";
 import { fedReflector } from "./fed-reflector.ts";
+import { recordedClient } from "./recorded-client.ts";
 
 export const MINUTE_MS = 60_000;
 export const HOLD = aHold({ expiresMs: NOW_MS + 55_000 });
@@ -20,11 +21,40 @@ export function waiter(name: string, change: Parameters<typeof aRequest>[0] = {}
   return aRequest({ ...change, name, spec: { holder: name, ref, ...change.spec } });
 }
 
+/** An event that an arbiter has had created, or has tried to. */
+export interface Told {
+  object: { apiVersion?: string; kind?: string; namespace?: string; name?: string; uid?: string };
+  type: string;
+  reason: string;
+  message: string;
+  /** The event's own. The API server has one event of a name. */
+  name: string;
+  afterMs: number;
+}
+
 /** Notices about `requests` for klease nightly, which run-1 holds. */
 export function stage(...requests: readonly LeaseRequest[]) {
   const clock = turnedClock(NOW_MS);
   let version = 100;
-  const told: (EventReport & { afterMs: number })[] = [];
+  const told: Told[] = [];
+  /** By name: whether the API server has such an event. Refused: it takes no such event. */
+  const stored = new Set<string>();
+  const refused = new Set<string>();
+  const { client } = recordedClient(({ what, sent }) => {
+    const event = record(sent);
+    const { name = "" } = textMap(what === "create events" ? event["metadata"] : event);
+    const [type = "", reason = "", message = ""] = ["type", "reason", "message"].map((key) =>
+      text(event[key]),
+    );
+    if (refused.has(reason)) throw new KonductorError("Forbidden", "no");
+    if (what === "patch events" && !stored.has(name)) throw new KonductorError("NotFound", name);
+    if (what !== "create events") return {};
+    const object = textMap(event["involvedObject"]);
+    told.push({ object, type, reason, message, name, afterMs: clock.nowMs() - NOW_MS });
+    if (stored.has(name)) throw new KonductorError("AlreadyExists", name);
+    stored.add(name);
+    return {};
+  });
   const lines: unknown[] = [];
   const logger = createLogger({ destination: { write: (line) => void lines.push(parseJson(line)) } });
   const caches = {
@@ -33,10 +63,6 @@ export function stage(...requests: readonly LeaseRequest[]) {
     requests: fedReflector<LeaseRequest>({
       [BY_LEASE]: ({ namespace, spec }) => `${namespace}/${spec.lease}`,
     }),
-  };
-  const events = {
-    record: (report: EventReport) => void told.push({ ...report, afterMs: clock.nowMs() - NOW_MS }),
-    pending: () => 0,
   };
   const put = (request: LeaseRequest) =>
     caches.requests.apply({ ...request, resourceVersion: `${++version}` });
@@ -51,13 +77,16 @@ export function stage(...requests: readonly LeaseRequest[]) {
   hold({}, "request-1");
   for (const request of requests) put(request);
   return {
-    ...{ clock, told, lines, caches, put, hold },
+    ...{ clock, told, stored, refused, lines, caches, put, hold },
     /** A replica becomes the arbiter; the returned function ends that. */
     begin() {
       const term = new AbortController();
-      const pacer = createEventPacer({ events, clock, perSecond: ARBITER_EVENTS_PER_SECOND });
       const isLeading = () => !term.signal.aborted;
-      const over = createWaitingNotices({ caches, pacer, clock, logger, isLeading }).run(term.signal);
+      const about = { client, clock, component: "konductor", instance: "replica" };
+      const silent = createLogger({ level: "silent" });
+      const perSecond = () => ARBITER_EVENTS_PER_SECOND;
+      const events = createEventRecorder({ ...about, logger: silent, perSecond });
+      const over = createWaitingNotices({ caches, events, clock, logger, isLeading }).run(term.signal);
       return async () => {
         term.abort();
         await over;

@@ -82,7 +82,7 @@ function replica({ live, cached, review, signature, status = STATUS }: Given) {
   const options: GateApiContext = {
     client,
     caches,
-    events: { record: () => {}, pending: () => 0 },
+    events: { record: () => {} },
     reporter: { report: () => {} },
     authenticate: answer(review),
     verifySignature: answer(signature),

@@ -72,7 +72,7 @@ export async function startReplica({
     gateApi: {
       client: link.client,
       caches,
-      events: { record: () => {}, pending: () => 0 },
+      events: { record: () => {} },
       reporter: { report: () => {} },
       authenticate: async () => caller,
       verifySignature: async () => caller,

@@ -8,7 +8,7 @@ type Given = Pick<GateApiOptions, "client" | "caches" | "authenticate"> & Partia
 /** The gate API with a test's dependencies: every caller is reviewed, and reports and Events are dropped. */
 export function unitGateApi(given: Given): GateApi {
   const options: GateApiOptions = {
-    events: { record: () => {}, pending: () => 0 },
+    events: { record: () => {} },
     reporter: { report: () => {} },
     verifySignature: () => Promise.reject(new Error("every caller is reviewed")),
     trust: () => ({ ca: "", urls: [] }),

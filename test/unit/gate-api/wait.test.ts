@@ -34,7 +34,7 @@ function replica({ live }: { live?: Lease | "deleted" | undefined } = {}) {
   const options = {
     client,
     caches,
-    events: { record: () => {}, pending: () => 0 },
+    events: { record: () => {} },
     reporter: { report: () => {} },
     authenticate: () => Promise.reject(new Error("nobody calls")),
     verifySignature: () => Promise.reject(new Error("nobody calls")),

@@ -1,14 +1,38 @@
 import { expect, test } from "vitest";
 import type { KubeClient } from "../../../src/kube/api.ts";
-import { createEventRecorder } from "../../../src/kube/events.ts";
+import {
+  createEventRecorder,
+  type EventLoss,
+  type EventRecorderOptions,
+  type EventReport,
+} from "../../../src/kube/events.ts";
+import type { Clock } from "../../../src/shared/clock.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
-import { recordedClient } from "../controller/recorded-client.ts";
+import { type Call, recordedClient } from "../controller/recorded-client.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 
 const HOUR_MS = 3_600_000;
 const MINUTE_MS = 60_000;
+
+const object = { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "p", uid: "p" };
+const odd = (name: string, namespace = "ns"): EventReport => ({
+  object: { ...object, namespace, name, uid: name },
+  ...{ type: "Normal", reason: "Odd", message: "something is odd" },
+});
+
+function aRecorder(client: KubeClient, clock: Clock, more: Partial<EventRecorderOptions> = {}) {
+  return createEventRecorder({
+    ...{ client, clock, component: "konductor", instance: "replica-1" },
+    logger: createLogger({ level: "silent" }),
+    perSecond: () => Number.POSITIVE_INFINITY,
+    ...more,
+  });
+}
+
+const names = (calls: readonly Call[]) =>
+  calls.map(({ sent }) => record(record(sent)["involvedObject"])["name"]);
 
 test.each([HOUR_MS, -HOUR_MS])(
   "the age of an event decides whether it is counted up, even if a clock is set by %i ms",
@@ -16,17 +40,10 @@ test.each([HOUR_MS, -HOUR_MS])(
     const { client, calls } = recordedClient(() => ({}));
     const turned = turnedClock(HOUR_MS);
     let setMs = 0;
-    const events = createEventRecorder({
-      client,
-      clock: { ...turned, nowMs: () => turned.nowMs() + setMs },
-      logger: createLogger({ level: "silent" }),
-      component: "konductor",
-      instance: "replica-1",
-    });
-    const object = { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "p", uid: "p" };
+    const events = aRecorder(client, { ...turned, nowMs: () => turned.nowMs() + setMs });
     const happens = async () => {
-      events.record({ object, type: "Normal", reason: "Odd", message: "something is odd" });
-      await events.flush();
+      events.record(odd("p"));
+      await turned.turn(0);
     };
     await happens();
     setMs = byMs;
@@ -46,14 +63,10 @@ test.each([HOUR_MS, -HOUR_MS])(
 test("what several replicas report once is one event, however often and in whatever words each of them says it", async () => {
   const { client, calls } = recordedClient(() => ({}));
   const clock = turnedClock(HOUR_MS);
-  const object = { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "p", uid: "p" };
   for (const instance of ["replica-1", "replica-2"]) {
-    const logger = createLogger({ level: "silent" });
-    const events = createEventRecorder({ client, clock, logger, component: "konductor", instance });
+    const events = aRecorder(client, clock, { instance });
     for (const once of ["1", "1", "2"]) {
-      const message = `said by ${instance}`;
-      events.record({ object, type: "Normal", reason: "Odd", message, once });
-      await events.flush();
+      events.record({ ...odd("p"), message: `said by ${instance}`, once });
       await clock.turn(10 * MINUTE_MS);
     }
   }
@@ -62,21 +75,10 @@ test("what several replicas report once is one event, however often and in whate
   expect(new Set(names).size).toBe(2);
 });
 
-function aRecorder(client: KubeClient, clock = turnedClock(HOUR_MS)) {
-  return createEventRecorder({
-    client,
-    clock,
-    logger: createLogger({ level: "silent" }),
-    component: "konductor",
-    instance: "replica-1",
-  });
-}
-
 test("events with a budget of their own are not lost because others of their object are many, and are bounded themselves", async () => {
   const { client, calls } = recordedClient(() => ({}));
   const clock = turnedClock(HOUR_MS);
   const events = aRecorder(client, clock);
-  const object = { apiVersion: "v1", kind: "Pod", namespace: "ns", name: "p", uid: "p" };
   const budget = { name: "ends", refillEveryMs: MINUTE_MS };
   const annotations = { "konductor.io/token": "7" };
   const told = (reason: string) => calls.filter(({ sent }) => record(sent)["reason"] === reason);
@@ -89,7 +91,7 @@ test("events with a budget of their own are not lost because others of their obj
         message: `${reason} ${clock.nowMs()} ${number}`,
         ...more,
       });
-    await events.flush();
+    await clock.turn(0);
   };
   await record40("Other", {});
   await record40("Ended", { budget, annotations });
@@ -101,14 +103,75 @@ test("events with a budget of their own are not lost because others of their obj
   expect([told("Other").length, told("Ended").length]).toEqual([27, 35]);
 });
 
-test("it is known how many events of a namespace wait to be written", async () => {
-  const { client } = recordedClient(() => new Promise(() => undefined));
-  const events = aRecorder(client);
-  for (const name of ["under-way", "waits", "waits-too"]) {
-    const object = { apiVersion: "v1", kind: "Pod", namespace: "slow", name, uid: name };
-    events.record({ object, type: "Normal", reason: "Odd", message: "something is odd" });
+test("a process writes so many events a second, whoever reports them and however, and what is urgent first", async () => {
+  const atMs: number[] = [];
+  const clock = turnedClock(0);
+  const { client, calls } = recordedClient(() => void atMs.push(clock.nowMs()));
+  const events = aRecorder(client, clock, { perSecond: () => 10 });
+  for (let number = 0; number < 10; number++) {
+    events.record(odd(`known-${number}`));
+    events.recordInTurn("ns", () => odd(`made-${number}`));
   }
-  expect([events.pending("slow"), events.pending("quiet")]).toEqual([2, 0]);
+  events.recordInTurn("ns", () => undefined);
+  expect(events.waiting("ns")).toBe(21);
+  events.record({ ...odd("urgent"), isUrgent: true });
+  const flushed = events.flush();
+  await clock.turn(10_000);
+  await flushed;
+  expect(names(calls).slice(0, 3)).toEqual(["urgent", "known-0", "made-0"]);
+  expect(atMs).toEqual(Array.from({ length: 21 }, (_, index) => index * 100));
+});
+
+test("what waited for a slow write does not come all at once later", async () => {
+  const atMs: number[] = [];
+  const clock = turnedClock(0);
+  const { client } = recordedClient(async () => {
+    atMs.push(clock.nowMs());
+    if (atMs.length === 1) await clock.sleep(5_000);
+  });
+  const events = aRecorder(client, clock, { perSecond: () => 10 });
+  for (let number = 0; number < 5; number++) events.record(odd(`pod-${number}`));
+  await clock.turn(10_000);
+  expect(atMs).toEqual([0, 5_000, 5_100, 5_200, 5_300]);
+});
+
+test("what happens again before its turn takes no other", async () => {
+  const clock = turnedClock(0);
+  const { client, calls } = recordedClient(() => ({}));
+  const events = aRecorder(client, clock);
+  for (let times = 0; times < 3; times++) events.record(odd("p"));
+  await clock.turn(1_000);
+  expect(calls.map(({ what, sent }) => [what, record(sent)["count"]])).toEqual([["create events", 3]]);
+});
+
+test("whoever counts is told of each event that is dropped", async () => {
+  const clock = turnedClock(0);
+  const lost: EventLoss[] = [];
+  const { client } = recordedClient(() => {
+    throw new KonductorError("Forbidden", "the namespace is being deleted");
+  });
+  const events = aRecorder(client, clock, { perSecond: () => 1, onLost: (why) => lost.push(why) });
+  for (let number = 0; number < 26; number++) events.record({ ...odd("p"), message: `word ${number}` });
+  expect(lost.splice(0)).toEqual(["object"]);
+  for (let number = 0; number < 76; number++) events.record(odd(`pod-${number}`));
+  expect(lost.splice(0)).toEqual(["total"]);
+  expect(events.recordInTurn("ns", () => odd("late"))).toBe(false);
+  expect(lost.splice(0)).toEqual(["total"]);
+  const flushed = events.flush();
+  await clock.turn(MINUTE_MS * 2);
+  await flushed;
+  expect(lost).toEqual(Array(100).fill("refused"));
+});
+
+test("an event that found no room is told if it happens again", async () => {
+  const clock = turnedClock(0);
+  const { client, calls } = recordedClient(() => ({}));
+  const events = aRecorder(client, clock);
+  for (let number = 0; number < 101; number++) events.record({ ...odd(`pod-${number}`), once: "1" });
+  await clock.turn(0);
+  events.record({ ...odd("pod-100"), once: "1" });
+  await clock.turn(0);
+  expect(names(calls).slice(-2)).toEqual(["pod-99", "pod-100"]);
 });
 
 test("a rejected event delays no event of another namespace", async () => {
@@ -119,10 +182,7 @@ test("a rejected event delays no event of another namespace", async () => {
   });
   const clock = turnedClock(HOUR_MS);
   const events = aRecorder(client, clock);
-  for (const name of ["ill", "well"]) {
-    const object = { apiVersion: "v1", kind: "Pod", namespace: name, name, uid: name };
-    events.record({ object, type: "Normal", reason: "Odd", message: "something is odd" });
-  }
+  for (const name of ["ill", "well"]) events.record(odd(name, name));
   await clock.turn(100);
-  expect(calls.map(({ sent }) => record(record(sent)["involvedObject"])["name"])).toContain("well");
+  expect(names(calls)).toContain("well");
 });

@@ -101,6 +101,7 @@ test.each<[boolean, string]>([
       `lost klease nightly (token 41), which could not be renewed; the pod's containers were stopped. ${next} ` +
       "See kubectl logs p -c konductor-keeper --previous",
     once: "41",
+    isUrgent: true,
   });
 });
 

@@ -198,12 +198,13 @@ test("the event of an end carries what a picture needs, and counts apart from al
       "konductor.io/by": "alice",
     },
     budget: { refillEveryMs: 60_000 },
+    isUrgent: true,
   });
   expect(grant?.annotations).toEqual({
     "konductor.io/holder": "next",
     "konductor.io/token": String(token + 1),
   });
-  expect(grant?.budget).toBeUndefined();
+  expect([grant?.budget, grant?.isUrgent]).toEqual([undefined, false]);
 });
 
 describe("what a change of a hold counts as", () => {

@@ -1,5 +1,4 @@
 import type { FastifyReply } from "fastify";
-import type { EventPacer } from "../../../kube/event-pacer.ts";
 import { tokensOf } from "../../../lease/hold.ts";
 import { hasPassed, type PodView, waitsForJob } from "../../../lease/pod.ts";
 import { keyOf } from "../../../lease/types.ts";
@@ -26,7 +25,6 @@ export interface AcquireContext {
   waiters: Waiters;
   queue: QueueView;
   streams: Streams;
-  pacer: EventPacer;
   fences: FenceLog;
 }
 
@@ -35,7 +33,7 @@ export interface AcquireContext {
  * queue or its grant. What can be refused is refused before the stream begins.
  */
 export async function acquire(
-  { options, waiters, queue, streams, pacer, fences }: AcquireContext,
+  { options, waiters, queue, streams, fences }: AcquireContext,
   pod: PodView,
   { lostToken, gateRun }: AcquireRequest,
   reply: FastifyReply,
@@ -50,7 +48,7 @@ export async function acquire(
   }
 
   if (hasPassed(pod, gateRun)) return answerOnce(ASK_AGAIN);
-  if (lostToken !== undefined) tellFenced({ options, pacer, fences }, pod, lostToken);
+  if (lostToken !== undefined) tellFenced({ options, fences }, pod, lostToken);
   if (waitsForJob(pod)) {
     const hold = await joinJobHold(options, pod, gateRun);
     if (lostToken !== undefined && pod.restartPolicy === "Never") return answerOnce(HOLD_LOST);
@@ -80,7 +78,7 @@ export async function acquire(
 
 /** The gate's word alone is not believed: the Lease has to show that the pod held it by this token. */
 function tellFenced(
-  { options, pacer, fences }: Pick<AcquireContext, "options" | "pacer" | "fences">,
+  { options, fences }: Pick<AcquireContext, "options" | "fences">,
   pod: PodView,
   token: number,
 ): void {
@@ -89,7 +87,7 @@ function tellFenced(
     return;
   fences.fenced(pod, token);
   const runsAgain = restartPolicy !== "Never";
-  pacer.tell(namespace, () => fencedEvent(pod, { lease, token, runsAgain }));
+  options.events.record(fencedEvent(pod, { lease, token, runsAgain }));
 }
 
 /** The cache is good enough to show that there is no hold: a waiting stream looks live before it trusts a grant. */
