@@ -1,7 +1,8 @@
 /**
  * Tells who waits for a Lease why, by events on the pod or Job, or on a client's LeaseRequest: `Waiting` while it lasts, and then `Granted`,
  * `TimedOut`, `QueueFull` or `AlreadyDone`. A pod that was fenced, and whose gate may have reached no replica, is told so as well. All of
- * that is for people: nothing rests on it, and an arbiter that dies may leave one out.
+ * that is for people: nothing rests on it, and an arbiter that dies may leave one out. `Granted` follows a `Waiting` that was written, by
+ * whatever arbiter.
  *
  * Only the arbiter tells. What is due follows from the requests' age, so a new arbiter goes on where the last one ended. It tells the latest
  * notice of everybody again, since nobody knows what the last one has told: it is the same event. What fell due while it took over comes first.
@@ -13,7 +14,7 @@ import { DONE_WITHOUT_JOB } from "../lease/once.ts";
 import { isWaiting, NOT_CONFIRMED, type Place, waitingInOrder, wasGranted } from "../lease/order.ts";
 import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import { keyOf, type Lease, type LeaseRequest, type PastHold } from "../lease/types.ts";
-import { FIRST_AFTER_MS, type Notice, noticeDue } from "../lease/waiting-notice.ts";
+import { type Notice, noticeDue, noticesBefore } from "../lease/waiting-notice.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import {
   doneWithoutJobEvent,
@@ -85,10 +86,8 @@ export function createWaitingNotices({
 
   /** Its grant was taken back, of which the last event may still tell. */
   function correct(request: LeaseRequest): void {
-    const isOfGrant = ({ reason, holder }: PastHold) =>
-      reason === NOT_CONFIRMED && holder === request.spec.holder;
-    const grant = leaseOf(request)?.status.history.find(isOfGrant);
-    if (grant) tellWaiting(request, `passed ${grant.token}`);
+    const correction = correctionOf(request, leaseOf(request));
+    if (correction !== undefined) tellWaiting(request, correction);
   }
 
   caches.leases.subscribe(({ object: lease, old }) => {
@@ -97,8 +96,13 @@ export function createWaitingNotices({
     const request = caches.requests.store
       .byIndex(BY_LEASE, keyOf(lease))
       .find((one) => wasGranted(one, lease));
-    if (request && hold.acquiredMs - request.spec.requestedAtMs >= FIRST_AFTER_MS)
-      events.record(grantedEvent(request, lease, hold));
+    if (!request) return;
+    const correction = correctionOf(request, lease);
+    const told = [
+      ...noticesBefore(request, hold.acquiredMs).map(String),
+      ...(correction === undefined ? [] : [correction]),
+    ];
+    if (told.length > 0) events.record(grantedEvent(request, lease, hold, told));
   });
 
   // Without a way to a replica, a pod that must not run again fails unheard.
@@ -170,6 +174,13 @@ export function createWaitingNotices({
       }
     },
   };
+}
+
+/** The name of the notice that a grant of `request` was taken back; undefined: none was. */
+function correctionOf({ spec }: LeaseRequest, lease: Lease | undefined): string | undefined {
+  const isOfGrant = ({ reason, holder }: PastHold) => reason === NOT_CONFIRMED && holder === spec.holder;
+  const grant = lease?.status.history.find(isOfGrant);
+  return grant && `passed ${grant.token}`;
 }
 
 /** Places in the queues, each of which is sorted once, and again after a grant or for who has come since. */

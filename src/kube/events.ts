@@ -43,7 +43,12 @@ export interface EventReport {
   once?: string;
   /** Comes before others that are not. */
   isUrgent?: boolean;
+  /** Written only if one of these events of the same object was written before, by whatever replica. */
+  follows?: readonly EventMark[];
 }
+
+/** Which event of an object it is, among those that have a `once`. */
+export type EventMark = Required<Pick<EventReport, "type" | "reason" | "once">>;
 
 /** The event, made when its turn has come; undefined: there is nothing to tell any more. */
 export type MakeEvent = () => EventReport | undefined;
@@ -190,12 +195,28 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
         if (!hasCode(error, "NotFound")) throw error; // the API server forgets events after an hour
       }
     }
+    if (!(await mayFollow(series))) return;
     try {
       await client.create(EVENTS, eventObject(series));
     } catch (error) {
       if (!hasCode(error, "AlreadyExists")) throw error; // an earlier try whose answer was lost, or another replica
     }
     series.writtenCount = count;
+  }
+
+  /** An empty patch asks for an event without the right to read events. */
+  async function mayFollow({ report: { object, follows }, ref }: Series): Promise<boolean> {
+    if (!follows) return true;
+    if (follows.some((mark) => (known.get(keyOf(object, mark))?.writtenCount ?? 0) > 0)) return true;
+    for (const mark of follows) {
+      try {
+        await client.patch(EVENTS, { ...ref, name: eventName(object, mark) }, {}, { type: "merge" });
+        return true;
+      } catch (error) {
+        if (!hasCode(error, "NotFound")) throw error;
+      }
+    }
+    return false;
   }
 
   function eventObject({ report, ref, count, firstMs, lastMs }: Series): object {

@@ -1,7 +1,7 @@
 /**
  * Events on the pod or Job that asks for a Lease, or on a client's LeaseRequest: what `kubectl describe` of it tells its user.
  */
-import type { EventObject, EventReport } from "../kube/events.ts";
+import type { EventMark, EventObject, EventReport } from "../kube/events.ts";
 import { apiVersion, JOBS, LEASE_REQUESTS, PODS } from "../kube/resources.ts";
 import { formatDuration } from "../lease/duration.ts";
 import { describeTurn, TOLD_PLACES } from "../lease/forecast.ts";
@@ -12,6 +12,8 @@ import { describeQueueFull, QUEUE_FULL } from "../lease/policies/max-waiting.ts"
 import type { ClaimantRef, Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { ANNOTATION, GATE_CONTAINER, KEEPER_CONTAINER } from "../shared/names.ts";
 import { isoTime, secondsTime } from "../shared/times.ts";
+
+const WAITING = { type: "Normal", reason: "Waiting" } as const;
 
 /** `request` waits for `lease` at `nowMs`; `what`: which time it is told, since the same one becomes one event. */
 export function waitingEvent(
@@ -25,8 +27,13 @@ export function waitingEvent(
   const since = secondsTime(request.spec.requestedAtMs);
   const turn = position <= TOLD_PLACES ? describeTurn(lease, position, nowMs) : undefined;
   const message = `waiting for klease ${name} since ${since}: position ${position} of ${of}, ${obstacleOf(request, lease, { turn, nowMs })}`;
-  return reportOn(request, { type: "Normal", reason: "Waiting", message, once: `${request.uid} ${what}` });
+  return reportOn(request, { ...waitingMark(request, what), message });
 }
+
+const waitingMark = ({ uid }: LeaseRequest, what: string): EventMark => ({
+  ...WAITING,
+  once: `${uid} ${what}`,
+});
 
 /** `turn`: when its turn will probably come; unknown while the holder is silent. */
 function obstacleOf(
@@ -51,15 +58,17 @@ function obstacleOf(
   return `${held}, expires ${secondsTime(hold.expiresMs)} unless renewed${forecast}; see kubectl describe klease ${name}`;
 }
 
-/** `request`, which has waited, holds `lease` now. */
+/** `request` holds `lease` now. Written only if it was told that it waits, as one of `told` ({@link waitingEvent}). */
 export function grantedEvent(
   request: LeaseRequest,
   { name }: Lease,
   { acquiredMs, token }: Hold,
+  told: readonly string[],
 ): EventReport {
   const waitedMs = Math.max(0, acquiredMs - request.spec.requestedAtMs);
   const message = `granted klease ${name} after ${formatDuration(wholeSeconds(waitedMs))}, token ${token}`;
-  return reportOn(request, { type: "Normal", reason: "Granted", message, once: String(token) });
+  const follows = told.map((what) => waitingMark(request, what));
+  return reportOn(request, { type: "Normal", reason: "Granted", message, once: String(token), follows });
 }
 
 /** `request`, of a pod, has waited for its whole wait-timeout; what is in the way says `klease`. */

@@ -58,6 +58,25 @@ test("an object with too many events has only the first ones recorded", async ()
   expect(await eventsOf("talkative")).toHaveLength(25);
 });
 
+test("an event that follows another is written if that one is there, whoever wrote it", async () => {
+  const object = await createObject("granted");
+  const first = { type: "Normal", reason: "Waiting", once: "1" } as const;
+  const second = { object, type: "Normal", reason: "Granted", message: "it holds" } as const;
+  const reasons = async () => (await eventsOf("granted")).map(({ reason }) => reason).sort();
+  const follow = async () => {
+    const events = recorder(client);
+    events.record({ ...second, once: "2", follows: [{ ...first, once: "0" }, first] });
+    await events.flush();
+  };
+  await follow();
+  expect(await reasons()).toEqual([]);
+  const events = recorder(client);
+  events.record({ object, ...first, message: "it waits" });
+  await events.flush();
+  await follow();
+  expect(await reasons()).toEqual(["Granted", "Waiting"]);
+});
+
 test("an API server that is away makes no caller fail", async () => {
   const object = await createObject("alone");
   const events = recorder(connect("https://127.0.0.1:9"));

@@ -1,5 +1,5 @@
 /** Who waits is told why, whoever is the arbiter, and however many there are. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { ARBITER_EVENTS_PER_SECOND } from "../../../src/bin/serve/event-share.ts";
 import { endHold } from "../../../src/lease/hold.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
@@ -53,7 +53,7 @@ test.each<[string, LeaseRequest]>([
   await end();
 });
 
-test("a grant is told once, and only to whoever has waited long enough for a Waiting", async () => {
+test("a grant is told once, and only to whoever was told that it waits", async () => {
   const { clock, told, hold, put, begin } = stage(
     waiter("told"),
     waiter("soon", { spec: { requestedAtMs: NOW_MS + 8_000 } }),
@@ -73,13 +73,49 @@ test("a grant is told once, and only to whoever has waited long enough for a Wai
   await end();
 });
 
-test("a grant is told also if an earlier arbiter has told the Waiting", async () => {
-  const { clock, heard, hold, begin } = stage(waiter("p"));
-  await clock.turn(15_000);
+describe("an arbiter that has not told the Waiting itself tells of the grant", () => {
+  /** After `waitsMs` another arbiter takes over, and the grant comes before it has told anything. */
+  async function handOver(waitsMs: number, wrote: boolean): Promise<string[]> {
+    const { clock, heard, hold, begin, refused, told } = stage(waiter("p"));
+    if (!wrote) refused.add("Waiting");
+    await clock.turn(1_000);
+    const end = begin();
+    await clock.turn(waitsMs - 1_000);
+    await end();
+    refused.clear();
+    const before = told.length;
+    const next = begin();
+    hold({ holder: "p", token: 42, acquiredMs: clock.nowMs() }, "uid-of-p");
+    await clock.turn(5_000);
+    await next();
+    return heard().slice(before);
+  }
+
+  // At the last of them another Waiting is due, and not told yet.
+  test.each([15_000, 29 * MINUTE_MS, 31 * MINUTE_MS, 30 * MINUTE_MS + 10_500])(
+    "if the one before it has, after %i ms",
+    async (waitsMs) => {
+      expect(await handOver(waitsMs, true)).toEqual([expect.stringMatching(/^p Granted/)]);
+    },
+  );
+
+  test("but not if that one's Waiting was not written", async () => {
+    expect(await handOver(15_000, false)).toEqual([]);
+  });
+});
+
+test("a grant is told to nobody whose Waiting found no turn in time", async () => {
+  const crowd = Array.from({ length: 200 }, (_, index) => waiter(`w-${index}`));
+  const { clock, told, hold, begin } = stage(
+    ...crowd,
+    waiter("late", { spec: { requestedAtMs: NOW_MS + 1 } }),
+  );
   const end = begin();
-  hold({ holder: "p", token: 42, acquiredMs: NOW_MS + 15_000 }, "uid-of-p");
-  await clock.turn(1_000);
-  expect(heard()).toEqual(["p Granted 0m"]);
+  await clock.turn(12_000);
+  hold({ holder: "late", token: 42, acquiredMs: NOW_MS + 12_000 }, "uid-of-late");
+  await clock.turn(MINUTE_MS);
+  expect(told.filter(({ object }) => object.name === "late")).toEqual([]);
+  expect(told).toHaveLength(200);
   await end();
 });
 
