@@ -12,7 +12,7 @@ scenarioSuite({
   node: "kubelet",
   env,
   width: 8,
-  apart: [["node", "control plane", "konductor"]],
+  apart: 2,
   async start() {
     install ??= buildInstall(stream);
     return startKubeletEnvironment({ env, stream, flags, install: await install });

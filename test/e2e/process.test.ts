@@ -24,7 +24,7 @@ scenarioSuite({
   node: "process",
   env,
   width: 8,
-  apart: [["konductor"], ["control plane"]],
+  apart: 2,
   async start() {
     programs ??= build();
     return startProcessEnvironment({ env, stream, programsDir: await programs });

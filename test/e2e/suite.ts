@@ -6,7 +6,7 @@ import { type Environment, homeOf, type NodeKind, type Scenario } from "./enviro
 import { BOUND_MISSED } from "./figures.ts";
 import { lockedTo } from "./locked.ts";
 import { SCENARIOS } from "./scenarios.ts";
-import { createSchedule, type Lock, PARTS, type Part, type Schedule } from "./schedule.ts";
+import { createSchedule, type Lock, PARTS, type Schedule } from "./schedule.ts";
 import { withoutVariants } from "./variants.ts";
 
 const DEFAULT_TIMEOUT_MS = 120_000;
@@ -17,11 +17,8 @@ export interface SuiteOptions {
   env: Readonly<Record<string, string | undefined>>;
   /** How many scenarios run at a time on one cluster. */
   width: number;
-  /**
-   * Each of these sets gets a further cluster. On it play the scenarios that lock one of the set's parts, so that no other scenario has to wait for
-   * them.
-   */
-  apart: readonly (readonly Part[])[];
+  /** So many further clusters, for the scenarios that lock a part of theirs: no other scenario has to wait for them. */
+  apart: number;
   /** Default: those that belong to the node. */
   scenarios?: readonly Scenario[];
   start(): Promise<Environment>;
@@ -37,24 +34,24 @@ interface Ground {
 /** Runs the scenarios of one node, side by side if they do not collide. Each timeout counts from the scenario's own start. */
 export function scenarioSuite({ node, env, width, apart, scenarios, start }: SuiteOptions): void {
   const isHomeOnly = isBrief(env) && canRunKubelet();
-  const all = isBrief(env) ? withoutVariants(SCENARIOS) : SCENARIOS;
+  const played = isBrief(env) ? withoutVariants(SCENARIOS) : SCENARIOS;
   const isAtHome = (scenario: Scenario) => !isHomeOnly || scenario.looksBack || homeOf(scenario) === node;
-  const chosen = scenarios ?? all.filter(isAtHome);
+  const chosen = scenarios ?? played.filter(isAtHome);
   const rank = ({ looksBack, locks = [] }: Scenario) => (looksBack ? 2 : locks.includes("machine") ? 1 : 0);
   const calm = openGround("calm", start);
-  const others = apart.map((parts) => ({ parts, ground: openGround(parts.join(", "), start) }));
-  const grounds = [calm, ...others.map(({ ground }) => ground)];
-  const groundsOf = ({ looksBack, locks = [] }: Scenario): readonly Ground[] =>
-    looksBack
-      ? grounds
-      : [others.find(({ parts }) => parts.some((part) => locks.includes(part)))?.ground ?? calm];
+  const others = Array.from({ length: apart }, (_, index) => openGround(`apart ${index + 1}`, start));
+  const all = [calm, ...others];
+  const isApart = ({ locks = [] }: Scenario) => apart > 0 && PARTS.some((part) => locks.includes(part));
   describe.concurrent(`on the ${node} node`, () => {
     const schedule = createSchedule({ width });
     afterAll(async () => {
-      await Promise.all(grounds.map((ground) => ground.stop()));
+      await Promise.all(all.map((ground) => ground.stop()));
     });
     for (const scenario of chosen.toSorted((a, b) => rank(a) - rank(b)))
-      for (const ground of groundsOf(scenario)) define(scenario, { node, schedule, ground });
+      for (const grounds of scenario.looksBack
+        ? all.map((each) => [each])
+        : [isApart(scenario) ? others : [calm]])
+        define(scenario, { node, schedule, grounds });
   });
 }
 
@@ -76,23 +73,27 @@ function openGround(name: string, start: () => Promise<Environment>): Ground {
 interface Place {
   node: NodeKind;
   schedule: Schedule;
-  ground: Ground;
+  /** On one of them the scenario plays. */
+  grounds: readonly Ground[];
 }
 
-function define(scenario: Scenario, { node, schedule, ground }: Place): void {
+function define(scenario: Scenario, { node, schedule, grounds }: Place): void {
   const { name, needsKubelet, looksBack, uses = PARTS } = scenario;
   const locks: readonly Lock[] = looksBack ? ["machine"] : (scenario.locks ?? []);
-  const title = looksBack ? `${name} (${ground.name})` : name;
+  const title = looksBack ? `${name} (${grounds[0]?.name})` : name;
   test(title, { timeout: 0, retry: { count: 2, condition: BOUND_MISSED } }, async (context) => {
     if (needsKubelet && node === "process") return context.skip(`needs a kubelet: ${needsKubelet}`);
-    context.onTestFailed(async ({ task }) => {
-      const why = task.result?.errors?.map(({ message }) => message).join("; ");
-      const { konductor } = await ground.environment();
-      const logs = await konductor.logs().catch(String);
-      process.stderr.write(`--- konductor, after "${name}" failed: ${why}\n${logs}\n`);
+    const names = grounds.map((each) => each.name);
+    await schedule.run({ grounds: names, locks, uses }, async (found) => {
+      const environment = await grounds.find((each) => each.name === found)?.environment();
+      if (!environment) throw new Error(`there is no cluster ${found}`);
+      context.onTestFailed(async ({ task }) => {
+        const why = task.result?.errors?.map(({ message }) => message).join("; ");
+        const logs = await environment.konductor.logs().catch(String);
+        process.stderr.write(`--- konductor, after "${name}" failed: ${why}\n${logs}\n`);
+      });
+      await runInTime(scenario, environment);
     });
-    const shared = await ground.environment();
-    await schedule.run({ ground: ground.name, locks, uses }, () => runInTime(scenario, shared));
   });
 }
 

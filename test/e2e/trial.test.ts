@@ -51,7 +51,7 @@ scenarioSuite({
   node: "kubelet",
   env,
   width: 4,
-  apart: [],
+  apart: 0,
   scenarios: [shows, ...SCENARIOS.filter(({ isSmoke }) => isSmoke)],
   async start() {
     dir = await mkdtemp(join(tmpdir(), "konductor-trial-"));

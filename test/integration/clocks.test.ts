@@ -57,7 +57,7 @@ async function deletePod({ namespace }: Stage): Promise<void> {
 describe.concurrent("while the arbiter changes", () => {
   const turns = createSchedule({ width: 1 });
   /** With both replicas paused, none could be elected; with one paused, a new object may be refused. */
-  const inTurn = <T>(act: () => Promise<T>) => turns.run({ ground: "clocks", locks: [], uses: [] }, act);
+  const inTurn = <T>(act: () => Promise<T>) => turns.run({ grounds: ["clocks"], locks: [], uses: [] }, act);
   const overtake = () => inTurn(() => overtakeArbiter(environment));
 
   test("a hold is renewed by either replica and outlives a change of the arbiter, and the next main starts when its own has ended", async () => {

@@ -7,12 +7,15 @@ function openSchedule(width = 10) {
   const ends = new Map<string, () => void>();
   const settled = () => new Promise((resolve) => setImmediate(resolve));
   return {
-    async begin(name: string, locks: Lock[] = [], uses: readonly Part[] = PARTS, ground = "here") {
-      const claim: Claim = { ground, locks, uses };
-      void schedule.run(claim, async () => {
-        running.push(name);
+    async begin(name: string, locks: Lock[] = [], uses: readonly Part[] = PARTS, ...grounds: string[]) {
+      const claim: Claim = { grounds: grounds.length > 0 ? grounds : ["here"], locks, uses };
+      void schedule.run(claim, async (ground) => {
+        running.push(grounds.length > 1 ? `${name} ${ground}` : name);
         await new Promise<void>((resolve) => ends.set(name, resolve));
-        running.splice(running.indexOf(name), 1);
+        running.splice(
+          running.findIndex((each) => each.startsWith(name)),
+          1,
+        );
       });
       await settled();
     },
@@ -75,13 +78,23 @@ test("a part is locked on one ground only, and the machine on all grounds", asyn
   expect(schedule.running()).toEqual(["measured"]);
 });
 
+test("a scenario runs on the first of its grounds that becomes free", async () => {
+  const schedule = openSchedule();
+  await schedule.begin("long", ["node"], PARTS, "here", "there");
+  await schedule.begin("short", ["konductor"], PARTS, "here", "there");
+  await schedule.begin("next", ["node"], PARTS, "here", "there");
+  expect(schedule.running()).toEqual(["long here", "short there"]);
+  await schedule.end("short");
+  expect(schedule.running()).toEqual(["long here", "next there"]);
+});
+
 test("a scenario that fails releases its locks", async () => {
   const schedule = createSchedule({ width: 1 });
-  const failed = schedule.run({ ground: "here", locks: ["node"], uses: [] }, () =>
+  const failed = schedule.run({ grounds: ["here"], locks: ["node"], uses: [] }, () =>
     Promise.reject(new Error("failed")),
   );
   await expect(failed).rejects.toThrow("failed");
-  await expect(schedule.run({ ground: "here", locks: [], uses: ["node"] }, async () => "next")).resolves.toBe(
-    "next",
-  );
+  await expect(
+    schedule.run({ grounds: ["here"], locks: [], uses: ["node"] }, async () => "next"),
+  ).resolves.toBe("next");
 });
