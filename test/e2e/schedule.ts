@@ -14,6 +14,8 @@ export interface Claim {
   locks: readonly Lock[];
   /** What the scenario relies on. */
   uses: readonly Part[];
+  /** Goes before all that wait: whoever is tried again would be the last one, and alone. */
+  isAgain?: boolean;
 }
 
 export interface Schedule {
@@ -53,7 +55,8 @@ export function createSchedule({ width }: { width: number }): Schedule {
   return {
     async run(claim, act) {
       const started = await new Promise<Running>((start) => {
-        waiting.push({ claim, start });
+        if (claim.isAgain) waiting.unshift({ claim, start });
+        else waiting.push({ claim, start });
         startWhatCan();
       });
       try {

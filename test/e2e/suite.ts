@@ -83,8 +83,11 @@ function define(scenario: Scenario, { node, schedule, grounds }: Place): void {
   const title = looksBack ? `${name} (${grounds[0]?.name})` : name;
   test(title, { timeout: 0, retry: { count: 2, condition: BOUND_MISSED } }, async (context) => {
     if (needsKubelet && node === "process") return context.skip(`needs a kubelet: ${needsKubelet}`);
-    const names = grounds.map((each) => each.name);
-    await schedule.run({ grounds: names, locks, uses }, async (found) => {
+    const claim = {
+      ...{ grounds: grounds.map((each) => each.name), locks, uses },
+      isAgain: (context.task.result?.retryCount ?? 0) > 0,
+    };
+    await schedule.run(claim, async (found) => {
       const environment = await grounds.find((each) => each.name === found)?.environment();
       if (!environment) throw new Error(`there is no cluster ${found}`);
       context.onTestFailed(async ({ task }) => {
