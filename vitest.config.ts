@@ -55,6 +55,8 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           exclude: [...WITH_CLUSTERS, ...AT_NIGHT],
           maxWorkers: 2,
+          // A process for each file would load all modules anew.
+          isolate: false,
         },
       },
       {

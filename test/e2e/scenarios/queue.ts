@@ -3,13 +3,15 @@ import { JOBS, LEASES, PODS } from "../../../src/kube/resources.ts";
 import { record } from "../../../src/shared/json.ts";
 import { ANNOTATION, LEASE_LABEL } from "../../../src/shared/names.ts";
 import { waitFor } from "../../cluster/wait.ts";
+import { isBrief } from "../../extent.ts";
 import type { Scenario } from "../environment.ts";
 import { readLease, waitForJobs } from "../observe.ts";
 import { setStage } from "../stage.ts";
 import { expectTurns, waitForEnded, waitForQueue } from "../turns.ts";
 import { job, pod } from "../workload.ts";
 
-const CROWD = 50;
+/** Each waiting pod is a process: most of them are for a night. */
+const CROWD = isBrief(process.env) ? 20 : 50;
 
 export const queue: readonly Scenario[] = [
   {
