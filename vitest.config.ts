@@ -11,6 +11,8 @@ const integration = {
   globalSetup: ["test/integration/global-setup.ts"],
   fileParallelism: true,
   maxConcurrency: 6,
+  // A process for each file would load all modules anew.
+  isolate: false,
 };
 /** These start clusters, nodes or many processes of their own, and mostly wait. All others only talk to the shared API server. */
 const WITH_CLUSTERS = [
@@ -55,8 +57,6 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           exclude: [...WITH_CLUSTERS, ...AT_NIGHT],
           maxWorkers: 2,
-          // A process for each file would load all modules anew.
-          isolate: false,
         },
       },
       {

@@ -39,8 +39,8 @@ interface Run {
 
 const isRoot = canRunKubelet();
 
-/** Groups run one after the other, the stages of a group side by side. */
-const GROUPS: readonly (readonly Stage[])[] = [
+/** Groups run one after the other, the chains of a group side by side, and the stages of a chain one after the other. */
+const GROUPS: readonly (readonly (Stage | readonly Stage[])[])[] = [
   [
     { name: "lint", command: ["biome", "check", "--error-on-warnings", "."] },
     { name: "types", command: ["tsc", "--noEmit"] },
@@ -49,19 +49,21 @@ const GROUPS: readonly (readonly Stage[])[] = [
   ],
   // As root, a kubelet that cannot be started is a failure; without root, there can be no kubelet.
   isRoot ? [{ name: "scenarios", project: "scenarios-kubelet", node: "kubelet" }] : [],
-  // These mostly wait, but all of them at once would keep two cores so busy that pods starve.
+  // The tests with clusters mostly wait. With all three at once, two cores would be so busy that pods starve.
   [
-    { name: "integration", project: "integration" },
+    [
+      { name: "integration", project: "integration" },
+      { name: "scenarios", project: "scenarios-process", node: "process node" },
+    ],
     { name: "integration", project: "integration-clusters" },
   ],
-  [{ name: "scenarios", project: "scenarios-process", node: "process node" }],
   isRoot
     ? [{ name: "scenarios", project: "scenarios-trial", node: "kubelet, of a trial", isExtra: true }]
     : [],
   isRoot ? [{ name: "installs", project: "installs", isExtra: true }] : [],
   isRoot ? [{ name: "docs", project: "docs", isExtra: true }] : [],
 ];
-const STAGES = GROUPS.flat();
+const STAGES = GROUPS.flat(2);
 
 function titleOf(stage: Stage): string {
   if (!("project" in stage)) return stage.name;
@@ -140,8 +142,10 @@ async function main(args: readonly string[]): Promise<number> {
   const env = { [BRIEF]: String(!isAll), [RIGHTS_PATH]: rightsPath };
   const whole: Run = { dir, env };
   const done: Done[] = [];
-  for (const group of GROUPS)
-    done.push(...(await Promise.all(group.filter(isWanted).map((stage) => runStage(stage, whole)))));
+  const runChain = async (chain: readonly Stage[]) => {
+    for (const stage of chain.filter(isWanted)) done.push(await runStage(stage, whole));
+  };
+  for (const group of GROUPS) await Promise.all(group.map((each) => runChain([each].flat())));
   const total = (key: "passed" | "failed" | "skipped") =>
     done.reduce((sum, { counts }) => sum + counts[key], 0);
   // A failed test may have ended before it used a right.

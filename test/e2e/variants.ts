@@ -1,7 +1,9 @@
 /**
- * Scenarios that `make test` leaves to the night. Each of them is a variant of another one, which `make test` plays: the same code in konductor and
+ * Scenarios that `make test` leaves to the night. Each of the list is a variant of another one, which `make test` plays: the same code in konductor and
  * on the node ends the hold. The unit tests and the simulation play both.
  */
+import type { Scenario } from "./environment.ts";
+
 const VARIANTS: readonly { variant: string; of: string }[] = [
   {
     variant:
@@ -55,13 +57,31 @@ const VARIANTS: readonly { variant: string; of: string }[] = [
       "if-held: fail and wait-timeout: with restartPolicy Always the gate asks again, with a new time, and the pod runs later",
     of: "if-held: fail and wait-timeout: with restartPolicy OnFailure the gate asks again, with a new time, and the pod runs later",
   },
+  {
+    variant: "the arbiter's death neither restarts a force-deleted pod's grace period nor ends it early",
+    of: "a pod that is deleted by force gives up its klease, whose ttl is 10m, when its grace period is over",
+  },
+  {
+    variant:
+      "a pod without a grace period gives up its klease, whose ttl is 10m, within 10 s of its keeper's announcement",
+    of: "a pod that is deleted by force gives up its klease, whose ttl is 10m, when its grace period is over",
+  },
+  {
+    variant:
+      "gate: job: a Job whose klease is deleted while nobody else waits gets a new klease and runs again",
+    of: "the deletion of a held klease ends its holder before the next pod runs",
+  },
+  {
+    variant: "a main that fails and restarts in place keeps its hold",
+    of: "a main that is restarted in place by its liveness probe keeps its hold, with the same token",
+  },
 ];
 
-/** The scenarios without variants. Throws if the list names a scenario that does not exist, so that no list grows stale. */
-export function withoutVariants<T extends { readonly name: string }>(scenarios: readonly T[]): T[] {
+/** The scenarios without variants, and without those that measure milliseconds on a quiet machine. Throws if the list names a scenario that does not exist, so that no list grows stale. */
+export function withoutVariants(scenarios: readonly Scenario[]): Scenario[] {
   const names = new Set(scenarios.map(({ name }) => name));
   const unknown = VARIANTS.flatMap(({ variant, of }) => [variant, of]).filter((name) => !names.has(name));
   if (unknown.length > 0) throw new Error(`test/e2e/variants.ts names no scenario: ${unknown.join("; ")}`);
   const variants = new Set(VARIANTS.map(({ variant }) => variant));
-  return scenarios.filter(({ name }) => !variants.has(name));
+  return scenarios.filter(({ name, locks = [] }) => !variants.has(name) && !locks.includes("machine"));
 }
