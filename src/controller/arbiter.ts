@@ -105,7 +105,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     ...{
       ...around,
       align: createAligning(around),
-      doneJobs: createDoneJobs({ errands, unrunJobs }),
+      doneJobs: createDoneJobs({ ...around, unrunJobs }),
       skips: createSkips({ ...around, unrunJobs }),
       steps,
       waiterCount,

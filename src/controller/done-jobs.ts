@@ -4,8 +4,14 @@
  * How a Job is ended is in unrun-jobs.ts. `decide()` grants no such request whatever becomes of it here. Unlike a skip this also ends a Job
  * that has begun before: what it was to do is done.
  *
+ * Nobody is ended for work that was forgotten meanwhile: its request waits again (follow-ups.ts).
+ *
  * A pod may name any Job as its owner, so whether a Job wants this work done once is read from the Job itself.
  */
+import type { KubeClient } from "../kube/api.ts";
+import { find } from "../kube/find.ts";
+import { LEASES } from "../kube/resources.ts";
+import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
 import { ENDED_UNRUN } from "../lease/job.ts";
@@ -13,11 +19,14 @@ import { aboutRequest } from "../lease/log-fields.ts";
 import { ALREADY_DONE, describeDone, doneWork, isAlreadyDone, isDone } from "../lease/once.ts";
 import { isWaiting, wasGranted } from "../lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
+import type { Caches } from "../objects/caches.ts";
 import { alreadyDoneEvent } from "../objects/claimant-events.ts";
 import type { Errands } from "./errands.ts";
 import type { JobClaim, UnrunJobs } from "./unrun-jobs.ts";
 
 export interface DoneJobsOptions {
+  client: KubeClient;
+  caches: Pick<Caches, "leases">;
   errands: Errands;
   unrunJobs: UnrunJobs;
 }
@@ -27,11 +36,15 @@ export interface DoneJobs {
   end(situation: Situation): Promise<void>;
 }
 
-export function createDoneJobs({ errands, unrunJobs }: DoneJobsOptions): DoneJobs {
+export function createDoneJobs({ client, caches, errands, unrunJobs }: DoneJobsOptions): DoneJobs {
   async function complete(lease: Lease, claim: JobClaim): Promise<void> {
     const { request, job } = claim;
     const key = request.spec.once ?? "";
-    const why = describeDone(key, doneWork(lease.status, key));
+    // Its request stays denied while a refused call is tried again. Meanwhile the work may be forgotten, or the Lease deleted.
+    const live = await find(client, LEASES, lease, parseLease);
+    if (live) caches.leases.apply(live);
+    if (!live || !isDone(live.status, request)) return;
+    const why = describeDone(key, doneWork(live.status, key));
     await unrunJobs.end(lease, claim, {
       ...{ reason: ENDED_UNRUN.done, message: why, onJob: alreadyDoneEvent(job, lease.name, why) },
       isWanted: ({ once }) => once === key,
@@ -45,7 +58,7 @@ export function createDoneJobs({ errands, unrunJobs }: DoneJobsOptions): DoneJob
       const holder = hold && lastSeen(evidenceOf(hold.ref));
       const holding = [hold?.ref.uid, holder?.job?.uid];
       const claims = requests
-        .filter((request) => isDone(lease.status, request) || isAlreadyDone(request))
+        .filter((request) => isDone(lease.status, request))
         .map((request) => claimOf(request, evidenceOf))
         .filter((claim) => claim !== undefined)
         // A request that was granted may not say so yet.

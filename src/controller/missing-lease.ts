@@ -5,6 +5,7 @@ import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import { deletableAtMs, isTimedOut, TIMED_OUT } from "../lease/follow-ups.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
+import { isAlreadyDone } from "../lease/once.ts";
 import { isWaiting } from "../lease/order.ts";
 import { type ClaimantRef, DEFAULT_TTL_MS, keyOf, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
@@ -55,6 +56,8 @@ export function createMissingLease(options: MissingLeaseOptions): Recreate {
   function wants(request: LeaseRequest): boolean {
     const { spec, status } = request;
     if (spec.ref?.kind === "Job" && status.phase === "Granted") return true;
+    // The Lease that has noted its work is gone.
+    if (spec.ref && isAlreadyDone(request)) return true;
     return isWaiting(request) && !isOver(request) && !isTimedOut(request, clock.nowMs());
   }
 

@@ -7,7 +7,15 @@ import { isGated, isPast, isUnbound, isWithoutJob } from "./evidence.ts";
 import { grantedStatus } from "./grant.ts";
 import { requestName } from "./naming.ts";
 import { ALREADY_DONE, DONE_WITHOUT_JOB, isAlreadyDone, isDone } from "./once.ts";
-import { isOneTry, isWaiting, NOT_CONFIRMED, waitsUntilMs, wasGranted, wasTakenBack } from "./order.ts";
+import {
+  isOneTry,
+  isWaiting,
+  NOT_CONFIRMED,
+  QUEUED_AGAIN,
+  waitsUntilMs,
+  wasGranted,
+  wasTakenBack,
+} from "./order.ts";
 import { type Newcomers, newcomersOf, QUEUE_FULL } from "./policies/max-waiting.ts";
 import type { ClaimantRef, HolderRef, Lease, LeaseRequest } from "./types.ts";
 import { isUnrecordedHold, type UnrecordedInput } from "./unrecorded.ts";
@@ -121,6 +129,9 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
     return { do: "mark", request, status: { ...request.status, phase: "Expired", reason, expiresMs } };
   }
   if (ref && isPast(evidenceOf(ref))) return { do: "delete", request };
+  // Forgotten, or deleted with the Lease, before its Job was ended.
+  if (ref && isAlreadyDone(request) && !isDone(lease.status, request))
+    return { do: "mark", request, status: QUEUED_AGAIN };
   const isDoneNow = isWaiting(request) && isDone(lease.status, request);
   if (isDoneNow && !ref) return { do: "deny", request, status: { ...DONE, expiresMs } };
   // A Job whose work is done has to be ended as well: see src/controller/done-jobs.ts. A pod that has lost its Job is told.

@@ -1,5 +1,12 @@
 /** Events by users and admins. */
-import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../../src/kube/resources.ts";
+import {
+  ELECTION_LEASES,
+  JOBS,
+  LEASE_REQUESTS,
+  LEASES,
+  PODS,
+  type Resource,
+} from "../../../src/kube/resources.ts";
 import { parseLease } from "../../../src/lease/codec.ts";
 import { isSuspendedByUs, parseJob, waitsAsWhole } from "../../../src/lease/job.ts";
 import { record, textMap } from "../../../src/shared/json.ts";
@@ -162,12 +169,17 @@ export const USERS: Record<string, Kind> = {
   /** A policy forbids writes of the status of requests. */
   forbidAnswers: {
     weight: 1,
-    act: (world, event) => forbidOfRequests(world, event, "replaceStatus"),
+    act: (world, event) => forbid(world, event, "replaceStatus", LEASE_REQUESTS),
   },
   /** Only in tales: a quota forbids new requests. */
   forbidRequests: {
     weight: 0,
-    act: (world, event) => forbidOfRequests(world, event, "create"),
+    act: (world, event) => forbid(world, event, "create", LEASE_REQUESTS),
+  },
+  /** Only in tales: somebody's webhook refuses that Jobs are ended. */
+  forbidEnds: {
+    weight: 0,
+    act: (world, event) => forbid(world, event, "patch", JOBS),
   },
   /** An admin has the klease forget what was done last. Drawn by drawOnce of story.ts. */
   forgetWork: {
@@ -191,9 +203,9 @@ export const USERS: Record<string, Kind> = {
   },
 };
 
-function forbidOfRequests(world: World, { what, ms }: Event, forbidden: string): void {
+function forbid(world: World, { what, ms }: Event, forbidden: string, of: Resource): void {
   const refuse = ({ verb, resource }: CallInfo): CallFault | undefined =>
-    verb === forbidden && resource === LEASE_REQUESTS ? { is: "refused", status: 403 } : undefined;
+    verb === forbidden && resource === of ? { is: "refused", status: 403 } : undefined;
   breakFor(world, what, ms, () => {
     const troubles = world.slots.map(({ line }) => line.troubles);
     for (const trouble of troubles) trouble.add(refuse);

@@ -1,4 +1,5 @@
 /** Guards of work that is done once. */
+import { record } from "../../../src/shared/json.ts";
 import type { Guard } from "./guard.ts";
 import { replaced } from "./replacement.ts";
 import { event, job, until, worker } from "./tale.ts";
@@ -9,6 +10,8 @@ type Proof = typeof import("../../../src/lease/proof.ts");
 
 /** A Job of one pod, which waits by itself. */
 const ALONE = { annotations: { gate: "init", once: "schema" } };
+
+const reasonOf = (request: object) => record(record(request)["status"])["reason"];
 
 export const ONCE: Record<string, Guard> = {
   "work that is listed as done is not granted": {
@@ -29,6 +32,23 @@ export const ONCE: Record<string, Guard> = {
       modules: [
         replaced<Once>("src/lease/once.ts", () => ({
           doneWork: ({ done = [] }, key) => (key === undefined ? undefined : done[0]),
+        })),
+      ],
+    },
+  },
+  "nobody is ended for work that was forgotten since": {
+    rule: "spared",
+    tale: [
+      worker(1_000, "first", { once: "schema", worksForMs: 2_000 }),
+      event(5_000, "forbidEnds", { ms: 90_000 }),
+      job(6_000, "refused", { ...ALONE, worksForMs: 3_000 }),
+      event(12_000, "forgetWork"),
+      until(120_000),
+    ],
+    off: {
+      modules: [
+        replaced<Once>("src/lease/once.ts", ({ isDone, ALREADY_DONE }) => ({
+          isDone: (status, request) => isDone(status, request) || reasonOf(request) === ALREADY_DONE,
         })),
       ],
     },

@@ -220,3 +220,41 @@ test("work that was forgotten is granted again", async () => {
   expect(await stage.until(() => stage.holder() === "pod-a", SOON_MS)).toBeLessThan(SOON_MS);
   await stage.end();
 });
+
+test.each<[string, object[]]>([
+  ["forgotten", [leaseObject({ done: [{ ...DONE, key: "seed" }] })]],
+  ["deleted with its klease", []],
+])("work that was %s after its request was denied is granted, and its Job not ended", async (_, leases) => {
+  const denied = { ...requestOfPod, status: { phase: "Denied", reason: "AlreadyDone" } };
+  const stage = stageArbiter({
+    objects: { leases, pods: [pod], jobs: [plainJob(KEY)], leaserequests: [denied] },
+  });
+  expect(await stage.until(() => stage.holder() === "pod-a", SOON_MS)).toBeLessThan(SOON_MS);
+  expect(conditionOf(stage.stored("jobs", JOB.name))).toEqual({});
+  await stage.end();
+});
+
+test("no Job is ended for work that was forgotten while the cache still lists it", async () => {
+  const denied = { ...requestOfPod, status: { phase: "Denied", reason: "AlreadyDone" } };
+  let isForgotten = false;
+  const objects = {
+    leases: [leaseObject({ done: [DONE] })],
+    ...{ pods: [pod], jobs: [plainJob(KEY)], leaserequests: [denied] },
+  };
+  const stage = stageArbiter({
+    objects,
+    stalled: ["leases"],
+    fault: (what) => {
+      // Somebody forgets the work just before the arbiter's first look at the klease.
+      if (what === "get leases" && !isForgotten) {
+        isForgotten = true;
+        stage.put("leases", leaseObject({}));
+      }
+      return undefined;
+    },
+  });
+  await stage.until(() => stage.holder() === "pod-a", SOON_MS);
+  expect(isForgotten).toBe(true);
+  expect(conditionOf(stage.stored("jobs", JOB.name))).toEqual({});
+  await stage.end();
+});
