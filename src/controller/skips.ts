@@ -15,7 +15,7 @@ import { LEASE_REQUESTS, LEASES, PODS } from "../kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
-import { canUseJob, ENDED_UNRUN, isJobOver, type JobView } from "../lease/job.ts";
+import { asks, canUseJob, ENDED_UNRUN, isJobOver, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { isAlreadyDone, isDone } from "../lease/once.ts";
 import {
@@ -42,7 +42,7 @@ import { LruMap } from "../shared/lru-map.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
-import { asks, type JobClaim, type UnrunJobs } from "./unrun-jobs.ts";
+import type { JobClaim, UnrunJobs } from "./unrun-jobs.ts";
 
 export interface SkipsOptions {
   client: KubeClient;

@@ -8,7 +8,7 @@ import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder, EventReport } from "../kube/events.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
-import { isSuspendedByUser, type JobView } from "../lease/job.ts";
+import { asks, isSuspendedByUser } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { ALREADY_DONE } from "../lease/once.ts";
 import { SKIPPED } from "../lease/order.ts";
@@ -93,13 +93,4 @@ export function createUnrunJobs({
       return true;
     },
   };
-}
-
-/** Whether the Job itself is for this Lease, and asks by its template for what `isWanted` accepts. A pod may name any Job as its owner. */
-export function asks(
-  { lease, settings }: JobView,
-  { name }: Lease,
-  isWanted: (settings: Settings) => boolean,
-): boolean {
-  return settings.ok && lease === name && isWanted(settings.settings);
 }

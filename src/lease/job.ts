@@ -99,6 +99,15 @@ export function waitsAsWhole({ mode }: Pick<JobView, "mode">): boolean {
   return mode.gate === "job";
 }
 
+/** Whether the Job itself is for this Lease, and asks by its template for what `isWanted` accepts. A pod may name any Job as its owner. */
+export function asks(
+  { lease, settings }: JobView,
+  { name }: { name: string },
+  isWanted: (settings: Settings) => boolean,
+): boolean {
+  return settings.ok && lease === name && isWanted(settings.settings);
+}
+
 /** Whether it will never make a pod again. */
 export function isJobOver({ over, deletionMs }: JobView): boolean {
   return over || deletionMs !== undefined;

@@ -1,7 +1,7 @@
 import type { KubeClient, Parse } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
 import { JOBS, NAMESPACES, PODS, type Resource } from "../kube/resources.ts";
-import { type JobView, NEEDS_WHOLE, needsWhole, parseJob, waitsAsWhole } from "../lease/job.ts";
+import { asks, type JobView, NEEDS_WHOLE, needsWhole, parseJob, waitsAsWhole } from "../lease/job.ts";
 import { type PodView, parsePod, waitsForJob } from "../lease/pod.ts";
 import type { Settings } from "../lease/settings.ts";
 import { record } from "../shared/json.ts";
@@ -48,6 +48,9 @@ export async function whyNoProof(
   const owner = pod.job ?? (await findPod(client, pod))?.job;
   const job = owner && (await findJob(client, { namespace: pod.namespace, ...owner }));
   if (!job) return `with ${ANNOTATION.once} a pod needs its Job, and this one has no Job any more`;
+  // Its Job could not be ended once the work is done, and the pod would wait for ever.
+  if (!asks(job, { name: settings.lease }, ({ once }) => once === settings.once))
+    return `with ${ANNOTATION.once} the label and the key have to be in the pod template of the Job too, and Job ${job.name} has others or none`;
   return needsWhole(settings, job) ? NEEDS_WHOLE : undefined;
 }
 

@@ -184,6 +184,7 @@ test.each<[string, object, string | undefined]>([
   ["a Job of one pod", { completions: 1, parallelism: 1 }, undefined],
   ["a Job of several completions", { completions: 3 }, 'needs konductor.io/gate "job"'],
   ["a Job with pods in parallel", { parallelism: 2 }, 'needs konductor.io/gate "job"'],
+  ["a Job that asks for nothing", { template: {} }, "Job migrate has others or none"],
   ["no Job any more", {}, "has no Job any more"],
 ])("an unscheduled pod of %s is asked for only if its success is all of the work", async (_, size, why) => {
   const job = withKey(plainJob(), KEY) as Json;

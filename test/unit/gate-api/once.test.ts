@@ -29,15 +29,25 @@ const podOf = (owners: object[]) => ({
   },
   status: { phase: "Pending", initContainerStatuses: [{ name: GATE_CONTAINER, state: { running: {} } }] },
 });
-const jobOf = (spec: object) => ({ metadata: { namespace: "a", ...JOB }, spec });
+const jobOf = (spec: object, lease = "report", key = "seed") => ({
+  metadata: { namespace: "a", ...JOB },
+  spec: {
+    template: { metadata: { labels: { [LEASE_LABEL]: lease }, annotations: { [ANNOTATION.once]: key } } },
+    ...spec,
+  },
+});
 const GATE_RUN = "0a1b/1000";
 const SEVERAL = { reason: "Forbidden", message: expect.stringContaining('needs konductor.io/gate "job"') };
+const UNASKED = { reason: "Forbidden", message: expect.stringContaining("Job migrate has others or none") };
 const GONE = { reason: "Forbidden", message: expect.stringContaining("has no Job any more") };
 
 test.each<[string, object[], object | undefined, object]>([
   ["one completion", [JOB], jobOf({ completions: 1 }), { state: "waiting" }],
   ["several completions", [JOB], jobOf({ completions: 3 }), SEVERAL],
   ["pods in parallel", [JOB], jobOf({ parallelism: 2 }), SEVERAL],
+  ["a Job that is for another klease", [JOB], jobOf({}, "nightly"), UNASKED],
+  ["a Job that does other work once", [JOB], jobOf({}, "report", "schema"), UNASKED],
+  ["a Job without any label", [JOB], jobOf({ template: {} }), UNASKED],
   ["its Job gone", [JOB], undefined, GONE],
   ["another Job of that name", [JOB], { metadata: { ...JOB, namespace: "a", uid: "job-2" } }, GONE],
   ["no Job", [], undefined, GONE],
