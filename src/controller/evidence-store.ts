@@ -9,12 +9,15 @@ import type { Caches } from "../objects/caches.ts";
 import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
 import { parseNode } from "../objects/node-view.ts";
 import type { Clock } from "../shared/clock.ts";
+import { defined } from "../shared/json.ts";
 import { LruMap } from "../shared/lru-map.ts";
 
 /** How long a GET's answer is believed about a pod that has lost our label, and so is not watched. */
 export const STRAY_FRESH_MS = 5_000;
 /** Pods that are gone are remembered up to this number; a forgotten one is asked for again. */
 const REMEMBERED_PODS = 20_000;
+/** The same for Jobs that have succeeded before they were deleted. */
+const REMEMBERED_JOBS = 10_000;
 
 interface Missing {
   /** The last version seen before it left the cache. */
@@ -47,6 +50,8 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
   const missing = new LruMap<string, Missing>(REMEMBERED_PODS);
   /** By uid. A deletion by force sets it to 0, which the kubelet may not have heard before the pod was gone. */
   const longestGrace = new LruMap<string, number>(REMEMBERED_PODS);
+  /** By uid. Hooks delete their Job as soon as it is Complete, maybe before anybody has looked at what the watch told. */
+  const succeeded = new LruMap<string, true>(REMEMBERED_JOBS);
 
   function withLongestGrace(pod: PodView): PodView {
     const { uid, deletionGraceSeconds } = pod;
@@ -68,6 +73,15 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
     if (old && old.uid !== object.uid) missing.set(old.uid, { last: old, isFinal: false });
   });
 
+  function rememberSuccess(job: JobView | undefined): void {
+    if (job?.hasSucceeded) succeeded.set(job.uid, true);
+  }
+
+  caches.jobs.subscribe(({ type, object, old }) => {
+    if (type === "deleted") rememberSuccess(object);
+    if (old && old.uid !== object.uid) rememberSuccess(old);
+  });
+
   function isOutOfService(node: string | undefined): boolean {
     return node !== undefined && caches.nodes.store.get(node)?.outOfService === true;
   }
@@ -83,6 +97,7 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
   async function lookForJob(ref: UidRef): Promise<void> {
     const job = await findJob(client, ref);
     if (job?.labelled) caches.jobs.apply(job);
+    rememberSuccess(job);
     const atMs = clock.monotonicMs();
     missing.set(ref.uid, { isFinal: false, looked: job ? { job, atMs } : { atMs } });
   }
@@ -116,9 +131,8 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
       if (pod) return { is: "present", pod };
       const { last, isFinal } = known;
       const nodeOutOfService = isOutOfService(ref.node ?? last?.node);
-      return last
-        ? { is: "gone", last, isFinal, nodeOutOfService }
-        : { is: "gone", isFinal, nodeOutOfService };
+      const hasSucceeded = succeeded.get(ref.uid);
+      return { is: "gone", isFinal, nodeOutOfService, ...defined({ last, hasSucceeded }) };
     },
 
     async look(namespace, ref) {

@@ -7,13 +7,14 @@ import type { Hold } from "./types.ts";
  * What is known of a claimant, which is a pod or a Job.
  * - `present`, `job`: the last version seen by LIST or WATCH.
  * - `gone`: a live GET found none of this uid; `last` is the last version ever seen, if any, and `isFinal` says whether it was the
- *   one that the server deleted (a relist only shows that something is missing).
+ *   one that the server deleted (a relist only shows that something is missing). `hasSucceeded`: it was a Job, and by its last version
+ *   it had succeeded.
  * - `unknown`: neither seen nor asked for.
  */
 export type Evidence =
   | { is: "present"; pod: PodView }
   | { is: "job"; job: JobView }
-  | { is: "gone"; last?: PodView; isFinal: boolean; nodeOutOfService: boolean }
+  | { is: "gone"; last?: PodView; hasSucceeded?: true; isFinal: boolean; nodeOutOfService: boolean }
   | { is: "unknown" };
 
 /** Whether main, as it ran under hold `token`, has provably ended. */
@@ -37,6 +38,7 @@ export function isProven(evidence: Evidence, token: number): boolean {
 /** Whether the claimant's work has provably succeeded under hold `token`. */
 export function isSuccess(evidence: Evidence, token: number): boolean {
   if (evidence.is === "job") return evidence.job.hasSucceeded;
+  if (evidence.is === "gone" && evidence.hasSucceeded) return true;
   const pod = lastSeen(evidence);
   return pod !== undefined && provesSuccess(pod, token);
 }

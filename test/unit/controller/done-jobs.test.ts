@@ -1,11 +1,12 @@
 /** Jobs whose work is done already end Complete without having run. The rest is shown by test/e2e/scenarios/once.ts. */
 import { expect, test } from "vitest";
 import type { EventReport } from "../../../src/kube/events.ts";
+import { parseJob } from "../../../src/lease/job.ts";
 import type { DoneWork } from "../../../src/lease/types.ts";
 import { list, parseJson, record } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { ANNOTATION } from "../../../src/shared/names.ts";
-import { NOW_MS } from "../lease/samples.ts";
+import { aHold, NOW_MS } from "../lease/samples.ts";
 import { jobObject, leaseObject, podObject, requestObject } from "./objects.ts";
 import { stageArbiter } from "./staged-arbiter.ts";
 
@@ -257,5 +258,21 @@ test("no Job is ended for work that was forgotten while the cache still lists it
   await stage.until(() => stage.holder() === "pod-a", SOON_MS);
   expect(isForgotten).toBe(true);
   expect(conditionOf(stage.stored("jobs", JOB.name))).toEqual({});
+  await stage.end();
+});
+
+test("a Job that holds as a whole, and is deleted as soon as it is Complete, has its work noted", async () => {
+  const ref = { kind: "Job", ...JOB } as const;
+  const hold = aHold({ holder: JOB.name, ref, pods: [], once: KEY });
+  const job = record(withKey(jobObject(JOB.name, JOB.uid, { suspend: false }), KEY));
+  const stage = stageArbiter({
+    objects: { leases: [leaseObject({ hold, lastToken: hold.token })], jobs: [job] },
+  });
+  stage.put("jobs", { ...job, status: { conditions: [{ type: "Complete", status: "True" }] } });
+  const complete = parseJob(stage.stored("jobs", JOB.name));
+  stage.remove("jobs", JOB.name);
+  stage.caches.jobs.remove({ ...complete, resourceVersion: "9000" });
+  await stage.until(() => stage.holder() === undefined, SOON_MS);
+  expect(stage.lease().status.done).toMatchObject([{ key: KEY, holder: JOB.name, token: hold.token }]);
   await stage.end();
 });

@@ -3,7 +3,8 @@ import { expect, test } from "vitest";
 import { createEvidenceStore } from "../../../src/controller/evidence-store.ts";
 import { createObjectCache } from "../../../src/kube/object-cache.ts";
 import type { CacheListener } from "../../../src/kube/reflector.ts";
-import type { JobView } from "../../../src/lease/job.ts";
+import { isSuccess } from "../../../src/lease/evidence.ts";
+import { type JobView, parseJob } from "../../../src/lease/job.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { NodeView } from "../../../src/objects/node-view.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
@@ -42,8 +43,9 @@ function watched() {
   const { client } = recordedClient(() => {
     throw new KonductorError("NotFound", "no such pod");
   });
-  const caches = { pods, jobs: fedReflector<JobView>(), nodes: fedReflector<NodeView>() };
-  return { cache, evidence: createEvidenceStore({ client, caches, clock: turnedClock() }) };
+  const jobs = fedReflector<JobView>();
+  const caches = { pods, jobs, nodes: fedReflector<NodeView>() };
+  return { cache, jobs, evidence: createEvidenceStore({ client, caches, clock: turnedClock() }) };
 }
 
 test("a pod that is deleted by force keeps its longer grace period, since its kubelet may not know yet", async () => {
@@ -69,4 +71,36 @@ test("a live look that finds no pod overrides a cache that still shows it", asyn
   cache.observeDeletion(podAt(2));
   await evidence.look("ns", REF);
   expect(evidence.evidenceOf("ns", REF)).toMatchObject({ is: "gone", isFinal: true });
+});
+
+function jobAt(version: number, conditions: object[], uid = "job-1"): JobView {
+  const metadata = { namespace: "ns", name: "migrate", uid, resourceVersion: `${version}` };
+  return parseJob({ metadata, status: { conditions } });
+}
+
+const JOB_REF = { kind: "Job", name: "migrate", uid: "job-1" } as const;
+const COMPLETE = { type: "Complete", status: "True" };
+
+test.each<[string, object[], boolean]>([
+  ["has succeeded", [COMPLETE], true],
+  ["was ended without having run", [{ ...COMPLETE, reason: "AlreadyDone" }], false],
+  ["has failed", [{ type: "Failed", status: "True" }], false],
+  ["was at work", [], false],
+])("of a Job that %s and is deleted at once, that is remembered", async (_, conditions, isSo) => {
+  const { jobs, evidence } = watched();
+  jobs.apply(jobAt(1, []));
+  jobs.remove(jobAt(2, conditions));
+  expect(evidence.evidenceOf("ns", JOB_REF)).toEqual({ is: "unknown" });
+  await evidence.look("ns", JOB_REF);
+  expect(isSuccess(evidence.evidenceOf("ns", JOB_REF), 42)).toBe(isSo);
+});
+
+test("the success of a Job is remembered when another of its name has taken its place", async () => {
+  const { jobs, evidence } = watched();
+  jobs.apply(jobAt(1, [COMPLETE]));
+  jobs.apply(jobAt(2, [], "job-2"));
+  await evidence.look("ns", JOB_REF);
+  expect(isSuccess(evidence.evidenceOf("ns", JOB_REF), 42)).toBe(true);
+  await evidence.look("ns", { ...JOB_REF, uid: "job-2" });
+  expect(isSuccess(evidence.evidenceOf("ns", { ...JOB_REF, uid: "job-2" }), 42)).toBe(false);
 });
