@@ -31,7 +31,8 @@ export function notBefore(writtenMs: number, nowMs: number): number {
 
 /**
  * The status without its hold, which is noted in the history, and its duration. After a forced release the history names the admin, not `reason`.
- * `hasSucceeded`: the work was proved to have succeeded; if it is to be done once, it is noted as done, unless it was taken from its holder.
+ * `hasSucceeded`: the work was proved to have succeeded; if it is to be done once, it is noted as done, unless the hold was taken from its holder
+ * before.
  */
 export function endHold(
   lease: Pick<Lease, "status" | "forced">,
@@ -47,7 +48,9 @@ export function endHold(
   const ended = { holder, acquiredMs, endedMs: notBefore(acquiredMs, nowMs), token };
   const past: PastHold = { ...ended, reason: forced ? "Forced" : reason, ...defined({ by: forced?.by }) };
   const seconds = Math.round((past.endedMs - past.acquiredMs) / 1_000);
-  const isDone = (hasSucceeded || hold.succeeded) && !forced && !hold.revoked && hold.once !== undefined;
+  // What was found out before the hold was revoked for its pods' sake still counts.
+  const isProved = hold.succeeded ? hold.revoked !== "Forced" : hasSucceeded && !hold.revoked;
+  const isDone = isProved && !forced && hold.once !== undefined;
   return {
     ...rest,
     ...(isDone && { done: withDone(status.done, hold, past.endedMs) }),

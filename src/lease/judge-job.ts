@@ -78,8 +78,8 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
   const job = known.is === "job" && !isJobOver(known.job) ? known.job : undefined;
   const forced = forcedRelease(situation.lease, hold);
   if (forced?.now) return over("Forced");
-  // Once the hold has expired, konductor stops the pods, and a main that ends with 0 then has not done its work.
-  const hasSucceeded = !hold.expired && isSuccess(known, hold.token);
+  // Once the hold has expired or was revoked, konductor stops the pods, and a main that ends with 0 then has not done its work.
+  const hasSucceeded = !hold.expired && !hold.revoked && isSuccess(known, hold.token);
   // A Job that cannot be looked at may still make pods.
   if (!job && left.length === 0 && known.is !== "unknown") {
     const isProved = members.every(({ evidence }) => isProven(evidence, hold.token));

@@ -292,6 +292,13 @@ describe("a Job that holds as a whole", () => {
     expect(noted(under(COMPLETE, { pods: [], expired: true, succeeded: true }))).toHaveLength(1);
   });
 
+  test("is done if it had succeeded before its hold was revoked because its last pods do not start", () => {
+    expect(noted(under(undefined, { pods: [], revoked: "NotStarted", succeeded: true }))).toHaveLength(1);
+    expect(noted(under(undefined, { pods: [], revoked: "Forced", succeeded: true }))).toEqual([]);
+    expect(noted(under(COMPLETE, { pods: [], revoked: "NotStarted" }))).toEqual([]);
+    expect(under(COMPLETE, { revoked: "NotStarted" })).not.toMatchObject({ why: "Succeeded" });
+  });
+
   test("is done when its controller says that it will be Complete, which comes first", () => {
     const met = jobWith([{ type: "SuccessCriteriaMet", reason: "CompletionsReached" }]);
     expect(noted(under(met, { pods: [] }))).toHaveLength(1);
