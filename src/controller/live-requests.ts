@@ -16,6 +16,8 @@ import { LruMap } from "../shared/lru-map.ts";
 export interface LiveRequests {
   /** Asks the API server whether this request is still there; see `isGone`. */
   look(namespace: string, ref: Pick<ClaimantRef, "name" | "uid">): Promise<void>;
+  /** How long ago the last answered look began; infinite: there was none. */
+  lookedAgoMs(uid: string): number;
   /** Whether a live look, or a deletion of our own, has shown that it is gone. */
   isGone(uid: string): boolean;
   /**
@@ -41,12 +43,15 @@ export function createLiveRequests({
 }: {
   client: KubeClient;
   caches: Pick<Caches, "requests" | "pods">;
-  clock: Pick<Clock, "nowMs">;
+  clock: Pick<Clock, "nowMs" | "monotonicMs">;
 }): LiveRequests {
   const gone = new LruMap<string, true>(REMEMBERED_REQUESTS);
+  const lookedAtMs = new LruMap<string, number>(REMEMBERED_REQUESTS);
 
   async function look(namespace: string, { name, uid }: Pick<ClaimantRef, "name" | "uid">): Promise<void> {
+    const beganAtMs = clock.monotonicMs();
     const found = await find(client, LEASE_REQUESTS, { namespace, name }, parseLeaseRequest);
+    lookedAtMs.set(uid, beganAtMs);
     if (found) caches.requests.apply(found);
     if (found?.uid !== uid) gone.set(uid, true);
   }
@@ -57,6 +62,7 @@ export function createLiveRequests({
 
   return {
     look,
+    lookedAgoMs: (uid) => clock.monotonicMs() - (lookedAtMs.get(uid) ?? Number.NEGATIVE_INFINITY),
     isGone: (uid) => gone.get(uid) === true,
     async remove(request) {
       try {

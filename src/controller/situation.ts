@@ -22,7 +22,7 @@ export interface SituationSources {
   caches: Pick<Caches, "nodes" | "pods">;
   evidence: EvidenceStore;
   errands: Pick<Errands, "isStuck">;
-  liveRequests: Pick<LiveRequests, "isGone">;
+  liveRequests: Pick<LiveRequests, "isGone" | "lookedAgoMs">;
   holdClock: HoldClock;
   lapseClock: LapseClock;
   clock: Clock;
@@ -41,7 +41,7 @@ export function readSituation(sources: SituationSources): Situation {
     lease,
     requests,
     evidenceOf,
-    lookedAgoMs: evidence.lookedAgoMs,
+    lookedAgoMs: (uid) => Math.min(evidence.lookedAgoMs(uid), liveRequests.lookedAgoMs(uid)),
     isStuck,
     isRequestGone: liveRequests.isGone,
     stoppingForMs: (pod) => holdClock.stoppingForMs(lease, pod),

@@ -44,7 +44,7 @@ export interface Situation {
   /** Every LeaseRequest for this Lease. */
   requests: readonly LeaseRequest[];
   evidenceOf(ref: HolderRef): Evidence;
-  /** How long ago the last answered live GET of the pod with this uid began; infinite: never. */
+  /** How long ago the last answered live GET of the claimant or request with this uid began; infinite: never. */
   lookedAgoMs(uid: string): number;
   /** Whether this step has been tried in vain for a while, on the object of this uid or on any: nothing may wait for it. */
   isStuck(what: StuckStep, uid?: string): boolean;

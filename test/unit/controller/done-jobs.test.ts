@@ -276,3 +276,17 @@ test("a Job that holds as a whole, and is deleted as soon as it is Complete, has
   expect(stage.lease().status.done).toMatchObject([{ key: KEY, holder: JOB.name, token: hold.token }]);
   await stage.end();
 });
+
+test("a client's word that its work has succeeded counts although the watch has not told it until the hold expires", async () => {
+  const ref = { kind: "LeaseRequest", name: "own", uid: "uid-of-own" } as const;
+  const hold = aHold({ holder: "ci", ref, once: KEY, ttlMs: 5_000 });
+  const own = requestObject(ref.name, ref.uid, { once: KEY }, { phase: "Granted", token: hold.token });
+  const stage = stageArbiter({
+    objects: { leases: [leaseObject({ hold, lastToken: hold.token })], leaserequests: [own] },
+    stalled: ["leaserequests"],
+  });
+  stage.put("leaserequests", { ...own, spec: { ...own.spec, succeeded: hold.token } });
+  await stage.until(() => stage.holder() === undefined, 20_000);
+  expect(stage.lease().status.done).toMatchObject([{ key: KEY, holder: "ci", token: hold.token }]);
+  await stage.end();
+});

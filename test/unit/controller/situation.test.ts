@@ -35,7 +35,7 @@ function stage(evidence: Evidence) {
     caches: { nodes: fedReflector<NodeView>(), pods: noPods },
     evidence: { evidenceOf: () => known, look: async () => {}, lookedAgoMs: () => 0 },
     errands: { isStuck: () => false },
-    liveRequests: { isGone: () => false },
+    liveRequests: { isGone: () => false, lookedAgoMs: () => Number.POSITIVE_INFINITY },
     holdClock,
     lapseClock: createLapseClock(clock),
     clock,

@@ -14,7 +14,7 @@ import { provesSuccess } from "../../../src/lease/proof.ts";
 import type { DoneWork, Hold, LeaseRequest } from "../../../src/lease/types.ts";
 import { ANNOTATION, LEASE_LABEL, passMessage } from "../../../src/shared/names.ts";
 import { createPod, statusOf, type TruePod } from "./pod-fixture.ts";
-import { aHold, aLease, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
+import { aHold, aLease, aRequest, held, JUST_NOW, NOW_MS, situationOf } from "./samples.ts";
 
 const TOKEN = aHold().token;
 const KEY = "schema-v42";
@@ -233,6 +233,35 @@ describe("a client's hold", () => {
 
   test("goes on if that word is about another hold", () => {
     expect(isEnd(under(own({ succeeded: TOKEN - 1 })))).toBe(false);
+  });
+
+  const SILENT = { ...JUST_NOW, heldForMs: 70_000, silentForMs: 70_000, expiredForMs: 7_000 };
+  test.each<[string, Partial<Hold>, number, object]>([
+    ["silent", {}, 8_000, { why: "Expiring" }],
+    ["expired", { expired: true }, 7_000, { why: "Expired" }],
+  ])("that is %s ends only after a live look at its request", (_, change, withinMs, end) => {
+    const lease = held({ ref, once: KEY, holder: "ci", ...change });
+    const judged = (lookedAgoMs: number, more: Partial<Situation> = {}) =>
+      decide(
+        situationOf(lease, {
+          ...{ requests: [own({})], timers: SILENT, lookedAgoMs: () => lookedAgoMs },
+          ...more,
+        }),
+      );
+    expect(judged(Number.POSITIVE_INFINITY)).toMatchObject({ do: "look", at: ref });
+    expect(judged(withinMs + 1)).toMatchObject({ do: "look", at: ref });
+    expect(judged(withinMs)).toMatchObject(end);
+    // A look that is refused for ever keeps nobody waiting.
+    expect(judged(withinMs + 1, { isStuck: (what) => what === "look" })).toMatchObject(end);
+  });
+
+  test("that is silent expires after that look, however fast renewals come that are refused", () => {
+    const lease = held({ ref, once: KEY, holder: "ci", renewTimeMs: NOW_MS - 1 }, { renewable: false });
+    const requests = [own({ renewTimeMs: NOW_MS })];
+    const judged = (ms: number) =>
+      decide(situationOf(lease, { requests, timers: SILENT, lookedAgoMs: () => ms }));
+    expect(judged(Number.POSITIVE_INFINITY)).toMatchObject({ do: "look", at: ref });
+    expect(judged(0)).toMatchObject({ why: "Expiring" });
   });
 
   test("ends by a release without it, and notes nothing", () => {
