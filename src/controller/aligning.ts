@@ -79,7 +79,12 @@ export function createAligning({
   return async (situation) => {
     const { lease } = situation;
     const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, lease.spec.ttlMs);
-    const steps = followUps({ ...situation, hasLapsed });
+    const seen = { ...situation, hasLapsed };
+    const found = followUps(seen);
+    // Nobody is turned away for the sake of those who wait no more: the cache may still show them.
+    const steps = found.some(turnsAway)
+      ? followUps({ ...seen, requests: await liveRequests.lookAtAll(lease, situation.requests) })
+      : found;
     // The cache may still show a holder that has released, or not show a new one yet. One look at the klease serves all steps,
     // because it comes after every request was seen.
     if (steps.length === 0 || (await hasChanged(lease))) return;
@@ -87,6 +92,8 @@ export function createAligning({
     await errands.runEach(steps, (step) => errands.run({ key, ...errandOf(step) }, () => take(step, lease)));
   };
 }
+
+const turnsAway = (step: FollowUp) => step.do === "deny" && step.status.reason === QUEUE_FULL;
 
 const OUTCOMES: Readonly<Record<string, WaitOutcome>> = {
   [TIMED_OUT.reason]: "timed_out",

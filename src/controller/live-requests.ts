@@ -1,21 +1,28 @@
 import type { KubeClient } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
+import { listAll } from "../kube/list-pages.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { QUEUED_AGAIN } from "../lease/order.ts";
 import { canUseGrant } from "../lease/pod.ts";
-import type { ClaimantRef, LeaseRequest } from "../lease/types.ts";
+import { type ClaimantRef, keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { deleteRequest, writeRequestStatus } from "../objects/lease-objects.ts";
 import { findPod } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
 
 /** The arbiter's writes of single LeaseRequests, and which of them are known to be gone, whatever the cache shows. */
 export interface LiveRequests {
   /** Asks the API server whether this request is still there; see `isGone`. */
   look(namespace: string, ref: Pick<ClaimantRef, "name" | "uid">): Promise<void>;
+  /** Looks at all of `requests`, which are for this Lease, by one list. Resolves with those that are still there, as they are now. */
+  lookAtAll(
+    lease: Pick<Lease, "namespace" | "name">,
+    requests: readonly LeaseRequest[],
+  ): Promise<LeaseRequest[]>;
   /** How long ago the last answered look began; infinite: there was none. */
   lookedAgoMs(uid: string): number;
   /** Whether a live look, or a deletion of our own, has shown that it is gone. */
@@ -56,12 +63,31 @@ export function createLiveRequests({
     if (found?.uid !== uid) gone.set(uid, true);
   }
 
+  async function lookAtAll(
+    { namespace, name }: Pick<Lease, "namespace" | "name">,
+    requests: readonly LeaseRequest[],
+  ): Promise<LeaseRequest[]> {
+    const scope = { namespace, labelSelector: `${LEASE_LABEL}=${name}` };
+    const listed = new Map<string, LeaseRequest>();
+    for (const request of await listAll(client, LEASE_REQUESTS, scope, parseLeaseRequest)) {
+      caches.requests.apply(request);
+      listed.set(request.uid, request);
+    }
+    // One that was made while no webhook could label it is in no such list.
+    for (const request of requests) if (!listed.has(request.uid)) await look(namespace, request);
+    return requests.flatMap((request) => {
+      const known = listed.get(request.uid) ?? caches.requests.store.get(keyOf(request));
+      return known?.uid === request.uid && !gone.get(request.uid) ? known : [];
+    });
+  }
+
   async function mark(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void> {
     caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
   }
 
   return {
     look,
+    lookAtAll,
     lookedAgoMs: (uid) => clock.monotonicMs() - (lookedAtMs.get(uid) ?? Number.NEGATIVE_INFINITY),
     isGone: (uid) => gone.get(uid) === true,
     async remove(request) {
