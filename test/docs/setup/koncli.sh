@@ -4,5 +4,7 @@ job shop two nightly-report registry.example/report:1
 waiting shop two
 job shop three nightly-report registry.example/report:1
 waiting shop three
-printf '#!/bin/sh\n' > generate-report
-chmod +x generate-report
+for program in generate-report migrate; do
+  printf '#!/bin/sh\n' > "$program"
+  chmod +x "$program"
+done
