@@ -98,8 +98,9 @@ describe("a Lease with a minInterval", () => {
     ["whose last hold ended within the interval", ended(299_999), 1],
     ["whose last hold ended that long ago", ended(300_000), undefined],
     ["whose last hold ended after this clock's time", ended(-400), 300_400],
-    ["whose last hold ended when another clock was ahead by the most", ended(-1_000), 301_000],
-    ["whose last hold ended before the clock was set back", ended(-1_001), undefined],
+    ["whose last hold ended when another API server's clock was ahead by 2 s", ended(-2_000), 302_000],
+    ["whose last hold ended when another clock was ahead by the most", ended(-300_000), 600_000],
+    ["whose last hold ended before the clock was set back", ended(-300_001), undefined],
     ["whose last hold ended before the clock was set back by a year", ended(-31_536_000_000), undefined],
   ])("%s rests for so long: %#", (_, lease, forMs) => {
     const decision = decideFor(lease, aRequest());
