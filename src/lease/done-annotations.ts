@@ -15,8 +15,14 @@ import type { DoneWork, ForgottenWork, LeaseStatus } from "./types.ts";
 
 /** What the policy konductor-sizes allows. */
 const LONGEST_DONE = 8_192;
-/** Tokens begin as milliseconds of the time, and rise by one: one that lies further ahead was made up, and would leave no room for others. */
-const TOKENS_AHEAD = 366 * 86_400_000;
+/** What the schema of `status.done` allows. */
+const LONGEST_HOLDER = 253;
+/**
+ * Tokens begin as milliseconds of the time, and rise by one with each hold, so none that was granted lies ahead of the time; nor does the end of
+ * any work. An hour is for clocks that differ; what lies further ahead was made up. Limit: whoever may create Leases can bring tokens that
+ * lie ahead by less. If that Lease is deleted, and created again without its status within this time, its tokens are lower.
+ */
+const AHEAD_MS = 3_600_000;
 
 /** An unreadable annotation forgets nothing. */
 export function parseForgotten(annotation: string | undefined): ForgottenWork | undefined {
@@ -61,11 +67,19 @@ function parseRestored(annotation: string | undefined, createdMs: number): Resto
 }
 
 function restored(from: Record<string, unknown>, createdMs: number): Restored | undefined {
-  const mostToken = createdMs + TOKENS_AHEAD;
+  const latestMs = createdMs + AHEAD_MS;
   const isToken = (token: number | undefined): token is number =>
-    token !== undefined && token > 0 && token <= mostToken;
+    token !== undefined && token > 0 && token <= latestMs;
+  // One entry that the schema refuses would have each write of the Lease's status fail.
+  const isWork = ({ key, holder, token, timeMs }: DoneWork) =>
+    isOnceKey(key) &&
+    isToken(token) &&
+    holder.length > 0 &&
+    holder.length <= LONGEST_HOLDER &&
+    timeMs > 0 &&
+    timeMs <= latestMs;
   const token = integer(from["token"]);
-  const done = parseDone(from["done"]).filter((work) => isOnceKey(work.key) && isToken(work.token));
+  const done = parseDone(from["done"]).filter(isWork);
   const unique = done.filter(({ key }, index) => done.findIndex((other) => other.key === key) === index);
   if (unique.length === 0) return undefined;
   return { token: Math.max(isToken(token) ? token : 0, ...unique.map((work) => work.token)), done: unique };

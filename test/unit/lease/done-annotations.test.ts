@@ -12,6 +12,10 @@ const DONE: readonly DoneWork[] = [
   { key: "seed", holder: "first", token: 7, timeMs: NOW_MS - 120_000 },
 ];
 const createdMs = Date.parse("2026-01-01T00:00:00Z");
+const entry = (more: object = {}) => ({
+  ...{ key: "a", holder: "x", token: 7, time: "2026-01-01T00:00:00Z" },
+  ...more,
+});
 
 /** A klease as the API server has it. */
 function stored(annotations: object, status: object = {}) {
@@ -83,12 +87,23 @@ describe("a klease that is created from the manifest of an earlier one", () => {
   test.each<[string, unknown]>([
     ["no status", undefined],
     ["nothing done", { phase: "Available" }],
-    ["a key that is none", { done: [{ key: "a b", holder: "x", token: 7, time: "2026-01-01T00:00:00Z" }] }],
+    ["a key that is none", { done: [entry({ key: "a b" })] }],
     ["no list", { done: "schema-v42" }],
-    ["a token that was made up", { done: [{ key: "a", holder: "x", token: 9e15, time: "" }] }],
-    ["a token below 1", { done: [{ key: "a", holder: "x", token: 0, time: "" }] }],
+    ["a token ahead of the time", { done: [entry({ token: createdMs + 3_600_001 })] }],
+    ["a token below 1", { done: [entry({ token: 0 })] }],
+    ["a holder that the schema refuses", { done: [entry({ holder: "h".repeat(254) })] }],
+    ["no holder", { done: [entry({ holder: undefined })] }],
+    ["a time that the schema refuses", { done: [entry({ time: "+012026-01-01T00:00:00Z" })] }],
+    ["a time before year 0", { done: [entry({ time: "-002026-01-01T00:00:00Z" })] }],
+    ["a time ahead of the time", { done: [entry({ time: "2026-01-01T01:00:01Z" })] }],
+    ["no time", { done: [entry({ time: undefined })] }],
   ])("remembers nothing from a manifest with %s", (_, status) => {
     expect(restoredFrom(status, createdMs)).toBeUndefined();
+  });
+
+  test("is granted no tokens that lie ahead of the time, whatever its manifest says", () => {
+    const from = restoredFrom({ fencingToken: createdMs + 3_600_001, done: [entry()] }, createdMs);
+    expect(from?.token).toBe(7);
   });
 
   test("has an annotation of bounded length, which keeps the latest", () => {
