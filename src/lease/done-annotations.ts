@@ -46,19 +46,24 @@ export interface Restored {
   done: readonly DoneWork[];
 }
 
-/** What `status`, as a user wrote it, says of done work, for a Lease that is created at `createdMs`; undefined: nothing that can be believed. */
+/**
+ * What `status`, as a user wrote it, says of done work, for a Lease that is created at `createdMs`; undefined: nothing that can be believed.
+ * Entries at the end that would make {@link formatRestored} too long are left out.
+ */
 export function restoredFrom(status: unknown, createdMs: number): Restored | undefined {
   const { fencingToken, done } = record(status);
-  return restored({ token: fencingToken, done }, createdMs);
+  const found = restored({ token: fencingToken, done }, createdMs);
+  if (!found) return undefined;
+  let fitting = found;
+  while (formatRestored(fitting).length > LONGEST_DONE)
+    fitting = { ...fitting, done: fitting.done.slice(0, -1) };
+  return fitting;
 }
 
-/** The annotation's value; entries at the end that make it too long are left out. */
+/** The annotation's value. */
 export function formatRestored({ token, done }: Restored): string {
   const entries = done.map((work) => ({ ...work, timeMs: undefined, time: secondsTime(work.timeMs) }));
-  for (let count = entries.length; ; count--) {
-    const value = JSON.stringify({ token, done: entries.slice(0, count) });
-    if (value.length <= LONGEST_DONE || count === 0) return value;
-  }
+  return JSON.stringify({ token, done: entries });
 }
 
 function parseRestored(annotation: string | undefined, createdMs: number): Restored | undefined {

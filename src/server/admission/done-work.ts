@@ -2,7 +2,7 @@
  * What users write of a Lease's list of done work (`status.done`), which is konductor's alone:
  * - the annotation `konductor.io/forget` with a key: the webhook adds who asks, and the token of the entry that is meant;
  * - the list in the manifest of a Lease that is created again, as from a backup: the API server drops the status of a new object, so the
- *   webhook carries the list over in an annotation;
+ *   webhook carries the list over in an annotation, and warns of what is lost;
  * - the deletion of a Lease that remembers something: it is warned of, since a new Lease of that name remembers nothing.
  */
 import { parseLease } from "../../lease/codec.ts";
@@ -10,6 +10,7 @@ import {
   formatForgotten,
   formatRestored,
   parseForgotten,
+  type Restored,
   restoredFrom,
 } from "../../lease/done-annotations.ts";
 import { doneWork, isOnceKey, ONCE_KEY_RULE } from "../../lease/once.ts";
@@ -67,15 +68,22 @@ function forget(
 
 /** Whatever annotations the manifest has, they are about another object. */
 function restore(lease: Fields, nowMs: number): Rewritten<Fields> {
-  const restored = restoredFrom(lease["status"], nowMs);
+  const { status } = lease;
+  const restored = restoredFrom(status, nowMs);
   const value = restored && formatRestored(restored);
   const object = annotated(lease, { [FORGET_ANNOTATION]: undefined, [DONE_ANNOTATION]: value });
-  if (!restored) return { object, warnings: [] };
-  const keys = restored.done.map(({ key }) => key);
   return {
     object,
-    warnings: [`what was done under klease ${nameOf(lease)} counts as done: ${headOf(keys)}`],
+    warnings: status === undefined ? [] : [tellRestored(nameOf(lease), record(status), restored)],
   };
+}
+
+function tellRestored(name: string, status: Fields, restored: Restored | undefined): string {
+  if (!restored)
+    return `status of klease ${name} was ignored: konductor alone writes it; leave it out of the manifest`;
+  const lost = list(status["done"]).length - restored.done.length;
+  const more = lost > 0 ? `; entries of status.done that were ignored, as too many or wrong: ${lost}` : "";
+  return `what was done under klease ${name} counts as done: ${headOf(restored.done.map(({ key }) => key))}${more}`;
 }
 
 /** What whoever deletes the Lease should know. */

@@ -28,13 +28,12 @@ export function admitLease(
   const name = text(metadata["name"]) ?? text(metadata["generateName"]) ?? "";
   const old = record(oldObject);
   if (operation === "CREATE") {
-    // An exported Lease may carry an annotation about a hold of the original.
-    const ignored = [
-      ...(lease["status"] === undefined ? [] : [`status of klease ${name}`]),
-      ...(annotationOf(lease) === undefined ? [] : [FIELD]),
-    ];
-    const why = "was ignored: konductor alone writes it; leave it out of the manifest";
-    return { object: annotated(lease, undefined), warnings: ignored.map((what) => `${what} ${why}`) };
+    // An exported Lease may carry an annotation about a hold of the original. Its status is a matter of done-work.ts.
+    const ignored = `${FIELD} was ignored: konductor alone writes it; leave it out of the manifest`;
+    return {
+      object: annotated(lease, undefined),
+      warnings: annotationOf(lease) === undefined ? [] : [ignored],
+    };
   }
   if (isChanged(lease["status"], old["status"])) {
     if (isChanged(lease["status"], { ...record(old["status"]), ...FREE })) {

@@ -76,7 +76,32 @@ describe("a klease from a manifest", () => {
     const { patch, warnings } = admit("CREATE", leaseWith({}, { status }));
     const restored = patch.map(record).find(({ path }) => String(path).includes("done"));
     expect(record(parseJson(String(restored?.["value"])))).toEqual({ token: 12, done: DONE });
-    expect(warnings?.at(-1)).toBe("what was done under klease schema counts as done: schema-v42");
+    expect(warnings).toEqual(["what was done under klease schema counts as done: schema-v42"]);
+  });
+
+  test("says how many entries of its list it does not carry over", () => {
+    const wrong = { ...DONE[0], key: "seed", holder: "h".repeat(254) };
+    const create = (done: object[]) =>
+      admit("CREATE", leaseWith({}, { status: { ...status, done } })).warnings;
+    expect(create([...DONE, wrong])).toEqual([
+      "what was done under klease schema counts as done: schema-v42; entries of status.done that were ignored, as too many or wrong: 1",
+    ]);
+    const long = Array.from({ length: 32 }, (_, index) => ({
+      ...{ ...DONE[0], key: `key-${index}`, holder: "h".repeat(253) },
+    }));
+    // 25 of them fit.
+    expect(create(long)).toEqual([
+      "what was done under klease schema counts as done: key-0, key-1, key-2, key-3, key-4 and 20 more; entries of status.done that were " +
+        "ignored, as too many or wrong: 7",
+    ]);
+  });
+
+  test("has its status ignored, with a warning, if nothing in it counts", () => {
+    for (const ignored of [{ phase: "Held" }, { ...status, done: [] }])
+      expect(admit("CREATE", leaseWith({}, { status: ignored })).warnings).toEqual([
+        "status of klease schema was ignored: konductor alone writes it; leave it out of the manifest",
+      ]);
+    expect(admit("CREATE", leaseWith({ "konductor.io/done": "{}" })).warnings).toBeUndefined();
   });
 
   test("brings no annotation of its own", () => {

@@ -96,15 +96,9 @@ describe("a change of status", () => {
     expect(update(object, leaseWith(HELD))).toEqual({ object, warnings: [] });
   });
 
-  it("at creation is ignored, with a warning", () => {
+  it("at creation is none", () => {
     const object = leaseWith(HELD);
-    expect(create(object)).toEqual({
-      object,
-      warnings: [
-        "status of klease report was ignored: konductor alone writes it; leave it out of the manifest",
-      ],
-    });
-    expect(create(leaseWith(undefined)).warnings).toEqual([]);
+    expect(create(object)).toEqual({ object, warnings: [] });
   });
 });
 
