@@ -21,7 +21,8 @@ export function provesMainEnded(pod: PodView, token: number, isFinal: boolean): 
 /**
  * Whether main has provably succeeded under the hold `token`: its kubelet wrote the phase Succeeded, and the pod was not being deleted by
  * then. Exit codes alone do not show it. A main that is told to stop, as by an eviction, a deadline, a fence or a deletion, may end with 0 as
- * well, and only the phase tells: Failed, or none while it runs again. For a pod that is being deleted, it does not tell either.
+ * well, and only the phase tells: Failed, or none while it runs again. For a pod that is being deleted, it does not tell either. Limit: a main
+ * that ends with 0 because a probe, a process in its container or somebody at its node told it to stop looks as if it had succeeded.
  */
 export function provesSuccess(pod: PodView, token: number): boolean {
   return (
