@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import { formatDoneWork } from "../../lease/hold-codec.ts";
 import { formatAge } from "../../shared/age.ts";
-import { list, record } from "../../shared/json.ts";
 import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { formatName, formatObject } from "../format-object.ts";
 import { printable } from "../printable.ts";
@@ -20,11 +20,10 @@ export function registerDone(lease: Command, run: RunAction): void {
 
 async function showDone(context: CommandContext, name: string): Promise<void> {
   const { output, server, print } = context;
-  const { object, lease } = await readLease(context, name);
-  if (isObjectOutput(output))
-    return print(formatObject(list(record(record(object)["status"])["done"]), output));
-  if (output === "name") return print(formatName("lease", name));
+  const { lease } = await readLease(context, name);
   const { done = [] } = lease.status;
+  if (isObjectOutput(output)) return print(formatObject(done.map(formatDoneWork), output));
+  if (output === "name") return print(formatName("lease", name));
   if (done.length === 0) return print(`Under klease ${name} no work is done that would not be done again.\n`);
   const nowMs = server.nowMs();
   const rows = done.map(({ key, holder, token, timeMs }) => [
