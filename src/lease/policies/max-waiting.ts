@@ -25,7 +25,8 @@ export interface Newcomers {
  * noted, so nobody is turned away later: not because the number is lowered, nor because a grant is taken back. Whoever waits when the number
  * is set for the first time is a newcomer.
  *
- * Limit: a pod that waits unscheduled and a Job that waits as a whole count, but nobody of them could hear a refusal, so they wait on.
+ * Limit: a pod that waits unscheduled and a Job that waits as a whole count, but nobody of them could hear a refusal, so they wait on. With
+ * `if-held: skip` their one try is no wait, and their Job is skipped.
  */
 export function newcomersOf(
   lease: Pick<Lease, "spec" | "status">,

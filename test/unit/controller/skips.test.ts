@@ -4,6 +4,7 @@ import { createErrands } from "../../../src/controller/errands.ts";
 import { createSkips } from "../../../src/controller/skips.ts";
 import { createUnrunJobs } from "../../../src/controller/unrun-jobs.ts";
 import { formatLeaseStatus } from "../../../src/lease/codec.ts";
+import { parseJob, waitsAsWhole } from "../../../src/lease/job.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
 import { readAsked } from "../../../src/lease/settings.ts";
 import type { Lease, LeaseRequest } from "../../../src/lease/types.ts";
@@ -23,18 +24,21 @@ interface Stage {
   /** The metadata of the Job's own template, if they differ from its pod's. */
   template?: { labels?: object; annotations?: object };
   request?: LeaseRequest["status"];
+  /** It is to be granted or denied at once. */
+  isOneTry?: boolean;
   /** The number of renewals between our read and our write. */
   renewals?: number;
   /** Pods that a live look finds. */
   siblings?: object[];
 }
 
-/** A pod of a CronJob's Job that waits for `lease`. The klease counts four skipped Jobs already. */
+/** A pod of a CronJob's Job, or with `gate: job` that Job, waits for `lease`. The klease counts four skipped Jobs already. */
 function stage({
   lease = held(),
   annotations,
   template = { labels: { [LEASE_LABEL]: lease.name }, annotations },
   request = { phase: "Pending" },
+  isOneTry = false,
   renewals = 0,
   siblings = [],
 }: Stage) {
@@ -78,9 +82,17 @@ function stage({
         throw new Error(`unexpected: ${what}`);
     }
   });
+  const ref = waitsAsWhole(pod)
+    ? ({ kind: "Job", ...job } as const)
+    : ({ kind: "Pod", name: pod.name, uid: pod.uid } as const);
+  const whole = parseJob({
+    metadata: { namespace: pod.namespace, ...job },
+    spec: { template: { metadata: template } },
+  });
+  const spec = { ref, ...(isOneTry && { requestedAtMs: NOW_MS, waitUntilMs: NOW_MS }) };
   const situation = situationOf(lease, {
-    requests: [aRequest({ spec: { ref: { kind: "Pod", name: pod.name, uid: pod.uid } }, status: request })],
-    evidenceOf: () => ({ is: "present", pod }),
+    requests: [aRequest({ spec, status: request })],
+    evidenceOf: () => (waitsAsWhole(pod) ? { is: "job", job: whole } : { is: "present", pod }),
   });
   const caches = {
     pods: fedReflector<PodView>({ lease: ({ namespace, lease }) => `${namespace}/${lease}` }),
@@ -130,6 +142,16 @@ test("a skip is counted and logged exactly once, even if renewals come in betwee
 });
 
 const waiting = (most: string) => ({ [ANNOTATION.maxWaiting]: most });
+
+test.each(["init", "scheduling", "job"])(
+  "a Job that does not wait is skipped whatever the klease's maxWaiting, with gate %s",
+  async (gate) => {
+    const asked = { [ANNOTATION.gate]: gate, [ANNOTATION.ifHeld]: "skip" };
+    const { seen, skip } = stage({ lease: held({}, { maxWaiting: 5 }), annotations: asked, isOneTry: true });
+    await skip();
+    expect(seen).toMatchObject({ skipped: 5, isOver: true, counted: ["skipped after 0", "Job"] });
+  },
+);
 
 test("the first run that would have to wait is skipped if no run of a CronJob may wait", async () => {
   const { seen, skip } = stage({ annotations: waiting("0") });
