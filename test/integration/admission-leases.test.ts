@@ -322,3 +322,34 @@ test("is not made to forget in another's name, even without that webhook", async
     await expect(say(value), value).rejects.toThrow("whose webhook did not see this");
   await say('{"key":"v42","token":5,"by":"ada"}');
 });
+
+test("is paused in nobody else's name, even without that webhook", async () => {
+  const by = (who: string, since = "2026-01-01T00:00:00Z") => `{"by":"${who}","since":"${since}"}`;
+  const say = (paused: boolean | null, value?: string | null, as = "ada") => {
+    const metadata = value === undefined ? {} : { annotations: { [PAUSE_ANNOTATION]: value } };
+    return stage.patch("klease/rested", { spec: { paused }, metadata }, `--as=${as}`);
+  };
+  const refusal = "names another pause, and is written by konductor alone";
+  await stage.send(objectOf("Lease", "rested", { ttl: "1m" }), "create");
+  for (const value of [by("pat"), by("ada", 'x","by":"pat'), by("ada", "2026"), "ada"])
+    await expect(say(true, value), value).rejects.toThrow(refusal);
+  await expect(say(null, by("ada")), "not paused").rejects.toThrow(refusal);
+  await say(true, by("ada"));
+  for (const value of [by("pat"), by("ada", "2026-01-02T00:00:00Z")])
+    await expect(say(true, value), value).rejects.toThrow(refusal);
+  // Who resumes it and who pauses it again need not be the same, so an earlier name does not stay.
+  await say(null, undefined, "pat");
+  await expect(say(true, undefined, "pat")).rejects.toThrow(refusal);
+  await expect(say(true, undefined, "ada")).rejects.toThrow(refusal);
+  await say(true, null, "pat");
+  await expect(say(true, by("pat"), "pat")).rejects.toThrow(refusal);
+  const exported = (who: string) =>
+    objectOf(
+      "Lease",
+      `paused-by-${who}`,
+      { ttl: "1m", paused: true },
+      { annotations: { [PAUSE_ANNOTATION]: by(who) } },
+    );
+  await expect(stage.send(exported("pat"), "create", "--as=ada")).rejects.toThrow(refusal);
+  await stage.send(exported("ada"), "create", "--as=ada");
+});

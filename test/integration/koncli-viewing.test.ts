@@ -6,11 +6,14 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { parse } from "yaml";
 import { LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease } from "../../src/lease/codec.ts";
+import { formatForgotten } from "../../src/lease/done-annotations.ts";
+import { formatPause } from "../../src/lease/pause.ts";
 import { parsePod } from "../../src/lease/pod.ts";
 import type { Hold, LeaseStatus } from "../../src/lease/types.ts";
 import { createLease, writeLeaseStatus } from "../../src/objects/lease-objects.ts";
 import { systemClock } from "../../src/shared/clock.ts";
-import { list, record } from "../../src/shared/json.ts";
+import { list, record, textMap } from "../../src/shared/json.ts";
+import { FORGET_ANNOTATION, PAUSE_ANNOTATION } from "../../src/shared/names.ts";
 import { waitFor } from "../cluster/wait.ts";
 import { adminClient } from "../e2e/admin-client.ts";
 import { aHold } from "../unit/lease/samples.ts";
@@ -284,6 +287,46 @@ test("create creates the klease as asked, and delete names the holder that loses
   });
 });
 
+test("done shows no work that is forgotten, in any format, also before konductor has taken that over", async () => {
+  await out("create", "schema", "--ttl", "1m");
+  const work = { holder: "web-1", timeMs: Date.parse("2026-01-01T00:00:00Z") };
+  const done = [
+    { ...work, key: "v42", token: 7 },
+    { ...work, key: "v41", token: 6 },
+  ];
+  await writeStatus("schema", { lastToken: 7, done });
+  const by = await kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}");
+  const forget = `${FORGET_ANNOTATION}=${formatForgotten({ key: "v41", token: 6, by })}`;
+  await kubectl("-n", NAMESPACE, "annotate", "klease", "schema", forget);
+  expect(await out("done", "schema")).not.toContain("v41");
+  expect(JSON.parse(await out("done", "schema", "-o", "json"))).toEqual([
+    { key: "v42", holder: "web-1", token: 7, time: "2026-01-01T00:00:00.000Z" },
+  ]);
+});
+
+/** Nobody's webhook renews or removes the annotation here, as while konductor is down. */
+async function namesNobodyOfAnEarlierPause(name: string): Promise<void> {
+  const annotation = async () =>
+    textMap(record(JSON.parse(await out("status", name, "-o", "json"))["metadata"])["annotations"])[
+      PAUSE_ANNOTATION
+    ];
+  await out("resume", name);
+  const by = await kubectl("auth", "whoami", "--output=jsonpath={.status.userInfo.username}");
+  const stamp = formatPause({ by, sinceMs: Date.parse("2026-01-01T00:00:00Z") });
+  const change = { metadata: { annotations: { [PAUSE_ANNOTATION]: stamp } }, spec: { paused: true } };
+  const patch = (body: object) =>
+    kubectl("-n", NAMESPACE, "patch", "klease", name, "--type=merge", `--patch=${JSON.stringify(body)}`);
+  await patch(change);
+  await out("pause", name, "--reason", "the same pause");
+  expect(await annotation()).toBe(stamp);
+  await out("resume", name);
+  expect(await annotation()).toBeUndefined();
+  await patch(change);
+  await patch({ spec: { paused: false } });
+  await out("pause", name);
+  expect(await annotation()).toBeUndefined();
+}
+
 test("pause and resume change the klease, say what follows, and queue says why nobody is granted it", async () => {
   await out("create", "maintained", "--ttl", "1m");
   expect(await out("pause", "maintained", "--reason", "new disks")).toBe(
@@ -299,6 +342,7 @@ test("pause and resume change the klease, say what follows, and queue says why n
     spec: expect.not.objectContaining({ paused: expect.anything(), pauseReason: expect.anything() }),
   });
   await out("create", "prepared", "--ttl", "1m", "--paused");
+  await namesNobodyOfAnEarlierPause("prepared");
   expect(await out("queue", "prepared")).toContain("Klease prepared is paused;");
   expect(await koncli("pause", "maintained", "--reason", "a\nb")).toMatchObject({
     code: 2,

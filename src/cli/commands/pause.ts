@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { LEASES } from "../../kube/resources.ts";
 import { parseLease } from "../../lease/codec.ts";
 import type { Lease } from "../../lease/types.ts";
+import { PAUSE_ANNOTATION } from "../../shared/names.ts";
 import { type CommandContext, isObjectOutput, type RunAction } from "../cli-context.ts";
 import { pauseReason } from "../flags.ts";
 import { formatName, formatObject } from "../format-object.ts";
@@ -55,8 +56,11 @@ async function change(context: CommandContext, name: string, { spec, said }: Cha
   const { cluster, output, print } = context;
   const { client, namespace } = cluster;
   const { lease } = await readLease(context, name);
+  // While konductor is down its webhook neither renews nor removes the annotation of an earlier pause.
+  const goesOn = lease.spec.paused && spec["paused"] === true;
+  const annotations = goesOn ? {} : { [PAUSE_ANNOTATION]: null };
   // Of this very klease, and not of a later one of its name.
-  const patch = { metadata: { uid: lease.uid }, spec };
+  const patch = { metadata: { uid: lease.uid, annotations }, spec };
   const object = await client.patch(LEASES, { namespace, name }, patch, { type: "merge" });
   if (isObjectOutput(output)) return print(formatObject(object, output));
   print(output === "name" ? formatName("lease", name) : `${printable(said(parseLease(object)))}\n`);

@@ -2,7 +2,8 @@
  * Writes to a Lease that pause or resume it: by whom it was paused, and when, is not the writer's to say. The name and the time are the API
  * server's. While it stays paused, what was stamped stays, whatever else is written; a replacement without the annotation keeps it.
  *
- * The webhook may be passed by while konductor is away, as a Lease must be pausable then: nobody is named by such a pause.
+ * The webhook may be passed by while konductor is away, as a Lease must be pausable then: nobody is named by such a pause, except by himself
+ * (policy konductor-leases).
  */
 import { formatPause } from "../../lease/pause.ts";
 import { flag, record, textMap } from "../../shared/json.ts";
