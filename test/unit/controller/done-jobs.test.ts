@@ -163,7 +163,7 @@ test.each<[string, object, object]>([
     {
       "konductor.io/done": JSON.stringify({
         token: 41,
-        done: [{ ...DONE, key: "seed", timeMs: 0, time: "" }],
+        done: [{ ...DONE, key: "seed", time: new Date(DONE.timeMs).toISOString() }],
       }),
     },
     { ...leaseObject({}), status: {} },
