@@ -54,6 +54,7 @@ export function createLeaseReporter({
     { type, reason, message }: Report,
     more: Pick<EventReport, "annotations" | "budget"> = {},
   ): void {
+    const mayNeedHelp = type === "Warning" && reason !== RENEWED_LATE;
     const { namespace, name, uid } = lease;
     logger.info({ ...aboutLease(lease), ...about, reason }, message);
     events.record({
@@ -63,6 +64,7 @@ export function createLeaseReporter({
       message,
       // The end of a hold, and what somebody may have to act on.
       isUrgent: more.budget === ENDS || type === "Warning",
+      budget: mayNeedHelp ? WARNINGS : undefined,
       ...more,
     });
   }
@@ -103,6 +105,12 @@ export function createLeaseReporter({
  * events that Kubernetes itself makes of the pods.
  */
 const ENDS: Budget = { name: "ends", refillEveryMs: 60_000 };
+
+/** Of the warnings that somebody may have to act on. They are told once, and the grants and late renewals of a busy Lease must not use them up. */
+const WARNINGS: Budget = { name: "warnings", refillEveryMs: 60_000 };
+
+/** The one warning that comes with ordinary work, as often as the holder renews. */
+const RENEWED_LATE = "RenewedLate";
 
 /** A pod that may run under the hold of `lease`, or ran under that of a deleted one. */
 function aboutPodOf(lease: Lease, { name, uid }: { name: string; uid: string }): LogFields {
@@ -180,7 +188,7 @@ function warningsOf(old: Hold, hold: Hold, lease: Lease): Report[] {
       !old.unreachable &&
       hold.unreachable &&
       `nothing proves that the containers of ${holder} have stopped; see the klease's conditions`,
-    RenewedLate:
+    [RENEWED_LATE]:
       lateMs > 0 &&
       `${holder} (token ${token}) renewed after ${formatDuration(lateMs)} of its ttl ${formatDuration(old.ttlMs)}`,
   };

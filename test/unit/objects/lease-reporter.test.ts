@@ -1,13 +1,16 @@
 /** The Events that report changes of a klease's status. */
 import { describe, expect, test } from "vitest";
-import type { EventReport } from "../../../src/kube/events.ts";
+import { createEventRecorder, type EventReport } from "../../../src/kube/events.ts";
 import { grantHold } from "../../../src/lease/grant.ts";
 import { changeHold, endHold } from "../../../src/lease/hold.ts";
 import type { EndReason, Hold, Lease, PastHold } from "../../../src/lease/types.ts";
 import { createLeaseReporter, reportsOf } from "../../../src/objects/lease-reporter.ts";
+import { record } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { isoTime } from "../../../src/shared/times.ts";
 import { NO_COUNTS } from "../controller/no-counts.ts";
+import { recordedClient } from "../controller/recorded-client.ts";
+import { turnedClock } from "../gate/turned-clock.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
 
 const RENEWED_MS = NOW_MS - 5_000;
@@ -205,6 +208,32 @@ test("the event of an end carries what a picture needs, and counts apart from al
     "konductor.io/token": String(token + 1),
   });
   expect([grant?.budget, grant?.isUrgent]).toEqual([undefined, false]);
+});
+
+test("what somebody may have to act on is written, however often the klease was granted and renewed late before it", async () => {
+  const clock = turnedClock(0);
+  const { client, calls } = recordedClient(() => ({}));
+  const logger = createLogger({ level: "silent" });
+  const events = createEventRecorder({
+    ...{ client, clock, logger, component: "konductor", instance: "replica-1" },
+    perSecond: () => Number.POSITIVE_INFINITY,
+  });
+  const reporter = createLeaseReporter({ events, recorder: NO_COUNTS, logger });
+  const reasons = () => calls.map(({ sent }) => record(sent)["reason"]);
+  for (let number = 1; number <= 30; number++) {
+    const before = held({ ttlMs: 60_000, token: token + number, expiresMs: RENEWED_MS + 60_000 });
+    reporter.report(aLease(), before);
+    reporter.report(before, changed(before, { renewals: 4, expiresMs: RENEWED_MS + 105_000 }));
+  }
+  await clock.turn(0);
+  expect(reasons()).toHaveLength(25);
+  calls.splice(0);
+  reporter.report(held(), changed(held(), { expired: true, unreachable: true }));
+  reporter.report(held(), changed(held(), { revoked: "NotStarted" }));
+  reporter.holderDeleted(held(), { name: "run-1", uid: "pod-1" });
+  reporter.holderLingers(held(), { name: "run-1", uid: "pod-1" }, ["sidecar"]);
+  await clock.turn(0);
+  expect(reasons()).toEqual(["Expired", "HolderUnreachable", "Revoked", "HolderDeleted", "HolderLingers"]);
 });
 
 describe("what a change of a hold counts as", () => {
