@@ -167,6 +167,8 @@ export function createWaitingNotices({
 
   return {
     async run(signal) {
+      // What was planned in an earlier term of this replica may not have been written. What was is not written again.
+      told.clear();
       const sinceMs = clock.nowMs() - TAKE_OVER_MS;
       while (!signal.aborted) {
         look(sinceMs);

@@ -143,7 +143,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     try {
       await writeWithRetries(series);
     } catch (error) {
-      const { object, reason } = report;
+      const { object, reason, once } = report;
+      // It may be reported again.
+      if (once !== undefined) known.delete(keyOf(object, report));
       logger.warn({ ...about(object), reason, error: describeError(error) }, "dropped an event");
       onLost("refused");
     }

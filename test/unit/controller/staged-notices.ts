@@ -76,22 +76,30 @@ export function stage(...requests: readonly LeaseRequest[]) {
   };
   hold({}, "request-1");
   for (const request of requests) put(request);
-  return {
-    ...{ clock, told, stored, refused, lines, caches, put, hold },
-    /** A replica becomes the arbiter; the returned function ends that. */
-    begin() {
-      const term = new AbortController();
-      const isLeading = () => !term.signal.aborted;
-      const about = { client, clock, component: "konductor", instance: "replica" };
-      const silent = createLogger({ level: "silent" });
-      const perSecond = () => ARBITER_EVENTS_PER_SECOND;
-      const events = createEventRecorder({ ...about, logger: silent, perSecond });
-      const over = createWaitingNotices({ caches, events, clock, logger, isLeading }).run(term.signal);
+  /** The returned function makes it the arbiter, and the one that this returns ends that. */
+  function replica() {
+    let term: AbortController | undefined;
+    const isLeading = () => term?.signal.aborted === false;
+    const about = { client, clock, component: "konductor", instance: "replica" };
+    const silent = createLogger({ level: "silent" });
+    const perSecond = () => ARBITER_EVENTS_PER_SECOND;
+    const events = createEventRecorder({ ...about, logger: silent, perSecond });
+    const notices = createWaitingNotices({ caches, events, clock, logger, isLeading });
+    return () => {
+      const begun = new AbortController();
+      term = begun;
+      const over = notices.run(begun.signal);
       return async () => {
-        term.abort();
+        begun.abort();
         await over;
       };
-    },
+    };
+  }
+
+  return {
+    ...{ clock, told, stored, refused, lines, caches, put, hold, replica },
+    /** Another replica becomes the arbiter; the returned function ends that. */
+    begin: () => replica()(),
     /** In short. */
     heard: () =>
       told.map(

@@ -267,6 +267,39 @@ test("another arbiter goes on: it tells everybody's last notice again, as the sa
   await next();
 });
 
+test("a replica that is elected again tells whom its last term has told nothing, as its turn had not come", async () => {
+  const crowd = Array.from({ length: 20 }, (_, index) => waiter(`w-${index}`));
+  const { clock, told, replica } = stage(...crowd);
+  const lead = replica();
+  const end = lead();
+  await clock.turn(10_500);
+  await end();
+  await clock.turn(MINUTE_MS);
+  const before = told.length;
+  expect(before).toBeLessThan(20);
+  const endAgain = lead();
+  await clock.turn(MINUTE_MS);
+  expect(told).toHaveLength(20);
+  await endAgain();
+});
+
+test("a replica that is elected again tells what the API server did not take in its last term, and then the grant", async () => {
+  const { clock, heard, refused, hold, replica } = stage(waiter("p"));
+  const lead = replica();
+  refused.add("Waiting");
+  const end = lead();
+  await clock.turn(MINUTE_MS);
+  await end();
+  refused.clear();
+  expect(heard()).toEqual([]);
+  const endAgain = lead();
+  await clock.turn(MINUTE_MS);
+  hold({ holder: "p", token: 42, acquiredMs: clock.nowMs() }, "uid-of-p");
+  await clock.turn(1_000);
+  expect(heard()).toEqual(["p Waiting 1m", "p Granted 2m"]);
+  await endAgain();
+});
+
 test("after a time without an arbiter, the first Waiting comes late, but not never", async () => {
   const { clock, heard, begin } = stage(waiter("p"));
   await clock.turn(5 * MINUTE_MS);
