@@ -53,8 +53,11 @@ export type EventMark = Required<Pick<EventReport, "type" | "reason" | "once">>;
 /** The event, made when its turn has come; undefined: there is nothing to tell any more. */
 export type MakeEvent = () => EventReport | undefined;
 
-/** Why an event was dropped: its object, or all objects together, had too many of them; or the API server did not take it. */
-export type EventLoss = "object" | "total" | "refused";
+/**
+ * Why an event was dropped: its object, or all objects together, had too many of them; or the API server did not take it; or the process
+ * ended first.
+ */
+export type EventLoss = "object" | "total" | "refused" | "ended";
 
 export interface EventRecorder {
   record(report: EventReport): void;
@@ -62,8 +65,11 @@ export interface EventRecorder {
   recordInTurn(namespace: string, make: MakeEvent): boolean;
   /** How many events of the namespace wait for their turn, without urgent ones. */
   waiting(namespace: string): number;
-  /** Resolves when nothing waits for its turn, or to be written, any more. */
-  flush(): Promise<void>;
+  /**
+   * Resolves when nothing waits for its turn, or to be written, any more, and at the latest after `withinMs`. What then is left is lost: it is
+   * counted, and the log says how many.
+   */
+  flush(withinMs?: number): Promise<void>;
 }
 
 export interface EventRecorderOptions {
@@ -110,8 +116,9 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   /** Namespaces in which an event is being written. Each has a quota and webhooks of its own, which may be slow. */
   const writing = new Set<string>();
   const pacer = createEventPacer({ clock, perSecond, isBusy: (namespace) => writing.has(namespace) });
-  /** How many turns are to come, or not written to their end, and who waits for that. */
-  let unsettled = 0;
+  /** What is to be written at each turn to come. */
+  const turns = new Set<() => Series | undefined>();
+  /** Whoever waits until nothing is left. */
   const flushing = new Set<() => void>();
   const backoff = exponentialBackoff({ firstMs: 500, maxMs: 10_000 });
 
@@ -153,9 +160,10 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     settle();
   }
 
+  const isSettled = () => turns.size + writing.size === 0;
+
   function settle(): void {
-    unsettled--;
-    if (unsettled > 0) return;
+    if (!isSettled()) return;
     for (const done of flushing) done();
     flushing.clear();
   }
@@ -163,15 +171,23 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   /** Has `begin` called when the turn has come; it says what is to be written. */
   function queue(namespace: string, begin: () => Series | undefined, isUrgent?: boolean): boolean {
     const take = (): boolean => {
+      turns.delete(begin);
       const series = begin();
       if (series) void deliver(series);
       else settle();
       return series !== undefined;
     };
     const isTaken = pacer.queue(namespace, take, isUrgent);
-    if (isTaken) unsettled++;
+    if (isTaken) turns.add(begin);
     else onLost("total");
     return isTaken;
+  }
+
+  function loseTheRest(): void {
+    const unwritten = [...turns].filter((begin) => begin() !== undefined);
+    const events = writing.size + unwritten.length;
+    for (let lost = 0; lost < events; lost++) onLost("ended");
+    if (events > 0) logger.warn({ events }, "the last events are lost: no time was left to write them");
   }
 
   async function writeWithRetries(series: Series): Promise<void> {
@@ -252,7 +268,12 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       });
     },
     waiting: pacer.waiting,
-    flush: () => (unsettled === 0 ? Promise.resolve() : new Promise((done) => flushing.add(done))),
+    async flush(withinMs) {
+      if (isSettled()) return;
+      const settled = new Promise<void>((done) => flushing.add(done));
+      await Promise.race([settled, ...(withinMs === undefined ? [] : [clock.sleep(withinMs)])]);
+      if (!isSettled()) loseTheRest();
+    },
   };
 }
 

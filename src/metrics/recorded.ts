@@ -56,6 +56,7 @@ const EVENT_LOSSES = Object.keys({
   object: true,
   total: true,
   refused: true,
+  ended: true,
 } satisfies Record<EventLoss, true>);
 
 /** What API servers answer. A proxy may answer anything. */
@@ -143,7 +144,7 @@ export function declareRecorded(registry: Registry): Recorded {
   });
   const lostEvents = new Counter({
     name: "konductor_events_lost_total",
-    help: "Kubernetes Events that were dropped, because their object or all together had too many, or the API server refused them.",
+    help: "Kubernetes Events that were dropped, because their object or all together had too many, the API server refused them, or the replica ended.",
     labelNames: ["why"],
     registers,
   });

@@ -229,7 +229,10 @@ export async function serve({
 
   await server.drain();
   await server.app.close();
-  await Promise.race([Promise.all([events.flush(), tracing?.flush()]), clock.sleep(LAST_EVENTS_MS)]);
+  await Promise.all([
+    events.flush(LAST_EVENTS_MS),
+    Promise.race([tracing?.flush(), clock.sleep(LAST_EVENTS_MS)]),
+  ]);
   await health.close();
   ending.abort();
   await Promise.all([client.close(), tracing?.close()]);

@@ -8,7 +8,7 @@ import {
 } from "../../../src/kube/events.ts";
 import type { Clock } from "../../../src/shared/clock.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
-import { record } from "../../../src/shared/json.ts";
+import { parseJson, record } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { type Call, recordedClient } from "../controller/recorded-client.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
@@ -161,6 +161,26 @@ test("whoever counts is told of each event that is dropped", async () => {
   await clock.turn(MINUTE_MS * 2);
   await flushed;
   expect(lost).toEqual(Array(100).fill("refused"));
+});
+
+test("what is not written when a process ends is counted and logged, without what has nothing to say any more", async () => {
+  const clock = turnedClock(0);
+  const lost: EventLoss[] = [];
+  const lines: string[] = [];
+  const logger = createLogger({ destination: { write: (line) => void lines.push(line) } });
+  const { client, calls } = recordedClient(({ sent }) =>
+    record(record(sent)["involvedObject"])["name"] === "pod-2" ? clock.sleep(HOUR_MS) : {},
+  );
+  const events = aRecorder(client, clock, { logger, perSecond: () => 1, onLost: (why) => lost.push(why) });
+  for (let number = 0; number < 5; number++) events.record(odd(`pod-${number}`));
+  events.recordInTurn("ns", () => odd("made"));
+  events.recordInTurn("ns", () => undefined);
+  const flushed = events.flush(3_000);
+  await clock.turn(3_000);
+  await flushed;
+  expect(names(calls)).toEqual(["pod-0", "pod-1", "pod-2"]);
+  expect(lost).toEqual(Array(4).fill("ended"));
+  expect(lines.map((line) => record(parseJson(line)))).toMatchObject([{ events: 4 }]);
 });
 
 test("an event that found no room is told if it happens again", async () => {
