@@ -3,7 +3,7 @@
  * fourth turn to the rest. Within each of both namespaces take turns. What waits for its turn is bounded: at most {@link NAMESPACE_LIMIT}
  * of a namespace and {@link LIMIT} in all, urgent or not, and whatever comes beyond that is dropped. A namespace of which nothing waits always
  * has room for one, so that busy ones do not shut it out. While an event of a namespace is being written, it waits with its turn, so that slow
- * writes do not delay or displace those of others, nor come all at once later.
+ * writes do not delay or displace those of others, nor come all at once later. A write that is tried again waits for another turn.
  */
 import type { Clock } from "../shared/clock.ts";
 
@@ -13,6 +13,8 @@ export type Turn = () => boolean;
 export interface EventPacer {
   /** Has the turn taken when it is the namespace's. Returns false if it is dropped. */
   queue(namespace: string, turn: Turn, isUrgent?: boolean): boolean;
+  /** The same of one that had its turn, to be tried again: it is the next of its namespace, and is never dropped. One of a namespace at a time. */
+  queueAgain(namespace: string, turn: Turn, isUrgent?: boolean): void;
   /** How many events of the namespace wait for their turn, without urgent ones. */
   waiting(namespace: string): number;
 }
@@ -63,12 +65,18 @@ export function createEventPacer({ clock, perSecond, isBusy }: EventPacerOptions
     clock.after(Math.max(0, freeAtMs - clock.monotonicMs()), go);
   }
 
+  const laneOf = (isUrgent = false) => (isUrgent ? urgent : others);
+
   return {
     waiting: others.waiting,
-    queue(namespace, turn, isUrgent = false) {
-      const isTaken = (isUrgent ? urgent : others).add(namespace, turn);
+    queue(namespace, turn, isUrgent) {
+      const isTaken = laneOf(isUrgent).add(namespace, turn);
       plan();
       return isTaken;
+    },
+    queueAgain(namespace, turn, isUrgent) {
+      laneOf(isUrgent).addFirst(namespace, turn);
+      plan();
     },
   };
 }
@@ -88,6 +96,11 @@ function createLane(isBusy: EventPacerOptions["isBusy"]) {
       queues.set(namespace, [...(queues.get(namespace) ?? []), turn]);
       size++;
       return true;
+    },
+    /** The namespace keeps its place among others. */
+    addFirst(namespace: string, turn: Turn): void {
+      queues.set(namespace, [turn, ...(queues.get(namespace) ?? [])]);
+      size++;
     },
     next(): Turn | undefined {
       for (const [namespace, [turn, ...others]] of queues) {

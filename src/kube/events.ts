@@ -4,7 +4,7 @@
  * `record` never blocks and never fails, but it promises little: an event is dropped if it cannot be written in {@link TRIES} tries,
  * or if there are too many. Identical events of five minutes become one with a count. An object gets at most 25 new events
  * at once and one more every 5 minutes, as with client-go's spam filter, and as many more of each {@link Budget}. Every event
- * waits for its turn, as event-pacer.ts gives them: a process writes so many a second and no more. No namespace waits until another's
+ * waits for its turn, as event-pacer.ts gives them, and again for each other try: a process writes so many a second and no more. No namespace waits until another's
  * events are written.
  */
 import { createHash, randomBytes } from "node:crypto";
@@ -16,7 +16,7 @@ import { LruMap } from "../shared/lru-map.ts";
 import { secondsTime } from "../shared/times.ts";
 import type { KubeClient } from "./api.ts";
 import { type Budget, createEventBudgets } from "./event-budgets.ts";
-import { createEventPacer } from "./event-pacer.ts";
+import { createEventPacer, type Turn } from "./event-pacer.ts";
 import { EVENTS } from "./resources.ts";
 
 /** What an event is about. */
@@ -53,10 +53,7 @@ export type EventMark = Required<Pick<EventReport, "type" | "reason" | "once">>;
 /** The event, made when its turn has come; undefined: there is nothing to tell any more. */
 export type MakeEvent = () => EventReport | undefined;
 
-/**
- * Why an event was dropped: its object, or all objects together, had too many of them; or the API server did not take it; or the process
- * ended first.
- */
+/** Why an event was dropped: its object, or all together, had too many; the API server did not take it; or the process ended first. */
 export type EventLoss = "object" | "total" | "refused" | "ended";
 
 export interface EventRecorder {
@@ -143,13 +140,15 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     return begun;
   }
 
-  async function deliver(series: Series): Promise<void> {
+  async function deliver(series: Series, tries = 1): Promise<void> {
     const { report, ref } = series;
     series.isQueued = false;
     writing.add(ref.namespace);
     try {
-      await writeWithRetries(series);
+      await write(series);
     } catch (error) {
+      if (tries < TRIES && hasCode(error, "Unreachable", "TooManyRequests", "Internal"))
+        return await deliverAgain(series, tries);
       const { object, reason, once } = report;
       // It may be reported again.
       if (once !== undefined) known.delete(keyOf(object, report));
@@ -162,6 +161,17 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   const isSettled = () => turns.size + writing.size === 0;
 
+  /** Until its turn comes again, its namespace waits. */
+  async function deliverAgain(series: Series, tries: number): Promise<void> {
+    const { report, ref } = series;
+    await clock.sleep(backoff(tries - 1));
+    const begin = () => series;
+    turns.add(begin);
+    series.isQueued = true;
+    pacer.queueAgain(ref.namespace, turnOf(begin, tries + 1), report.isUrgent);
+    writing.delete(ref.namespace);
+  }
+
   function settle(): void {
     if (!isSettled()) return;
     for (const done of flushing) done();
@@ -170,17 +180,20 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   /** Has `begin` called when the turn has come; it says what is to be written. */
   function queue(namespace: string, begin: () => Series | undefined, isUrgent?: boolean): boolean {
-    const take = (): boolean => {
-      turns.delete(begin);
-      const series = begin();
-      if (series) void deliver(series);
-      else settle();
-      return series !== undefined;
-    };
-    const isTaken = pacer.queue(namespace, take, isUrgent);
+    const isTaken = pacer.queue(namespace, turnOf(begin), isUrgent);
     if (isTaken) turns.add(begin);
     else onLost("total");
     return isTaken;
+  }
+
+  function turnOf(begin: () => Series | undefined, tries?: number): Turn {
+    return () => {
+      turns.delete(begin);
+      const series = begin();
+      if (series) void deliver(series, tries);
+      else settle();
+      return series !== undefined;
+    };
   }
 
   function loseTheRest(): void {
@@ -188,17 +201,6 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     const events = writing.size + unwritten.length;
     for (let lost = 0; lost < events; lost++) onLost("ended");
     if (events > 0) logger.warn({ events }, "the last events are lost: no time was left to write them");
-  }
-
-  async function writeWithRetries(series: Series): Promise<void> {
-    for (let tries = 0; ; tries++) {
-      try {
-        return await write(series);
-      } catch (error) {
-        if (tries + 1 >= TRIES || !hasCode(error, "Unreachable", "TooManyRequests", "Internal")) throw error;
-        await clock.sleep(backoff(tries));
-      }
-    }
   }
 
   async function write(series: Series): Promise<void> {

@@ -20,7 +20,10 @@ function stage(perSecond: number) {
     };
     return pacer.queue(namespace, turn, isUrgent);
   }
-  return { clock, told, pacer, tell, busy, pace };
+  function tellAgain(namespace: string, name: string): void {
+    pacer.queueAgain(namespace, () => told.push({ name, atMs: clock.nowMs() }) > 0);
+  }
+  return { clock, told, pacer, tell, tellAgain, busy, pace };
 }
 
 const names = (told: readonly { name: string }[]) => told.map(({ name }) => name);
@@ -84,6 +87,19 @@ test("a namespace in which an event is being written waits, and keeps its turn",
   expect(names(told)).toEqual(["quiet", "slow-0"]);
   await clock.turn(100);
   expect(names(told)).toEqual(["quiet", "slow-0", "slow-1"]);
+});
+
+test("what is tried again is the next of its namespace, takes a turn, and has room", async () => {
+  const { clock, told, pacer, tell, tellAgain } = stage(10);
+  for (let index = 0; index < 100; index++) tell("ill", `ill-${index}`);
+  for (const name of ["well-0", "well-1"]) tell("well", name);
+  tellAgain("ill", "again");
+  tellAgain("new", "new");
+  expect(pacer.waiting("ill")).toBe(101);
+  await clock.turn(400);
+  expect(told).toEqual(
+    ["again", "well-0", "new", "ill-0", "well-1"].map((name, index) => ({ name, atMs: index * 100 })),
+  );
 });
 
 test("what has nothing to say any more takes no turn", async () => {

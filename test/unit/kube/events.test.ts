@@ -135,6 +135,31 @@ test("what waited for a slow write does not come all at once later", async () =>
   expect(atMs).toEqual([0, 5_000, 5_100, 5_200, 5_300]);
 });
 
+test("after an outage what is tried again waits for a turn, too, and all is written", async () => {
+  const SENT = 200;
+  const OUTAGE_MS = 10_000;
+  const atMs: number[] = [];
+  const written = new Set<unknown>();
+  const clock = turnedClock(0);
+  const { client } = recordedClient(({ sent }) => {
+    atMs.push(clock.nowMs());
+    if (clock.nowMs() < OUTAGE_MS) throw new KonductorError("Unreachable", "connection refused");
+    written.add(record(record(sent)["involvedObject"])["name"]);
+    return {};
+  });
+  const events = aRecorder(client, clock, { perSecond: () => 10 });
+  for (let number = 0; number < SENT; number++) events.record(odd(`pod-${number}`, `ns-${number}`));
+  const flushed = events.flush();
+  await clock.turn(MINUTE_MS);
+  await flushed;
+  expect(written.size).toBe(SENT);
+  expect(atMs.length).toBeGreaterThan(SENT);
+  for (let second = 0; second < 60; second++) {
+    const within = atMs.filter((ms) => ms >= second * 1_000 && ms < (second + 1) * 1_000);
+    expect(within.length).toBeLessThanOrEqual(10);
+  }
+});
+
 test("what happens again before its turn takes no other", async () => {
   const clock = turnedClock(0);
   const { client, calls } = recordedClient(() => ({}));
