@@ -1,9 +1,10 @@
 /**
- * Whose event is written next: no more than so many a second in all, however many there are to tell. What is urgent comes first, and leaves every
- * fourth turn to the rest. Within each of both namespaces take turns. What waits for its turn is bounded: at most {@link NAMESPACE_LIMIT}
- * of a namespace and {@link LIMIT} in all, urgent or not, and whatever comes beyond that is dropped. A namespace of which nothing waits always
- * has room for one, so that busy ones do not shut it out. While an event of a namespace is being written, it waits with its turn, so that slow
- * writes do not delay or displace those of others, nor come all at once later. A write that is tried again waits for another turn.
+ * Whose event is written next: no more than so many a second in all, however many there are to tell. What is urgent comes first, and leaves
+ * every fourth turn to the rest. Within each of both namespaces take turns. What waits for its turn is bounded: at most {@link NAMESPACE_LIMIT}
+ * of a namespace and {@link LIMIT} in all, and as many urgent ones, for which a crowd of others leaves no less room. Whatever comes beyond that
+ * is dropped. A namespace of which nothing waits always has room for one, so that busy ones do not shut it out. While an event of a namespace is
+ * being written, it waits with its turn, so that slow writes do not delay or displace those of others, nor come all at once later. A write that
+ * is tried again waits for another turn.
  */
 import type { Clock } from "../shared/clock.ts";
 
