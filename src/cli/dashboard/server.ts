@@ -37,8 +37,8 @@ export interface ServerOptions {
   onTicketReused(): void;
 }
 
-/** Also of open stories, since a page has one. */
-const MOST_PAGES = 8;
+/** Open pages and stories in all. A browser keeps six connections to one server, for all of its tabs: one stays free for calls, so that none waits. */
+const MOST_STREAMS = 5;
 const MOST_CALLS = 16;
 const MOST_CONNECTIONS = 64;
 const MOST_BODY_BYTES = 4 << 10;
@@ -55,7 +55,7 @@ export async function startServer(options: ServerOptions): Promise<DashboardServ
   const token = randomText();
   const tickets = new Map<string, { untilMs: number; isUsed: boolean }>();
   let port = options.port;
-  const open = { pages: 0, stories: 0 };
+  let streams = 0;
   let underWay = 0;
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -68,10 +68,10 @@ export async function startServer(options: ServerOptions): Promise<DashboardServ
     const { pathname, searchParams } = address;
     switch (pathname) {
       case PATHS.stream:
-        return stream(response, "pages", () => openStream(response));
+        return stream(response, () => openStream(response));
       case PATHS.story: {
         const hold = calls.hold(searchParams);
-        return stream(response, "stories", () => openStory(response, hold));
+        return stream(response, () => openStory(response, hold));
       }
       case PATHS.preview:
         return await call(response, (signal) => calls.preview(searchParams, signal));
@@ -84,14 +84,18 @@ export async function startServer(options: ServerOptions): Promise<DashboardServ
     return ticket === undefined ? await file(response, pathname) : redeem(response, ticket);
   }
 
-  function stream(response: ServerResponse, what: keyof typeof open, begin: () => void): void {
-    if (open[what] >= MOST_PAGES) {
-      refuse(response, 429, `the dashboard has ${MOST_PAGES} open ${what} already: close one`);
+  function stream(response: ServerResponse, begin: () => void): void {
+    if (streams >= MOST_STREAMS) {
+      refuse(
+        response,
+        429,
+        `${MOST_STREAMS} pages and stories of this dashboard are open already: close one`,
+      );
       return;
     }
-    open[what]++;
+    streams++;
     response.once("close", () => {
-      open[what]--;
+      streams--;
     });
     begin();
   }

@@ -1,5 +1,6 @@
 /** The page's calls to its own server. */
-import { PATHS, type Refusal, type ReleaseOrder, type ReleasePreview, type ReleaseResult } from "../wire.ts";
+import { record, text } from "../../../shared/json.ts";
+import { PATHS, type ReleaseOrder, type ReleasePreview, type ReleaseResult } from "../wire.ts";
 
 /** A hold that the page asks about. */
 export interface HoldAddress {
@@ -14,8 +15,14 @@ export interface Api {
   /** The same for the story of a hold. */
   story(hold: HoldAddress, signal: AbortSignal): Promise<Response>;
   preview(hold: HoldAddress, signal: AbortSignal): Promise<ReleasePreview>;
-  release(order: ReleaseOrder): Promise<ReleaseResult>;
+  /** Whoever aborts it, or hears that nobody has answered, does not know whether the order was taken; it is not sent later. */
+  release(order: ReleaseOrder, signal: AbortSignal): Promise<ReleaseResult>;
 }
+
+/** What an answer with status 401 means. */
+export const SESSION_OVER = "This page's session is over. Open the link that koncli dashboard prints.";
+/** A browser may keep an order back until a connection is free. After this time nobody expects it any more. */
+const ORDER_WITHIN_MS = 30_000;
 
 /** Calls with `token`. Those that fail throw an Error whose message is a sentence for people. */
 export function createApi(token: string): Api {
@@ -30,7 +37,7 @@ export function createApi(token: string): Api {
     );
     if (!response.ok) throw new Error(await refusalOf(response));
     // Both sides come from one build, so that the answer has its type.
-    return response.json();
+    return (await response.json()) as T;
   }
 
   const open = (path: string, signal: AbortSignal) => fetch(path, { headers, signal, cache: "no-store" });
@@ -41,19 +48,29 @@ export function createApi(token: string): Api {
     stream: (signal) => open(PATHS.stream, signal),
     story: (hold, signal) => open(`${PATHS.story}?${query(hold)}`, signal),
     preview: (hold, signal) => ask(`${PATHS.preview}?${query(hold)}`, { signal }),
-    release: (order) =>
-      ask(PATHS.release, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(order),
-      }),
+    async release(order, signal) {
+      const late = AbortSignal.timeout(ORDER_WITHIN_MS);
+      try {
+        return await ask(PATHS.release, {
+          method: "POST",
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(order),
+          signal: AbortSignal.any([signal, late]),
+        });
+      } catch (error) {
+        if (signal.aborted || !late.aborted) throw error;
+        throw new Error("No answer has come in 30 s. See whether the hold is over before you ask again.");
+      }
+    },
   };
 }
 
 /** Why a call was refused, in a sentence. */
-export async function refusalOf(response: Response): Promise<string> {
-  if (response.status === 401)
-    return "This page's session is over. Open the link that koncli dashboard prints.";
-  const { message }: Partial<Refusal> = await response.json().catch(() => ({}));
-  return message ?? `koncli dashboard answered with HTTP status ${response.status}.`;
+export async function refusalOf(response: {
+  readonly status: number;
+  json(): Promise<unknown>;
+}): Promise<string> {
+  if (response.status === 401) return SESSION_OVER;
+  const { message } = record(await response.json().catch(() => undefined));
+  return text(message) ?? `koncli dashboard answered with HTTP status ${response.status}.`;
 }

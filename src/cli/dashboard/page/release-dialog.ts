@@ -62,11 +62,11 @@ export function createReleaseDialog(api: Api, onClose: () => void): ReleaseDialo
   async function order(now: boolean): Promise<void> {
     if (!subject) return;
     const { namespace, lease, token } = subject;
-    // Whoever closes the dialog meanwhile may open it for another hold.
+    // Whoever closes the dialog meanwhile wants the order no longer, and may open it for another hold.
     const { signal } = asking;
     allow(false);
     try {
-      const { message } = await api.release({ namespace, lease, token, now });
+      const { message } = await api.release({ namespace, lease, token, now }, signal);
       if (!signal.aborted) conclude(message, "done");
     } catch (error) {
       if (!signal.aborted) conclude(messageOf(error), "failed");

@@ -1,4 +1,5 @@
 /** What the page says of itself: whose rights it has, whether it is connected, and what cannot be seen. */
+import { SESSION_OVER } from "./api.ts";
 import { make, part, setText } from "./dom.ts";
 import type { Model } from "./model.ts";
 import type { StreamState } from "./stream.ts";
@@ -49,9 +50,9 @@ function wordsOf(state: StreamState | { kind: "no-token" }): string {
     case "live":
       return "Live";
     case "broken":
-      return "Not connected: what you see may be old. Trying again…";
+      return `Not connected${state.refusal && ` (${state.refusal})`}: what you see may be old. Trying again…`;
     case "over":
     case "no-token":
-      return "This page's session is over. Open the link that koncli dashboard prints.";
+      return SESSION_OVER;
   }
 }

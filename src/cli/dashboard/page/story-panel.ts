@@ -1,6 +1,6 @@
 /** The story of one hold, beside the rows. */
 import type { HoldStory, StoryMessage } from "../wire.ts";
-import { type Api, type HoldAddress, refusalOf } from "./api.ts";
+import { type Api, type HoldAddress, SESSION_OVER } from "./api.ts";
 import type { Opened } from "./board.ts";
 import { part, setChildren, setText } from "./dom.ts";
 import type { SeenRow } from "./model.ts";
@@ -76,17 +76,15 @@ export function createStoryPanel({ api, onRelease, onClose, nowMs }: StoryOption
     following = new AbortController();
     const { signal } = following;
     void followStream<StoryMessage>({
-      async open(stop) {
-        const answer = await api.story(hold, stop);
-        const refusal = answer.ok ? "" : await refusalOf(answer);
-        if (refusal !== "" && !signal.aborted) say(refusal);
-        return answer;
-      },
+      open: (stop) => api.story(hold, stop),
       onMessages(messages) {
         if (!signal.aborted) for (const message of messages) tell(message);
       },
-      onState: ({ kind }) => {
-        if (kind === "broken" && story) say("Not connected: this story may be old.");
+      onState(state) {
+        if (state.kind === "over") say(SESSION_OVER);
+        if (state.kind !== "broken") return;
+        if (state.refusal !== "") say(state.refusal);
+        else if (story) say("Not connected: this story may be old.");
       },
       signal,
     });

@@ -1,16 +1,19 @@
 /** A stream of messages: followed until it is no longer wanted, across breaks. */
+import { refusalOf } from "./api.ts";
 
 /** The parts of a Response that are needed. */
 export interface StreamAnswer {
   readonly ok: boolean;
   readonly status: number;
   readonly body: ReadableStream<Uint8Array> | null;
+  /** Of a refusal. */
+  json(): Promise<unknown>;
 }
 
 export type StreamState =
   | { kind: "live" }
-  /** Tried again in `retryMs`. */
-  | { kind: "broken"; retryMs: number }
+  /** Tried again in `retryMs`. `refusal`: why the server would not have it, in a sentence; empty: it has not said so. */
+  | { kind: "broken"; retryMs: number; refusal: string }
   /** Not tried again: the session is over. */
   | { kind: "over" };
 
@@ -35,11 +38,11 @@ export async function followStream<M>(options: StreamOptions<M>): Promise<void> 
   const { signal, onState } = options;
   let retryMs = FIRST_RETRY_MS;
   while (!signal.aborted) {
-    const outcome = await readOnce(options).catch(() => "broken" as const);
+    const { outcome, refusal = "" } = await readOnce(options);
     if (signal.aborted) return;
     if (outcome === "over") return onState({ kind: "over" });
     if (outcome === "ended") retryMs = FIRST_RETRY_MS;
-    onState({ kind: "broken", retryMs });
+    onState({ kind: "broken", retryMs, refusal });
     await pause(retryMs, signal);
     retryMs = Math.min(LAST_RETRY_MS, 2 * retryMs);
   }
@@ -51,17 +54,17 @@ async function readOnce<M>({
   onMessages,
   onState,
   signal,
-}: StreamOptions<M>): Promise<"over" | "ended" | "broken"> {
+}: StreamOptions<M>): Promise<{ outcome: "over" | "ended" | "broken"; refusal?: string }> {
   const silence = new AbortController();
   const end = () => silence.abort();
   signal.addEventListener("abort", end);
   let timer = setTimeout(end, SILENCE_MS);
   let isLive = false;
   try {
-    const { ok, status, body } = await open(silence.signal);
-    if (status === 401) return "over";
-    if (!ok || !body) return "broken";
-    for await (const line of linesOf(body)) {
+    const answer = await open(silence.signal);
+    if (answer.status === 401) return { outcome: "over" };
+    if (!answer.ok || !answer.body) return { outcome: "broken", refusal: await refusalOf(answer) };
+    for await (const line of linesOf(answer.body)) {
       clearTimeout(timer);
       timer = setTimeout(end, SILENCE_MS);
       // Both sides come from one build, so that the line has its type.
@@ -77,7 +80,7 @@ async function readOnce<M>({
     signal.removeEventListener("abort", end);
     silence.abort();
   }
-  return isLive ? "ended" : "broken";
+  return { outcome: isLive ? "ended" : "broken" };
 }
 
 /** The lines of a stream of UTF-8. A last one without its end is left out. Throws at a line that is too long. */

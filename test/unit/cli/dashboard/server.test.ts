@@ -158,16 +158,20 @@ test("an order is taken by POST, with a body of 4 KiB at most", async () => {
   expect(bodies.map(({ length }) => length)).toEqual([2, 4_096]);
 });
 
-test.each([
-  ["pages", PATHS.stream],
-  ["stories", `${PATHS.story}?lease=nightly`],
-])("eight %s are told, and no more until one is closed", async (_, path) => {
-  const open = await Promise.all(Array.from({ length: 8 }, () => openStream(path)));
-  expect(await ask(path, mine())).toMatchObject({ status: 429 });
+test("five pages and stories are told, and no more until one is closed: a browser has one connection left", async () => {
+  const story = `${PATHS.story}?lease=nightly`;
+  const paths = [PATHS.stream, story, PATHS.stream, story, PATHS.stream];
+  const open = await Promise.all(paths.map(openStream));
+  expect(open.map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200, 200]);
+  for (const path of [PATHS.stream, story]) {
+    const { status, body } = await ask(path, mine());
+    expect([status, body]).toEqual([429, expect.stringContaining("are open already: close one")]);
+  }
+  expect(await ask(PATHS.release, json(), "POST", "{}")).toMatchObject({ status: 200 });
   const closed = new Promise((resolve) => streams[0]?.once("close", resolve));
   open[0]?.destroy();
   await closed;
-  const again = await openStream(path);
+  const again = await openStream(story);
   expect(again.statusCode).toBe(200);
   for (const each of [...open, again]) each.destroy();
 });

@@ -20,7 +20,13 @@ function follow(answers: readonly (readonly string[] | number | { silent: readon
   async function open(signal: AbortSignal): Promise<StreamAnswer> {
     const answer = answers[tries++];
     if (answer === undefined) throw new Error("nobody answers");
-    if (typeof answer === "number") return { ok: answer < 400, status: answer, body: null };
+    if (typeof answer === "number")
+      return {
+        ok: answer < 400,
+        status: answer,
+        body: null,
+        json: async () => ({ message: `no: ${answer}` }),
+      };
     const isSilent = "silent" in answer;
     const chunks = isSilent ? answer.silent : answer;
     const body = new ReadableStream<Uint8Array>({
@@ -32,7 +38,7 @@ function follow(answers: readonly (readonly string[] | number | { silent: readon
         });
       },
     });
-    return { ok: true, status: 200, body };
+    return { ok: true, status: 200, body, json: async () => ({}) };
   }
   const ended = followStream<PageMessage>({
     open,
@@ -70,7 +76,7 @@ test("a stream that says nothing for 40 s is dead", async () => {
   await vi.advanceTimersByTimeAsync(39_000);
   expect(page.states).toEqual([{ kind: "live" }]);
   await vi.advanceTimersByTimeAsync(2_000);
-  expect(page.states[1]).toEqual({ kind: "broken", retryMs: 500 });
+  expect(page.states[1]).toEqual({ kind: "broken", retryMs: 500, refusal: "" });
   page.end();
   await vi.advanceTimersByTimeAsync(1_000);
   await page.ended;
@@ -82,4 +88,13 @@ test("a session that is over is not asked again", async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(page.states).toEqual([{ kind: "over" }]);
   expect(page.tries()).toBe(1);
+});
+
+test("why the server has refused is told with each try", async () => {
+  const page = follow([429, [TIME], 429]);
+  await vi.advanceTimersByTimeAsync(1_700);
+  page.end();
+  await page.ended;
+  const refusals = page.states.map((state) => (state.kind === "broken" ? state.refusal : state.kind));
+  expect(refusals).toEqual(["no: 429", "live", "", "no: 429"]);
 });
