@@ -1,9 +1,10 @@
 /**
  * The ends of holds that events tell of, and nothing else of the events. Of a Lease at most {@link MOST_OF_LEASE} are kept, and {@link MOST_IN_ALL} of
- * all: when there is no room, a Lease that tells of another end loses its own oldest one, so that no Lease takes the room of others. An end is a
- * kilobyte at most (two names of 253 characters), mostly a third of it. So all of them take 28 MB at most (measured), however many Leases there are.
+ * all: when there is no room, the namespace with the most ends loses one, the oldest of that Lease that has the most of them. So no namespace takes the
+ * room of others: whoever may create events in one hides no ends of another. An end is a kilobyte at most (two names of 253 characters), mostly a
+ * third of it. So all of them take 28 MB at most (measured), however many Leases there are.
  */
-import { keyOf, type PastHold } from "../../lease/types.ts";
+import { keyOf, namespaceOf, type PastHold } from "../../lease/types.ts";
 import { endOfEvent } from "../../objects/hold-events.ts";
 import { record, text } from "../../shared/json.ts";
 import { API_VERSION, EVENT_COMPONENT } from "../../shared/names.ts";
@@ -62,11 +63,30 @@ export function createEndedHolds(outdated: (key: string) => void): EndedHolds {
   const leases = new Map<string, Map<string, EndedHold>>();
   /** By the uid of the event. */
   const keys = new Map<string, string>();
+  /** How many ends each namespace has. */
+  const counts = new Map<string, number>();
+
+  function count(key: string, more: number): void {
+    const namespace = namespaceOf(key);
+    const ends = (counts.get(namespace) ?? 0) + more;
+    if (ends === 0) counts.delete(namespace);
+    else counts.set(namespace, ends);
+  }
+
+  /** The ends of the fullest Lease of the fullest namespace. */
+  function fullest(): ReadonlyMap<string, EndedHold> {
+    const [namespace] = [...counts].reduce((most, each) => (each[1] > most[1] ? each : most), ["", 0]);
+    let found: ReadonlyMap<string, EndedHold> = new Map();
+    for (const [key, ends] of leases)
+      if (ends.size > found.size && namespaceOf(key) === namespace) found = ends;
+    return found;
+  }
 
   function drop(uid: string): void {
     const key = keys.get(uid);
     if (key === undefined) return;
     keys.delete(uid);
+    count(key, -1);
     const ends = leases.get(key);
     ends?.delete(uid);
     if (ends?.size === 0) leases.delete(key);
@@ -78,7 +98,9 @@ export function createEndedHolds(outdated: (key: string) => void): EndedHolds {
     const ends = leases.get(end.lease) ?? new Map<string, EndedHold>();
     leases.set(end.lease, ends.set(uid, end));
     keys.set(uid, end.lease);
-    if (ends.size > MOST_OF_LEASE || keys.size > MOST_IN_ALL) drop(oldestOf(ends));
+    count(end.lease, 1);
+    if (ends.size > MOST_OF_LEASE) drop(oldestOf(ends));
+    else if (keys.size > MOST_IN_ALL) drop(oldestOf(fullest()));
     outdated(end.lease);
   }
 

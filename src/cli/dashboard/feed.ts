@@ -1,6 +1,9 @@
 /**
  * Objects followed to be shown: a bounded list, then a watch that is taken up again where it broke. Unlike a reflector (src/kube/reflector.ts) it keeps
  * nothing itself, and reads at most {@link MOST_LISTED} objects of a list and one page. What it has not read is told when it changes.
+ *
+ * A list is in the order of namespaces. So that the first ones hide no others, a list of all namespaces that was cut is followed by another one without
+ * the {@link MOST_SKIPPED} namespaces that had the most objects in it: {@link MOST_LISTS} lists at most.
  */
 import type { KubeClient, ListOptions, ObjectList } from "../../kube/api.ts";
 import { createPageSizes, listPage } from "../../kube/list-pages.ts";
@@ -36,8 +39,19 @@ export interface FeedSink<T> {
   troubled(error: unknown): void;
 }
 
+/** What is known of an object that was read. */
+interface ReadObject<T> {
+  uid: string;
+  namespace: string;
+  version: string;
+  item: T | undefined;
+}
+
 /** Of one list. */
 export const MOST_LISTED = 2_000;
+const MOST_LISTS = 5;
+/** For each list. A namespace takes 90 characters of the address at most. */
+const MOST_SKIPPED = 10;
 const PAGE_TIMEOUT_MS = 30_000;
 const WATCH_SECONDS = 30;
 /** A watch that is silent for longer than it was to last is dead. */
@@ -55,25 +69,53 @@ export function follow<T>(options: FeedOptions<T>, sink: FeedSink<T>, signal: Ab
     isTroubled = false;
   }
 
-  function read(object: unknown): { uid: string; version: string; item: T | undefined } {
-    const { uid, resourceVersion } = record(record(object)["metadata"]);
-    return { uid: text(uid) ?? "", version: text(resourceVersion) ?? "", item: options.parse(object) };
+  function read(object: unknown): ReadObject<T> {
+    const { uid, namespace, resourceVersion } = record(record(object)["metadata"]);
+    return {
+      uid: text(uid) ?? "",
+      namespace: text(namespace) ?? "",
+      version: text(resourceVersion) ?? "",
+      item: options.parse(object),
+    };
   }
 
   async function list(signal: AbortSignal): Promise<string> {
     const items = new Map<string, T>();
     const sizes = createPageSizes();
-    let count = 0;
-    let page: ObjectList<ReturnType<typeof read>> | undefined;
-    do {
-      const asked = { ...scope, continue: page?.continue, signal, timeoutMs: PAGE_TIMEOUT_MS };
-      page = await listPage(client, resource, { ...asked, onResponse: observe }, sizes, read);
-      count += page.items.length;
-      for (const { uid, item } of page.items) if (item) items.set(uid, item);
-    } while (page.continue && count < MOST_LISTED);
+    const skipped = new Set<string>();
+    let hasUnread = false;
+    let version: string | undefined;
+    let isCut = true;
+    for (let lists = 0; isCut && lists < (scope.namespace === undefined ? MOST_LISTS : 1); lists++) {
+      const fields = [scope.fieldSelector, ...[...skipped].map((name) => `metadata.namespace!=${name}`)];
+      const fieldSelector = fields.filter(Boolean).join(",") || undefined;
+      const counts = new Map<string, number>();
+      let count = 0;
+      let last = "";
+      let page: ObjectList<ReadObject<T>> | undefined;
+      do {
+        const asked = { ...scope, fieldSelector, continue: page?.continue, signal };
+        const limits = { timeoutMs: PAGE_TIMEOUT_MS, onResponse: observe };
+        page = await listPage(client, resource, { ...asked, ...limits }, sizes, read);
+        count += page.items.length;
+        for (const { uid, namespace, item } of page.items) {
+          counts.set(namespace, (counts.get(namespace) ?? 0) + 1);
+          last = namespace;
+          if (item) items.set(uid, item);
+        }
+      } while (page.continue && count < MOST_LISTED);
+      // The watch tells what has changed since the first list began.
+      version ??= page.resourceVersion;
+      isCut = page.continue !== undefined;
+      // The last one may have been read in part: alone it has filled the list, else it is read anew.
+      const isAlone = counts.size === 1;
+      hasUnread ||= isCut && isAlone;
+      const most = [...counts].filter(([name]) => isAlone || name !== last).toSorted((a, b) => b[1] - a[1]);
+      for (const [name] of most.slice(0, MOST_SKIPPED)) skipped.add(name);
+    }
     heard();
-    sink.listed(items, page.continue !== undefined);
-    return page.resourceVersion;
+    sink.listed(items, isCut || hasUnread);
+    return version ?? "";
   }
 
   async function watch(from: string, signal: AbortSignal, took: (version: string) => void): Promise<void> {
