@@ -11,8 +11,8 @@ let install: Promise<Install> | undefined;
 scenarioSuite({
   node: "kubelet",
   env,
-  width: 8,
-  apart: 2,
+  width: 7,
+  apart: 1,
   async start() {
     install ??= buildInstall(stream);
     return startKubeletEnvironment({ env, stream, flags, install: await install });

@@ -14,8 +14,6 @@ export interface Claim {
   locks: readonly Lock[];
   /** What the scenario relies on. */
   uses: readonly Part[];
-  /** Goes before all that wait: whoever is tried again would be the last one, and alone. */
-  isAgain?: boolean;
 }
 
 export interface Schedule {
@@ -55,8 +53,7 @@ export function createSchedule({ width }: { width: number }): Schedule {
   return {
     async run(claim, act) {
       const started = await new Promise<Running>((start) => {
-        if (claim.isAgain) waiting.unshift({ claim, start });
-        else waiting.push({ claim, start });
+        waiting.push({ claim, start });
         startWhatCan();
       });
       try {

@@ -83,10 +83,7 @@ function define(scenario: Scenario, { node, schedule, grounds }: Place): void {
   const title = looksBack ? `${name} (${grounds[0]?.name})` : name;
   test(title, { timeout: 0, retry: { count: 2, condition: BOUND_MISSED } }, async (context) => {
     if (needsKubelet && node === "process") return context.skip(`needs a kubelet: ${needsKubelet}`);
-    const claim = {
-      ...{ grounds: grounds.map((each) => each.name), locks, uses },
-      isAgain: (context.task.result?.retryCount ?? 0) > 0,
-    };
+    const claim = { grounds: grounds.map((each) => each.name), locks, uses };
     await schedule.run(claim, async (found) => {
       const environment = await grounds.find((each) => each.name === found)?.environment();
       if (!environment) throw new Error(`there is no cluster ${found}`);

@@ -88,18 +88,6 @@ test("a scenario runs on the first of its grounds that becomes free", async () =
   expect(schedule.running()).toEqual(["long here", "next there"]);
 });
 
-test("a scenario that is tried again goes before those that wait", async () => {
-  const schedule = createSchedule({ width: 1 });
-  const order: string[] = [];
-  const runs = ["running", "waiting", "again"].map((name) =>
-    schedule.run({ grounds: ["here"], locks: [], uses: [], isAgain: name === "again" }, async () => {
-      order.push(name);
-    }),
-  );
-  await Promise.all(runs);
-  expect(order).toEqual(["running", "again", "waiting"]);
-});
-
 test("a scenario that fails releases its locks", async () => {
   const schedule = createSchedule({ width: 1 });
   const failed = schedule.run({ grounds: ["here"], locks: ["node"], uses: [] }, () =>
