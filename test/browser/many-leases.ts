@@ -29,7 +29,7 @@ export function manyLease(index: number, turn: number, nowMs: number): LeaseRow 
     ...{ key: `${namespace}/${name}`, namespace, name, uid: String(index), phase: "Held", ttlMs: MINUTE_MS },
     hold: {
       ...{ holder: `${name}-${turn}`, kind: "Pod", token: 1_000_000 + turn, acquiredMs, renewedMs: nowMs },
-      ...{ expiresMs: nowMs + MINUTE_MS, ttlMs: MINUTE_MS, confirmed: true, releasing: false },
+      ...{ expiresMs: nowMs + MINUTE_MS, ttlMs: MINUTE_MS, renews: true, confirmed: true, releasing: false },
       ...{ expired: false, unreachable: false, revoked: undefined },
     },
     ...{ past, waiting, waiters, conditions: [] },

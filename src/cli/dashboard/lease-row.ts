@@ -35,7 +35,7 @@ export function leaseRow({ lease, requests, ended, nowMs }: RowFacts): LeaseRow 
     ...{ namespace, name, uid },
     phase: phaseOf(lease),
     ttlMs: spec.ttlMs,
-    hold: status.hold && presentHold(status.hold),
+    hold: status.hold && presentHold(lease, status.hold),
     past: pastBars(status.history, ended),
     waiting: waiting?.length ?? status.waiters,
     waiters: waiting ? waitersOf(lease, waiting, nowMs) : [],
@@ -48,11 +48,13 @@ export function rowCondition({ type, status, reason, message, lastTransitionMs }
   return { type, status, reason, message, sinceMs: lastTransitionMs };
 }
 
-function presentHold(hold: Hold): PresentHold {
+function presentHold({ spec }: Lease, hold: Hold): PresentHold {
   const { holder, ref, token, acquiredMs, expiresMs, ttlMs, confirmed, releasing } = hold;
-  const { expired, unreachable, revoked } = hold;
+  const { renewals, expired, unreachable, revoked } = hold;
   return {
     ...{ holder, kind: ref.kind, token, acquiredMs, renewedMs: expiresMs - ttlMs, expiresMs, ttlMs },
+    // The Lease does not say whether a pod wants renewals, until one has come.
+    renews: spec.renewable && (ref.kind === "LeaseRequest" || renewals > 0 || expired),
     ...{ confirmed, releasing, expired, unreachable, revoked },
   };
 }

@@ -62,6 +62,8 @@ export interface PresentHold {
   renewedMs: number;
   expiresMs: number;
   ttlMs: number;
+  /** Whether renewals of it are to be expected. */
+  renews: boolean;
   confirmed: boolean;
   releasing: boolean;
   expired: boolean;

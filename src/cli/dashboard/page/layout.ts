@@ -79,9 +79,11 @@ export function idOf(token: number): string {
 
 /**
  * Since when a hold is silent, where it should have been heard by now: a keeper renews three times in each ttl, and one renewal may be late.
- * undefined: it was heard in time.
+ * undefined: it was heard in time, or is not expected to be heard.
  */
-export function silentSince({ renewedMs, ttlMs, expired }: PresentHold, nowMs: number): number | undefined {
+export function silentSince(hold: PresentHold, nowMs: number): number | undefined {
+  const { renewedMs, ttlMs, renews, expired } = hold;
+  if (!renews) return undefined;
   return expired || nowMs - renewedMs > ttlMs / 2 ? renewedMs : undefined;
 }
 

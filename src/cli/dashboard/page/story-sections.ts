@@ -58,7 +58,8 @@ function factList(facts: HoldFacts, nowMs: number): HTMLElement {
       "Last heard",
       `${whenText(hold.renewedMs, nowMs)} (${formatAge(nowMs - hold.renewedMs)} ago)`,
     ]);
-    rows.push(["Until", `${whenText(hold.expiresMs, nowMs)}, if it is not heard again`]);
+    const unless = hold.renews ? ", if it is not heard again" : "";
+    rows.push(["Until", `${whenText(hold.expiresMs, nowMs)}${unless}`]);
     rows.push(["Kind", hold.kind]);
   } else {
     const { past } = facts;

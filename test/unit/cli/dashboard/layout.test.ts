@@ -39,6 +39,7 @@ test("holds too short to be told from each other make one bar, whose latest one 
 test.each([
   { title: "heard in time", hold: { renewedMs: NOW_MS - 29_000 }, silentX: undefined },
   { title: "a renewal late", hold: { renewedMs: NOW_MS - 31_000 }, silentX: -31 },
+  { title: "never renewed", hold: { renewedMs: NOW_MS - 55_000, renews: false }, silentX: undefined },
   { title: "expired", hold: { renewedMs: NOW_MS - 10_000, expired: true }, silentX: -10 },
 ])("of a hold that is $title, that part is silent: $silentX", ({ hold, silentX }) => {
   expect(shapesOf({ hold: aPresentHold(hold) }).bars).toMatchObject([{ silentX }]);

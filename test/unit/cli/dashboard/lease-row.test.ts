@@ -87,3 +87,20 @@ test("conditions say since when they are so", () => {
     { type: "Held", status: "True", reason: "R", message: "M", sinceMs: 7 },
   ]);
 });
+
+const CLIENT = { kind: "LeaseRequest", uid: "request-1", name: "ci" } as const;
+
+test.each([
+  { title: "was renewed", hold: { renewals: 1 }, renews: true },
+  { title: "was not renewed yet, as that of a pod without renewals", hold: { renewals: 0 }, renews: false },
+  { title: "has expired without one", hold: { renewals: 0, expired: true }, renews: true },
+  { title: "is a client's", hold: { renewals: 0, ref: CLIENT }, renews: true },
+  {
+    title: "cannot be renewed",
+    hold: { renewals: 0, expired: true },
+    spec: { renewable: false },
+    renews: false,
+  },
+])("renewals are expected of a hold that $title: $renews", ({ hold, spec, renews }) => {
+  expect(rowOf({ lease: held(hold, spec) }).hold).toMatchObject({ renews });
+});

@@ -24,7 +24,7 @@ export function aPresentHold(change: Partial<PresentHold> = {}): PresentHold {
   const { token = 7, acquiredMs = NOW_MS - 60_000 } = change;
   return {
     ...{ holder: "a", kind: "Pod", token, acquiredMs, renewedMs: NOW_MS - 1_000, expiresMs: NOW_MS + 59_000 },
-    ...{ ttlMs: 60_000, confirmed: true, releasing: false, expired: false, unreachable: false },
+    ...{ ttlMs: 60_000, renews: true, confirmed: true, releasing: false, expired: false, unreachable: false },
     revoked: undefined,
     ...change,
   };

@@ -43,6 +43,7 @@ test("below the holder stands for how long it holds, or how long nobody has", ()
 
 test("what is not as usual with a hold is noted, the worst first", () => {
   expect(holdNotes(aPresentHold(), NOW_MS)).toEqual([]);
+  expect(holdNotes(aPresentHold({ renewedMs: NOW_MS - 55_000, renews: false }), NOW_MS)).toEqual([]);
   const odd = { unreachable: true, revoked: "Forced", releasing: true, expired: true, confirmed: false };
   expect(holdNotes(aPresentHold(odd), NOW_MS)).toEqual([
     ...["unreachable", "revoked (Forced)", "releasing", "expired", "not confirmed", "silent for 1s"],
