@@ -35,7 +35,7 @@ export interface FeedSink<T> {
   put(uid: string, item: T): void;
   /** It is gone, or not wanted any more. Perhaps nobody has told of it. */
   drop(uid: string): void;
-  /** What has failed; it is tried again, unless the user may not see it. undefined: the server is heard again. */
+  /** What has failed; it is tried again, and once in a minute where the user may not see it. undefined: the server is heard again. */
   troubled(error: unknown): void;
 }
 
@@ -57,9 +57,10 @@ const WATCH_SECONDS = 30;
 /** A watch that is silent for longer than it was to last is dead. */
 const SILENCE_TIMEOUT_MS = 35_000;
 const BACKOFF = { firstMs: 500, maxMs: 15_000 };
+const FORBIDDEN_RETRY_MS = 60_000;
 const LONGEST_RETRY_AFTER_MS = 30_000;
 
-/** Follows until `signal` aborts, or until the user may not see the objects. */
+/** Follows until `signal` aborts. */
 export function follow<T>(options: FeedOptions<T>, sink: FeedSink<T>, signal: AbortSignal): void {
   const { client, resource, scope, clock, observe } = options;
   let isTroubled = false;
@@ -141,5 +142,14 @@ export function follow<T>(options: FeedOptions<T>, sink: FeedSink<T>, signal: Ab
       if (hasCode(error, "Forbidden")) throw error;
     },
   });
-  loop.run(signal).catch(() => undefined); // it was ended, or forbidden, which was told
+
+  /** Rights may be given, and an authorizer may fail for a while. A new list is the way back, since what was read may be gone by then. */
+  async function run(): Promise<void> {
+    while (!signal.aborted) {
+      await loop.run(signal).catch(() => undefined); // it was ended, or forbidden, which was told
+      loop.relist();
+      await clock.sleep(FORBIDDEN_RETRY_MS, signal).catch(() => undefined);
+    }
+  }
+  void run();
 }

@@ -9,7 +9,7 @@ import type { ServerClock } from "../../kube/server-clock.ts";
 import { parseLease, parseLeaseRequest } from "../../lease/codec.ts";
 import { keyOf, type Lease, type LeaseRequest, type PastHold } from "../../lease/types.ts";
 import type { Clock } from "../../shared/clock.ts";
-import { describeError, hasCode } from "../../shared/errors.ts";
+import { describeError } from "../../shared/errors.ts";
 import type { Logger } from "../../shared/log.ts";
 import { createEndedHolds, END_EVENTS, parseEndedHold } from "./ended-holds.ts";
 import { follow, MOST_LISTED } from "./feed.ts";
@@ -29,7 +29,7 @@ export interface PictureListener {
 }
 
 export interface Picture {
-  /** Resolves when all that may be seen was listed; rejects when the picture is stopped before. */
+  /** Resolves when all that may be seen was listed, or the events cannot be for now; rejects when the picture is stopped before. */
   readonly synced: Promise<void>;
   /** Of every klease there is. */
   keys(): string[];
@@ -113,10 +113,10 @@ export function createPicture(options: PictureOptions): Picture {
         put: ended.put,
         drop: ended.drop,
         troubled(error) {
-          tell("events", error === undefined ? cutSentence : sentenceOf(error));
+          tell("events", error === undefined ? cutSentence : `${UNREAD}: ${sentenceOf(error)}`);
           if (error !== undefined) logger.warn({ error: describeError(error) }, "cannot follow events");
-          // Then nothing will be listed.
-          if (hasCode(error, "Forbidden")) endsListed.resolve();
+          // The rest is shown without them, and they come when they can be listed.
+          endsListed.resolve();
         },
       },
       signal,
@@ -177,4 +177,5 @@ export function createPicture(options: PictureOptions): Picture {
 }
 
 const CUT = `There are more than ${MOST_LISTED} events of ended holds: of some Leases only the last ten holds are shown.`;
+const UNREAD = "Events of ended holds cannot be read for now, so that older holds may be missing";
 const FOLLOWED: readonly Followed[] = ["leases", "requests", "events"];

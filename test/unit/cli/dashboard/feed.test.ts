@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { follow } from "../../../../src/cli/dashboard/feed.ts";
 import type { KubeClient, ListOptions, Parse } from "../../../../src/kube/api.ts";
 import { EVENTS } from "../../../../src/kube/resources.ts";
+import { KonductorError } from "../../../../src/shared/errors.ts";
 import { type TurnedClock, turnedClock } from "../../gate/turned-clock.ts";
 
 let clock: TurnedClock;
@@ -16,12 +17,14 @@ afterEach(() => stop.abort());
 /** A client whose server has as many events as are said of each namespace, in the order of namespaces, as a real one. */
 function withEvents(counts: Readonly<Record<string, number>>) {
   const asked: string[] = [];
+  const rights = { areGiven: true };
   let version = 0;
   const all = Object.entries(counts).flatMap(([namespace, count]) =>
     Array.from({ length: count }, (_, index) => ({ metadata: { namespace, uid: `${namespace}-${index}` } })),
   );
   const client: KubeClient = Object.assign(Object.create(null), {
     async list<T>(_: unknown, options: ListOptions, parse: Parse<T>) {
+      if (!rights.areGiven) throw new KonductorError("Forbidden", "you may not list events");
       const { fieldSelector = "", limit = 0 } = options;
       const from = Number(options.continue ?? 0);
       if (from === 0) asked.push(fieldSelector);
@@ -40,7 +43,7 @@ function withEvents(counts: Readonly<Record<string, number>>) {
       await new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     },
   });
-  return { client, asked };
+  return { client, asked, rights };
 }
 
 /** How many events of each namespace are read, and whether there are more. */
@@ -60,7 +63,7 @@ async function read(client: KubeClient, namespace?: string) {
         }
         listed.resolve({ counts, isCut });
       },
-      ...{ put() {}, drop() {}, troubled: (error) => listed.reject(error) },
+      ...{ put() {}, drop() {}, troubled: (error: unknown) => listed.reject(error) },
     },
     stop.signal,
   );
@@ -94,4 +97,14 @@ test("of one namespace one list is read", async () => {
   expect((await read(client, "a")).isCut).toBe(true);
   await clock.turn(0);
   expect(asked).toEqual(["reason=Any", expect.stringContaining("watch from")]);
+});
+
+test("a user who may see nothing is asked for again in a minute", async () => {
+  const { client, asked, rights } = withEvents({ a: 1 });
+  rights.areGiven = false;
+  await expect(read(client)).rejects.toMatchObject({ code: "Forbidden" });
+  rights.areGiven = true;
+  expect(asked).toEqual([]);
+  await clock.turn(60_000);
+  expect(asked).toEqual(["reason=Any", "watch from 1"]);
 });
