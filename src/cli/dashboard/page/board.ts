@@ -21,7 +21,7 @@ export interface BoardOptions {
 
 export interface Board {
   /** Shows these rows, in this order, as they are at `nowMs`, the API server's time. */
-  show(rows: readonly SeenRow[], nowMs: number): void;
+  show(rows: readonly SeenRow[], nowMs: number, filter: string): void;
   /** Moves the picture on to `nowMs`, and changes nothing else. */
   drift(nowMs: number): void;
   /** How long the picture can stand still until somebody would see it move. */
@@ -56,6 +56,7 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
   let spanMs = 3_600_000;
   let axis: Axis = { nowMs: 0, spanMs, widthPx: 0 };
   let shownMs = 0;
+  let filter = "";
   let heightPx = 56;
   /** Of the axis. */
   let strips: HTMLElement[] = [];
@@ -111,7 +112,7 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
       const { key } = row.lease;
       const view = views.get(key) ?? createRow(key);
       const selected = opened?.key === key ? opened.token : undefined;
-      view.update(row, { axis, nowMs: shownMs, seenMs: serverMs(row.atMs), selected });
+      view.update(row, { axis, nowMs: shownMs, seenMs: serverMs(row.atMs), selected, filter });
       view.place(index, heightPx);
       present.set(key, view);
     }
@@ -146,8 +147,9 @@ export function createBoard({ onOpen, serverMs }: BoardOptions, onResize: () => 
 
   let drawn: Axis | undefined;
   return {
-    show(next, nowMs) {
+    show(next, nowMs, words) {
       rows = next;
+      filter = words;
       shownMs = nowMs;
       measure();
       if (Math.abs(movedPx(nowMs)) > REDRAW_PX) axis = { ...axis, nowMs };

@@ -28,7 +28,7 @@ function start(token: string): void {
     isDue = false;
     shownMs = pageMs();
     const rows = orderRows(model.rows().values(), controls.choice());
-    board.show(rows, nowMs());
+    board.show(rows, nowMs(), controls.choice().filter);
     status.show(model, rows.length, model.rows().size);
     const opened = story.opened();
     if (opened) story.follow(model.rows().get(opened.key));

@@ -1,5 +1,5 @@
 /** Which rows are shown, and in which order. */
-import type { LeaseRow } from "../wire.ts";
+import type { LeaseRow, Waiter } from "../wire.ts";
 import type { SeenRow } from "./model.ts";
 
 export const SORTS = ["wait", "name", "waiting"] as const;
@@ -14,7 +14,7 @@ export interface Choice {
 
 /** The rows that are chosen, in the order that is chosen. Rows that are equal in it are ordered by name. */
 export function orderRows(rows: Iterable<SeenRow>, { filter, sort, onlyWaiting }: Choice): SeenRow[] {
-  const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
+  const words = wordsOf(filter);
   const chosen = [...rows].filter(
     ({ lease }) => (!onlyWaiting || lease.waiting > 0) && (words.length === 0 || contains(lease, words)),
   );
@@ -28,6 +28,17 @@ export function orderRows(rows: Iterable<SeenRow>, { filter, sort, onlyWaiting }
 /** Since when the one waits that has waited the longest, of those that are known. */
 export function waitsSince({ waiters }: LeaseRow): number {
   return waiters.reduce((first, { sinceMs }) => Math.min(first, sinceMs), Number.POSITIVE_INFINITY);
+}
+
+/** Those who have room among `lines`: whoever a word of the filter names comes first, in the queue's order. */
+export function shownWaiters(waiters: readonly Waiter[], filter: string, lines: number): Waiter[] {
+  const words = wordsOf(filter);
+  const isNamed = ({ holder }: Waiter) => words.some((word) => holder.toLowerCase().includes(word));
+  return [...waiters.filter(isNamed), ...waiters.filter((each) => !isNamed(each))].slice(0, lines);
+}
+
+function wordsOf(filter: string): string[] {
+  return filter.toLowerCase().split(/\s+/).filter(Boolean);
 }
 
 function contains(lease: LeaseRow, words: readonly string[]): boolean {

@@ -6,6 +6,7 @@ import { make, setAttribute, setChildren, setText } from "./dom.ts";
 import { createLane } from "./lane-view.ts";
 import { layOut } from "./layout.ts";
 import type { SeenRow } from "./model.ts";
+import { shownWaiters } from "./order.ts";
 import { holdNotes, sinceText, turnText } from "./words.ts";
 
 export interface RowTimes {
@@ -16,6 +17,8 @@ export interface RowTimes {
   seenMs: number;
   /** The token of the hold whose story is open. */
   selected: number | undefined;
+  /** Who waits and is named by it is shown first. */
+  filter: string;
 }
 
 export interface RowView {
@@ -55,7 +58,9 @@ export function createRow(key: string): RowView {
     make("div", { class: "of-queue", attributes: { role: "gridcell" } }, queue),
   );
   const lines: HTMLElement[] = [];
-  let drawn: { row: SeenRow; axis: Axis; selected: number | undefined; second: number } | undefined;
+  let drawn:
+    | { row: SeenRow; axis: Axis; selected: number | undefined; filter: string; second: number }
+    | undefined;
 
   return {
     element,
@@ -66,13 +71,14 @@ export function createRow(key: string): RowView {
       setAttribute(element, "aria-rowindex", String(index + 2));
       setAttribute(element, "data-even", index % 2 === 0 ? "" : undefined);
     },
-    update(row, { axis, nowMs, seenMs, selected }) {
+    update(row, { axis, nowMs, seenMs, selected, filter }) {
       const { lease } = row;
       // Ages are written in seconds: until the next one, a row that is told anew is the only one to be drawn anew.
       const second = Math.floor(nowMs / 1_000);
-      const isDrawn = drawn?.row === row && drawn.axis === axis && drawn.selected === selected;
+      const isDrawn =
+        drawn?.row === row && drawn.axis === axis && drawn.selected === selected && drawn.filter === filter;
       if (isDrawn && drawn?.second === second) return;
-      drawn = { row, axis, selected, second };
+      drawn = { row, axis, selected, filter, second };
       setText(name, lease.name);
       setText(namespace, lease.namespace);
       setAttribute(button, "aria-label", `${lease.namespace}/${lease.name}, ${stateText(lease)}`);
@@ -86,7 +92,7 @@ export function createRow(key: string): RowView {
       setText(count, lease.waiting === 0 ? "–" : String(lease.waiting));
       setAttribute(count, "aria-label", `${lease.waiting} waiting`);
       setAttribute(count, "data-none", lease.waiting === 0 ? "" : undefined);
-      showQueue(queue, lines, lease, { nowMs, seenMs });
+      showQueue(queue, lines, lease, { nowMs, seenMs, filter });
       lane.update(layOut(row, axis, { nowMs, seenMs }), axis, { nowMs, selected });
       setAttribute(element, "data-open", selected === undefined ? undefined : "");
     },
@@ -101,11 +107,11 @@ function showQueue(
   queue: HTMLElement,
   lines: HTMLElement[],
   lease: LeaseRow,
-  { nowMs, seenMs }: { nowMs: number; seenMs: number },
+  { nowMs, seenMs, filter }: { nowMs: number; seenMs: number; filter: string },
 ): void {
   const { waiters, waiting } = lease;
   const more = waiting > LINES ? waiting - (LINES - 1) : 0;
-  const shown = waiters.slice(0, more > 0 ? LINES - 1 : LINES);
+  const shown = shownWaiters(waiters, filter, more > 0 ? LINES - 1 : LINES);
   const texts = shown.map((waiter) => [
     String(waiter.place),
     waiter.holder,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { type Choice, orderRows } from "../../../../src/cli/dashboard/page/order.ts";
+import { type Choice, orderRows, shownWaiters } from "../../../../src/cli/dashboard/page/order.ts";
 import { aPresentHold, aRow, aWaiter, NOW_MS } from "./rows.ts";
 
 const ROWS = [
@@ -35,4 +35,14 @@ test.each([
 
 test("rows without waiters can be left out", () => {
   expect(chosen({ onlyWaiting: true })).toEqual(["c", "b"]);
+});
+
+test("whoever waits and is named by the filter is shown first, with its place", () => {
+  const waiters = [1, 2, 3, 4, 5].map((place) => aWaiter(place));
+  const places = (filter: string) => shownWaiters(waiters, filter, 2).map(({ place }) => place);
+  expect([places(""), places("shop W5"), places("shop")]).toEqual([
+    [1, 2],
+    [5, 1],
+    [1, 2],
+  ]);
 });
