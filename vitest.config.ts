@@ -14,6 +14,9 @@ const integration = {
   // A process for each file would load all modules anew.
   isolate: false,
 };
+const SIM = "test/unit/sim/**/*.test.ts";
+// As many workers as there are cores in the smallest machine: vitest itself mostly waits.
+const unit = { testTimeout: 30_000, maxWorkers: 2 };
 /** These start clusters, nodes or many processes of their own, and mostly wait. All others only talk to the shared API server. */
 const WITH_CLUSTERS = [
   "test/integration/admission-{leases,requests}.test.ts",
@@ -34,7 +37,13 @@ const AT_NIGHT = isBrief(process.env)
   : [];
 
 /** Files that wait the longest: whatever else there is fits beside them. */
-const LONGEST = ["integration/clocks.test.ts", "integration/lease-client.test.ts"];
+const LONGEST = [
+  "integration/clocks.test.ts",
+  "integration/lease-client.test.ts",
+  "unit/gate-api/ill-replica.test.ts",
+  "unit/gate/elsewhere.test.ts",
+  "unit/gate/process.test.ts",
+];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -48,8 +57,11 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      // As many as there are cores in the smallest machine: vitest itself mostly waits.
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 30_000, maxWorkers: 2 } },
+      {
+        test: { ...unit, name: "unit", include: ["test/unit/**/*.test.ts"], exclude: [SIM], isolate: false },
+      },
+      // Some of these replace modules, which other files must not see.
+      { test: { ...unit, name: "sim", include: [SIM] } },
       {
         test: {
           ...integration,

@@ -46,6 +46,7 @@ const GROUPS: readonly (readonly (Stage | readonly Stage[])[])[] = [
     { name: "types", command: ["tsc", "--noEmit"] },
     { name: "types", command: ["tsc", "--noEmit", "-p", "src/cli/dashboard/page"] },
     { name: "unit", project: "unit" },
+    { name: "unit", project: "sim" },
   ],
   // As root, a kubelet that cannot be started is a failure; without root, there can be no kubelet.
   isRoot ? [{ name: "scenarios", project: "scenarios-kubelet", node: "kubelet" }] : [],
