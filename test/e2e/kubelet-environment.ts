@@ -30,8 +30,8 @@ export interface KubeletEnvironmentOptions {
   stream: { isTTY?: boolean; write(text: string): unknown };
   /** Further flags of the control plane. */
   flags?: ClusterOptions["flags"];
-  /** By default {@link buildInstall}'s. */
-  install?: Install;
+  /** By default {@link buildInstall}'s. The cluster starts meanwhile. */
+  install?: Install | Promise<Install>;
 }
 
 /** How konductor comes into a cluster. */
@@ -59,10 +59,12 @@ export async function startKubeletEnvironment({
   env,
   stream,
   flags = {},
-  install,
+  install = buildInstall(stream),
 }: KubeletEnvironmentOptions): Promise<Environment> {
   const log = streamLog(stream);
-  const { imagePath, apply } = install ?? (await buildInstall(stream));
+  const building = Promise.resolve(install);
+  // The failure is thrown once there is a cluster, which then is stopped.
+  building.catch(() => undefined);
   const cluster = await startCluster({ node: "kubelet", name: "kubelet cluster", env, log, flags });
   const { node } = cluster;
   if (!node) throw new Error("the cluster came without a node");
@@ -119,6 +121,7 @@ export async function startKubeletEnvironment({
 
   try {
     await mkdir(journalDir, { recursive: true, mode: 0o777 });
+    const { imagePath, apply } = await building;
     await node.importImage(imagePath);
     await node.importImage(await writeKoncliImage(cluster.dir, env));
     await kubectl("apply", ...apply);

@@ -12,9 +12,9 @@ scenarioSuite({
   node: "kubelet",
   env,
   width: 7,
-  apart: 1,
-  async start() {
+  apart: 2,
+  start() {
     install ??= buildInstall(stream);
-    return startKubeletEnvironment({ env, stream, flags, install: await install });
+    return startKubeletEnvironment({ env, stream, flags, install });
   },
 });

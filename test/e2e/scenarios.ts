@@ -34,7 +34,7 @@ import { tokenFile } from "./scenarios/token-file.ts";
 import { turnTaking } from "./scenarios/turn-taking.ts";
 import { wholeJobs } from "./scenarios/whole-jobs.ts";
 
-/** All scenarios. The last ones look back on what the others asked of the API server. */
+/** All scenarios, in the order of their starts. The last ones look back on what the others asked of the API server. */
 export const SCENARIOS: readonly Scenario[] = [
   ...turnTaking,
   ...ending,
@@ -43,6 +43,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...forceDeleted,
   ...fencing,
   ...partitions,
+  ...specChanges,
+  ...wholeJobs,
   ...keeperTroubles,
   ...neverStarts,
   ...crashLoops,
@@ -61,10 +63,8 @@ export const SCENARIOS: readonly Scenario[] = [
   ...limitedHolds,
   ...ownerRules,
   ...jobFeatures,
-  ...wholeJobs,
   ...tokenFile,
   ...scripts,
-  ...specChanges,
   ...outages,
   ...longOutages,
   ...arbiters,

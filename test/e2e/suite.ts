@@ -1,10 +1,10 @@
 import { afterAll, describe, test } from "vitest";
-import { NAMESPACES } from "../../src/kube/resources.ts";
 import { describeError } from "../../src/shared/errors.ts";
 import { canRunKubelet, isBrief } from "../extent.ts";
 import { type Environment, homeOf, type NodeKind, type Scenario } from "./environment.ts";
 import { BOUND_MISSED } from "./figures.ts";
 import { lockedTo } from "./locked.ts";
+import { deletePods } from "./namespace.ts";
 import { SCENARIOS } from "./scenarios.ts";
 import { createSchedule, type Lock, PARTS, type Schedule } from "./schedule.ts";
 import { withoutVariants } from "./variants.ts";
@@ -128,7 +128,7 @@ async function runInTime(
     clearTimeout(timer);
     // The kubelet keeps looking at finished pods, and the pods of a failed scenario would run on.
     for (const namespace of namespaces)
-      await environment.client.delete(NAMESPACES, { name: namespace }).catch(() => undefined);
+      await deletePods(environment.client, namespace).catch(() => undefined);
     const seconds = Math.round((performance.now() - beganMs) / 1_000);
     process.stderr.write(`${environment.node} node: ${seconds} s: ${name}\n`);
   }
