@@ -23,7 +23,7 @@ const FACTOR: Readonly<Record<string, number>> = {
  */
 export function parseQuantity(text: string | undefined): number | undefined {
   const [, digits, exponent, suffix = ""] =
-    /^([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?$/.exec(text ?? "") ?? [];
+    /^([+-]?(?:\d+(?:\.\d*)?|\.\d+))(?:[eE]([+-]?\d+)|([numkMGTPE]|[KMGTPE]i))?$/.exec(text ?? "") ?? [];
   const factor = exponent === undefined ? FACTOR[suffix] : 10 ** Number(exponent);
   return digits === undefined || factor === undefined ? undefined : Number(digits) * factor;
 }

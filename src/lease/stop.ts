@@ -36,11 +36,11 @@ const DEFAULT_GRACE_SECONDS = 30;
 export function stopMs(spec: StoppablePodSpec): number {
   const others = longRunning(spec);
   const podGrace = spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
-  const probeGraces = others
+  const longestProbeGrace = others
     .flatMap(({ livenessProbe, startupProbe }) => [livenessProbe, startupProbe])
     .filter((probe) => probe !== undefined)
-    .map((probe) => probe.terminationGracePeriodSeconds ?? podGrace);
-  return BASE_MS + PER_CONTAINER_MS * others.length + 1_000 * Math.max(0, ...probeGraces);
+    .reduce((longest, probe) => Math.max(longest, probe.terminationGracePeriodSeconds ?? podGrace), 0);
+  return BASE_MS + PER_CONTAINER_MS * others.length + 1_000 * longestProbeGrace;
 }
 
 /** Whether a postStart hook can hold up a fence for as long as it pleases. */

@@ -12,10 +12,16 @@ import { isRecord, type Metadata } from "./objects.ts";
 const LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration";
 const TEMPLATE_METADATA = ["spec", "jobTemplate", "spec", "template", "metadata"];
 
-/** `map` is "labels" or "annotations" of the template. */
-export function isWrittenByUser(metadata: Metadata | undefined, map: string, name: string): boolean {
-  const path = [...TEMPLATE_METADATA, map, name];
-  return has(parseObject(metadata?.annotations?.[LAST_APPLIED]), path) || isManaged(metadata, path);
+/**
+ * Tells whether the user wrote `name` into `map`, which is "labels" or "annotations", of the template of the CronJob with this `metadata`. Parses
+ * the record of the apply once, which may have a megabyte.
+ */
+export function writtenByUser(metadata: Metadata | undefined): (map: string, name: string) => boolean {
+  const applied = parseObject(metadata?.annotations?.[LAST_APPLIED]);
+  return (map, name) => {
+    const path = [...TEMPLATE_METADATA, map, name];
+    return has(applied, path) || isManaged(metadata, path);
+  };
 }
 
 /** Whether a client of the API server, such as the one of this request, wrote the field at `path` last. */

@@ -16,6 +16,8 @@ import type { Container, PodTemplate, Volume } from "./objects.ts";
 const READ_ONLY_KINDS = ["configMap", "secret", "downwardAPI", "projected"];
 
 type Mount = Record<string, unknown>;
+/** By name. */
+type Volumes = ReadonlyMap<string, Volume>;
 
 /** `container` with the mount; the same object if it has the mount already. */
 export function withLeaseMount(container: Container, mountPath: string): Container {
@@ -27,10 +29,11 @@ export function withLeaseMount(container: Container, mountPath: string): Contain
 /** @throws KonductorError `Invalid` where a mount of the user's leaves no place for the files. */
 export function refuseTakenPath({ tokenFile }: Settings, pod: PodTemplate, path: Path): void {
   if (tokenFile === undefined) return;
+  const volumes = new Map((pod.spec.volumes ?? []).map((volume) => [volume.name, volume]));
   for (const [field, { volumeMounts = [] }] of userContainers(pod)) {
     for (const [index, mount] of volumeMounts.entries()) {
       if (isOurs(mount, tokenFile)) continue;
-      const rule = obstacle(mount, tokenFile, pod.spec.volumes ?? []);
+      const rule = obstacle(mount, tokenFile, volumes);
       if (!rule) continue;
       throw new KonductorError(
         "Invalid",
@@ -57,7 +60,7 @@ function isOurs(mount: Mount, mountPath: string): boolean {
   return mount["name"] === LEASE_VOLUME && mount["readOnly"] === true && placeOf(mount) === mountPath;
 }
 
-function obstacle(mount: Mount, tokenFile: string, volumes: readonly Volume[]): string | undefined {
+function obstacle(mount: Mount, tokenFile: string, volumes: Volumes): string | undefined {
   const place = placeOf(mount);
   if (isWithin(place, tokenFile)) {
     return `${ANNOTATION.tokenFile} puts its files into ${tokenFile}; any path outside of it is allowed`;
@@ -68,8 +71,8 @@ function obstacle(mount: Mount, tokenFile: string, volumes: readonly Volume[]): 
   return undefined;
 }
 
-function isReadOnly(mount: Mount, volumes: readonly Volume[]): boolean {
-  const volume = volumes.find(({ name }) => name === mount["name"]);
+function isReadOnly(mount: Mount, volumes: Volumes): boolean {
+  const volume = volumes.get(text(mount["name"]) ?? "");
   return mount["readOnly"] === true || READ_ONLY_KINDS.some((kind) => volume?.[kind] !== undefined);
 }
 

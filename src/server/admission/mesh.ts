@@ -18,8 +18,8 @@ import type { Container, Metadata, PodTemplate } from "./objects.ts";
 
 interface Mesh {
   name: string;
-  /** Whether the pod carries the injector's mark that it put `container` in. */
-  claims(metadata: Metadata, container: string): boolean;
+  /** Reads the mark of the injector on the pod: the result tells whether the injector put a container in. */
+  claimed(metadata: Metadata): (container: string) => boolean;
   init: Readonly<Record<string, Program>>;
   sidecars: Readonly<Record<string, Program>>;
 }
@@ -36,10 +36,11 @@ const CONSUL_INIT = /^\/bin\/sh -ec consul-k8s-control-plane connect-init(?:[-\w
 const MESHES: readonly Mesh[] = [
   {
     name: "Istio",
-    claims: (metadata, container) =>
-      list(record(parseJson(annotation(metadata, "sidecar.istio.io/status")))["initContainers"]).includes(
-        container,
-      ),
+    claimed(metadata) {
+      const status = record(parseJson(annotation(metadata, "sidecar.istio.io/status")));
+      const names = new Set(list(status["initContainers"]));
+      return (container) => names.has(container);
+    },
     init: {
       "istio-init": { line: /^istio-iptables / },
       "istio-validation": { line: /^istio-iptables / },
@@ -48,7 +49,7 @@ const MESHES: readonly Mesh[] = [
   },
   {
     name: "Linkerd",
-    claims: (metadata) => annotation(metadata, "linkerd.io/proxy-version") !== "",
+    claimed: (metadata) => () => annotation(metadata, "linkerd.io/proxy-version") !== "",
     init: {
       "linkerd-init": { line: /^(--.* )?--incoming-proxy-port / },
       "linkerd-network-validator": { line: /^\/usr\/lib\/linkerd\/linkerd2-network-validator / },
@@ -57,7 +58,7 @@ const MESHES: readonly Mesh[] = [
   },
   {
     name: "Kuma",
-    claims: (metadata) => annotation(metadata, "kuma.io/sidecar-injected") === "true",
+    claimed: (metadata) => () => annotation(metadata, "kuma.io/sidecar-injected") === "true",
     init: {
       "kuma-init": { line: /^\/usr\/bin\/kumactl install transparent-proxy / },
       "kuma-validation": { line: /^\/usr\/bin\/kumactl install transparent-proxy-validator / },
@@ -66,7 +67,8 @@ const MESHES: readonly Mesh[] = [
   },
   {
     name: "Consul",
-    claims: (metadata) => annotation(metadata, "consul.hashicorp.com/connect-inject-status") === "injected",
+    claimed: (metadata) => () =>
+      annotation(metadata, "consul.hashicorp.com/connect-inject-status") === "injected",
     init: { "consul-connect-inject-init": { line: CONSUL_INIT, variable: "CONSUL_ADDRESSES" } },
     sidecars: { "consul-dataplane": { line: /^-addresses /, variable: "DP_SERVICE_NODE_NAME" } },
   },
@@ -82,26 +84,32 @@ export interface MeshContainer {
 export function leadingMesh({ metadata = {}, spec }: PodTemplate): MeshContainer[] {
   const leading: MeshContainer[] = [];
   const init = spec.initContainers ?? [];
-  const present = MESHES.filter((mesh) => init.some((container) => isProxyOf(mesh, container, metadata)));
+  // A pod may have thousands of containers, and a mark of a megabyte: it is read once.
+  const marked = MESHES.map((mesh) => ({ ...mesh, claims: mesh.claimed(metadata) }));
+  const present = marked.filter((mesh) => init.some((container) => isProxyOf(mesh, container)));
   for (const container of init) {
     if (isOwnContainer(container)) continue;
-    const mesh = present.find((candidate) => isOf(candidate, container, metadata));
+    const mesh = present.find((candidate) => isOf(candidate, container));
     if (!mesh) break;
     leading.push({ name: container.name, mesh: mesh.name });
   }
   return leading;
 }
 
-function isProxyOf(mesh: Mesh, container: Container, metadata: Metadata): boolean {
-  return container.restartPolicy === "Always" && isOf(mesh, container, metadata);
+/** A mesh, and what its injector's mark on one pod claims. */
+interface MarkedMesh extends Mesh {
+  claims: ReturnType<Mesh["claimed"]>;
 }
 
-function isOf({ claims, init, sidecars }: Mesh, container: Container, metadata: Metadata): boolean {
+function isProxyOf(mesh: MarkedMesh, container: Container): boolean {
+  return container.restartPolicy === "Always" && isOf(mesh, container);
+}
+
+function isOf({ claims, init, sidecars }: MarkedMesh, container: Container): boolean {
   const { name, restartPolicy, command = [], args = [], env = [] } = container;
   const programs = restartPolicy === "Always" ? sidecars : init;
   const program = Object.hasOwn(programs, name) ? programs[name] : undefined;
-  if (!program || !claims(metadata, name) || !program.line.test([...command, ...args].join(" ")))
-    return false;
+  if (!program || !claims(name) || !program.line.test([...command, ...args].join(" "))) return false;
   return program.variable === undefined || env.some((entry) => entry["name"] === program.variable);
 }
 

@@ -4,7 +4,7 @@ import { readSettings } from "../../lease/settings.ts";
 import { integer, text } from "../../shared/json.ts";
 import { LEASE_LABEL, PROPAGATED_ANNOTATION } from "../../shared/names.ts";
 import type { AdmissionContext, Rewritten } from "./admission-context.ts";
-import { isAppliedServerSide, isWrittenByUser } from "./authorship.ts";
+import { isAppliedServerSide, writtenByUser } from "./authorship.ts";
 import { type JobWishes, refuseSeveral } from "./contradictions.ts";
 import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
@@ -66,9 +66,7 @@ export function mutateCronJob(
   const before = jobTemplate.spec.template;
   const isRecordAlone = isDeepStrictEqual(wishesOf(cronJob), old && wishesOf(old));
   const lost = isAppliedServerSide(cronJob.metadata) || isRecordAlone ? recordOn(old) : undefined;
-  const own = withdraw(before, recordOn(cronJob) ?? lost, (map, name) =>
-    isWrittenByUser(cronJob.metadata, map, name),
-  );
+  const own = withdraw(before, recordOn(cronJob) ?? lost, writtenByUser(cronJob.metadata));
   const { template, added } = propagate(marksOf(cronJob.metadata), own, JOB_TEMPLATE);
   const warnings = isLabelled(template)
     ? [

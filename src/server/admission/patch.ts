@@ -27,8 +27,8 @@ export function diffPod(before: PodTemplate, after: PodTemplate): Patch {
         ? [{ op: "add", path: `/spec/initContainers/${index}`, value: container }]
         : [],
   );
-  const users = old.filter((container) => !isOwnContainer(container));
-  const placed = wanted.map((container) => (isOwnContainer(container) ? container : users.shift()));
+  const users = old.filter((container) => !isOwnContainer(container)).values();
+  const placed = wanted.map((container) => (isOwnContainer(container) ? container : users.next().value));
   const rest = diff({ ...before, spec: { ...before.spec, initContainers: placed } }, after);
   return [...removals.reverse(), ...additions, ...rest];
 }

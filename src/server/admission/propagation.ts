@@ -13,13 +13,20 @@ interface Marks {
 }
 
 const MAPS = ["labels", "annotations"] as const;
+const COPIED: Readonly<Record<keyof Marks, readonly string[]>> = {
+  labels: [LEASE_LABEL],
+  annotations: Object.values(ANNOTATION),
+};
+const isCopied =
+  (map: keyof Marks) =>
+  ([name]: [string, unknown]) =>
+    COPIED[map].includes(name);
 
 /** The label and annotations of `metadata` that are copied down; none without the label. */
 export function marksOf(metadata: Metadata | undefined): Marks {
   const lease = metadata?.labels?.[LEASE_LABEL];
   if (lease === undefined) return { labels: {}, annotations: {} };
-  const known: string[] = Object.values(ANNOTATION);
-  const annotations = Object.entries(metadata?.annotations ?? {}).filter(([name]) => known.includes(name));
+  const annotations = Object.entries(metadata?.annotations ?? {}).filter(isCopied("annotations"));
   return { labels: { [LEASE_LABEL]: lease }, annotations: Object.fromEntries(annotations) };
 }
 
@@ -87,18 +94,17 @@ function isEmpty({ labels, annotations }: Marks): boolean {
   return Object.keys(labels).length + Object.keys(annotations).length === 0;
 }
 
-/** A record that somebody damaged withdraws nothing. */
-function parseRecord(text: string | undefined): {
-  labels: Record<string, unknown>;
-  annotations: Record<string, unknown>;
-} {
+/** A record that somebody damaged withdraws nothing. Whatever else somebody put on record was never ours. */
+function parseRecord(text: string | undefined): Record<keyof Marks, Record<string, unknown>> {
   const none = { labels: {}, annotations: {} };
+  const copied = (map: keyof Marks, put: unknown) =>
+    isRecord(put) ? Object.fromEntries(Object.entries(put).filter(isCopied(map))) : {};
   if (text === undefined) return none;
   try {
     const record: unknown = JSON.parse(text);
     if (!isRecord(record)) return none;
     const { labels, annotations } = record;
-    return { labels: isRecord(labels) ? labels : {}, annotations: isRecord(annotations) ? annotations : {} };
+    return { labels: copied("labels", labels), annotations: copied("annotations", annotations) };
   } catch {
     return none;
   }

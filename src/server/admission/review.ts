@@ -7,6 +7,8 @@ import { isRecord } from "./objects.ts";
 import type { Patch } from "./patch.ts";
 
 const LONGEST_SENTENCE = 2_000;
+/** Of a group, a kind, a namespace or an operation, as the API server writes them. Whoever calls us himself may write anything, and all of it would be logged. */
+const LONGEST_WORD = 253;
 const REVIEW = { apiVersion: "admission.k8s.io/v1", kind: "AdmissionReview" } as const;
 
 export interface AdmissionRequest {
@@ -57,6 +59,13 @@ export function parseReview(body: unknown): AdmissionRequest {
   const { request } = body;
   if (!isRecord(request)) return refuse("it has no request");
   const { uid, kind, subResource, operation, namespace, userInfo } = request;
+  const words = {
+    ...(isRecord(kind) && { "kind.group": kind["group"], "kind.kind": kind["kind"] }),
+    subResource,
+  };
+  for (const [field, word] of Object.entries({ ...words, operation, namespace }))
+    if (typeof word === "string" && word.length > LONGEST_WORD)
+      refuse(`request.${field} has more than ${LONGEST_WORD} characters`);
   if (typeof uid !== "string" || uid === "") return refuse(`request.uid is ${shown(uid)}`);
   if (typeof operation !== "string") return refuse(`request.operation is ${shown(operation)}`);
   if (!isRecord(kind) || typeof kind["kind"] !== "string") return refuse(`request.kind is ${shown(kind)}`);

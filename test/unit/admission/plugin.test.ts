@@ -50,6 +50,13 @@ describe("POST /admission/mutate", () => {
     });
   });
 
+  // All of it would be logged.
+  const withLong = (field: string) => {
+    const long = "x".repeat(254);
+    const [name = "", part] = field.split(".");
+    const value = part === undefined ? long : { ...REVIEW.request.kind, [part]: long };
+    return { ...REVIEW, request: { ...REVIEW.request, [name]: value } };
+  };
   const without = (field: string) => ({ ...REVIEW, request: { ...REVIEW.request, [field]: undefined } });
 
   it.each<[string, unknown, string]>([
@@ -67,6 +74,11 @@ describe("POST /admission/mutate", () => {
     ["no operation", without("operation"), "request.operation is missing"],
     ["no kind", without("kind"), "request.kind is missing"],
     ["no user", without("userInfo"), "request.userInfo is missing"],
+    ...["kind.kind", "kind.group", "operation", "namespace"].map((field): [string, unknown, string] => [
+      `a long ${field}`,
+      withLong(field),
+      `request.${field} has more than 253 characters`,
+    ]),
   ])("refuses %s with 400 and one sentence", async (_name, body, what) => {
     expect(await post(JSON.stringify(body))).toEqual({
       statusCode: 400,

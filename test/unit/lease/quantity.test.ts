@@ -18,4 +18,9 @@ describe("parseQuantity", () => {
   ])("%j is %d", (text, value) => {
     expect(parseQuantity(text)).toBe(value);
   });
+
+  // A search that tries each place for the end of the digits would take a minute.
+  it("reads what is none in one go, however long it is", () => {
+    expect(parseQuantity(`${"1".repeat(200_000)}x`)).toBeUndefined();
+  });
 });
