@@ -6,6 +6,7 @@ import { askForCertificate } from "./admission/client-certificate.ts";
 import { answerLog } from "./answer-log.ts";
 import { boundBodies } from "./bounds/bounded-bodies.ts";
 import { boundConnections } from "./bounds/bounded-connections.ts";
+import { boundPipelines } from "./bounds/bounded-pipelines.ts";
 import type { Bounds } from "./bounds/bounds.ts";
 import { createFairShare } from "./bounds/fair-share.ts";
 import { createGateApi } from "./gate-api/gate-api.ts";
@@ -86,6 +87,7 @@ export function createServer({
     logger: false,
   });
   const connections = boundConnections(app.server, bounds.connections);
+  boundPipelines(app.server);
   const gates = createGateApi(gateApi, { maxStreams: bounds.streams });
   let isDraining = false;
 
@@ -102,12 +104,12 @@ export function createServer({
     done(null, payload);
   });
   app.addHook("onResponse", answerLog(logger));
-  app.setNotFoundHandler((request, reply) =>
-    reply.code(404).send({
-      reason: "NotFound",
-      message: `there is nothing at ${request.method} ${loggedPath(request.url)}`,
-    }),
-  );
+  // Before the body is read: the bounds of bodies are those of the paths that there are.
+  app.addHook("onRequest", (request, reply, done) => {
+    if (!request.is404) return done();
+    const message = `there is nothing at ${request.method} ${loggedPath(request.url)}`;
+    reply.code(404).send({ reason: "NotFound", message });
+  });
   app.register(admission);
   app.register((scope, _options, done) => {
     const busy = () => new Refusal("NotReady", "too many long messages are coming in; try again");

@@ -1,6 +1,7 @@
 /** When connections to a replica end, from gates, keepers and the API server. */
 import { once } from "node:events";
 import { connect } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { PATH } from "../../../src/shared/names.ts";
 import { createCaller } from "../../integration/gate-api/caller.ts";
@@ -86,4 +87,14 @@ test("the API server's connections are kept, even when the replica is cut off", 
   pair.ill.isCut = true;
   const { status, isKept } = await twice(PATH.mutate);
   expect([status, isKept]).toEqual([200, true]);
+});
+
+test("a request to a path that there is not is answered before its body has come", async () => {
+  const { port } = new URL(pair.ill.url);
+  const socket = connectTls({ host: "127.0.0.1", port: Number(port), rejectUnauthorized: false });
+  const head = ["POST /none HTTP/1.1", "host: k", "content-type: text/plain", "content-length: 1000000"];
+  socket.write(`${head.join("\r\n")}\r\n\r\nx`);
+  const [answer] = await once(socket, "data");
+  socket.destroy();
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 404 .*there is nothing at POST \/none/s);
 });
