@@ -17,7 +17,7 @@ import { renewEveryMs } from "./hold-timing.ts";
 import { releaseHold } from "./release-for-client.ts";
 import { type Renewed, renewHold } from "./renewal.ts";
 import { lossOf } from "./standing.ts";
-import { awaitNoted, tellSuccess } from "./success.ts";
+import { awaitNoted, isNoted, tellSuccess } from "./success.ts";
 import type { ClientHold, KeepOptions, KeptHold } from "./types.ts";
 import { within } from "./within.ts";
 
@@ -62,6 +62,8 @@ export function keepHold(context: ClientContext, hold: ClientHold, options: Keep
         return await awaitNoted(context, hold);
       } catch (error) {
         ended.abort();
+        // Where the answer alone was lost, konductor has noted the work and ended the hold.
+        if (await isNoted(context, hold)) return { isOver: true };
         await releaseHold(context, hold).catch(() => undefined);
         throw error;
       }

@@ -1,5 +1,6 @@
 /** How a client has konductor note that its work, which is done once, has succeeded. */
 import { LEASE_REQUESTS } from "../kube/resources.ts";
+import type { Lease } from "../lease/types.ts";
 import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { type ClientContext, findLease } from "./client-context.ts";
@@ -46,7 +47,22 @@ export async function awaitNoted(context: ClientContext, hold: ClientHold): Prom
   if (!isOver) return { isOver };
   const lease = await findLease(context, name);
   await remove(context, request).catch(() => undefined);
-  if (lease && !lease.status.done?.some((work) => work.token === token))
+  if (lease && !hasNoted(lease, token))
     throw new KonductorError("Lost", `klease ${name} was lost before konductor saw that the work was done`);
   return { isOver };
+}
+
+/** Whether the klease says that the work is done, whatever the API server answered to {@link tellSuccess}. Removes the request then. */
+export async function isNoted(
+  context: ClientContext,
+  { lease, request, token }: ClientHold,
+): Promise<boolean> {
+  const found = await findLease(context, lease).catch(() => undefined);
+  if (!found || !hasNoted(found, token)) return false;
+  await remove(context, request).catch(() => undefined);
+  return true;
+}
+
+function hasNoted({ status }: Lease, token: number): boolean {
+  return status.done?.some((work) => work.token === token) ?? false;
 }
