@@ -74,9 +74,7 @@ export function createLeaseReporter({
       count(recorder, before, after);
       onChange?.(before, after);
       for (const { hold, report, past } of changesOf(before, after)) {
-        const more = past
-          ? { annotations: endAnnotations(past), budget: ENDS }
-          : hold && { annotations: holdAnnotations(hold) };
+        const more = past ? { annotations: endAnnotations(past), budget: ENDS } : ofHold(hold);
         tell(after, hold ? aboutHold(after, hold) : {}, report, more);
       }
     },
@@ -85,17 +83,18 @@ export function createLeaseReporter({
         lease.status.hold?.revoked === "Forced"
           ? "this klease was released by force"
           : "it no longer holds this klease and cannot stop its containers itself";
-      tell(lease, aboutPodOf(lease, { name, uid }), {
-        type: "Warning",
-        reason: "HolderDeleted",
+      const report: Report = {
+        ...{ type: "Warning", reason: "HolderDeleted" },
         message: `deleted pod ${name}: ${why}`,
-      });
+      };
+      tell(lease, aboutPodOf(lease, { name, uid }), report, ofHold(lease.status.hold));
     },
     holderLingers(lease, { name, uid }, running) {
       const message =
         `pod ${name} still holds this klease: ${running.join(", ")} runs on although other containers have ended. A sidecar that ` +
         "should end with main belongs among the init containers, with restartPolicy Always";
-      tell(lease, aboutPodOf(lease, { name, uid }), { type: "Warning", reason: "HolderLingers", message });
+      const report: Report = { type: "Warning", reason: "HolderLingers", message };
+      tell(lease, aboutPodOf(lease, { name, uid }), report, ofHold(lease.status.hold));
     },
   };
 }
@@ -111,6 +110,9 @@ const WARNINGS: Budget = { name: "warnings", refillEveryMs: 60_000 };
 
 /** The one warning that comes with ordinary work, as often as the holder renews. */
 const RENEWED_LATE = "RenewedLate";
+
+/** What lets a reader tell which hold an event is about; nothing if the Lease has been deleted with it. */
+const ofHold = (hold: Hold | undefined) => (hold ? { annotations: holdAnnotations(hold) } : {});
 
 /** A pod that may run under the hold of `lease`, or ran under that of a deleted one. */
 function aboutPodOf(lease: Lease, { name, uid }: { name: string; uid: string }): LogFields {

@@ -5,7 +5,7 @@ import { grantHold } from "../../../src/lease/grant.ts";
 import { changeHold, endHold } from "../../../src/lease/hold.ts";
 import type { EndReason, Hold, Lease, PastHold } from "../../../src/lease/types.ts";
 import { createLeaseReporter, reportsOf } from "../../../src/objects/lease-reporter.ts";
-import { record } from "../../../src/shared/json.ts";
+import { record, textMap } from "../../../src/shared/json.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { isoTime } from "../../../src/shared/times.ts";
 import { NO_COUNTS } from "../controller/no-counts.ts";
@@ -234,6 +234,8 @@ test("what somebody may have to act on is written, however often the klease was 
   reporter.holderLingers(held(), { name: "run-1", uid: "pod-1" }, ["sidecar"]);
   await clock.turn(0);
   expect(reasons()).toEqual(["Expired", "HolderUnreachable", "Revoked", "HolderDeleted", "HolderLingers"]);
+  const holders = calls.map(({ sent }) => textMap(record(record(sent)["metadata"])["annotations"]));
+  expect(holders.map((annotations) => annotations["konductor.io/holder"])).toEqual(Array(5).fill("run-1"));
 });
 
 describe("what a change of a hold counts as", () => {
