@@ -100,6 +100,8 @@ export const ownerRules: readonly Scenario[] = [
       const stage = await setStage(environment, "spaced", { ttl: "1m", minInterval: `${INTERVAL_MS}ms` });
       const { namespace, journal } = stage;
       await stage.apply("first", { runsForSeconds: 1 });
+      // Which of two gates asks first is not known.
+      await stage.runs("first", 1);
       await stage.apply("second", { runsForSeconds: 1 });
       const { status } = await stage.lease(
         "the first hold to end",
