@@ -18,7 +18,7 @@ const NAMESPACE = "shop";
 
 /** Somebody who reads one page and does what it says. */
 export interface Reader {
-  /** Has what a clone of the repository has, and trial.yaml. */
+  /** Has what a clone of the repository has, and dist/trial.yaml. */
   readonly cwd: string;
   run(script: string): Promise<Written>;
   /** Makes sure that konductor is installed as shipped. */
@@ -47,7 +47,7 @@ export async function startDocsPlace({
   try {
     const images = [await writeNodeImage(dir, env), ...(await writePlaceholderImages(dir))];
     for (const path of images) await cluster.node?.importImage(path);
-    await writeTrial({ root: ROOT, out: join(dir, "trial.yaml") });
+    await writeTrial({ root: ROOT, out: join(dir, "dist/trial.yaml") });
     await writePrograms(join(dir, "bin"), { kubectl: cluster.kubectlPath, helm });
   } catch (error) {
     await environment.stop();
@@ -59,9 +59,9 @@ export async function startDocsPlace({
     const cwd = join(dir, name);
     await createNamespace(client, NAMESPACE);
     await mkdir(cwd);
-    for (const path of ["examples", "deploy", "charts", "certs", "webhook-config", "dist"])
+    for (const path of ["examples", "deploy", "charts", "certs", "webhook-config"])
       await symlink(join(ROOT, path), join(cwd, path));
-    await symlink(join(dir, "trial.yaml"), join(cwd, "trial.yaml"));
+    await symlink(join(dir, "dist"), join(cwd, "dist"));
     const kubeconfig = join(cwd, "kubeconfig");
     await writeFile(kubeconfig, await kubectl("config", "view", "--raw", "--flatten"), { mode: 0o600 });
     await run(cluster.kubectlPath, [
