@@ -8,6 +8,7 @@ import { packageVersion } from "../../tools/build.ts";
 import { CHART_DIR } from "../../tools/manifests/forms.ts";
 import { renderOverlay } from "../../tools/manifests/render.ts";
 import { writeTrial } from "../../tools/trial/write-trial.ts";
+import { CONTROL_PLANE_BINARIES, NODE_BINARIES } from "../cluster/binaries/catalog.ts";
 import { binarySources, findBinaries } from "../cluster/binaries/find.ts";
 import { startCluster, streamLog } from "../cluster/cluster.ts";
 import { run } from "../cluster/command.ts";
@@ -42,9 +43,13 @@ interface Form {
 let dir: string;
 let imagePath: string;
 let nodeImagePath: string;
+let helmPath: string;
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), "konductor-installs-"));
+  // A build takes minutes, which no test has.
+  const needed = ["helm", ...CONTROL_PLANE_BINARIES, ...NODE_BINARIES] as const;
+  ({ helm: helmPath } = await findBinaries(needed, binarySources(env, log)));
   ({ imagePath } = await buildInstall(stream));
   nodeImagePath = await writeNodeImage(dir, env);
   await writeTrial({ root: ROOT, out: join(dir, "trial.yaml") });
@@ -107,7 +112,6 @@ const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`;
 test.each(FORMS)("$name: from its command to the end of the first labelled Job, and back", async (form) => {
   const cluster = await startCluster({ node: "kubelet", name: form.name, env, log });
   try {
-    const { helm: helmPath } = await findBinaries(["helm"], binarySources(env, log));
     const kubectl = kubectlOf(cluster);
     const inNamespace = [`--kubeconfig=${cluster.kubeconfigPath}`, `--namespace=${form.namespace}`];
     const tools: Tools = {

@@ -12,7 +12,7 @@ import { waitFor } from "../../cluster/wait.ts";
 import type { Kubectl } from "../kubectl.ts";
 
 export interface CertManager {
-  /** Makes its kinds known to the API server. */
+  /** Builds it, for minutes where it is not in the cache, and makes its kinds known to the API server. */
   install(): Promise<void>;
   /** Issues what there is, sooner or later. */
   start(): Promise<void>;
@@ -33,6 +33,7 @@ const MODULE_DIR = join(import.meta.dirname, "../../cluster/go/cert-manager");
 /** cert-manager's own controllers and CA injector, as a process with the rights of an admin. */
 export function realCertManager({ cluster, kubectl, env }: CertManagerOptions): CertManager {
   let child: ChildProcess | undefined;
+  let programPath = "";
   const fieldOf = async (what: string, path: string) =>
     kubectl("get", what, SYSTEM, `--output=jsonpath={${path}}`);
   /** As `cmctl renew`. */
@@ -50,6 +51,8 @@ export function realCertManager({ cluster, kubectl, env }: CertManagerOptions): 
   }
   return {
     async install() {
+      const sources = binarySources(env, streamLog(process.stderr));
+      programPath = (await findBinaries(["cert-manager"], sources))["cert-manager"];
       const download = ["mod", "download", "-json", "github.com/cert-manager/cert-manager"];
       const { Dir: dir } = record(JSON.parse(await run("go", download, { cwd: MODULE_DIR, env })));
       const kinds = join(text(dir) ?? "", "deploy/crds");
@@ -58,9 +61,7 @@ export function realCertManager({ cluster, kubectl, env }: CertManagerOptions): 
       await kubectl("wait", "--for=condition=Established", "-f", kinds);
     },
     async start() {
-      const sources = binarySources(env, streamLog(process.stderr));
-      const { "cert-manager": path } = await findBinaries(["cert-manager"], sources);
-      child = spawn("setpriv", ["--pdeathsig", "KILL", path, cluster.kubeconfigPath]);
+      child = spawn("setpriv", ["--pdeathsig", "KILL", programPath, cluster.kubeconfigPath]);
       child.stderr?.pipe(createWriteStream(join(cluster.dir, "log", "cert-manager-controller.log")));
     },
     async renew() {
