@@ -9,40 +9,30 @@
  * another waits before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { find } from "../kube/find.ts";
 import { listAll } from "../kube/list-pages.ts";
-import { LEASE_REQUESTS, LEASES, PODS } from "../kube/resources.ts";
-import { parseLease, parseLeaseRequest } from "../lease/codec.ts";
+import { LEASES, PODS } from "../kube/resources.ts";
+import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
-import { asks, canUseJob, ENDED_UNRUN, isJobOver, type JobView } from "../lease/job.ts";
+import { ENDED_UNRUN, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { isAlreadyDone, isDone } from "../lease/once.ts";
-import {
-  compareAge,
-  compareRequests,
-  isOneTry,
-  isSkipped,
-  isWaiting,
-  SKIPPED,
-  wasGranted,
-} from "../lease/order.ts";
-import { canUseGrant, isPastGate, type PodView, parsePod } from "../lease/pod.ts";
+import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } from "../lease/order.ts";
+import { isPastGate, type PodView, parsePod } from "../lease/pod.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { skippedEvent } from "../objects/claimant-events.ts";
-import { findCronJobUid } from "../objects/job-completion.ts";
 import { writeLeaseStatus } from "../objects/lease-objects.ts";
-import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
+import type { UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
-import { LruMap } from "../shared/lru-map.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
-import type { JobClaim, UnrunJobs } from "./unrun-jobs.ts";
+import { createSurplusRuns, isLike, type WaitingRun } from "./surplus-runs.ts";
+import type { UnrunJobs } from "./unrun-jobs.ts";
 
 export interface SkipsOptions {
   client: KubeClient;
@@ -56,13 +46,6 @@ export interface SkipsOptions {
 /** The Job controller puts this label on every pod that it makes, unless the Job has a `manualSelector`. */
 const CONTROLLER_UID_LABEL = "batch.kubernetes.io/controller-uid";
 const COUNT_TRIES = 8;
-const REMEMBERED_JOBS = 50_000;
-
-interface Candidate extends JobClaim {
-  settings: Settings;
-  /** If too many runs of its CronJob wait: those that wait before it, one candidate for each Job. */
-  before?: readonly Candidate[];
-}
 
 export interface Skips {
   /** Skips the Jobs that must be skipped. The Lease is at rest: no waiter can be granted it now. */
@@ -70,41 +53,9 @@ export interface Skips {
 }
 
 export function createSkips({ client, caches, errands, unrunJobs, recorder, clock }: SkipsOptions): Skips {
-  /** CronJobs by the uid of their Job; a Job keeps its owner. */
-  const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
+  const surplusRuns = createSurplusRuns({ client, errands, clock });
   /** By uid of the Lease: how many skipped Jobs its status does not count yet. */
   const uncounted = new Map<string, number>();
-
-  async function findCronJobs(lease: Lease, waiting: readonly Candidate[]): Promise<void> {
-    const unknown = new Map(waiting.map(({ job }) => [job.uid, job]));
-    for (const uid of unknown.keys()) if (cronJobs.get(uid)) unknown.delete(uid);
-    await errands.runEach([...unknown.values()], (job) =>
-      errands.run({ key: keyOf(lease), what: "find CronJob", uid: job.uid }, async () =>
-        cronJobs.set(job.uid, { uid: await findCronJobUid(client, job) }),
-      ),
-    );
-  }
-
-  /** The newest of `waiting`, beyond the max-waiting of their CronJob. */
-  async function surplus(lease: Lease, waiting: readonly Candidate[]): Promise<Candidate[]> {
-    const jobs = new Set(waiting.map(({ job }) => job.uid));
-    const fewest = waiting.reduce((least, { settings }) => Math.min(least, settings.maxWaiting), jobs.size);
-    if ((!lease.status.hold && !heldBack(lease, clock.nowMs())) || jobs.size <= fewest) return [];
-    await findCronJobs(lease, waiting);
-    const counted = new Map<string, Map<string, Candidate>>();
-    const tooMany: Candidate[] = [];
-    for (const candidate of [...waiting].sort((a, b) => compareAge(a.request, b.request))) {
-      const { job, settings } = candidate;
-      const cronJob = cronJobs.get(job.uid)?.uid;
-      if (cronJob === undefined) continue;
-      const before = counted.get(cronJob) ?? new Map<string, Candidate>();
-      counted.set(cronJob, before);
-      if (!before.has(job.uid) && before.size >= settings.maxWaiting)
-        tooMany.push({ ...candidate, before: [...before.values()] });
-      else if (!before.has(job.uid)) before.set(job.uid, candidate);
-    }
-    return tooMany;
-  }
 
   /** Jobs that hold, or of which a pod holds or has passed its gate: their other pods just wait. */
   function jobsPastGate(lease: Lease): ReadonlySet<string | undefined> {
@@ -140,31 +91,18 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
     return (await lookPastGate(lease, `,${CONTROLLER_UID_LABEL}=${uid}`)).has(uid);
   }
 
-  /** By live looks: the cache may show who waits no more. */
-  async function stillWaits(lease: Lease, { request, job, settings }: Candidate): Promise<boolean> {
-    const { ref } = request.spec;
-    const live = await find(client, LEASE_REQUESTS, request, parseLeaseRequest);
-    if (!ref || live?.uid !== request.uid || !isWaiting(live)) return false;
-    const itself = await findJob(client, job);
-    if (!itself || isJobOver(itself) || !asks(itself, lease, isLike(settings))) return false;
-    if (ref.kind === "Job") return canUseJob(itself);
-    const pod = await findPod(client, { namespace: request.namespace, ...ref });
-    return !itself.suspended && pod !== undefined && canUseGrant(pod);
-  }
-
   async function deny(
     lease: Lease,
-    { request, job, before = [] }: Candidate,
+    { request, job }: WaitingRun,
     begun: () => Promise<ReadonlySet<string | undefined>>,
   ): Promise<boolean> {
-    const wait = await Promise.all(before.map((other) => stillWaits(lease, other)));
-    if (wait.includes(false) || (await begun()).has(job.uid)) return false;
+    if ((await begun()).has(job.uid)) return false;
     return unrunJobs.deny(lease, request, SKIPPED);
   }
 
   async function complete(
     lease: Lease,
-    candidate: Candidate,
+    candidate: WaitingRun,
     begun: () => Promise<ReadonlySet<string | undefined>>,
   ): Promise<void> {
     const { job, settings } = candidate;
@@ -216,7 +154,7 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
       const tried = waiting.filter(
         ({ request, settings }) => settings.ifHeld === "skip" && isOneTry(request),
       );
-      const skip = (candidate: Candidate, work: () => Promise<void>) =>
+      const skip = (candidate: WaitingRun, work: () => Promise<void>) =>
         errands.run(
           {
             key: keyOf(lease),
@@ -226,9 +164,10 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
           },
           work,
         );
-      await errands.runEach([...tried, ...(await surplus(lease, waiting))], (candidate) =>
-        skip(candidate, async () => {
-          if (await deny(lease, candidate, begun)) await complete(lease, candidate, begun);
+      const first = tried.map((run) => ({ run, isStill: async () => true }));
+      await errands.runEach([...first, ...(await surplusRuns.find(lease, waiting))], ({ run, isStill }) =>
+        skip(run, async () => {
+          if ((await isStill()) && (await deny(lease, run, begun))) await complete(lease, run, begun);
         }),
       );
       // Denied by an arbiter that has died since.
@@ -239,12 +178,6 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
     },
   };
 }
-
-/** What a Job has to ask for to be skipped: the same as its pod. */
-const isLike =
-  ({ ifHeld, maxWaiting }: Settings) =>
-  (asked: Settings): boolean =>
-    asked.ifHeld === ifHeld && asked.maxWaiting === maxWaiting;
 
 function whySkipped(lease: Lease, { ifHeld, maxWaiting }: Settings, nowMs: number): string {
   const { name, status } = lease;
@@ -258,11 +191,11 @@ function whySkipped(lease: Lease, { ifHeld, maxWaiting }: Settings, nowMs: numbe
 }
 
 /** Whatever its denial says: a pod that waits unscheduled has no gate that could hear it. */
-function isToBeSkipped({ request, settings }: Candidate): boolean {
+function isToBeSkipped({ request, settings }: WaitingRun): boolean {
   return isSkipped(request) || (request.status.phase === "Denied" && settings.ifHeld === "skip");
 }
 
-function candidateOf(request: LeaseRequest, evidenceOf: Situation["evidenceOf"]): Candidate | undefined {
+function candidateOf(request: LeaseRequest, evidenceOf: Situation["evidenceOf"]): WaitingRun | undefined {
   const { ref } = request.spec;
   const known = ref && evidenceOf(ref);
   if (!known || !isEligible(known)) return undefined;
