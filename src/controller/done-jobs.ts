@@ -22,7 +22,7 @@ import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { alreadyDoneEvent } from "../objects/claimant-events.ts";
 import type { Errands } from "./errands.ts";
-import type { JobClaim, UnrunJobs } from "./unrun-jobs.ts";
+import type { JobClaim, UnrunJobs, Wish } from "./unrun-jobs.ts";
 
 export interface DoneJobsOptions {
   client: KubeClient;
@@ -47,7 +47,7 @@ export function createDoneJobs({ client, caches, errands, unrunJobs }: DoneJobsO
     const why = describeDone(key, doneWork(live.status, key));
     await unrunJobs.end(lease, claim, {
       ...{ reason: ENDED_UNRUN.done, message: why, onJob: alreadyDoneEvent(job, lease.name, why) },
-      isWanted: ({ once }) => once === key,
+      wish: wishOf(request),
       onLease: `Job ${job.name} was ended without having run: ${why}`,
     });
   }
@@ -62,7 +62,10 @@ export function createDoneJobs({ client, caches, errands, unrunJobs }: DoneJobsO
         .map((request) => claimOf(request, evidenceOf))
         .filter((claim) => claim !== undefined)
         // A request that was granted may not say so yet.
-        .filter(({ request, job }) => !wasGranted(request, lease) && !holding.includes(job.uid));
+        .filter(({ request, job }) => !wasGranted(request, lease) && !holding.includes(job.uid))
+        .filter(
+          ({ request, job }) => isWaiting(request) || !unrunJobs.isSettled(lease, job, wishOf(request)),
+        );
       await errands.runEach(claims, (claim) => {
         const { request } = claim;
         const errand = {
@@ -79,6 +82,9 @@ export function createDoneJobs({ client, caches, errands, unrunJobs }: DoneJobsO
     },
   };
 }
+
+/** What a Job has to ask for to be ended. */
+const wishOf = ({ spec: { once = "" } }: LeaseRequest): Wish => ({ once });
 
 function claimOf(request: LeaseRequest, evidenceOf: Situation["evidenceOf"]): JobClaim | undefined {
   const { ref } = request.spec;

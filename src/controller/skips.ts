@@ -31,7 +31,7 @@ import { hasCode } from "../shared/errors.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
-import { createSurplusRuns, isLike, type WaitingRun } from "./surplus-runs.ts";
+import { createSurplusRuns, skipWish, type WaitingRun } from "./surplus-runs.ts";
 import type { UnrunJobs } from "./unrun-jobs.ts";
 
 export interface SkipsOptions {
@@ -53,7 +53,7 @@ export interface Skips {
 }
 
 export function createSkips({ client, caches, errands, unrunJobs, recorder, clock }: SkipsOptions): Skips {
-  const surplusRuns = createSurplusRuns({ client, errands, clock });
+  const surplusRuns = createSurplusRuns({ client, errands, unrunJobs, clock });
   /** By uid of the Lease: how many skipped Jobs its status does not count yet. */
   const uncounted = new Map<string, number>();
 
@@ -110,7 +110,7 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
     const why = whySkipped(lease, settings, clock.nowMs());
     const isNew = await unrunJobs.end(lease, candidate, {
       ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, onJob: skippedEvent(job, why) },
-      isWanted: isLike(settings),
+      wish: skipWish(settings),
       onLease: `Job ${job.name} was skipped: ${why}`,
     });
     if (!isNew) return;
@@ -171,9 +171,10 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
         }),
       );
       // Denied by an arbiter that has died since.
-      await errands.runEach(candidates.filter(isToBeSkipped), (candidate) =>
-        skip(candidate, () => complete(lease, candidate, begun)),
-      );
+      const left = candidates
+        .filter(isToBeSkipped)
+        .filter(({ job, settings }) => !unrunJobs.isSettled(lease, job, skipWish(settings)));
+      await errands.runEach(left, (candidate) => skip(candidate, () => complete(lease, candidate, begun)));
       await count(lease);
     },
   };

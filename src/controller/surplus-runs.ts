@@ -8,18 +8,18 @@ import type { KubeClient } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
-import { asks, canUseJob, isJobOver } from "../lease/job.ts";
+import { canUseJob, isJobOver } from "../lease/job.ts";
 import { compareAge, isWaiting } from "../lease/order.ts";
 import { canUseGrant } from "../lease/pod.ts";
 import { heldBack } from "../lease/policies/held-back.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease } from "../lease/types.ts";
 import { findCronJobUid } from "../objects/job-completion.ts";
-import { findJob, findPod } from "../objects/live-objects.ts";
+import { findPod, refKey } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { Errands } from "./errands.ts";
-import type { JobClaim } from "./unrun-jobs.ts";
+import type { JobClaim, UnrunJobs, Wish } from "./unrun-jobs.ts";
 
 const REMEMBERED_JOBS = 50_000;
 const REMEMBERED_CRON_JOBS = 10_000;
@@ -52,21 +52,22 @@ interface Line {
 export interface SurplusRunsOptions {
   client: KubeClient;
   errands: Errands;
+  unrunJobs: Pick<UnrunJobs, "look" | "isSettled">;
   clock: Clock;
 }
 
-export function createSurplusRuns({ client, errands, clock }: SurplusRunsOptions): SurplusRuns {
-  /** CronJobs by the uid of their Job; a Job keeps its owner. */
+export function createSurplusRuns({ client, errands, unrunJobs, clock }: SurplusRunsOptions): SurplusRuns {
+  /** CronJobs by the {@link refKey} of their Job; a Job keeps its owner. */
   const cronJobs = new LruMap<string, { uid: string | undefined }>(REMEMBERED_JOBS);
   /** By Lease and CronJob: the uid of the request that was last found not to wait. It is looked at first from then on. */
   const doubted = new LruMap<string, string>(REMEMBERED_CRON_JOBS);
 
   async function findCronJobs(lease: Lease, waiting: readonly WaitingRun[]): Promise<void> {
-    const unknown = new Map(waiting.map(({ job }) => [job.uid, job]));
-    for (const uid of unknown.keys()) if (cronJobs.get(uid)) unknown.delete(uid);
-    await errands.runEach([...unknown.values()], (job) =>
-      errands.run({ key: keyOf(lease), what: "find CronJob", uid: job.uid }, async () =>
-        cronJobs.set(job.uid, { uid: await findCronJobUid(client, job) }),
+    const unknown = new Map(waiting.map(({ job }) => [refKey(job), job]));
+    for (const id of unknown.keys()) if (cronJobs.get(id)) unknown.delete(id);
+    await errands.runEach([...unknown], ([id, job]) =>
+      errands.run({ key: keyOf(lease), what: "find CronJob", uid: id }, async () =>
+        cronJobs.set(id, { uid: await findCronJobUid(client, job) }),
       ),
     );
   }
@@ -75,8 +76,8 @@ export function createSurplusRuns({ client, errands, clock }: SurplusRunsOptions
     const { ref } = request.spec;
     const live = await find(client, LEASE_REQUESTS, request, parseLeaseRequest);
     if (!ref || live?.uid !== request.uid || !isWaiting(live)) return false;
-    const itself = await findJob(client, job);
-    if (!itself || isJobOver(itself) || !asks(itself, lease, isLike(settings))) return false;
+    const itself = await unrunJobs.look(lease, job, skipWish(settings));
+    if (!itself || isJobOver(itself)) return false;
     if (ref.kind === "Job") return canUseJob(itself);
     const pod = await findPod(client, { namespace: request.namespace, ...ref });
     return !itself.suspended && pod !== undefined && canUseGrant(pod);
@@ -124,7 +125,8 @@ export function createSurplusRuns({ client, errands, clock }: SurplusRunsOptions
   }
 
   return {
-    async find(lease, waiting) {
+    async find(lease, all) {
+      const waiting = all.filter(({ job, settings }) => !unrunJobs.isSettled(lease, job, skipWish(settings)));
       const jobs = new Set(waiting.map(({ job }) => job.uid));
       const fewest = waiting.reduce((least, { settings }) => Math.min(least, settings.maxWaiting), jobs.size);
       if ((!lease.status.hold && !heldBack(lease, clock.nowMs())) || jobs.size <= fewest) return [];
@@ -132,7 +134,7 @@ export function createSurplusRuns({ client, errands, clock }: SurplusRunsOptions
       const lines = new Map<string, Line>();
       const tooMany: SurplusRun[] = [];
       for (const run of [...waiting].sort((a, b) => compareAge(a.request, b.request))) {
-        const cronJob = cronJobs.get(run.job.uid)?.uid;
+        const cronJob = cronJobs.get(refKey(run.job))?.uid;
         if (cronJob === undefined) continue;
         const line = lines.get(cronJob) ?? createLine(lease, cronJob);
         lines.set(cronJob, line);
@@ -146,8 +148,5 @@ export function createSurplusRuns({ client, errands, clock }: SurplusRunsOptions
   };
 }
 
-/** What a Job has to ask for to be skipped: the same as its pod. */
-export const isLike =
-  ({ ifHeld, maxWaiting }: Settings) =>
-  (asked: Settings): boolean =>
-    asked.ifHeld === ifHeld && asked.maxWaiting === maxWaiting;
+/** What a Job has to ask for to be skipped. */
+export const skipWish = ({ ifHeld, maxWaiting }: Settings): Wish => ({ ifHeld, maxWaiting });

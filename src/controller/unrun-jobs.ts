@@ -3,23 +3,28 @@
  *
  * The decision is a status of the Job's, or its pod's, LeaseRequest, Denied, which nothing grants any more; then the Job is marked, and the
  * Job controller deletes its pods. If the arbiter dies in between, the next one finds the request, and goes on.
+ *
+ * A request stays denied as long as its pod exists, and a pod may name any Job as its owner. So a Job that cannot be ended is remembered, if
+ * that cannot change. Otherwise each look at the Lease would cost calls for each such pod.
  */
 import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder, EventReport } from "../kube/events.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
-import { asks, isSuspendedByUser } from "../lease/job.ts";
+import { asks, isSuspendedByUser, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { ALREADY_DONE } from "../lease/once.ts";
 import { SKIPPED } from "../lease/order.ts";
 import type { Settings } from "../lease/settings.ts";
-import type { Lease, LeaseRequest } from "../lease/types.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { completeJob } from "../objects/job-completion.ts";
 import { writeRequestStatus } from "../objects/lease-objects.ts";
-import type { UidRef } from "../objects/live-objects.ts";
+import { findJob, refKey, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
+import { KonductorError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
+import { LruMap } from "../shared/lru-map.ts";
 import { API_VERSION } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 
@@ -38,13 +43,19 @@ export interface JobClaim {
   job: UidRef;
 }
 
+const WISHES = ["ifHeld", "maxWaiting", "once"] as const;
+
+/** What the Job itself has to ask for, by its template, to be ended: the same as its pod. */
+export type Wish = Partial<Pick<Settings, (typeof WISHES)[number]>>;
+
+const REMEMBERED_JOBS = 50_000;
+
 /** Why a Job ends. */
 export interface UnrunEnd {
   /** In its condition SuccessCriteriaMet. */
   reason: string;
   message: string;
-  /** Whether the Job itself asks for that, by its template. */
-  isWanted(settings: Settings): boolean;
+  wish: Wish;
   /** What is told on the Job; and, by the same reason, on the Lease and in the log. */
   onJob: EventReport;
   onLease: string;
@@ -55,8 +66,15 @@ const OUTCOMES = { [SKIPPED]: "skipped", [ALREADY_DONE]: "already_done" } as con
 export interface UnrunJobs {
   /** Denies the request. Resolves with false if the Lease is no longer as it was when that was decided. */
   deny(lease: Lease, request: LeaseRequest, reason: keyof typeof OUTCOMES): Promise<boolean>;
-  /** Ends the Job whose request was denied. Resolves with false if it is over, was suspended by its user, or does not ask for that. */
+  /**
+   * Ends the Job whose request was denied. Resolves with false if it is over, gone, or does not ask for that. Rejects with `Conflict` if it
+   * is suspended, by its user or without asking for that, which may change.
+   */
   end(lease: Lease, claim: JobClaim, why: UnrunEnd): Promise<boolean>;
+  /** The Job as it is now, if it may be ended for `wish`; undefined: it is over, gone, or does not ask for that. */
+  look(lease: Lease, job: UidRef, wish: Wish): Promise<JobView | undefined>;
+  /** Whether a look has shown that the Job will never be ended for `wish`, or has been already. */
+  isSettled(lease: Lease, job: UidRef, wish: Wish): boolean;
 }
 
 export function createUnrunJobs({
@@ -67,6 +85,21 @@ export function createUnrunJobs({
   clock,
   logger,
 }: UnrunJobsOptions): UnrunJobs {
+  /** By {@link idOf}. */
+  const settled = new LruMap<string, true>(REMEMBERED_JOBS);
+
+  /** Another Lease, or a pod that asks for something else, learns nothing from what was found. */
+  const idOf = (lease: Lease, job: UidRef, wish: Wish) =>
+    `${keyOf(lease)} ${refKey(job)} ${JSON.stringify(wish)}`;
+
+  /** Whether the Job may be ended for `wish`, by what a live look has `found`. The template of a Job can change only while it is suspended. */
+  function mayEnd(id: string, lease: Lease, wish: Wish, found: JobView | undefined): boolean {
+    const mayEndNow = found !== undefined && !found.over && asks(found, lease, isLike(wish));
+    const mayChange = found !== undefined && !found.over && found.suspended;
+    if (!mayEndNow && !mayChange) settled.set(id, true);
+    return mayEndNow;
+  }
+
   return {
     async deny(lease, request, reason) {
       // The cache may still show a holder who has just released, what was forgotten, or a request that was granted before.
@@ -79,12 +112,20 @@ export function createUnrunJobs({
       return true;
     },
 
-    async end(lease, { request, job }, { reason, message, isWanted, onJob, onLease }) {
+    async end(lease, { request, job }, { reason, message, wish, onJob, onLease }) {
+      const id = idOf(lease, job, wish);
       const isNew = await completeJob(client, job, {
         ...{ reason, message, nowMs: clock.nowMs() },
-        isMeant: (found) => asks(found, lease, isWanted) && !isSuspendedByUser(found),
+        isMeant(found) {
+          const isMeant = mayEnd(id, lease, wish, found) && !(found && isSuspendedByUser(found));
+          // Nothing tells of a Job without our label that it was changed or resumed. So whoever calls rests, and tries again.
+          if (!isMeant && !settled.get(id))
+            throw new KonductorError("Conflict", `Job ${job.name} is suspended`);
+          return isMeant;
+        },
       });
       if (!isNew) return false;
+      settled.set(id, true);
       events.record(onJob);
       logger.info({ ...aboutRequest(request), job: job.name, reason: onJob.reason }, onLease);
       const { namespace, name, uid } = lease;
@@ -92,5 +133,16 @@ export function createUnrunJobs({
       events.record({ object, type: "Normal", reason: onJob.reason, message: onLease });
       return true;
     },
+
+    async look(lease, job, wish) {
+      const found = await findJob(client, job);
+      return mayEnd(idOf(lease, job, wish), lease, wish, found) ? found : undefined;
+    },
+    isSettled: (lease, job, wish) => settled.get(idOf(lease, job, wish)) === true,
   };
 }
+
+const isLike =
+  (wish: Wish) =>
+  (asked: Settings): boolean =>
+    WISHES.every((name) => wish[name] === undefined || asked[name] === wish[name]);

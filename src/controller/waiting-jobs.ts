@@ -8,15 +8,24 @@ import { LEASES } from "../kube/resources.ts";
 import { requestOf } from "../lease/claimant-request.ts";
 import { parseLease } from "../lease/codec.ts";
 import { holdOf } from "../lease/hold.ts";
-import { canUseJob, isJobOver, isSuspendedByUs, type JobView, waitsAsWhole } from "../lease/job.ts";
+import {
+  canUseJob,
+  isJobOver,
+  isSuspendedByUs,
+  isSuspendedByUser,
+  type JobView,
+  waitsAsWhole,
+} from "../lease/job.ts";
 import { aboutPod } from "../lease/log-fields.ts";
 import { canUseGrant, type PodView, waitsForJob } from "../lease/pod.ts";
 import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { resumeJob, suspendJob, unmarkJob } from "../objects/job-suspension.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
-import { findWholeJob, type UidRef } from "../objects/live-objects.ts";
+import { findJob, isWholeFor, refKey, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
+import { KonductorError } from "../shared/errors.ts";
+import { LruMap } from "../shared/lru-map.ts";
 import { accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";
 
@@ -45,8 +54,12 @@ export interface WaitingJobs {
   steer(step: "resume" | "suspend", lease: Lease, ref: ClaimantRef): Promise<void>;
 }
 
+const REMEMBERED_JOBS = 50_000;
+
 export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
   const { client, caches, errands, clock, systemNamespace } = options;
+  /** By Lease and {@link refKey}: Jobs that will never wait for it, although pods say so. Else each look would cost a call for each of them. */
+  const unasking = new LruMap<string, true>(REMEMBERED_JOBS);
 
   /** Jobs that are watched, and those known only from their pods: they were created while nobody could mark them. */
   async function jobsOf(key: string): Promise<JobView[]> {
@@ -56,15 +69,20 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
         .filter(waitsAsWhole)
         .map((job) => [job.uid, job]),
     );
-    const members = new Map<string, PodView>();
+    const members = new Map<string, { pod: PodView; owner: UidRef }>();
     for (const pod of caches.pods.store.byIndex(BY_LEASE, key)) {
-      const { job: owner } = pod;
-      if (owner && waitsForJob(pod) && canUseGrant(pod) && !jobs.has(owner.uid)) members.set(owner.uid, pod);
+      if (!pod.job || !waitsForJob(pod) || !canUseGrant(pod) || jobs.has(pod.job.uid)) continue;
+      const owner = { namespace: pod.namespace, ...pod.job };
+      const id = `${key} ${refKey(owner)}`;
+      if (!unasking.get(id)) members.set(id, { pod, owner });
     }
-    await errands.runEach([...members], ([uid, pod]) =>
-      errands.run({ key, what: "find Job", uid, about: aboutPod(pod) }, async () => {
-        const job = await findWholeJob(client, pod);
-        if (job) jobs.set(uid, job);
+    await errands.runEach([...members], ([id, { pod, owner }]) =>
+      errands.run({ key, what: "find Job", uid: id, about: aboutPod(pod) }, async () => {
+        const job = await findJob(client, owner);
+        if (job && isWholeFor(job, pod.lease) && isOfConcern(job)) jobs.set(job.uid, job);
+        else if (!job?.suspended || isJobOver(job)) unasking.set(id, true);
+        // The template of a Job can change while it is suspended, and nothing tells of a Job without our label that it was resumed.
+        else throw new KonductorError("Conflict", `Job ${job.name} does not wait now`);
       }),
     );
     return [...jobs.values()];
@@ -127,4 +145,9 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
       if (step === "resume" && !isClosing) show(await resumeJob(client, ref, hold.token));
     },
   };
+}
+
+/** Whether anything is to be done about a Job that is for the Lease. */
+function isOfConcern(job: JobView): boolean {
+  return isJobOver(job) ? job.marked : !isSuspendedByUser(job);
 }

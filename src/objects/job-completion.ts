@@ -1,7 +1,7 @@
 import type { KubeClient } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
 import { JOBS } from "../kube/resources.ts";
-import { JOB_ENDS, type JobView, parseJob } from "../lease/job.ts";
+import { type JobView, parseJob } from "../lease/job.ts";
 import { hasCode } from "../shared/errors.ts";
 import { list, record, text } from "../shared/json.ts";
 import type { UidRef } from "./live-objects.ts";
@@ -18,7 +18,7 @@ export async function findCronJobUid(client: KubeClient, job: UidRef): Promise<s
 /**
  * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet). The controller deletes its pods and writes
  * Complete; for a suspended Job, once it is resumed. The spec stays as it is. Resolves with false if the Job is over already, gone, or not
- * what `isMeant` accepts: a pod may name any Job as its owner.
+ * what `isMeant` accepts: a pod may name any Job as its owner. `isMeant` is asked about the Job as it is now; undefined: it is gone.
  */
 export async function completeJob(
   client: KubeClient,
@@ -28,12 +28,12 @@ export async function completeJob(
     message,
     nowMs,
     isMeant,
-  }: { reason: string; message: string; nowMs: number; isMeant: (job: JobView) => boolean },
+  }: { reason: string; message: string; nowMs: number; isMeant: (job: JobView | undefined) => boolean },
 ): Promise<boolean> {
   const found = record(await readJob(client, job));
+  const live = found["metadata"] === undefined ? undefined : parseJob(found);
+  if (!isMeant(live) || !live || live.over) return false;
   const conditions = list(record(found["status"])["conditions"]).map(record);
-  const isOver = conditions.some(({ type, status }) => JOB_ENDS.includes(String(type)) && status === "True");
-  if (isOver || found["metadata"] === undefined || !isMeant(parseJob(found))) return false;
   const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
   const met = { type: "SuccessCriteriaMet", status: "True", reason, message };
   const { resourceVersion } = record(found["metadata"]);

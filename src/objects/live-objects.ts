@@ -14,6 +14,11 @@ export interface UidRef {
   uid: string;
 }
 
+/** What identifies what was found under `ref`: whoever creates pods may name an owner by a name and a uid that are not of one object. */
+export function refKey({ namespace, name, uid }: UidRef): string {
+  return `${namespace}/${name} ${uid}`;
+}
+
 /** The pod as the API server has it now; undefined when there is none of this uid. */
 export function findPod(client: KubeClient, ref: UidRef): Promise<PodView | undefined> {
   return findOfUid(client, PODS, ref, parsePod);
@@ -31,7 +36,12 @@ export function findJob(client: KubeClient, ref: UidRef): Promise<JobView | unde
 export async function findWholeJob(client: KubeClient, pod: PodView): Promise<JobView | undefined> {
   const { namespace, lease, job: owner } = pod;
   const job = owner && waitsForJob(pod) ? await findJob(client, { namespace, ...owner }) : undefined;
-  return job && waitsAsWhole(job) && job.lease === lease ? job : undefined;
+  return job && isWholeFor(job, lease) ? job : undefined;
+}
+
+/** Whether the Job itself says that it waits as a whole for the Lease of this name. */
+export function isWholeFor(job: JobView, lease: string | undefined): boolean {
+  return waitsAsWhole(job) && job.lease === lease;
 }
 
 /**
