@@ -2,13 +2,16 @@
  * Jobs that are skipped: they end Complete before anything of them has run. Either their Lease is held, or held back by a rule of its owner
  * (`if-held: skip`), or enough runs of their CronJob wait already (`max-waiting`).
  *
- * How a Job is ended is in unrun-jobs.ts. A Job is never skipped once a pod of it was granted, and a request that was granted meanwhile is not
- * denied: both are guarded writes.
+ * How a Job is ended is in unrun-jobs.ts. A request is denied only if the Lease has not changed since the look. The denial does not change
+ * the Lease, so a grant may cross it. Once denied, its Job is ended only if a live read shows that the hold is still the same. A grant that
+ * follows the end of this hold sees the denial. So no Job is skipped once a pod of it was granted. Limit: if nobody holds, and the rule that
+ * held the Lease back ends just then, a grant may cross that read as well.
  *
  * A pod proves nothing for or against a Job, since whoever creates pods may name any owner. Whether a Job is to be skipped, and whether
  * another waits before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
+import { find } from "../kube/find.ts";
 import { listAll } from "../kube/list-pages.ts";
 import { LEASES, PODS } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
@@ -91,6 +94,15 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
     return (await lookPastGate(lease, `,${CONTROLLER_UID_LABEL}=${uid}`)).has(uid);
   }
 
+  /** By a live look, after the requests were denied. If not, the change of the Lease calls for the next look at it, which goes on. */
+  async function holdsAsBefore(lease: Lease): Promise<boolean> {
+    const live = await find(client, LEASES, lease, parseLease);
+    if (live) caches.leases.apply(live);
+    const { hold, lastToken } = lease.status;
+    const isSame = live?.status.hold?.token === hold?.token && live?.status.lastToken === lastToken;
+    return live?.uid === lease.uid && isSame;
+  }
+
   async function deny(
     lease: Lease,
     { request, job }: WaitingRun,
@@ -107,6 +119,7 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
   ): Promise<void> {
     const { job, settings } = candidate;
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
+    if (!(await holdsAsBefore(lease))) return;
     const why = whySkipped(lease, settings, clock.nowMs());
     const isNew = await unrunJobs.end(lease, candidate, {
       ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, onJob: skippedEvent(job, why) },

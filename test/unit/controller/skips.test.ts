@@ -30,6 +30,8 @@ interface Stage {
   renewals?: number;
   /** Pods that a live look finds. */
   siblings?: object[];
+  /** What the klease says once the request is denied. */
+  afterDenial?: Lease["status"];
 }
 
 /** A pod of a CronJob's Job, or with `gate: job` that Job, waits for `lease`. The klease counts four skipped Jobs already. */
@@ -41,6 +43,7 @@ function stage({
   isOneTry = false,
   renewals = 0,
   siblings = [],
+  afterDenial,
 }: Stage) {
   const job = { name: "nightly-2", uid: "job-2" };
   const pod: PodView = {
@@ -50,13 +53,14 @@ function stage({
   const seen = { skipped: 4, isOver: false, told: [] as string[], counted: [] as string[] };
   const lines: unknown[] = [];
   let renewalsToCome = renewals;
+  let live = lease;
   const { client } = recordedClient(({ what, sent }) => {
-    const { resourceVersion, namespace, name, uid } = lease;
+    const { resourceVersion, namespace, name, uid } = live;
     switch (what) {
       case "get leases":
         return {
           metadata: { namespace, name, uid, resourceVersion },
-          status: formatLeaseStatus(lease, { ...lease.status, skipped: seen.skipped }, NOW_MS),
+          status: formatLeaseStatus(live, { ...live.status, skipped: seen.skipped }, NOW_MS),
         };
       case "list pods":
         return siblings;
@@ -77,6 +81,7 @@ function stage({
         seen.skipped = Number(record(record(sent)["status"])["skipped"]);
         return sent;
       case "replaceStatus leaserequests":
+        if (afterDenial) live = { ...lease, resourceVersion: "8", status: afterDenial };
         return sent;
       default:
         throw new Error(`unexpected: ${what}`);
@@ -210,3 +215,19 @@ test.each(["Pending", "Denied"] as const)(
     expect(seen).toEqual({ skipped: 4, isOver: false, told: [], counted: [] });
   },
 );
+
+const granted = held({
+  token: 42,
+  ref: { kind: "Pod", name: "nightly-2-a", uid: "pod-of-2", node: "node-1", selfFencing: true },
+});
+const free = aLease({ lastToken: 41 }, { paused: true });
+
+test.each<[string, Lease, Lease]>([
+  ["was granted while it was denied", held(), granted],
+  ["may be granted, since the holder has released while it was denied", held(), free],
+  ["was granted while it was denied, and has released", free, aLease({ lastToken: 42 })],
+])("a Job is not skipped as long as its pod %s", async (_, lease, after) => {
+  const { seen, skip } = stage({ lease, annotations: waiting("0"), afterDenial: after.status });
+  await skip();
+  expect(seen).toMatchObject({ skipped: 4, isOver: false, counted: ["skipped after 0"] });
+});
