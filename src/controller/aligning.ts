@@ -16,12 +16,14 @@ import type { ArbiterRecorder, WaitOutcome } from "./arbiter-recorder.ts";
 import type { Errand, Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import type { LiveRequests } from "./live-requests.ts";
+import type { PassedOver } from "./passed-over.ts";
 
 export interface AligningOptions {
   client: KubeClient;
   caches: Pick<Caches, "requests" | "leases">;
   errands: Errands;
   liveRequests: LiveRequests;
+  passedOver: Pick<PassedOver, "shown">;
   lapseClock: LapseClock;
   recorder: Pick<ArbiterRecorder, "waited">;
   clock: Clock;
@@ -35,6 +37,7 @@ export function createAligning({
   caches,
   errands,
   liveRequests,
+  passedOver,
   lapseClock,
   recorder,
   clock,
@@ -76,6 +79,11 @@ export function createAligning({
     return live.resourceVersion !== resourceVersion;
   }
 
+  /** As they are now, with the marks that could not be written: these stand nowhere but in memory. */
+  async function lookAtAll({ lease, requests }: Situation): Promise<LeaseRequest[]> {
+    return (await liveRequests.lookAtAll(lease, requests)).map(passedOver.shown);
+  }
+
   return async (situation) => {
     const { lease } = situation;
     const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, lease.spec.ttlMs);
@@ -83,7 +91,7 @@ export function createAligning({
     const found = followUps(seen);
     // Nobody is turned away for the sake of those who wait no more: the cache may still show them.
     const steps = found.some(turnsAway)
-      ? followUps({ ...seen, requests: await liveRequests.lookAtAll(lease, situation.requests) })
+      ? followUps({ ...seen, requests: await lookAtAll(situation) })
       : found;
     // The cache may still show a holder that has released, or not show a new one yet. One look at the klease serves all steps,
     // because it comes after every request was seen.

@@ -104,7 +104,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   const settle = createSettling({
     ...{
       ...around,
-      align: createAligning(around),
+      align: createAligning({ ...around, passedOver }),
       doneJobs: createDoneJobs({ ...around, unrunJobs }),
       skips: createSkips({ ...around, unrunJobs }),
       steps,

@@ -86,7 +86,12 @@ function stage({
   const liveRequests = createLiveRequests({ client, caches, clock });
   const shared = { client, caches, errands, events, liveRequests, lapseClock, clock };
   const options = { ...shared, recorder: NO_COUNTS, createMissingLeases };
-  const work = { align: createAligning(options), recreate: createMissingLease(options), liveRequests };
+  const passedOver = { shown: (request: LeaseRequest) => request };
+  const work = {
+    align: createAligning({ ...options, passedOver }),
+    recreate: createMissingLease(options),
+    liveRequests,
+  };
   const deleted = () => calls.filter(({ what }) => what === "delete leaserequests").map(({ sent }) => sent);
   const asked = () => calls.map(({ what }) => what);
   return { clock, work, applied, calls, deleted, asked, pods, told: events.told };
