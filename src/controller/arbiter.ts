@@ -48,7 +48,11 @@ import { wakeByChanges } from "./wakes.ts";
 const WORKERS = 8;
 /** How long a term waits for new lists of pods, Jobs and nodes before it begins: nothing is concluded from those caches alone. */
 const RELIST_WITHIN_MS = 5_000;
-
+/**
+ * No look is planned further ahead: a plan outlives its Lease, and time limits may be years away. A look that comes too early plans the next
+ * one.
+ */
+const LOOK_WITHIN_MS = 600_000;
 /** How often requests for a Lease that does not exist are looked at again, if time can end them. */
 const LEFT_OVER_LOOK_EVERY_MS = 10_000;
 
@@ -79,11 +83,13 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   // Namespaces take turns: a thousand kleases in one do not keep another's waiting.
   const queue = createWorkQueue({ clock, flowOf: namespaceOf });
 
+  const lookAfter = (key: string, delayMs: number) => queue.addAfter(key, Math.min(delayMs, LOOK_WITHIN_MS));
+
   /** Outside of a term nothing need be remembered: a term begins with every Lease. */
   function wake(key: string): void {
     if (!isLeading()) return;
     const restMs = pace.restMs(key);
-    if (restMs > 0) queue.addAfter(key, restMs);
+    if (restMs > 0) lookAfter(key, restMs);
     else queue.add(key);
   }
 
@@ -110,7 +116,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       steps,
       waiterCount,
     },
-    wakeAfter: queue.addAfter,
+    wakeAfter: lookAfter,
   });
   const { tidy, atRest } = createTidying({ always: tidyParts, wake, logger });
   wakeByChanges(caches, { holdClock, wake });
@@ -139,12 +145,12 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
 
   function lookAgain(key: string, again: Again): void {
     if (again === "now") queue.add(key);
-    else if (again !== undefined && Number.isFinite(again)) queue.addAfter(key, again);
+    else if (again !== undefined && Number.isFinite(again)) lookAfter(key, again);
   }
 
   function reconcileMissing(key: string, requests: readonly LeaseRequest[]): void {
     if (requests.some((request) => !request.spec.ref || Number.isFinite(dueAtMs(request))))
-      queue.addAfter(key, LEFT_OVER_LOOK_EVERY_MS);
+      lookAfter(key, LEFT_OVER_LOOK_EVERY_MS);
     followUp(key, () => recreate(key, requests));
   }
 
@@ -153,7 +159,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     lookAgain(key, passedOver.endsInMs(situation.requests));
     const { hold } = situation.lease.status;
     const limitInMs = hold && !hold.expired ? silenceLeftMs(situation, hold) : 0;
-    if (limitInMs > 0) queue.addAfter(key, limitInMs);
+    if (limitInMs > 0) lookAfter(key, limitInMs);
   }
 
   async function reconcile(key: string, signal: AbortSignal): Promise<void> {

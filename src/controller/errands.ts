@@ -8,7 +8,6 @@ import { exponentialBackoff } from "../shared/backoff.ts";
 import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
-import { LruMap } from "../shared/lru-map.ts";
 
 /** What is to be done to an object. */
 export interface Errand {
@@ -22,6 +21,8 @@ export interface Errand {
 }
 
 export interface Errands {
+  /** How many are remembered: those that are under way, and those that have failed within about a minute. */
+  readonly size: number;
   /**
    * Does `work`, unless the same errand is under way or rests after a failure. Never rejects. Resolves with whether it succeeded; with
    * false as soon as it is slow.
@@ -52,8 +53,6 @@ const EXCUSED_FAILURES = 4;
 /** An errand that nobody has tried again for this long, although it could be, is no longer wanted. */
 const OVER_AFTER_MS = 30_000;
 const AT_A_TIME = 8;
-const REMEMBERED_LEASES = 10_000;
-const REMEMBERED_ERRANDS = 20_000;
 
 interface Try {
   what: string;
@@ -66,17 +65,28 @@ interface Try {
 
 export function createErrands({ clock, logger, isWanted = () => true, wake }: ErrandsOptions): Errands {
   const backoff = exponentialBackoff(BACKOFF);
-  const byLease = new LruMap<string, LruMap<string, Try>>(REMEMBERED_LEASES);
-
-  function triesOf(key: string): LruMap<string, Try> {
-    const tries = byLease.get(key) ?? new LruMap<string, Try>(REMEMBERED_ERRANDS);
-    byLease.set(key, tries);
-    return tries;
-  }
+  /**
+   * By Lease, then by errand. Time alone drops entries: a limit for all Leases would let one that fails often make others forget what
+   * rests, or is stuck.
+   */
+  const byLease = new Map<string, Map<string, Try>>();
 
   const isOver = ({ restsUntilMs }: Try) => clock.monotonicMs() > restsUntilMs + OVER_AFTER_MS;
 
-  function fail({ key, what, about }: Errand, attempt: Try, error: unknown): void {
+  function remember(errand: Errand, attempt: Try): void {
+    byLease.set(errand.key, (byLease.get(errand.key) ?? new Map()).set(idOf(errand), attempt));
+  }
+
+  /** Unless it has been tried again since this attempt. */
+  function forget(errand: Errand, attempt: Try): void {
+    const tries = byLease.get(errand.key);
+    if (tries?.get(idOf(errand)) !== attempt) return;
+    tries.delete(idOf(errand));
+    if (tries.size === 0) byLease.delete(errand.key);
+  }
+
+  function fail(errand: Errand, attempt: Try, error: unknown): void {
+    const { key, what, about } = errand;
     // Somebody was faster, and the watch brings what is true now.
     if (!hasCode(error, "Conflict", "NotFound", "AlreadyExists"))
       logger.warn(
@@ -85,13 +95,14 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
       );
     const restMs = backoff(attempt.failures++);
     attempt.restsUntilMs = clock.monotonicMs() + restMs;
-    clock.after(restMs, () => wake(key));
+    clock.after(restMs, () => {
+      wake(key);
+      clock.after(OVER_AFTER_MS, () => forget(errand, attempt));
+    });
   }
 
   async function attempt(errand: Errand, work: () => Promise<unknown>): Promise<boolean> {
-    const tries = triesOf(errand.key);
-    const id = `${errand.what} ${errand.uid}`;
-    const known = tries.get(id);
+    const known = byLease.get(errand.key)?.get(idOf(errand));
     const nowMs = clock.monotonicMs();
     if (!isWanted() || (known && nowMs < known.restsUntilMs)) return false;
     const isAgain = known !== undefined && !isOver(known);
@@ -101,10 +112,10 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
       failures: isAgain ? known.failures : 0,
       restsUntilMs: Number.POSITIVE_INFINITY,
     };
-    tries.set(id, current);
+    remember(errand, current);
     try {
       await work();
-      tries.delete(id);
+      forget(errand, current);
       if (isSlow(current)) wake(errand.key);
       return true;
     } catch (error) {
@@ -116,6 +127,9 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
   const isSlow = ({ sinceMs }: Try) => clock.monotonicMs() - sinceMs >= PATIENCE_MS;
 
   return {
+    get size() {
+      return byLease.values().reduce((sum, tries) => sum + tries.size, 0);
+    },
     run(errand, work) {
       return new Promise((resolve) => {
         const stop = clock.after(PATIENCE_MS, () => resolve(false));
@@ -137,8 +151,8 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
     isStuck({ key, what, uid }) {
       const tries = byLease.get(key);
       if (!tries) return false;
-      const found = uid === undefined ? tries.values() : [tries.get(`${what} ${uid}`)];
-      return [...found].some((one) => one?.what === what && isSlow(one) && !isOver(one));
+      const found = uid === undefined ? tries.values() : [tries.get(idOf({ what, uid }))].values();
+      return found.some((one) => one?.what === what && isSlow(one) && !isOver(one));
     },
     excuse(key) {
       for (const one of byLease.get(key)?.values() ?? []) {
@@ -148,3 +162,5 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
     },
   };
 }
+
+const idOf = ({ what, uid }: Pick<Errand, "what" | "uid">) => `${what} ${uid}`;

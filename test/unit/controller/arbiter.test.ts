@@ -11,7 +11,9 @@ import { microTime } from "../../../src/shared/times.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
 import { buildArbiter } from "./built-arbiter.ts";
+import { leaseObject, podObject, requestObject } from "./objects.ts";
 import { recordedClient } from "./recorded-client.ts";
+import { stageArbiter } from "./staged-arbiter.ts";
 
 const LEASE = aLease();
 const waiter = aRequest({ name: "waiter", spec: { waitUntilMs: NOW_MS + 60_000 } });
@@ -99,5 +101,26 @@ test("a pod whose keeper announced its stop is looked at live, and its grace per
   expect(holders()).not.toContain("ci");
   await clock.turn(1);
   await expect.poll(holders).toContain("ci");
+  await end();
+});
+
+test("no look is planned far ahead, and a silent holder with a long ttl still expires in time", async () => {
+  const TTL_MS = 3_600_000;
+  const waitUntil = microTime(NOW_MS + 24 * TTL_MS);
+  const { clock, lease, until, end } = stageArbiter({
+    objects: {
+      leases: [leaseObject({ hold: aHold({ ttlMs: TTL_MS }) }, { ttl: "1h" })],
+      pods: [podObject("run-1", "pod-1", { isRunning: true })],
+      leaserequests: [requestObject("later", "uid-of-later", { waitUntil })],
+    },
+  });
+  let isFarAhead = false;
+  void clock.waitedFor(600_001).then(() => {
+    isFarAhead = true;
+  });
+  const isExpired = () => lease().status.hold?.expired === true;
+  expect(await until(isExpired, TTL_MS + 10_000)).toBeGreaterThan(TTL_MS);
+  expect(isExpired()).toBe(true);
+  expect(isFarAhead).toBe(false);
   await end();
 });

@@ -142,3 +142,32 @@ test("a failure is logged with the Lease and what is known of the object", async
     { level: "warn", lease: KEY, pod: "run-1", request: "nightly-1", errand: "look", error: "quota" },
   ]);
 });
+
+test("what failed is forgotten a while after its rest, however many kleases and objects there were", async () => {
+  const { clock, errands } = stage();
+  for (let index = 0; index < 300; index++)
+    await errands.run({ key: `ns/${index % 100}`, what: "look", uid: `pod-${index}` }, fail);
+  expect(errands.size).toBe(300);
+  await clock.turn(30_000);
+  // Tried again: its entry stays as long as if it had failed only now.
+  await errands.run({ key: "ns/7", what: "look", uid: "pod-7" }, fail);
+  expect(errands.isStuck({ key: "ns/7", what: "look", uid: "pod-7" })).toBe(true);
+  await clock.turn(200);
+  expect(errands.size).toBe(1);
+  await clock.turn(31_000);
+  expect(errands.size).toBe(0);
+});
+
+test("failures of other kleases make no errand forget that it is stuck", async () => {
+  const turned = turnedClock();
+  // It keeps no timers: tens of thousands of them take a turned clock minutes.
+  const clock = { ...turned, after: () => () => undefined };
+  const errands = createErrands({
+    ...{ clock, logger: createLogger({ level: "silent" }) },
+    wake: () => undefined,
+  });
+  await errands.run(errand, fail);
+  for (let index = 0; index < 10_001; index++) await errands.run({ ...errand, key: `other/${index}` }, fail);
+  await clock.turn(PATIENCE_MS);
+  expect(errands.isStuck(errand)).toBe(true);
+});
