@@ -130,6 +130,11 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       .map(passedOver.shown);
   }
 
+  /** How many pods and Jobs name the Lease, whether they have requests or not: each look goes through all of them. */
+  function claimantsOf(key: string): number {
+    return caches.pods.store.byIndex(BY_LEASE, key).length + caches.jobs.store.byIndex(BY_LEASE, key).length;
+  }
+
   function tidyParts(key: string): Promise<unknown>[] {
     const asked = { key, requests: requestsOf(key) };
     const lease = caches.leases.store.get(key);
@@ -165,7 +170,7 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
   async function reconcile(key: string, signal: AbortSignal): Promise<void> {
     const lease = caches.leases.store.get(key);
     const requests = requestsOf(key);
-    pace.looked(key, requests.length);
+    pace.looked(key, requests.length + claimantsOf(key));
     if (!lease) return reconcileMissing(key, requests);
     const sources = { caches, evidence, errands, liveRequests, holdClock, lapseClock, clock };
     const situation = readSituation({ lease, requests, ...sources });

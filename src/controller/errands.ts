@@ -28,6 +28,8 @@ export interface Errands {
    * false as soon as it is slow.
    */
   run(errand: Errand, work: () => Promise<unknown>): Promise<boolean>;
+  /** Whether the same errand is under way, or rests after a failure: `run` would do nothing. */
+  rests(errand: Pick<Errand, "key" | "what" | "uid">): boolean;
   /** Does `run` for each of `items`, a few at a time; resolves with whether all succeeded. */
   runEach<T>(items: readonly T[], run: (item: T) => Promise<boolean>): Promise<boolean>;
   /** Whether it has been tried in vain for a while, on one object or (without `uid`) on any: nothing may wait for it. */
@@ -101,10 +103,14 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
     });
   }
 
+  const rests: Errands["rests"] = (errand) => {
+    const known = byLease.get(errand.key)?.get(idOf(errand));
+    return known !== undefined && clock.monotonicMs() < known.restsUntilMs;
+  };
+
   async function attempt(errand: Errand, work: () => Promise<unknown>): Promise<boolean> {
     const known = byLease.get(errand.key)?.get(idOf(errand));
     const nowMs = clock.monotonicMs();
-    if (!isWanted() || (known && nowMs < known.restsUntilMs)) return false;
     const isAgain = known !== undefined && !isOver(known);
     const current: Try = {
       what: errand.what,
@@ -130,7 +136,9 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
     get size() {
       return byLease.values().reduce((sum, tries) => sum + tries.size, 0);
     },
+    rests,
     run(errand, work) {
+      if (!isWanted() || rests(errand)) return Promise.resolve(false);
       return new Promise((resolve) => {
         const stop = clock.after(PATIENCE_MS, () => resolve(false));
         void attempt(errand, work).then((isDone) => {

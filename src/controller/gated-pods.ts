@@ -7,15 +7,18 @@ import type { EventRecorder } from "../kube/events.ts";
 import { requestOf } from "../lease/claimant-request.ts";
 import { aboutPod } from "../lease/log-fields.ts";
 import { canUseGrant, isPastGate, type PodView } from "../lease/pod.ts";
+import type { Settings } from "../lease/settings.ts";
 import type { Lease, LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { refusedEvent } from "../objects/claimant-events.ts";
-import { ensureClaimantRequest, type NewLeaseRequest } from "../objects/lease-objects.ts";
+import { ensureClaimantRequest } from "../objects/lease-objects.ts";
 import { whyNoProof } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 import { accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";
+
+const ASK = "ask for pod";
 
 export interface GatedPodsOptions {
   client: KubeClient;
@@ -46,7 +49,7 @@ export async function queueGatedPods(
       .filter((pod) => isPastGate(pod) || pod.uid === lease?.status.hold?.ref.uid)
       .map(({ job }) => job?.uid),
   );
-  const missing: { pod: PodView; request: NewLeaseRequest }[] = [];
+  const missing: { pod: PodView; settings: Settings; isTry: boolean }[] = [];
   for (const pod of pods) {
     if (!pod.gated || pod.hasOtherGates || !canUseGrant(pod) || asked.has(pod.uid)) continue;
     if (!pod.settings.ok) continue; // admission has refused what cannot be read
@@ -54,22 +57,23 @@ export async function queueGatedPods(
     const isTry = settings.ifHeld === "skip" && !runningJobs.has(pod.job?.uid);
     if (isTry && triedJobs.has(pod.job?.uid)) continue;
     triedJobs.add(pod.job?.uid);
-    const nowMs = clock.nowMs();
-    const request = requestOf("Pod", pod, settings, {
-      nowMs,
-      requestedBy: accountName(systemNamespace),
-    });
-    const spec = { ...request.spec, ...(isTry && { waitUntilMs: nowMs }) };
-    missing.push({ pod, request: { ...request, spec } });
+    if (!errands.rests({ key, what: ASK, uid: pod.uid })) missing.push({ pod, settings, isTry });
   }
-  await errands.runEach(missing, ({ pod, request }) =>
-    errands.run({ key, what: "ask for pod", uid: pod.uid, about: aboutPod(pod) }, async () => {
-      const why = pod.settings.ok && (await whyNoProof(client, pod, pod.settings.settings));
-      if (why) {
-        events.record(refusedEvent(pod, request.spec.lease, why));
-        throw new KonductorError("Forbidden", why);
-      }
-      caches.requests.apply(await ensureClaimantRequest(client, request));
-    }),
+
+  async function ask({ pod, settings, isTry }: (typeof missing)[number]): Promise<void> {
+    const why = await whyNoProof(client, pod, settings);
+    if (why) {
+      events.record(refusedEvent(pod, settings.lease, why));
+      throw new KonductorError("Forbidden", why);
+    }
+    const nowMs = clock.nowMs();
+    const requestedBy = accountName(systemNamespace);
+    const request = requestOf("Pod", pod, settings, { nowMs, requestedBy });
+    const spec = { ...request.spec, ...(isTry && { waitUntilMs: nowMs }) };
+    caches.requests.apply(await ensureClaimantRequest(client, { ...request, spec }));
+  }
+
+  await errands.runEach(missing, (one) =>
+    errands.run({ key, what: ASK, uid: one.pod.uid, about: aboutPod(one.pod) }, () => ask(one)),
   );
 }

@@ -2,11 +2,12 @@
  * What the arbiter asks before a klease's first grant, and about a pod that vanished. All else is tested on a real API server, or in
  * test/unit/lease.
  */
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
+import { LEASE_LABEL } from "../../../src/shared/names.ts";
 import { microTime } from "../../../src/shared/times.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { aHold, aLease, aRequest, held, NOW_MS } from "../lease/samples.ts";
@@ -122,5 +123,26 @@ test("no look is planned far ahead, and a silent holder with a long ttl still ex
   expect(await until(isExpired, TTL_MS + 10_000)).toBeGreaterThan(TTL_MS);
   expect(isExpired()).toBe(true);
   expect(isFarAhead).toBe(false);
+  await end();
+});
+
+test("a klease of many pods rests after a look, although none of them has a request", async () => {
+  const clock = turnedClock(NOW_MS);
+  const { client } = recordedClient(() => undefined);
+  const { caches, begin } = buildArbiter({ client, clock });
+  const metadata = { namespace: "ns", labels: { [LEASE_LABEL]: "nightly" } };
+  const pod = (index: number, resourceVersion = "1") =>
+    parsePod({ metadata: { ...metadata, name: `run-${index}`, uid: `pod-${index}`, resourceVersion } });
+  caches.leases.apply(aLease({ lastToken: 41 }));
+  for (let index = 0; index < 2_000; index++) caches.pods.apply(pod(index));
+  const end = begin();
+  await clock.turn(1_000);
+  const looks = vi.spyOn(caches.requests.store, "byIndex");
+  for (let version = 2; version < 102; version++) {
+    caches.pods.apply(pod(0, String(version)));
+    await clock.turn(1);
+  }
+  // A look reads the requests a few times.
+  expect(looks.mock.calls.length).toBeLessThan(40);
   await end();
 });
