@@ -27,10 +27,12 @@ export interface ResponseInfo {
 
 export interface CallOptions {
   signal?: AbortSignal | undefined;
-  /** For the whole call, the body included. 10 s by default. */
+  /** For the whole call, its wait for a turn and the body included. 10 s by default. */
   timeoutMs?: number | undefined;
   /** The call is given up as Unreachable after this long without a byte; never, if left out. */
   silenceTimeoutMs?: number | undefined;
+  /** Sent at once, however many calls are under way: for the few that no others may hold up. */
+  outOfTurn?: boolean | undefined;
   /** Called once with every answer, refusals included. */
   onResponse?: ((info: ResponseInfo) => void) | undefined;
 }

@@ -27,6 +27,8 @@ export interface KubeClientOptions {
   proxyUrl?: string | undefined;
   /** Of every call that has no limit of its own; 10 s by default. */
   timeoutMs?: number | undefined;
+  /** How many calls are under way at a time, besides watches and those out of turn; 1,000 by default. */
+  mostCalls?: number | undefined;
 }
 
 /** A single object, its managed fields included, stays far below it. */
@@ -44,13 +46,16 @@ const VERB_OF = { GET: "get", POST: "create", PUT: "update", PATCH: "patch", DEL
 
 type AnyParse = api.Parse<unknown>;
 
-/** A client for the kubeconfig's current context. It opens connections when first used and keeps them. */
+/**
+ * A client for the kubeconfig's current context. It opens connections when first used and keeps them: one for each watch, and one for each
+ * call under way. When too many calls are under way others wait for a turn, in which namespaces have equal shares.
+ */
 export function createKubeClient(options: KubeClientOptions): api.KubeClient {
   const transport = createTransport({ clock: systemClock(), ...options });
 
   async function send(call: Omit<Call, "limitBytes">, options: api.CallOptions = {}, parse: AnyParse = asIs) {
-    const { signal, timeoutMs, silenceTimeoutMs, onResponse } = options;
-    const limits = { signal, timeoutMs, silenceTimeoutMs, onResponse };
+    const { signal, timeoutMs, silenceTimeoutMs, outOfTurn, onResponse } = options;
+    const limits = { signal, timeoutMs, silenceTimeoutMs, outOfTurn, onResponse };
     return parse(await transport.send({ ...call, limitBytes: OBJECT_LIMIT_BYTES }, limits));
   }
 
@@ -78,7 +83,8 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
   ): Promise<api.ObjectList<T>>;
   function list(resource: Resource, options?: api.ListOptions): Promise<api.ObjectList<unknown>>;
   async function list(resource: Resource, options: api.ListOptions = {}, parse: AnyParse = asIs) {
-    const { namespace, signal, timeoutMs, silenceTimeoutMs, onResponse, ...others } = options;
+    const { namespace, signal, timeoutMs, silenceTimeoutMs, outOfTurn, onResponse, ...others } = options;
+    const limits = { signal, timeoutMs, silenceTimeoutMs, outOfTurn, onResponse };
     const { limitBytes = LIST_LIMIT_BYTES, onReceived, ...parameters } = others;
     const path = collectionPath(resource, namespace) + query(parameters);
     const call: Call = {
@@ -89,7 +95,7 @@ export function createKubeClient(options: KubeClientOptions): api.KubeClient {
       limitBytes,
       ...defined({ onReceived }),
     };
-    const body = record(await transport.send(call, { signal, timeoutMs, silenceTimeoutMs, onResponse }));
+    const body = record(await transport.send(call, limits));
     const metadata = record(body["metadata"]);
     if (!Array.isArray(body["items"]) && text(metadata["resourceVersion"]) === undefined)
       throw notTheServers(call.action);

@@ -84,6 +84,9 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
     return Math.ceil(Math.min(renewDeadlineMs / 2, leftMs > 0 ? leftMs : Number.POSITIVE_INFINITY));
   }
 
+  /** No crowd of other calls may end a term. */
+  const limits = () => ({ timeoutMs: timeoutMs(), outOfTurn: true });
+
   function observe(record: ElectionRecord): ElectionRecord {
     const isSame = seen?.record.fingerprint === record.fingerprint;
     seen = { record, atMs: seen && isSame ? seen.atMs : clock.monotonicMs() };
@@ -92,7 +95,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
 
   async function read(): Promise<ElectionRecord | undefined> {
     try {
-      return observe(await client.get(ELECTION_LEASES, ref, parseElectionRecord, { timeoutMs: timeoutMs() }));
+      return observe(await client.get(ELECTION_LEASES, ref, parseElectionRecord, limits()));
     } catch (error) {
       if (hasCode(error, "NotFound")) return undefined;
       throw error;
@@ -113,7 +116,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
     const sentMs = clock.monotonicMs();
     const lease = claimed(ref, old, { identity, durationMs: leaseDurationMs, nowMs: clock.nowMs() });
     const write = old ? client.replace : client.create;
-    own = observe(await write(ELECTION_LEASES, lease, parseElectionRecord, { timeoutMs: timeoutMs() }));
+    own = observe(await write(ELECTION_LEASES, lease, parseElectionRecord, limits()));
     untilMs = sentMs + renewDeadlineMs;
     return true;
   }
@@ -182,7 +185,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
       const record = own ?? (await read());
       if (record?.holder !== identity) return;
       const lease = released(record, clock.nowMs());
-      observe(await client.replace(ELECTION_LEASES, lease, parseElectionRecord, { timeoutMs: timeoutMs() }));
+      observe(await client.replace(ELECTION_LEASES, lease, parseElectionRecord, limits()));
     } catch (error) {
       logger.warn({ error: describeError(error) }, "cannot release the lead; it expires by itself");
     }

@@ -3,6 +3,7 @@ import { hasCode, KonductorError } from "../shared/errors.ts";
 import { timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import type { CallInfo, CallOptions, HttpMethod, ResponseInfo, Verb } from "./api.ts";
+import { createCallTurns } from "./call-turns.ts";
 import { type CredentialsOptions, createCredentials } from "./credentials.ts";
 import { type About, statusError } from "./status-error.ts";
 
@@ -37,6 +38,8 @@ export interface TransportOptions extends CredentialsOptions {
   userAgent: string;
   /** Of every call that has no limit of its own; 10 s by default. */
   timeoutMs?: number | undefined;
+  /** How many calls are under way at a time, besides streams and those out of turn; 1,000 by default. */
+  mostCalls?: number | undefined;
   logger?: Logger | undefined;
   /** Called with every answer. */
   onResponse?: ((info: ResponseInfo) => void) | undefined;
@@ -45,6 +48,11 @@ export interface TransportOptions extends CredentialsOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
+/**
+ * Each has a connection, of 80 KiB at most: together less than a sixth of a replica's 512 MiB. It is twice as many as a busy replica ever
+ * needs, since an API server refuses hundreds of calls at a time from one user (API Priority and Fairness, by its defaults).
+ */
+const MOST_CALLS = 1_000;
 /** Errors of the API server are shorter; of a longer one, from a proxy, only the HTTP status counts. */
 const ERROR_LIMIT_BYTES = 1 << 20;
 
@@ -55,6 +63,7 @@ export function createTransport({
   onResponse: observe,
   onCall,
   timeoutMs: defaultMs = DEFAULT_TIMEOUT_MS,
+  mostCalls = MOST_CALLS,
   ...own
 }: TransportOptions): Transport {
   const { kubeConfig, clock } = own;
@@ -64,6 +73,7 @@ export function createTransport({
   const { origin, pathname } = new URL(cluster.server);
   const prefix = pathname.replace(/\/+$/, "");
   const credentials = createCredentials(own);
+  const turns = createCallTurns(mostCalls);
   let hasSession = false;
 
   async function dispatch(
@@ -108,7 +118,7 @@ export function createTransport({
   }
 
   return {
-    async send(call, { signal, timeoutMs = defaultMs, silenceTimeoutMs, onResponse }) {
+    async send(call, { signal, timeoutMs = defaultMs, silenceTimeoutMs, outOfTurn, onResponse }) {
       // Somebody may have to log in first: that time is not the API server's. Later calls, such as a release, must not wait for it.
       if (!hasSession) {
         const ready = credentials.session();
@@ -118,6 +128,7 @@ export function createTransport({
       const timeout = AbortSignal.timeout(timeoutMs);
       const silent = new AbortController();
       let stopSilence = () => {};
+      let endTurn: (() => void) | undefined;
       const heard = () => {
         stopSilence();
         if (silenceTimeoutMs === undefined) return;
@@ -127,6 +138,7 @@ export function createTransport({
       };
       try {
         const any = AbortSignal.any([timeout, silent.signal, ...(signal ? [signal] : [])]);
+        endTurn = outOfTurn ? () => undefined : await turns.take(namespaceOf(call), any);
         heard();
         const { response, info } = await unlessAborted(
           any,
@@ -139,11 +151,17 @@ export function createTransport({
         return decode(call, response, bytes);
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
-        throw timeout.aborted && !(error instanceof KonductorError)
-          ? unreachable(call, `the API server did not answer within ${timeoutMs} ms`, error)
-          : asOurs(call, error);
+        if (!timeout.aborted || error instanceof KonductorError) throw asOurs(call, error);
+        throw unreachable(
+          call,
+          endTurn
+            ? `the API server did not answer within ${timeoutMs} ms`
+            : `too many other calls were under way for ${timeoutMs} ms`,
+          error,
+        );
       } finally {
         stopSilence();
+        endTurn?.();
       }
     },
 
@@ -161,6 +179,11 @@ export function createTransport({
 
     close: () => credentials.close(),
   };
+}
+
+/** Of the objects that a call is about; "" for those of all namespaces, or of none. */
+function namespaceOf({ path }: Call): string {
+  return /\/namespaces\/([^/?]+)/.exec(path)?.[1] ?? "";
 }
 
 /** Neither an exec plugin nor a connecting undici looks at the signal. A request that was given up there is not sent later. */

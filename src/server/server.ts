@@ -1,6 +1,7 @@
 import type { Server as HttpsServer } from "node:https";
 import { type FastifyInstance, type FastifyPluginCallback, fastify } from "fastify";
 import type { Clock } from "../shared/clock.ts";
+import { createFairShare } from "../shared/fair-share.ts";
 import type { Logger } from "../shared/log.ts";
 import { askForCertificate } from "./admission/client-certificate.ts";
 import { answerLog } from "./answer-log.ts";
@@ -8,7 +9,6 @@ import { boundBodies } from "./bounds/bounded-bodies.ts";
 import { boundConnections } from "./bounds/bounded-connections.ts";
 import { boundPipelines } from "./bounds/bounded-pipelines.ts";
 import type { Bounds } from "./bounds/bounds.ts";
-import { createFairShare } from "./bounds/fair-share.ts";
 import { createGateApi } from "./gate-api/gate-api.ts";
 import type { GateApiOptions } from "./gate-api/options.ts";
 import { loggedPath } from "./logged-path.ts";

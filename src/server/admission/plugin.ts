@@ -1,9 +1,9 @@
 import type { FastifyError, FastifyInstance, FastifyPluginCallback, FastifyRequest } from "fastify";
 import { describeError, hasCode, KonductorError } from "../../shared/errors.ts";
+import { createFairShare } from "../../shared/fair-share.ts";
 import { PATH } from "../../shared/names.ts";
 import { boundBodies } from "../bounds/bounded-bodies.ts";
 import type { Bounds } from "../bounds/bounds.ts";
-import { createFairShare } from "../bounds/fair-share.ts";
 import { createFairTurns, type FairTurns } from "../bounds/fair-turns.ts";
 import { note, notesOn } from "../request-notes.ts";
 import type { AdmissionContext } from "./admission-context.ts";

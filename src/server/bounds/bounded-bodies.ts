@@ -1,6 +1,6 @@
 import { Transform } from "node:stream";
 import type { preParsingHookHandler } from "fastify";
-import type { FairShare } from "./fair-share.ts";
+import type { FairShare } from "../../shared/fair-share.ts";
 
 export interface BodyBounds {
   budget: FairShare;

@@ -1,5 +1,5 @@
 import type { Server } from "node:net";
-import { createFairShare } from "./fair-share.ts";
+import { createFairShare } from "../../shared/fair-share.ts";
 
 /** From this share on no connection is kept for a next request: a keeper needs one for a moment, a gate for as long as it waits. */
 const CROWDED_FROM = 0.6;

@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { ADMISSION_BODY_LIMIT_BYTES, admissionPlugin } from "../../../src/server/admission/plugin.ts";
 import { boundBodies } from "../../../src/server/bounds/bounded-bodies.ts";
 import { boundsFor } from "../../../src/server/bounds/bounds.ts";
-import { createFairShare } from "../../../src/server/bounds/fair-share.ts";
+import { createFairShare } from "../../../src/shared/fair-share.ts";
 import { PATH } from "../../../src/shared/names.ts";
 import { contextWith } from "../admission/fixtures.ts";
 

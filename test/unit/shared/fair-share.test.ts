@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createFairShare } from "../../../src/server/bounds/fair-share.ts";
+import { createFairShare } from "../../../src/shared/fair-share.ts";
 
 /** The number of bytes that a peer gets, taken one at a time. */
 function most({ take }: ReturnType<typeof createFairShare>, peer: string): number {

@@ -1,4 +1,4 @@
-/** Shares between peers what they use up: bytes of bodies that are coming in, connections. */
+/** Shares between peers what they use up: bytes of bodies that are coming in, connections, calls. */
 
 export interface FairShare {
   /** Takes `amount` for a peer. Returns false, and takes nothing, if that exceeds its share. */
