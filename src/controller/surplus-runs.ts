@@ -15,7 +15,7 @@ import { heldBack } from "../lease/policies/held-back.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease } from "../lease/types.ts";
 import { findCronJobUid } from "../objects/job-completion.ts";
-import { findPod, refKey } from "../objects/live-objects.ts";
+import { findJob, findPod, refKey } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import type { Errands } from "./errands.ts";
@@ -52,7 +52,7 @@ interface Line {
 export interface SurplusRunsOptions {
   client: KubeClient;
   errands: Errands;
-  unrunJobs: Pick<UnrunJobs, "look" | "isSettled">;
+  unrunJobs: Pick<UnrunJobs, "mayEnd" | "isSettled">;
   clock: Clock;
 }
 
@@ -76,8 +76,9 @@ export function createSurplusRuns({ client, errands, unrunJobs, clock }: Surplus
     const { ref } = request.spec;
     const live = await find(client, LEASE_REQUESTS, request, parseLeaseRequest);
     if (!ref || live?.uid !== request.uid || !isWaiting(live)) return false;
-    const itself = await unrunJobs.look(lease, job, skipWish(settings));
-    if (!itself || isJobOver(itself)) return false;
+    const itself = await findJob(client, job);
+    const mayEnd = unrunJobs.mayEnd(lease, job, skipWish(settings), itself);
+    if (!mayEnd || !itself || isJobOver(itself)) return false;
     if (ref.kind === "Job") return canUseJob(itself);
     const pod = await findPod(client, { namespace: request.namespace, ...ref });
     return !itself.suspended && pod !== undefined && canUseGrant(pod);

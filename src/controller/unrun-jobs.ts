@@ -20,7 +20,7 @@ import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { completeJob } from "../objects/job-completion.ts";
 import { writeRequestStatus } from "../objects/lease-objects.ts";
-import { findJob, refKey, type UidRef } from "../objects/live-objects.ts";
+import { refKey, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
@@ -71,9 +71,12 @@ export interface UnrunJobs {
    * is suspended, by its user or without asking for that, which may change.
    */
   end(lease: Lease, claim: JobClaim, why: UnrunEnd): Promise<boolean>;
-  /** The Job as it is now, if it may be ended for `wish`; undefined: it is over, gone, or does not ask for that. */
-  look(lease: Lease, job: UidRef, wish: Wish): Promise<JobView | undefined>;
-  /** Whether a look has shown that the Job will never be ended for `wish`, or has been already. */
+  /**
+   * Whether the Job may be ended for `wish`, by what a live look has `found`; undefined: it is gone. If it never may, this is remembered. The
+   * template of a Job can change only while it is suspended.
+   */
+  mayEnd(lease: Lease, job: UidRef, wish: Wish, found: JobView | undefined): boolean;
+  /** Whether it is known that the Job will never be ended for `wish`, or has been already. */
   isSettled(lease: Lease, job: UidRef, wish: Wish): boolean;
 }
 
@@ -92,15 +95,19 @@ export function createUnrunJobs({
   const idOf = (lease: Lease, job: UidRef, wish: Wish) =>
     `${keyOf(lease)} ${refKey(job)} ${JSON.stringify(wish)}`;
 
-  /** Whether the Job may be ended for `wish`, by what a live look has `found`. The template of a Job can change only while it is suspended. */
-  function mayEnd(id: string, lease: Lease, wish: Wish, found: JobView | undefined): boolean {
+  const isSettled: UnrunJobs["isSettled"] = (lease, job, wish) =>
+    settled.get(idOf(lease, job, wish)) === true;
+
+  const mayEnd: UnrunJobs["mayEnd"] = (lease, job, wish, found) => {
     const mayEndNow = found !== undefined && !found.over && asks(found, lease, isLike(wish));
     const mayChange = found !== undefined && !found.over && found.suspended;
-    if (!mayEndNow && !mayChange) settled.set(id, true);
+    if (!mayEndNow && !mayChange) settled.set(idOf(lease, job, wish), true);
     return mayEndNow;
-  }
+  };
 
   return {
+    mayEnd,
+    isSettled,
     async deny(lease, request, reason) {
       // The cache may still show a holder who has just released, what was forgotten, or a request that was granted before.
       const live = await client.get(LEASES, lease, parseLease);
@@ -113,19 +120,18 @@ export function createUnrunJobs({
     },
 
     async end(lease, { request, job }, { reason, message, wish, onJob, onLease }) {
-      const id = idOf(lease, job, wish);
       const isNew = await completeJob(client, job, {
         ...{ reason, message, nowMs: clock.nowMs() },
         isMeant(found) {
-          const isMeant = mayEnd(id, lease, wish, found) && !(found && isSuspendedByUser(found));
+          const isMeant = mayEnd(lease, job, wish, found) && !(found && isSuspendedByUser(found));
           // Nothing tells of a Job without our label that it was changed or resumed. So whoever calls rests, and tries again.
-          if (!isMeant && !settled.get(id))
+          if (!isMeant && !isSettled(lease, job, wish))
             throw new KonductorError("Conflict", `Job ${job.name} is suspended`);
           return isMeant;
         },
       });
       if (!isNew) return false;
-      settled.set(id, true);
+      settled.set(idOf(lease, job, wish), true);
       events.record(onJob);
       logger.info({ ...aboutRequest(request), job: job.name, reason: onJob.reason }, onLease);
       const { namespace, name, uid } = lease;
@@ -133,12 +139,6 @@ export function createUnrunJobs({
       events.record({ object, type: "Normal", reason: onJob.reason, message: onLease });
       return true;
     },
-
-    async look(lease, job, wish) {
-      const found = await findJob(client, job);
-      return mayEnd(idOf(lease, job, wish), lease, wish, found) ? found : undefined;
-    },
-    isSettled: (lease, job, wish) => settled.get(idOf(lease, job, wish)) === true,
   };
 }
 

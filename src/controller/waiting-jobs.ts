@@ -58,7 +58,7 @@ const REMEMBERED_JOBS = 50_000;
 
 export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
   const { client, caches, errands, clock, systemNamespace } = options;
-  /** By Lease and {@link refKey}: Jobs that will never wait for it, although pods say so. Else each look would cost a call for each of them. */
+  /** By Lease and {@link refKey}: Jobs that will never wait for it, although pods say so. Else each look would cost a call for each. */
   const unasking = new LruMap<string, true>(REMEMBERED_JOBS);
 
   /** Jobs that are watched, and those known only from their pods: they were created while nobody could mark them. */
