@@ -2,10 +2,10 @@
  * Jobs that are skipped: they end Complete before anything of them has run. Either their Lease is held, or held back by a rule of its owner
  * (`if-held: skip`), or enough runs of their CronJob wait already (`max-waiting`).
  *
- * How a Job is ended is in unrun-jobs.ts. A request is denied only if the Lease has not changed since the look. The denial does not change
- * the Lease, so a grant may cross it. Once denied, its Job is ended only if a live read shows that the hold is still the same. A grant that
- * follows the end of this hold sees the denial. So no Job is skipped once a pod of it was granted. Limit: if nobody holds, and the rule that
- * held the Lease back ends just then, a grant may cross that read as well.
+ * How a Job is ended is in unrun-jobs.ts. A request is denied only if the Lease is held, or held back, as at the look. The denial does not
+ * change the Lease, so a grant may cross it. Once denied, its Job is ended only if a live read shows that the Lease is still held as before. A
+ * grant that is decided later sees the denial. So no Job is skipped once a pod of it was granted. Limit: a grant that was decided before the
+ * denial, and stored only after that read, is not seen: that takes a write which is slower than a write and two reads.
  *
  * A pod proves nothing for or against a Job, since whoever creates pods may name any owner. Whether a Job is to be skipped, and whether
  * another waits before it, is read from the Jobs themselves.
@@ -35,7 +35,7 @@ import { LEASE_LABEL } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
 import { createSurplusRuns, skipWish, type WaitingRun } from "./surplus-runs.ts";
-import type { UnrunJobs } from "./unrun-jobs.ts";
+import { isHeldAs, type UnrunJobs } from "./unrun-jobs.ts";
 
 export interface SkipsOptions {
   client: KubeClient;
@@ -98,9 +98,7 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
   async function holdsAsBefore(lease: Lease): Promise<boolean> {
     const live = await find(client, LEASES, lease, parseLease);
     if (live) caches.leases.apply(live);
-    const { hold, lastToken } = lease.status;
-    const isSame = live?.status.hold?.token === hold?.token && live?.status.lastToken === lastToken;
-    return live?.uid === lease.uid && isSame;
+    return live !== undefined && isHeldAs(lease, live);
   }
 
   async function deny(
@@ -195,9 +193,10 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
 
 function whySkipped(lease: Lease, { ifHeld, maxWaiting }: Settings, nowMs: number): string {
   const { name, status } = lease;
-  const by = status.hold ? ` by ${status.hold.holder}` : "";
   const rule = status.hold ? undefined : heldBack(lease, nowMs);
-  const held = `klease ${name} is ${rule?.why ?? `held${by}`}`;
+  // Denied in an earlier look: by whom it was held then is not known any more.
+  const now = rule ? `is ${rule.why}` : "was held when it asked";
+  const held = `klease ${name} ${status.hold ? `is held by ${status.hold.holder}` : now}`;
   if (ifHeld === "skip") return held;
   if (maxWaiting === 0) return `${held}, and no run of its CronJob may wait`;
   const runs = maxWaiting === 1 ? "1 run of its CronJob waits" : `${maxWaiting} runs of its CronJob wait`;

@@ -13,7 +13,7 @@ import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
 import { asks, isSuspendedByUser, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
-import { ALREADY_DONE } from "../lease/once.ts";
+import { ALREADY_DONE, isDone } from "../lease/once.ts";
 import { SKIPPED } from "../lease/order.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
@@ -49,6 +49,7 @@ const WISHES = ["ifHeld", "maxWaiting", "once"] as const;
 export type Wish = Partial<Pick<Settings, (typeof WISHES)[number]>>;
 
 const REMEMBERED_JOBS = 50_000;
+const KNOWN_FOR_MS = 600_000;
 
 /** Why a Job ends. */
 export interface UnrunEnd {
@@ -64,7 +65,7 @@ export interface UnrunEnd {
 const OUTCOMES = { [SKIPPED]: "skipped", [ALREADY_DONE]: "already_done" } as const;
 
 export interface UnrunJobs {
-  /** Denies the request. Resolves with false if the Lease is no longer as it was when that was decided. */
+  /** Denies the request. Resolves with false if the Lease is no longer held, or the work no longer done, as when that was decided. */
   deny(lease: Lease, request: LeaseRequest, reason: keyof typeof OUTCOMES): Promise<boolean>;
   /**
    * Ends the Job whose request was denied. Resolves with false if it is over, gone, or does not ask for that. Rejects with `Conflict` if it
@@ -72,11 +73,11 @@ export interface UnrunJobs {
    */
   end(lease: Lease, claim: JobClaim, why: UnrunEnd): Promise<boolean>;
   /**
-   * Whether the Job may be ended for `wish`, by what a live look has `found`; undefined: it is gone. If it never may, this is remembered. The
-   * template of a Job can change only while it is suspended.
+   * Whether the Job may be ended for `wish`, by what a live look has `found`; undefined: it is gone. If it may not, this is remembered for a
+   * while, unless the Job is suspended: then its template can change.
    */
   mayEnd(lease: Lease, job: UidRef, wish: Wish, found: JobView | undefined): boolean;
-  /** Whether it is known that the Job will never be ended for `wish`, or has been already. */
+  /** Whether it is known that the Job may not be ended for `wish`, or has been already. */
   isSettled(lease: Lease, job: UidRef, wish: Wish): boolean;
 }
 
@@ -88,20 +89,20 @@ export function createUnrunJobs({
   clock,
   logger,
 }: UnrunJobsOptions): UnrunJobs {
-  /** By {@link idOf}. */
-  const settled = new LruMap<string, true>(REMEMBERED_JOBS);
+  /** By {@link idOf}: until when it is known. */
+  const settledUntilMs = new LruMap<string, number>(REMEMBERED_JOBS);
 
   /** Another Lease, or a pod that asks for something else, learns nothing from what was found. */
   const idOf = (lease: Lease, job: UidRef, wish: Wish) =>
     `${keyOf(lease)} ${refKey(job)} ${JSON.stringify(wish)}`;
 
   const isSettled: UnrunJobs["isSettled"] = (lease, job, wish) =>
-    settled.get(idOf(lease, job, wish)) === true;
+    clock.monotonicMs() < (settledUntilMs.get(idOf(lease, job, wish)) ?? 0);
 
   const mayEnd: UnrunJobs["mayEnd"] = (lease, job, wish, found) => {
     const mayEndNow = found !== undefined && !found.over && asks(found, lease, isLike(wish));
     const mayChange = found !== undefined && !found.over && found.suspended;
-    if (!mayEndNow && !mayChange) settled.set(idOf(lease, job, wish), true);
+    if (!mayEndNow && !mayChange) settledUntilMs.set(idOf(lease, job, wish), knownUntilMs(clock, found));
     return mayEndNow;
   };
 
@@ -112,7 +113,7 @@ export function createUnrunJobs({
       // The cache may still show a holder who has just released, what was forgotten, or a request that was granted before.
       const live = await client.get(LEASES, lease, parseLease);
       caches.leases.apply(live);
-      if (live.resourceVersion !== lease.resourceVersion) return false;
+      if (!isHeldAs(lease, live) || (reason === ALREADY_DONE && !isDone(live.status, request))) return false;
       const status = { phase: "Denied", reason } as const;
       caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
       recorder.waited(OUTCOMES[reason], clock.nowMs() - request.spec.requestedAtMs, request);
@@ -131,7 +132,7 @@ export function createUnrunJobs({
         },
       });
       if (!isNew) return false;
-      settled.set(idOf(lease, job, wish), true);
+      settledUntilMs.set(idOf(lease, job, wish), Number.POSITIVE_INFINITY);
       events.record(onJob);
       logger.info({ ...aboutRequest(request), job: job.name, reason: onJob.reason }, onLease);
       const { namespace, name, uid } = lease;
@@ -140,6 +141,22 @@ export function createUnrunJobs({
       return true;
     },
   };
+}
+
+/** Whether the Lease is held, or held back, as it was in `before`: a renewal, or another number of waiters, changes nothing of that. */
+export function isHeldAs(before: Lease, now: Lease): boolean {
+  const same = (what: (lease: Lease) => unknown) => what(before) === what(now);
+  return (
+    same(({ uid }) => uid) &&
+    same(({ generation }) => generation) &&
+    same(({ status }) => status.hold?.token) &&
+    same(({ status }) => status.lastToken)
+  );
+}
+
+/** How long what a live look has `found` of a Job holds: for ever if it is gone or over. One that runs may be suspended, changed and resumed. */
+export function knownUntilMs(clock: Pick<Clock, "monotonicMs">, found: JobView | undefined): number {
+  return found === undefined || found.over ? Number.POSITIVE_INFINITY : clock.monotonicMs() + KNOWN_FOR_MS;
 }
 
 const isLike =

@@ -28,6 +28,7 @@ import { KonductorError } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
 import { accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";
+import { knownUntilMs } from "./unrun-jobs.ts";
 
 export interface WaitingJobsOptions {
   client: KubeClient;
@@ -58,8 +59,8 @@ const REMEMBERED_JOBS = 50_000;
 
 export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
   const { client, caches, errands, clock, systemNamespace } = options;
-  /** By Lease and {@link refKey}: Jobs that will never wait for it, although pods say so. Else each look would cost a call for each. */
-  const unasking = new LruMap<string, true>(REMEMBERED_JOBS);
+  /** By Lease and {@link refKey}: until when it is known that a Job does not wait for it, although pods say so. Each look would ask anew. */
+  const unaskingUntilMs = new LruMap<string, number>(REMEMBERED_JOBS);
 
   /** Jobs that are watched, and those known only from their pods: they were created while nobody could mark them. */
   async function jobsOf(key: string): Promise<JobView[]> {
@@ -74,13 +75,13 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
       if (!pod.job || !waitsForJob(pod) || !canUseGrant(pod) || jobs.has(pod.job.uid)) continue;
       const owner = { namespace: pod.namespace, ...pod.job };
       const id = `${key} ${refKey(owner)}`;
-      if (!unasking.get(id)) members.set(id, { pod, owner });
+      if (clock.monotonicMs() >= (unaskingUntilMs.get(id) ?? 0)) members.set(id, { pod, owner });
     }
     await errands.runEach([...members], ([id, { pod, owner }]) =>
       errands.run({ key, what: "find Job", uid: id, about: aboutPod(pod) }, async () => {
         const job = await findJob(client, owner);
         if (job && isWholeFor(job, pod.lease) && isOfConcern(job)) jobs.set(job.uid, job);
-        else if (!job?.suspended || isJobOver(job)) unasking.set(id, true);
+        else if (!job?.suspended || isJobOver(job)) unaskingUntilMs.set(id, knownUntilMs(clock, job));
         // The template of a Job can change while it is suspended, and nothing tells of a Job without our label that it was resumed.
         else throw new KonductorError("Conflict", `Job ${job.name} does not wait now`);
       }),

@@ -142,6 +142,22 @@ test.each<[string, Vain, (job: Json) => boolean]>([
   },
 );
 
+test.each<[string, Vain, object, (job: Json) => boolean]>([
+  ["to wait", waiting(hidden({})), whole, (job) => record(job["spec"])["suspend"] === true],
+  ["to be skipped", skipped(hidden({})), skip, isEnding],
+  ["to end as done", done(hidden({})), once, isEnding],
+])("a Job that runs, and asks %s later, is seen to in time", async (_, vain, annotations, isSeenTo) => {
+  const { clock, until, looks, lookAgain, stored, put, end } = stage(vain);
+  await until(() => looks() >= PODS.length, SOON_MS);
+  for (const name of PODS) put("jobs", hiddenJob(name, annotations));
+  await clock.turn(600_000);
+  await lookAgain();
+  const all = () => PODS.map((name) => stored("jobs", ownerOf(name).name) ?? {});
+  await until(() => all().every(isSeenTo), 60_000);
+  expect(all().every(isSeenTo)).toBe(true);
+  await end();
+});
+
 function isEnding(job: Json): boolean {
   return record(job["status"])["conditions"] !== undefined;
 }

@@ -30,6 +30,8 @@ interface Stage {
   renewals?: number;
   /** Pods that a live look finds. */
   siblings?: object[];
+  /** The klease was renewed since it was looked at. */
+  isRenewed?: boolean;
   /** What the klease says once the request is denied. */
   afterDenial?: Lease["status"];
 }
@@ -43,6 +45,7 @@ function stage({
   isOneTry = false,
   renewals = 0,
   siblings = [],
+  isRenewed = false,
   afterDenial,
 }: Stage) {
   const job = { name: "nightly-2", uid: "job-2" };
@@ -53,13 +56,13 @@ function stage({
   const seen = { skipped: 4, isOver: false, told: [] as string[], counted: [] as string[] };
   const lines: unknown[] = [];
   let renewalsToCome = renewals;
-  let live = lease;
+  let live = isRenewed ? { ...lease, resourceVersion: "6" } : lease;
   const { client } = recordedClient(({ what, sent }) => {
-    const { resourceVersion, namespace, name, uid } = live;
+    const { resourceVersion, generation, namespace, name, uid } = live;
     switch (what) {
       case "get leases":
         return {
-          metadata: { namespace, name, uid, resourceVersion },
+          metadata: { namespace, name, uid, resourceVersion, generation },
           status: formatLeaseStatus(live, { ...live.status, skipped: seen.skipped }, NOW_MS),
         };
       case "list pods":
@@ -164,6 +167,24 @@ test("the first run that would have to wait is skipped if no run of a CronJob ma
   expect(seen).toMatchObject({ skipped: 5, isOver: true, counted: ["skipped after 0", "Job"] });
   expect(seen.told[0]).toBe(
     "Skipped: marked Complete without having run: klease nightly is held by run-1, and no run of its CronJob may wait",
+  );
+});
+
+test("a run is skipped though the klease is renewed again and again while others are looked at", async () => {
+  const { seen, skip } = stage({ annotations: waiting("0"), isRenewed: true });
+  await skip();
+  expect(seen).toMatchObject({ skipped: 5, isOver: true, counted: ["skipped after 0", "Job"] });
+});
+
+test("nobody is named as the holder of a klease that has become free since it was asked for", async () => {
+  const { seen, skip } = stage({
+    lease: aLease({ lastToken: 41 }),
+    annotations: { [ANNOTATION.ifHeld]: "skip" },
+    request: { phase: "Denied", reason: "Skipped" },
+  });
+  await skip();
+  expect(seen.told[0]).toBe(
+    "Skipped: marked Complete without having run: klease nightly was held when it asked",
   );
 });
 
