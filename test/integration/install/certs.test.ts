@@ -236,7 +236,7 @@ describe.skipIf(isLeftOut)("cert-manager", () => {
     await until("a labelled pod to be admitted", () => admit().then(() => true));
     const ca = await admit();
     expect(idsIn(ca)).toEqual(idsIn((await dataOf("konductor-certificate"))["ca.crt"] ?? ""));
-    expect((await bundles()).map(idsIn)).toEqual(Array(5).fill(idsIn(ca)));
+    for (const bundle of await bundles()) expect(idsIn(bundle)).toEqual(idsIn(ca));
     await servedTo(ca, port);
   });
 
