@@ -40,7 +40,8 @@ export function apiVersion({ group, version }: Resource): string {
   return group === "" ? version : `${group}/${version}`;
 }
 
-function namespaced(group: string, version: string, plural: string, kind: string): Resource {
+/** A kind whose objects are in namespaces. */
+export function namespaced(group: string, version: string, plural: string, kind: string): Resource {
   return { group, version, plural, kind, namespaced: true };
 }
 

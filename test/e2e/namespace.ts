@@ -1,13 +1,13 @@
 import type { KubeClient } from "../../src/kube/api.ts";
-import { CRON_JOBS, DEPLOYMENTS, JOBS, NAMESPACES, PODS, type Resource } from "../../src/kube/resources.ts";
+import { CRON_JOBS, DEPLOYMENTS, JOBS, NAMESPACES, namespaced, PODS } from "../../src/kube/resources.ts";
 import { list, record, text } from "../../src/shared/json.ts";
 import { waitFor } from "../cluster/wait.ts";
 
-const SERVICE_ACCOUNTS = namespaced("", "serviceaccounts", "ServiceAccount");
+const SERVICE_ACCOUNTS = namespaced("", "v1", "serviceaccounts", "ServiceAccount");
 const OWNERS_OF_PODS = [
   ...[CRON_JOBS, JOBS, DEPLOYMENTS],
-  namespaced("apps", "statefulsets", "StatefulSet"),
-  namespaced("apps", "daemonsets", "DaemonSet"),
+  namespaced("apps", "v1", "statefulsets", "StatefulSet"),
+  namespaced("apps", "v1", "daemonsets", "DaemonSet"),
 ];
 
 /** Creates a namespace and waits until pods can be created there: a controller adds the account that pods run as. */
@@ -44,8 +44,4 @@ export async function deletePods(client: KubeClient, namespace: string): Promise
 function parseOwned(object: unknown): { name: string; isOwned: boolean } {
   const metadata = record(record(object)["metadata"]);
   return { name: text(metadata["name"]) ?? "", isOwned: list(metadata["ownerReferences"]).length > 0 };
-}
-
-function namespaced(group: string, plural: string, kind: string): Resource {
-  return { group, version: "v1", plural, kind, namespaced: true };
 }

@@ -22,7 +22,8 @@ export function registerAcquire(lease: Command, run: RunAction): void {
     )
     .addHelpText(
       "after",
-      "\nEnds with 0 if it is acquired, 1 if somebody else has it, 2 if it cannot be asked for, or is acquired but cannot be shown as --output asks. A second process under the same name is " +
+      "\nEnds with 0 if it is acquired, 1 if somebody else has it, 2 if it cannot be asked for, or is acquired but cannot be " +
+        "shown as --output asks. A second process under the same name is " +
         "somebody else; only what was acquired in the same pod is found again.\n" +
         "\nExamples:\n" +
         "  koncli lease acquire db-migration --holder $HOSTNAME --ttl 10m\n" +

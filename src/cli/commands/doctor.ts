@@ -21,7 +21,8 @@ export function registerDoctor(program: Command, run: RunAction): void {
     )
     .addHelpText(
       "after",
-      "\nEnds with 0 if nothing fails, with 1 if something does, and with 2 if the API server cannot be asked.\n\nExamples:\n  koncli doctor\n  koncli doctor -n shop -o json",
+      "\nEnds with 0 if nothing fails, with 1 if something does, and with 2 if the API server cannot be asked.\n" +
+        "\nExamples:\n  koncli doctor\n  koncli doctor -n shop -o json",
     )
     .action(async ({ konductorNamespace }: { konductorNamespace?: string }, command: Command) => {
       await run(command, (context) => examine(context, konductorNamespace));
