@@ -3,9 +3,9 @@
  * (`if-held: skip`), or enough runs of their CronJob wait already (`max-waiting`).
  *
  * How a Job is ended is in unrun-jobs.ts. A request is denied only if the Lease is held, or held back, as at the look. The denial does not
- * change the Lease, so a grant may cross it. Once denied, its Job is ended only if a live read shows that the Lease is still held as before. A
- * grant that is decided later sees the denial. So no Job is skipped once a pod of it was granted. Limit: a grant that was decided before the
- * denial, and stored only after that read, is not seen: that takes a write which is slower than a write and two reads.
+ * change the Lease, so a grant may cross it. Once denied, its Job is counted in the Lease, by a write that succeeds only if the Lease is still
+ * held as before. So a grant that was decided before is refused from then on, and one that is decided later sees the denial. Only then the Job
+ * is ended. If konductor dies in between, it is counted twice.
  *
  * A pod proves nothing for or against a Job, since whoever creates pods may name any owner. Whether a Job is to be skipped, and whether
  * another waits before it, is read from the Jobs themselves.
@@ -57,8 +57,6 @@ export interface Skips {
 
 export function createSkips({ client, caches, errands, unrunJobs, recorder, clock }: SkipsOptions): Skips {
   const surplusRuns = createSurplusRuns({ client, errands, unrunJobs, clock });
-  /** By uid of the Lease: how many skipped Jobs its status does not count yet. */
-  const uncounted = new Map<string, number>();
 
   /** Jobs that hold, or of which a pod holds or has passed its gate: their other pods just wait. */
   function jobsPastGate(lease: Lease): ReadonlySet<string | undefined> {
@@ -94,11 +92,24 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
     return (await lookPastGate(lease, `,${CONTROLLER_UID_LABEL}=${uid}`)).has(uid);
   }
 
-  /** By a live look, after the requests were denied. If not, the change of the Lease calls for the next look at it, which goes on. */
-  async function holdsAsBefore(lease: Lease): Promise<boolean> {
-    const live = await find(client, LEASES, lease, parseLease);
-    if (live) caches.leases.apply(live);
-    return live !== undefined && isHeldAs(lease, live);
+  /**
+   * Counts `more` skipped Jobs in the Lease, after their requests were denied. Resolves with false if the Lease is no longer held as before:
+   * its change calls for the next look at it, which goes on.
+   */
+  async function count(lease: Lease, more: 1 | -1): Promise<boolean> {
+    for (let tries = 1; ; tries++) {
+      const live = await find(client, LEASES, lease, parseLease);
+      if (live) caches.leases.apply(live);
+      if (live?.uid !== lease.uid || (more > 0 && !isHeldAs(lease, live))) return false;
+      const status = { ...live.status, skipped: Math.max(0, (live.status.skipped ?? 0) + more) };
+      try {
+        caches.leases.apply(await writeLeaseStatus(client, live, status, clock.nowMs()));
+        return true;
+      } catch (error) {
+        // A renewal came in between.
+        if (tries >= COUNT_TRIES || !hasCode(error, "Conflict")) throw error;
+      }
+    }
   }
 
   async function deny(
@@ -117,36 +128,19 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
   ): Promise<void> {
     const { job, settings } = candidate;
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
-    if (!(await holdsAsBefore(lease))) return;
-    const why = whySkipped(lease, settings, clock.nowMs());
-    const isNew = await unrunJobs.end(lease, candidate, {
-      ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, onJob: skippedEvent(job, why) },
-      wish: skipWish(settings),
-      onLease: `Job ${job.name} was skipped: ${why}`,
-    });
-    if (!isNew) return;
-    recorder.jobSkipped();
-    uncounted.set(lease.uid, (uncounted.get(lease.uid) ?? 0) + 1);
-  }
-
-  /** Nobody comes back to these Jobs, which are over. If konductor dies just then, they are not counted. */
-  async function count(lease: Lease): Promise<void> {
-    const more = uncounted.get(lease.uid);
-    if (more === undefined) return;
-    for (let tries = 1; ; tries++) {
-      const live = await client.get(LEASES, lease, parseLease);
-      const status = { ...live.status, skipped: (live.status.skipped ?? 0) + more };
-      try {
-        caches.leases.apply(await writeLeaseStatus(client, live, status, clock.nowMs()));
-        const left = (uncounted.get(lease.uid) ?? 0) - more;
-        if (left > 0) uncounted.set(lease.uid, left);
-        else uncounted.delete(lease.uid);
-        return;
-      } catch (error) {
-        // A renewal came in between.
-        if (tries >= COUNT_TRIES || !hasCode(error, "Conflict")) throw error;
-      }
+    if (!(await count(lease, 1))) return;
+    let isNew = false;
+    try {
+      const why = whySkipped(lease, settings, clock.nowMs());
+      isNew = await unrunJobs.end(lease, candidate, {
+        ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, onJob: skippedEvent(job, why) },
+        wish: skipWish(settings),
+        onLease: `Job ${job.name} was skipped: ${why}`,
+      });
+    } finally {
+      if (!isNew) await count(lease, -1);
     }
+    if (isNew) recorder.jobSkipped();
   }
 
   return {
@@ -186,7 +180,6 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
         .filter(isToBeSkipped)
         .filter(({ job, settings }) => !unrunJobs.isSettled(lease, job, skipWish(settings)));
       await errands.runEach(left, (candidate) => skip(candidate, () => complete(lease, candidate, begun)));
-      await count(lease);
     },
   };
 }

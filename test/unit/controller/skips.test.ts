@@ -34,6 +34,10 @@ interface Stage {
   isRenewed?: boolean;
   /** What the klease says once the request is denied. */
   afterDenial?: Lease["status"];
+  /** What the klease says once its status is written, which is refused then. */
+  beforeCount?: Lease["status"];
+  /** Why the Job cannot be ended. */
+  refusal?: KonductorError;
 }
 
 /** A pod of a CronJob's Job, or with `gate: job` that Job, waits for `lease`. The klease counts four skipped Jobs already. */
@@ -47,6 +51,8 @@ function stage({
   siblings = [],
   isRenewed = false,
   afterDenial,
+  beforeCount,
+  refusal,
 }: Stage) {
   const job = { name: "nightly-2", uid: "job-2" };
   const pod: PodView = {
@@ -77,9 +83,14 @@ function stage({
           status: { conditions: seen.isOver ? [{ type: "SuccessCriteriaMet", status: "True" }] : [] },
         };
       case "patch jobs":
+        if (refusal) throw refusal;
         seen.isOver = true;
         return sent;
       case "replaceStatus leases":
+        if (beforeCount) {
+          live = { ...lease, resourceVersion: "9", status: beforeCount };
+          throw new KonductorError("Conflict", "granted meanwhile");
+        }
         if (renewalsToCome-- > 0) throw new KonductorError("Conflict", "renewed meanwhile");
         seen.skipped = Number(record(record(sent)["status"])["skipped"]);
         return sent;
@@ -249,6 +260,19 @@ test.each<[string, Lease, Lease]>([
   ["was granted while it was denied, and has released", free, aLease({ lastToken: 42 })],
 ])("a Job is not skipped as long as its pod %s", async (_, lease, after) => {
   const { seen, skip } = stage({ lease, annotations: waiting("0"), afterDenial: after.status });
+  await skip();
+  expect(seen).toMatchObject({ skipped: 4, isOver: false, counted: ["skipped after 0"] });
+});
+
+test("a Job is not skipped if the grant of its pod, decided before the denial, is stored after all looks", async () => {
+  const { seen, skip } = stage({ annotations: waiting("0"), beforeCount: granted.status });
+  await skip();
+  expect(seen).toMatchObject({ skipped: 4, isOver: false, counted: ["skipped after 0"] });
+});
+
+test("a Job that could not be ended is not counted", async () => {
+  const refusal = new KonductorError("Invalid", "a policy refuses it");
+  const { seen, skip } = stage({ annotations: waiting("0"), refusal });
   await skip();
   expect(seen).toMatchObject({ skipped: 4, isOver: false, counted: ["skipped after 0"] });
 });
