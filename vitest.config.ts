@@ -32,7 +32,9 @@ const WITH_CLUSTERS = [
 const AT_NIGHT = isBrief(process.env)
   ? [
       "test/integration/dashboard/{many-rows,page}.test.ts",
-      "test/integration/{cluster,install/helm,node-loss,replaced-ca,tracing,trial}.test.ts",
+      "test/integration/install/{certs,helm}.test.ts",
+      "test/integration/monitoring/scrape.test.ts",
+      "test/integration/{cluster,node-loss,replaced-ca,tracing,trial}.test.ts",
     ]
   : [];
 

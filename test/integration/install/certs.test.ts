@@ -20,7 +20,6 @@ import { waitFor } from "../../cluster/wait.ts";
 import { adminClient } from "../../e2e/admin-client.ts";
 import { accountKubeconfig } from "../../e2e/process-environment.ts";
 import { createReplica, type Replica, replicaFlags } from "../../e2e/replica.ts";
-import { isBrief } from "../../extent.ts";
 import { noteRights, ownRequests } from "../../rights.ts";
 import { type Kubectl, kubectlOf } from "../kubectl.ts";
 import { type CertManager, realCertManager } from "./cert-manager.ts";
@@ -33,8 +32,6 @@ const CONFIGURATION = "mutatingwebhookconfiguration/konductor";
 const UPKEEP_OFTEN = ["--ca-duration=30s", "--certificate-duration=5s"];
 
 const { env, programsDir } = inject("cluster");
-/** A build of cert-manager takes minutes. */
-const isLeftOut = isBrief(env);
 let cluster: Cluster;
 let kubectl: Kubectl;
 let client: KubeClient;
@@ -209,7 +206,7 @@ async function asked(resources: readonly string[]): Promise<unknown[]> {
   return [...found].filter((resource) => resources.includes(String(resource)));
 }
 
-describe.skipIf(isLeftOut)("cert-manager", () => {
+describe("cert-manager", () => {
   let certManager: CertManager;
   let installed: Install;
   beforeAll(async () => {
@@ -265,7 +262,7 @@ describe.skipIf(isLeftOut)("cert-manager", () => {
   });
 });
 
-describe.skipIf(isLeftOut)("files", () => {
+describe("files", () => {
   let installed: Install;
   let authority: KeyPair;
   /** What an admin does by `kubectl create secret`. */

@@ -7,13 +7,8 @@ import { streamLog } from "../../cluster/log.ts";
 import { waitFor } from "../../cluster/wait.ts";
 import { type ProcessEnvironment, startProcessEnvironment } from "../../e2e/process-environment.ts";
 import { type Stage, setStage } from "../../e2e/stage.ts";
-import { isBrief } from "../../extent.ts";
 import { ROOT, readQueries, readRules } from "./manifests.ts";
 import { type Prometheus, startPrometheus } from "./prometheus.ts";
-
-/** Prometheus finds its targets, and counts, in its own time. */
-const isLeftOut = isBrief(inject("cluster").env);
-const atNight = test.skipIf(isLeftOut);
 
 const LEASE = "scraped";
 /** The first that the environment gives. */
@@ -53,7 +48,7 @@ function until(expr: string, value: number): Promise<void> {
   });
 }
 
-atNight("what Prometheus says of turns is what happened", async () => {
+test("what Prometheus says of turns is what happened", async () => {
   await stage.apply("first", { runsForSeconds: 60 });
   await stage.holds("first");
   await stage.apply("second", { runsForSeconds: 3 });
@@ -81,7 +76,7 @@ atNight("what Prometheus says of turns is what happened", async () => {
   expect(await numberOf("sum(konductor_hold_duration_seconds_sum)")).toBeCloseTo(heldMs / 1_000, 1);
 });
 
-atNight("every metric of the reference is there", async () => {
+test("every metric of the reference is there", async () => {
   const reference = await readFile(join(ROOT, "docs/reference.md"), "utf8");
   const names = [...reference.matchAll(/^\| `(konductor_\w+)` \| (\w+) \|/gm)].map(([, name, type]) =>
     type === "histogram" ? `${name}_count` : `${name}`,
@@ -91,7 +86,7 @@ atNight("every metric of the reference is there", async () => {
   expect(missing).toEqual([]);
 });
 
-describe.skipIf(isLeftOut)("the dashboard", () => {
+describe("the dashboard", () => {
   test("has a number for every query", async () => {
     const empty = [];
     for (const { title, expr } of await readQueries("1m")) {
@@ -102,7 +97,7 @@ describe.skipIf(isLeftOut)("the dashboard", () => {
   });
 });
 
-atNight("every alert is evaluated, and on a healthy konductor none fires", async () => {
+test("every alert is evaluated, and on a healthy konductor none fires", async () => {
   const { alerts } = await readRules();
   const evaluated = await prometheus.rules();
   expect(evaluated).toEqual(
