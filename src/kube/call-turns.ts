@@ -4,6 +4,7 @@
  * the order they came; namespaces take turns.
  */
 import { createFairShare } from "../shared/fair-share.ts";
+import { createPeerQueue } from "../shared/peer-queue.ts";
 
 export interface CallTurns {
   /**
@@ -16,51 +17,19 @@ export interface CallTurns {
 /** `most`: at a time, 2 at least. */
 export function createCallTurns(most: number): CallTurns {
   const share = createFairShare(most);
-  /** By namespace; the one that got a turn last comes last. */
-  const waiting = new Map<string, Set<() => void>>();
-
-  function leave(namespace: string, begin: () => void): void {
-    const begins = waiting.get(namespace);
-    begins?.delete(begin);
-    if (begins?.size === 0) waiting.delete(namespace);
-  }
-
-  /** Whoever has begun goes to the end, where the loop meets it again. */
-  function beginNext(): void {
-    for (const [namespace, begins] of waiting) {
-      if (!share.take(namespace, 1)) continue;
-      waiting.delete(namespace);
-      waiting.set(namespace, begins);
-      const [begin] = begins;
-      begin?.();
-    }
-  }
-
+  const queue = createPeerQueue();
+  const admits = (namespace: string) => share.take(namespace, 1);
   return {
-    take(namespace, signal) {
-      const { promise, resolve, reject } = Promise.withResolvers<() => void>();
-      function abort(): void {
-        leave(namespace, begin);
-        reject(signal.reason);
-      }
-      function begin(): void {
-        leave(namespace, begin);
-        signal.removeEventListener("abort", abort);
-        let isOver = false;
-        resolve(() => {
-          if (isOver) return;
-          isOver = true;
-          share.give(namespace, 1);
-          beginNext();
-        });
-      }
-      if (signal.aborted) reject(signal.reason);
-      else if (!waiting.has(namespace) && share.take(namespace, 1)) begin();
-      else {
-        waiting.set(namespace, (waiting.get(namespace) ?? new Set()).add(begin));
-        signal.addEventListener("abort", abort, { once: true });
-      }
-      return promise;
+    async take(namespace, signal) {
+      signal.throwIfAborted();
+      if (queue.has(namespace) || !admits(namespace)) await queue.wait(namespace, signal);
+      let isOver = false;
+      return () => {
+        if (isOver) return;
+        isOver = true;
+        share.give(namespace, 1);
+        queue.letIn(admits);
+      };
     },
   };
 }

@@ -1,4 +1,5 @@
 import type { Clock } from "../../shared/clock.ts";
+import { createPeerQueue } from "../../shared/peer-queue.ts";
 
 /** After each turn the process is free for other work for this many times as long as the turn took. */
 const REST = 3;
@@ -15,57 +16,29 @@ export interface FairTurns {
 }
 
 export function createFairTurns(clock: Pick<Clock, "monotonicMs" | "after">): FairTurns {
-  /** By peer; the peer whose turn is next comes first. */
-  const waiting = new Map<string, Set<() => void>>();
+  const queue = createPeerQueue();
   let isTaken = false;
 
-  function beginNext(): void {
-    isTaken = false;
-    for (const [peer, begins] of waiting) {
-      const [begin] = begins;
-      if (!begin) continue;
-      leave(peer, begin);
-      const others = waiting.get(peer);
-      if (others) {
-        waiting.delete(peer);
-        waiting.set(peer, others);
-      }
-      begin();
-      return;
-    }
-  }
-
-  function leave(peer: string, begin: () => void): void {
-    const begins = waiting.get(peer);
-    begins?.delete(begin);
-    if (begins?.size === 0) waiting.delete(peer);
+  function admits(): boolean {
+    if (isTaken) return false;
+    isTaken = true;
+    return true;
   }
 
   return {
-    take(peer, signal) {
-      const { promise, resolve, reject } = Promise.withResolvers<() => void>();
-      function abort(): void {
-        leave(peer, begin);
-        reject(signal.reason);
-      }
-      function begin(): void {
-        isTaken = true;
-        signal.removeEventListener("abort", abort);
-        const beganMs = clock.monotonicMs();
-        let isOver = false;
-        resolve(() => {
-          if (isOver) return;
-          isOver = true;
-          clock.after(REST * (clock.monotonicMs() - beganMs), beginNext);
+    async take(peer, signal) {
+      signal.throwIfAborted();
+      if (!admits()) await queue.wait(peer, signal);
+      const beganMs = clock.monotonicMs();
+      let isOver = false;
+      return () => {
+        if (isOver) return;
+        isOver = true;
+        clock.after(REST * (clock.monotonicMs() - beganMs), () => {
+          isTaken = false;
+          queue.letIn(admits);
         });
-      }
-      if (signal.aborted) reject(signal.reason);
-      else if (!isTaken) begin();
-      else {
-        waiting.set(peer, (waiting.get(peer) ?? new Set()).add(begin));
-        signal.addEventListener("abort", abort, { once: true });
-      }
-      return promise;
+      };
     },
   };
 }
