@@ -1,10 +1,12 @@
 /** Notes who is let wait for a klease beyond its maxWaiting, and who is turned away although fewer wait. */
-import { LEASE_REQUESTS, LEASES } from "../../src/kube/resources.ts";
+import { JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
+import { canUseJob, parseJob } from "../../src/lease/job.ts";
+import { canUseGrant, parsePod } from "../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../src/lease/types.ts";
 import type { Cluster } from "./api/cluster.ts";
 import type { Note } from "./history.ts";
-import { LEASE_NAME, NAMESPACE } from "./pod-object.ts";
+import { LEASE_NAME, metadataOf, NAMESPACE } from "./pod-object.ts";
 
 /** The time after which everybody has seen a change. */
 const SEEN_AFTER_MS = 2_000;
@@ -26,6 +28,14 @@ export function watchQueueLimit({ store, scheduler }: Cluster, note: Note): void
         wait.request.spec.requestedAtMs < own.spec.requestedAtMs &&
         counts(wait),
     ).length;
+  }
+
+  /** Who waits for it may be gone, or over, before its request shows that. */
+  function canUse({ spec: { ref } }: LeaseRequest): boolean {
+    if (!ref) return true;
+    const found = store.find(ref.kind === "Pod" ? PODS : JOBS, { namespace: NAMESPACE, name: ref.name });
+    if (!found || metadataOf(found)["uid"] !== ref.uid) return false;
+    return ref.kind === "Pod" ? canUseGrant(parsePod(found)) : canUseJob(parseJob(found));
   }
 
   store.onChange(({ type, resource, object, atMs }) => {
@@ -51,8 +61,11 @@ export function watchQueueLimit({ store, scheduler }: Cluster, note: Note): void
     if (isNewcomer && status.mayWait && status.phase === "Pending") {
       const seen = countBefore(
         request,
-        ({ request: { uid }, sinceMs, untilMs }) =>
-          uid !== state.lastRequest && untilMs === undefined && nowMs - sinceMs > SEEN_AFTER_MS,
+        ({ request: earlier, sinceMs, untilMs }) =>
+          earlier.uid !== state.lastRequest &&
+          canUse(earlier) &&
+          untilMs === undefined &&
+          nowMs - sinceMs > SEEN_AFTER_MS,
       );
       if (seen >= most) note({ what: "crowded", who: spec.holder, before: seen, most });
     }

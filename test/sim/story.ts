@@ -132,13 +132,14 @@ function drawPod(random: Random, name: string, { isJobs }: { isJobs: boolean }):
   }
   const restartPolicy = random.pick(["Never", "OnFailure"] as const);
   const worksForMs = random.pick([500, 4_000, 15_000, 40_000]);
-  // A pod that restarts whenever its max-hold is over would never end.
+  // A pod that restarts whenever its max-hold is over would never end; nor would one that fails first, if both runs do not fit into one hold.
   const isLimited = annotations["max-hold"] !== undefined || annotations["renew"] === "false";
   const isEndless = isLimited && restartPolicy === "OnFailure";
+  const fitsMs = annotations["renew"] || isFlaky ? 4_000 : 15_000;
   return {
     ...{ name, annotations, restartPolicy },
     isRefused: annotations["gate"] === "scheduling" && random.chance(0.3),
-    worksForMs: isEndless ? Math.min(worksForMs, annotations["renew"] ? 4_000 : 15_000) : worksForMs,
+    worksForMs: isEndless ? Math.min(worksForMs, fitsMs) : worksForMs,
     selfFencing: random.chance(0.7),
     graceSeconds: random.pick([0, 1, 3, 10, 30]),
     exitCodes: isFlaky ? [1, 0] : [],
