@@ -16,6 +16,7 @@ export const NODE_PACKAGES: readonly Requirement[] = [
   { package: "iptables", has: ["iptables"] },
   { package: "procps", has: ["sysctl"] },
   { package: "busybox-static", has: ["/var/lib/dpkg/info/busybox-static.list"] },
+  { package: "util-linux", has: ["flock"] },
   { package: "gcc", has: ["gcc"] },
   { package: "libc6-dev", has: ["/usr/include/stdlib.h"] },
 ];

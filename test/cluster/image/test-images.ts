@@ -11,6 +11,7 @@ export const PAUSE_IMAGE = "konductor.test/pause:1";
 export const BUSYBOX_IMAGE = "konductor.test/busybox:1";
 
 const BUSYBOX = "/bin/busybox";
+const FLOCK = "/usr/bin/flock";
 
 /** Writes the archives of both images and returns their paths. Keeps the compiled pause program in the cache folder. */
 export async function writeTestImages(dir: string, cacheDir: string): Promise<string[]> {
@@ -18,7 +19,7 @@ export async function writeTestImages(dir: string, cacheDir: string): Promise<st
   const pause = await compilePause(cacheDir);
   const images = [
     { reference: PAUSE_IMAGE, entries: pauseEntries(pause), config: { Entrypoint: ["/pause"] } },
-    { reference: BUSYBOX_IMAGE, entries: busyboxEntries(), config: { Cmd: ["/bin/sh"], Env: ["PATH=/bin"] } },
+    { reference: BUSYBOX_IMAGE, entries: shellEntries(), config: { Cmd: ["/bin/sh"], Env: ["PATH=/bin"] } },
   ];
   const architecture = process.arch === "x64" ? "amd64" : process.arch;
   return Promise.all(
@@ -32,6 +33,14 @@ export async function writeTestImages(dir: string, cacheDir: string): Promise<st
 
 async function* pauseEntries(binaryPath: string): AsyncGenerator<Entry> {
   yield { path: "pause", mode: 0o755, content: await readFile(binaryPath) };
+}
+
+/** Debian's busybox has no `flock`, which the one of the registries has: this is Debian's own, with its libraries. */
+async function* shellEntries(): AsyncGenerator<Entry> {
+  yield* busyboxEntries();
+  yield { path: "bin/flock", mode: 0o755, content: await readFile(FLOCK) };
+  for (const [, path = ""] of (await run("ldd", [FLOCK])).matchAll(/\s\/(\S+) \(0x/g))
+    yield { path, mode: 0o755, content: await readFile(`/${path}`) };
 }
 
 /** A busybox with all its applets in /bin. */
