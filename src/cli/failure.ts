@@ -7,6 +7,7 @@ export const CLI_EXIT = { yes: 0, no: 1, trouble: 2 } as const;
 /** The klease answers no: nothing is broken. */
 const NO: readonly ErrorCode[] = [
   "Held",
+  "Conflict",
   "QueueFull",
   "TimedOut",
   "Withdrawn",

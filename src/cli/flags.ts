@@ -57,6 +57,15 @@ export function count(value: string): number {
   return number;
 }
 
+/** The fencing token of a hold. */
+export function fencingToken(value: string): number {
+  const number = /^\d{1,16}$/.test(value) ? Number(value) : Number.NaN;
+  if (!(number >= 1 && number <= Number.MAX_SAFE_INTEGER)) {
+    throw new InvalidArgumentError("a whole number is allowed, as koncli lease status shows it");
+  }
+  return number;
+}
+
 /** A flag that may be given a value, as in `--renewable=false`. */
 export function bool(value: string): boolean {
   if (value !== "true" && value !== "false") throw new InvalidArgumentError("true or false is allowed");

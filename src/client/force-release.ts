@@ -47,20 +47,22 @@ export async function forceRelease(
   }
 }
 
-/** Tells konductor to end the present hold: that of the version read here, never a later one, and with a token that hold alone. */
+/** Tells konductor to end one hold: that with `token`, or else that of the klease as it is first read here. A later one is never ended. */
 async function revoke(
   context: ClientContext,
   name: string,
   now: boolean,
-  token: number | undefined,
+  wanted: number | undefined,
 ): Promise<{ lease: Lease; hold: Hold } | undefined> {
   const { client, namespace } = context;
+  let token = wanted;
   for (let tries = 1; ; tries++) {
     const lease = await findLease(context, name);
     if (!lease) throw noLease(name, namespace);
     const { hold } = lease.status;
     if (token !== undefined && hold?.token !== token) throw isAnotherHold(lease, token);
     if (!hold) return undefined;
+    token = hold.token;
     const annotations = now && { annotations: { [FORCE_RELEASE_ANNOTATION]: JSON.stringify({ now }) } };
     const patch = {
       metadata: { resourceVersion: lease.resourceVersion, ...annotations },
@@ -70,7 +72,7 @@ async function revoke(
       const patched = await client.patch(LEASES, { namespace, name }, patch, { type: "merge" }, parseLease);
       return { lease: patched, hold };
     } catch (error) {
-      // A renewal came between.
+      // A renewal came between, or the hold has ended.
       if (!hasCode(error, "Conflict") || tries === TRIES) throw konductorDown(name, error);
     }
   }

@@ -47,11 +47,11 @@ export function holdOfHolder(lease: Lease, holder: string): Hold {
 /** Turns Forbidden into `NotHolder` where the request is another user's: then no rights are missing. */
 export async function explainForbidden(
   context: ClientContext,
-  { ref }: Hold,
+  { ref, token }: Hold,
   error: unknown,
 ): Promise<unknown> {
   if (!hasCode(error, "Forbidden")) return error;
   const request = await findRequest(context, ref.name);
   const isOthers = request?.uid === ref.uid && request.spec.requestedBy !== (await context.user());
-  return isOthers ? notOurs(request.spec) : error;
+  return isOthers ? notOurs(request.spec, token) : error;
 }

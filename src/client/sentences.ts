@@ -121,11 +121,14 @@ export function notHolder(name: string, holder: string, lease: Lease): Konductor
 }
 
 /** The holder's name matches, but the hold is another user's. */
-export function notOurs({ lease, holder, requestedBy = "unknown" }: LeaseRequest["spec"]): KonductorError {
+export function notOurs(
+  { lease, holder, requestedBy = "unknown" }: LeaseRequest["spec"],
+  token: number,
+): KonductorError {
   return new KonductorError(
     "NotHolder",
     `klease ${lease} is held as ${holder} by user ${requestedBy}, not by you: ask them to release it, or an admin ` +
-      `(koncli lease release ${lease} --force)`,
+      `(koncli lease release ${lease} --force --token ${token})`,
   );
 }
 

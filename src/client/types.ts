@@ -74,7 +74,10 @@ export interface LeaseClient {
   renew(holder: NamedHolder & { timeoutMs?: number }): Promise<ClientHold>;
   /** Ends a hold. Throws `NotHolder`, and then has changed nothing. */
   release(holder: NamedHolder): Promise<Released>;
-  /** Takes a klease from its holder, whoever that is. Throws `Conflict` if the hold that `token` names is not the present one, and then has changed nothing. */
+  /**
+   * Takes a klease from its holder: from the one that `token` names, or else from the one that holds when this is called. Throws `Conflict`
+   * if that hold is over, and then has changed nothing.
+   */
   forceRelease(options: ForcedReleaseOptions): Promise<ForceReleased>;
   /**
    * Has the klease forget that the work `key` is done. Resolves with what it forgot; undefined where it remembers no such work. Throws
@@ -89,7 +92,7 @@ export interface ForcedReleaseOptions {
   lease: string;
   /** Without waiting for proof that the holder has ended. */
   now: boolean;
-  /** Only the hold with this token; without it whichever is the present one. */
+  /** Only the hold with this token; without it the one that is read first. */
   token?: number | undefined;
   signal?: AbortSignal | undefined;
 }

@@ -66,7 +66,7 @@ function findingsOf(lease: Lease, hold: Hold | undefined): Finding[] {
         "NoProofOfTermination",
         `${holder} expired and nothing proves that its containers have stopped` +
           `${placesOf(hold)}: if the node is off, taint it with ` +
-          `node.kubernetes.io/out-of-service; otherwise make sure that they have stopped, then run koncli lease release ${name} --force`,
+          `node.kubernetes.io/out-of-service; otherwise make sure that they have stopped, then run koncli lease release ${name} --force --token ${hold.token}`,
       ],
       ["NoActionNeeded", "nobody has to act"],
     ),

@@ -110,9 +110,9 @@ function nodeSentences({ holderPods }: HolderFacts): string[] {
 
 /** What the user can do about it. The condition HolderUnreachable names the ways out itself. */
 function commands({ name: lease }: Lease, hold: Hold, { namespace, holderPods }: HolderFacts): string[] {
-  const { ref, holder } = hold;
+  const { ref, holder, token } = hold;
   if (hold.unreachable || hold.revoked) return [];
-  const force = `koncli lease release ${lease} --force -n ${namespace}`;
+  const force = `koncli lease release ${lease} --force --token ${token} -n ${namespace}`;
   if (ref.kind === "LeaseRequest") {
     const release = `koncli lease release ${lease} --holder ${shellWord(holder)} -n ${namespace}`;
     return [`To end it now, its own user runs ${release}, or an admin ${force}.`];

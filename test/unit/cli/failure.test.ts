@@ -4,7 +4,20 @@ import { statusError } from "../../../src/kube/status-error.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 
 test.each([
-  [["Held", "QueueFull", "TimedOut", "Withdrawn", "NotHolder", "NotRenewable", "Revoked", "Lost"], 1],
+  [
+    [
+      "Held",
+      "Conflict",
+      "QueueFull",
+      "TimedOut",
+      "Withdrawn",
+      "NotHolder",
+      "NotRenewable",
+      "Revoked",
+      "Lost",
+    ],
+    1,
+  ],
   [["BadRequest", "Forbidden", "Unauthenticated", "NotFound", "Invalid", "Unreachable", "Internal"], 2],
 ] as const)("%j end koncli with %i", (codes, exitCode) => {
   for (const code of codes) expect(exitCodeOf(new KonductorError(code, "no"))).toBe(exitCode);

@@ -19,6 +19,8 @@ test.each([
   ["acquire", /missing required argument 'name'/],
   ["renew x --holder ", /--holder/],
   ["release x --now", /--now is allowed with --force only/],
+  ["release x --token 41", /--token is allowed with --force only/],
+  ["release x --force --token first", /--token.* 'first' .*whole number/],
   ["release x --force --holder h", /leave --holder out, or --force/],
   ["exec x --grace nine -- true", /--grace.* 'nine' .*Go duration/],
   ["exec x --grace -1s -- true", /--grace.* '-1s' .*not negative/],

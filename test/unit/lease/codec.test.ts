@@ -206,7 +206,7 @@ describe("conditions", () => {
     const { conditions } = reread(held({ expired: true, unreachable: true }).status);
     const condition = conditions.find(({ type }) => type === "HolderUnreachable");
     expect(condition?.message).toMatch(
-      /run-1 .*node-1.*node\.kubernetes\.io\/out-of-service.*koncli lease release nightly --force/,
+      /run-1 .*node-1.*node\.kubernetes\.io\/out-of-service.*koncli lease release nightly --force --token 41/,
     );
   });
 });

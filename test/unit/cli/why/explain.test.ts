@@ -25,7 +25,7 @@ test("one paragraph says what it waits for, behind whom, why that one holds, wha
     "Pod run-1 on node node-1 has held the klease since 2026-01-01T00:09:50Z (10s ago) under token 41, and renewed last 5s ago.",
     "Pod run-1 keeps it while its container main runs.",
     "If it is not heard again, its ttl of 1m is over at 2026-01-01T00:10:57Z: it stops itself before that, and the next is granted then.",
-    "To end it now, stop its work by kubectl delete pod run-1 -n ns; an admin can run koncli lease release nightly --force -n ns.",
+    "To end it now, stop its work by kubectl delete pod run-1 -n ns; an admin can run koncli lease release nightly --force --token 41 -n ns.",
   ]);
 });
 
@@ -106,7 +106,7 @@ describe("why the holder holds", () => {
     [
       "its pod is gone",
       { holderPods: [holderPod({}, {}, { pod: MISSING })] },
-      /pod run-1 is gone, and nobody has seen .*: the next is granted when it is proved .* an admin runs koncli lease release nightly --force -n ns\.$/,
+      /pod run-1 is gone, and nobody has seen .*: the next is granted when it is proved .* an admin runs koncli lease release nightly --force --token 41 -n ns\.$/,
     ],
     [
       "its node is down",
