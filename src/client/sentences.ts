@@ -92,6 +92,15 @@ export function alreadyDone(name: string, key: string, work: DoneWork | undefine
   return new KonductorError("AlreadyDone", `under klease ${name} ${describeDone(key, work)}`);
 }
 
+/** The success that was to be forgotten is not the last one. */
+export function isDoneAnew(name: string, { key, holder, token }: DoneWork): KonductorError {
+  return new KonductorError(
+    "Conflict",
+    `klease ${name} has forgotten nothing: ${JSON.stringify(key)} was done once more meanwhile, by ${holder} under token ${token}; ` +
+      "ask again if that is to be forgotten",
+  );
+}
+
 /** @param why what became of the request. */
 export function withdrawn(name: string, why: string): KonductorError {
   return new KonductorError("Withdrawn", `no longer waiting for klease ${name}: ${why}`);

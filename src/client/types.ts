@@ -81,7 +81,7 @@ export interface LeaseClient {
   forceRelease(options: ForcedReleaseOptions): Promise<ForceReleased>;
   /**
    * Has the klease forget that the work `key` is done. Resolves with what it forgot; undefined where it remembers no such work. Throws
-   * `Forbidden`, `NotFound`, `NotReady`.
+   * `Conflict` (the work was done once more meanwhile; that is not forgotten), `Forbidden`, `NotFound`, `NotReady`.
    */
   forget(options: { lease: string; key: string }): Promise<DoneWork | undefined>;
   /** Renews `hold` in the background until it is released or lost. */
