@@ -30,7 +30,11 @@ export function connect(
   flags: ClusterFlags,
   { userAgent, env, isInteractive, logger }: ConnectOptions,
 ): Cluster {
-  const { kubeConfig, impersonationOf } = loadKubeConfig(flags.kubeconfig, env, isInteractive);
+  const { kubeConfig, impersonationOf, forgetCredentials } = loadKubeConfig(
+    flags.kubeconfig,
+    env,
+    isInteractive,
+  );
   if (flags.context !== undefined) {
     const known = kubeConfig.getContexts().map(({ name }) => name);
     if (!known.includes(flags.context))
@@ -48,6 +52,7 @@ export function connect(
     client: createKubeClient({
       kubeConfig,
       userAgent,
+      onRefused: forgetCredentials,
       headers: impersonationHeaders(impersonation),
       proxyUrl: server && proxyFromEnvironment(server, env),
       timeoutMs: flags.requestTimeoutMs,

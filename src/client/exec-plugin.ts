@@ -3,7 +3,7 @@
  * stderr is the user's, since it may ask for a login there; it is told what the call is for, and may take as long as a login takes.
  * client-node's own runs it without all that.
  *
- * Limit: credentials without an expiry are kept for as long as the process lives, also where the API server refuses them.
+ * Its credentials are kept until they expire by this machine's clock, or until they are forgotten since the API server refuses them.
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -38,9 +38,10 @@ interface Credentials {
 }
 
 /** Runs the program of users whose `authProvider` is {@link EXEC_PLUGIN}, with its configuration as the kubeconfig has it. */
-export function execPlugin(options: ExecPluginOptions): Authenticator {
+export function execPlugin(options: ExecPluginOptions): Authenticator & { forget(): void } {
   const known = new Map<string, Credentials>();
   return {
+    forget: () => known.clear(),
     isAuthProvider: ({ authProvider }: User) => record(authProvider)["name"] === EXEC_PLUGIN,
     async applyAuthentication({ name, authProvider }, requestOptions) {
       let credentials = known.get(name);

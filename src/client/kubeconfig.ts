@@ -26,6 +26,8 @@ export interface LoadedKubeConfig {
   kubeConfig: KubeConfig;
   /** What the file says of a user beyond what client-node reads. */
   impersonationOf(user: string): Impersonation;
+  /** Has a credential plugin asked again. */
+  forgetCredentials(): void;
 }
 
 const SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -46,10 +48,11 @@ export function loadKubeConfig(file: string | undefined, env: Env, isInteractive
         "no kubeconfig was found; name one with --kubeconfig or $KUBECONFIG",
       );
     merged.loadFromCluster();
-    return { kubeConfig: merged, impersonationOf: () => ({}) };
+    return { kubeConfig: merged, impersonationOf: () => ({}), forgetCredentials: () => undefined };
   }
   const configs = loaded.map(({ config }) => config);
-  merged.addAuthenticator(execPlugin({ env, isInteractive, cluster: () => merged.getCurrentCluster() }));
+  const plugin = execPlugin({ env, isInteractive, cluster: () => merged.getCurrentCluster() });
+  merged.addAuthenticator(plugin);
   merged.loadFromOptions({
     clusters: firstOfEach(configs.flatMap((config) => config.getClusters())),
     users: firstOfEach(loaded.flatMap(usersOf)),
@@ -58,6 +61,7 @@ export function loadKubeConfig(file: string | undefined, env: Env, isInteractive
   });
   return {
     kubeConfig: merged,
+    forgetCredentials: plugin.forget,
     impersonationOf(user) {
       const source = loaded.find(({ config }) => config.getUser(user));
       if (!source) return {};

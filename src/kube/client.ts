@@ -25,6 +25,8 @@ export interface KubeClientOptions {
   headers?: Headers | undefined;
   /** Used if the cluster of the kubeconfig names no proxy. */
   proxyUrl?: string | undefined;
+  /** Called when the API server has refused the credentials: authenticators of the kubeconfig forget what they have cached. */
+  onRefused?: (() => void) | undefined;
   /** Of every call that has no limit of its own; 10 s by default. */
   timeoutMs?: number | undefined;
   /** How many calls are under way at a time, besides watches and those out of turn; 1,000 by default. */

@@ -1,9 +1,11 @@
+import { readFile } from "node:fs/promises";
 import type { RequestOptions } from "node:https";
+import { isDeepStrictEqual } from "node:util";
 import type { KubeConfig } from "@kubernetes/client-node";
 import { Agent, type Dispatcher, ProxyAgent, Socks5ProxyAgent } from "undici";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
-import { defined, textMap } from "../shared/json.ts";
+import { defined, record, text, textMap } from "../shared/json.ts";
 
 /** What one call needs to reach the API server as the kubeconfig's current user. */
 export interface Session {
@@ -20,10 +22,14 @@ export interface CredentialsOptions {
   headers?: Headers | undefined;
   /** Used if the cluster of the kubeconfig names no proxy. */
   proxyUrl?: string | undefined;
+  /** Called when the API server has refused the credentials: authenticators of the kubeconfig forget what they have cached. */
+  onRefused?: (() => void) | undefined;
 }
 
 export interface Credentials {
   session(): Promise<Session>;
+  /** Gets the credentials anew, since the API server has refused those of a session. undefined: they are still the same. */
+  renewed(refused: Session): Promise<Session | undefined>;
   close(): Promise<void>;
 }
 
@@ -44,12 +50,14 @@ const CONNECT_TIMEOUT_MS = 5_000;
 
 /**
  * The current user's authentication and one keep-alive dispatcher for all calls, replaced only when certificates change.
- * Rotating token files and credential plugins are asked through KubeConfig, which caches them by their own expiry. A plugin may take as long as
- * a login takes.
+ * Credential plugins are asked through KubeConfig, which caches their answers by their own expiry. That is a time of day, so what the API
+ * server refuses is got anew, whatever this machine's clock says. A plugin may take as long as a login takes.
  */
 export function createCredentials(own: CredentialsOptions): Credentials {
   const { kubeConfig, clock } = own;
   let current: Promise<Session> | undefined;
+  /** What was read last, unless it was refused. */
+  let latest: Session | undefined;
   let readAtMs = 0;
   let dispatcher: { key: string; value: Dispatcher } | undefined;
 
@@ -57,6 +65,10 @@ export function createCredentials(own: CredentialsOptions): Credentials {
     const options: RequestOptions = { headers: {} };
     await kubeConfig.applyToHTTPSOptions(options);
     const headers = textMap(options.headers);
+    const tokenFile = text(record(record(kubeConfig.getCurrentUser()?.authProvider)["config"])["tokenFile"]);
+    // KubeConfig reads it once a minute, by a clock that may be set back for hours.
+    if (tokenFile !== undefined)
+      headers["Authorization"] = `Bearer ${(await readFile(tokenFile, "utf8")).trim()}`;
     if (options.auth) headers["authorization"] = `Basic ${Buffer.from(options.auth).toString("base64")}`;
     const key = [options.ca, options.cert, options.key, options.pfx].map(String).join("\n");
     if (dispatcher?.key !== key) {
@@ -64,34 +76,51 @@ export function createCredentials(own: CredentialsOptions): Credentials {
       dispatcher = { key, value: createDispatcher(own, options) };
       outdated?.close().catch(() => undefined); // running calls and watches end in their own time
     }
-    return { dispatcher: dispatcher.value, headers: { ...headers, ...own.headers } };
+    latest = { dispatcher: dispatcher.value, headers: { ...headers, ...own.headers } };
+    return latest;
+  }
+
+  async function session(): Promise<Session> {
+    if (current === undefined || clock.monotonicMs() - readAtMs > REREAD_AFTER_MS) {
+      // Not again while this one takes its time.
+      readAtMs = Number.POSITIVE_INFINITY;
+      current = read().finally(() => {
+        readAtMs = clock.monotonicMs();
+      });
+    }
+    try {
+      return await current;
+    } catch (cause) {
+      current = undefined;
+      if (cause instanceof KonductorError) throw cause;
+      throw new KonductorError(
+        "Unauthenticated",
+        "cannot get the credentials that the kubeconfig describes",
+        { cause },
+      );
+    }
   }
 
   return {
-    async session() {
-      if (current === undefined || clock.monotonicMs() - readAtMs > REREAD_AFTER_MS) {
-        // Not again while this one takes its time.
-        readAtMs = Number.POSITIVE_INFINITY;
-        current = read().finally(() => {
-          readAtMs = clock.monotonicMs();
-        });
-      }
-      try {
-        return await current;
-      } catch (cause) {
+    session,
+    async renewed(refused) {
+      // Once for all calls that were refused with the same credentials.
+      if (latest && isSame(latest, refused)) {
+        latest = undefined;
         current = undefined;
-        if (cause instanceof KonductorError) throw cause;
-        throw new KonductorError(
-          "Unauthenticated",
-          "cannot get the credentials that the kubeconfig describes",
-          { cause },
-        );
+        own.onRefused?.();
       }
+      const renewed = await session();
+      return isSame(renewed, refused) ? undefined : renewed;
     },
     async close() {
       await dispatcher?.value.close();
     },
   };
+}
+
+function isSame(one: Session, other: Session): boolean {
+  return one.dispatcher === other.dispatcher && isDeepStrictEqual(one.headers, other.headers);
 }
 
 function createDispatcher({ kubeConfig, ...own }: CredentialsOptions, options: RequestOptions): Dispatcher {

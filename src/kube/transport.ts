@@ -4,7 +4,7 @@ import { timeMs } from "../shared/json.ts";
 import type { Logger } from "../shared/log.ts";
 import type { CallInfo, CallOptions, HttpMethod, ResponseInfo, Verb } from "./api.ts";
 import { createCallTurns } from "./call-turns.ts";
-import { type CredentialsOptions, createCredentials } from "./credentials.ts";
+import { type CredentialsOptions, createCredentials, type Session } from "./credentials.ts";
 import { type About, statusError } from "./status-error.ts";
 
 /** One HTTP request, and what an error calls it. */
@@ -47,6 +47,11 @@ export interface TransportOptions extends CredentialsOptions {
   onCall?: ((info: CallInfo) => void) | undefined;
 }
 
+interface Timeouts {
+  headersTimeout: number;
+  bodyTimeout: number;
+}
+
 const DEFAULT_TIMEOUT_MS = 10_000;
 /**
  * Each has a connection, of 80 KiB at most: together less than a sixth of a replica's 512 MiB. It is twice as many as a busy replica ever
@@ -76,12 +81,24 @@ export function createTransport({
   const turns = createCallTurns(mostCalls);
   let hasSession = false;
 
-  async function dispatch(
+  /** Sends the call, and once more with other credentials where the API server has refused those and there are any. */
+  async function dispatch(call: Call, signal: AbortSignal, timeouts: Timeouts) {
+    const session = await credentials.session();
+    const answer = await request(session, call, signal, timeouts);
+    if (answer.response.statusCode !== 401) return answer;
+    // A plugin that fails has said so, and the refusal says the rest.
+    const renewed = await credentials.renewed(session).catch(() => undefined);
+    if (!renewed) return answer;
+    await answer.response.body.dump();
+    return request(renewed, call, signal, timeouts);
+  }
+
+  async function request(
+    { dispatcher, headers }: Session,
     call: Call,
     signal: AbortSignal,
-    timeouts: { headersTimeout: number; bodyTimeout: number },
+    timeouts: Timeouts,
   ) {
-    const { dispatcher, headers } = await credentials.session();
     signal.throwIfAborted();
     const sentMs = clock.monotonicMs();
     const response = await dispatcher
