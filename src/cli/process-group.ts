@@ -11,18 +11,34 @@ export interface GroupProcess {
   isStopped: boolean;
 }
 
+type SeenProcess = GroupProcess & { hasEnded: boolean };
+
 /**
  * The processes of group `pgid` that have not ended; undefined where there are some but none is visible: only Linux shows them, and other
  * users' may be hidden. A zombie counts as ended.
  */
 export function processesIn(pgid: number): GroupProcess[] | undefined {
-  if (!exists(pgid)) return [];
-  const found = read("/proc", pgid);
-  return found.length > 0 ? found.filter(({ hasEnded }) => !hasEnded) : undefined;
+  return exists(pgid) ? runningAt(() => read("/proc", pgid)) : [];
 }
 
+/**
+ * Those that `look` finds running; undefined where it cannot tell. One look misses a process that forks and ends meanwhile, and its child.
+ * So only two looks in a row that find the same zombies, and nobody else, show that nobody runs.
+ */
+export function runningAt(look: () => SeenProcess[]): GroupProcess[] | undefined {
+  const isRunning = ({ hasEnded }: SeenProcess) => !hasEnded;
+  const first = look();
+  if (first.some(isRunning)) return first.filter(isRunning);
+  const second = look();
+  const running = second.filter(isRunning);
+  const isSame = second.length > 0 && String(pidsIn(first)) === String(pidsIn(second));
+  return running.length > 0 || isSame ? running : undefined;
+}
+
+const pidsIn = (processes: readonly GroupProcess[]) => processes.map(({ pid }) => pid);
+
 /** The processes of a group as `proc` shows them (proc(5)), including those that have ended. */
-export function read(proc: string, pgid: number): (GroupProcess & { hasEnded: boolean })[] {
+export function read(proc: string, pgid: number): SeenProcess[] {
   return pidsOf(proc)
     .map((pid) => readProcess(proc, pid))
     .filter((process) => process?.pgid === pgid)

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { runProcess } from "../../../src/cli/exec-process.ts";
-import { processesIn, read } from "../../../src/cli/process-group.ts";
+import { processesIn, read, runningAt } from "../../../src/cli/process-group.ts";
 import { systemClock } from "../../../src/shared/clock.ts";
 
 let dir: string;
@@ -154,4 +154,25 @@ test("a group is read from proc(5), where threads may outlive the first one and 
     { pid: 13, hasEnded: true },
     { pid: 14, hasEnded: false },
   ]);
+});
+
+describe("that nobody of a group runs any more", () => {
+  const zombie = (pid: number) => ({ pid, command: "sh", isStopped: false, hasEnded: true });
+  const running = (pid: number) => ({ ...zombie(pid), hasEnded: false });
+  const seenAt = (...looks: ReturnType<typeof zombie>[][]) => runningAt(() => looks.shift() ?? []);
+
+  test("is shown by two looks that find the same zombies", () => {
+    expect(seenAt([zombie(11)], [zombie(11)])).toEqual([]);
+  });
+
+  test("is not shown by a look during which a process forked and ended", () => {
+    expect(seenAt([zombie(11)], [zombie(11), running(12)])).toMatchObject([{ pid: 12 }]);
+    // The child has done the same meanwhile.
+    expect(seenAt([zombie(11)], [zombie(11), zombie(12)])).toBeUndefined();
+    expect(seenAt([zombie(11), running(12)], [zombie(11), zombie(12)])).toMatchObject([{ pid: 12 }]);
+  });
+
+  test("is not shown where no process can be seen", () => {
+    expect(seenAt([], [])).toBeUndefined();
+  });
 });
