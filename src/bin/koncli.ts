@@ -2,22 +2,10 @@
 import { hostname } from "node:os";
 import { basename } from "node:path";
 import type { CliIo } from "../cli/cli-context.ts";
+import { onPassedSignal } from "../cli/passed-signals.ts";
 import { runCli } from "../cli/program.ts";
 import { ownPodUid } from "../client/own-pod.ts";
 import { systemClock } from "../shared/clock.ts";
-
-/** Signals that koncli passes on to the command it runs. */
-const PASSED_ON = [
-  "SIGINT",
-  "SIGTERM",
-  "SIGHUP",
-  "SIGQUIT",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGTSTP",
-  "SIGCONT",
-  "SIGWINCH",
-] as const;
 
 /** The name under which kubectl calls a plugin's completion. */
 const KUBECTL_COMPLETE = "kubectl_complete-koncli";
@@ -43,12 +31,7 @@ const io: CliIo = {
     process.on("exit", cleanUp);
     return () => process.off("exit", cleanUp);
   },
-  onSignal(listener) {
-    for (const name of PASSED_ON) process.on(name, listener);
-    return () => {
-      for (const name of PASSED_ON) process.off(name, listener);
-    };
-  },
+  onSignal: onPassedSignal,
 };
 
 void main(process.argv).then((code) => {

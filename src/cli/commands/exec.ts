@@ -12,20 +12,18 @@ import { CLI_EXIT } from "../failure.ts";
 import { graceMs, onceKey } from "../flags.ts";
 import { holdsAround, refuseHoldAround } from "../holds-around.ts";
 import { leaseClientOf } from "../lease-client.ts";
+import { STOPPING } from "../passed-signals.ts";
 import { printable } from "../printable.ts";
 import { showWaiting } from "../waiting-line.ts";
 
 type ExecFlags = AcquireFlags & { grace?: number; once?: string };
-
-/** A command that gets one of these was told to stop: that it ends with 0 then does not show that it has done its work. */
-const STOPPING: readonly NodeJS.Signals[] = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
 
 /**
  * `koncli lease exec NAME -- COMMAND...`: the command runs only while koncli holds the klease. It gets koncli's signals. koncli ends with
  * the command's exit code once the whole process group has ended. When the klease is lost, the group is stopped before the ttl is over, and
  * koncli ends with 1.
  *
- * Limit: if koncli itself is killed by SIGKILL, the command goes on and nobody renews: after the ttl another holder may be granted beside
+ * Limit: if koncli itself is killed by SIGKILL, or stands still by SIGSTOP, the command goes on and nobody renews: after the ttl another holder may be granted beside
  * it. KONDUCTOR_TOKEN is the remedy.
  */
 export function registerExec(lease: Command, run: RunAction): void {

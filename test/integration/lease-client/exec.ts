@@ -86,13 +86,13 @@ export function execTests(fixture: () => Fixture): void {
       const { newLease, lease, start } = fixture();
       const name = await newLease();
       const path = newFile();
-      const traps = ["INT", "TERM", "HUP", "QUIT", "USR1", "USR2"]
+      const traps = ["INT", "TERM", "HUP", "QUIT", "USR1", "ALRM", "XCPU", "USR2"]
         .map((signal) => `trap 'echo ${signal} >> ${path}' ${signal}`)
         .join("; ");
       const script = `${traps}; echo ready > ${path}; until grep -q USR2 ${path}; do sleep 0.05; done; exit 3`;
       const run = start("lease", "exec", name, "--", "bash", "-c", script);
       await written(path, "ready");
-      for (const signal of ["INT", "TERM", "HUP", "QUIT", "USR1"]) {
+      for (const signal of ["INT", "TERM", "HUP", "QUIT", "USR1", "ALRM", "XCPU"]) {
         run.child.kill(`SIG${signal}` as NodeJS.Signals);
         await written(path, signal);
       }
