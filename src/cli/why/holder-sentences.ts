@@ -115,7 +115,9 @@ function commands({ name: lease }: Lease, hold: Hold, { namespace, holderPods }:
   const force = `koncli lease release ${lease} --force --token ${token} -n ${namespace}`;
   if (ref.kind === "LeaseRequest") {
     const release = `koncli lease release ${lease} --holder ${shellWord(holder)} -n ${namespace}`;
-    return [`To end it now, its own user runs ${release}, or an admin ${force}.`];
+    return [
+      `To end it now, stop it where it runs. If it has ended without a release, its own user runs ${release}, or an admin ${force}.`,
+    ];
   }
   const pods = holderPods.map(({ pod }) => ifKnown(pod));
   const isEnding =
