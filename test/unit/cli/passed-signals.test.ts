@@ -30,7 +30,8 @@ test("every signal that would end or stop koncli, and can be caught, is passed o
   });
   onTestFinished(() => void child.kill("SIGKILL"));
   const lines = createInterface({ input: child.stdout });
-  const next = async () => (await Promise.race([once(lines, "line"), once(child, "exit")])).join(" ");
+  const exit = once(child, "exit");
+  const next = async () => (await Promise.race([once(lines, "line"), exit])).join(" ");
   expect(await next()).toBe("ready");
   const heard: string[] = [];
   for (const signal of SIGNALS) {
