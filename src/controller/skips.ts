@@ -22,7 +22,7 @@ import { aboutRequest } from "../lease/log-fields.ts";
 import { isAlreadyDone, isDone } from "../lease/once.ts";
 import { compareRequests, isOneTry, isSkipped, isWaiting, SKIPPED, wasGranted } from "../lease/order.ts";
 import { isPastGate, type PodView, parsePod } from "../lease/pod.ts";
-import { heldBack } from "../lease/policies/held-back.ts";
+import { heldBack, isFree } from "../lease/policies/held-back.ts";
 import type { Settings } from "../lease/settings.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
@@ -144,7 +144,8 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
   }
 
   return {
-    async skip({ lease, requests, evidenceOf }) {
+    async skip(situation) {
+      const { lease, requests, evidenceOf } = situation;
       const past = jobsPastGate(lease);
       const begun = lookAtPods(lease);
       const candidates = requests
@@ -157,7 +158,7 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
         .sort((a, b) => compareRequests(lease)(a.request, b.request));
       const waiting = candidates.filter(({ request }) => isWaiting(request));
       const tried = waiting.filter(
-        ({ request, settings }) => settings.ifHeld === "skip" && isOneTry(request),
+        ({ request, settings }) => settings.ifHeld === "skip" && isOneTry(request) && !isFree(situation),
       );
       const skip = (candidate: WaitingRun, work: () => Promise<void>) =>
         errands.run(

@@ -3,6 +3,7 @@
  * nothing more urgent. Each follow-up may be lost or happen twice.
  */
 import { isDeepStrictEqual } from "node:util";
+import type { Situation } from "./decision.ts";
 import { isGated, isPast, isUnbound, isWithoutJob } from "./evidence.ts";
 import { grantedStatus } from "./grant.ts";
 import { requestName } from "./naming.ts";
@@ -16,6 +17,7 @@ import {
   wasGranted,
   wasTakenBack,
 } from "./order.ts";
+import { isFree } from "./policies/held-back.ts";
 import { type Newcomers, newcomersOf, QUEUE_FULL } from "./policies/max-waiting.ts";
 import type { ClaimantRef, HolderRef, Lease, LeaseRequest } from "./types.ts";
 import { isUnrecordedHold, type UnrecordedInput } from "./unrecorded.ts";
@@ -37,10 +39,7 @@ export type FollowUp =
   /** Recreate it: a pod's or Job's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
 
-export interface FollowUpInput extends UnrecordedInput {
-  requests: readonly LeaseRequest[];
-  nowMs: number;
-}
+export type FollowUpInput = UnrecordedInput & Pick<Situation, "requests" | "unrecordedHolders" | "nowMs">;
 
 const PASSED_OVER = { phase: "Pending", reason: NOT_CONFIRMED } as const;
 const HELD = { phase: "Denied", reason: "Held" } as const;
@@ -87,7 +86,7 @@ export function followUps(input: FollowUpInput): FollowUp[] {
   const tellsOfHold = (request: LeaseRequest) =>
     isOfHolder(request) &&
     (!request.spec.ref || wasGranted(request, lease) || request.status.token === hold?.token);
-  const newcomers = newcomersOf(lease, requests, evidenceOf);
+  const newcomers = isFree(input) ? undefined : newcomersOf(lease, requests, evidenceOf);
   const steps = requests
     .filter(({ terminating }) => !terminating)
     .map((request) =>
@@ -141,7 +140,8 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
       : undefined;
   if (ref && isWaiting(request) && request.status.reason === NOT_CONFIRMED && isGated(evidenceOf(ref)))
     return { do: "queueAgain", request, ref };
-  if (isWaiting(request) && isOneTry(request) && request.status.reason !== NOT_CONFIRMED) {
+  const isTried = isWaiting(request) && isOneTry(request) && request.status.reason !== NOT_CONFIRMED;
+  if (isTried && !isFree(input)) {
     // A pod's request is deleted with its pod.
     return { do: "deny", request, status: { ...HELD, ...(!ref && { expiresMs }) } };
   }
@@ -152,8 +152,10 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
 function followNewcomer(
   { nowMs }: FollowUpInput,
   request: LeaseRequest,
-  { mayWait, turnedAway }: Newcomers,
+  newcomers: Newcomers | undefined,
 ): FollowUp | undefined {
+  if (!newcomers) return undefined;
+  const { mayWait, turnedAway } = newcomers;
   if (mayWait.includes(request)) return { do: "mark", request, status: { ...request.status, mayWait: true } };
   if (!turnedAway.includes(request)) return undefined;
   // A pod's request is deleted with its pod.

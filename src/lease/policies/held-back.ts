@@ -2,6 +2,7 @@
  * The rules by which the owner of a Lease keeps it from being granted although nobody holds it. Whoever decides about a grant, and whoever tells
  * why there is none, asks here, so that a new rule is one more file and one more line.
  */
+import type { Situation } from "../decision.ts";
 import { minInterval } from "./min-interval.ts";
 import { paused } from "./paused.ts";
 import type { HeldBack, HoldBackPolicy, HoldBackRule, Ruled } from "./policy.ts";
@@ -19,6 +20,19 @@ export function heldBack(lease: Ruled, nowMs: number): HeldBack | undefined {
     if (found && endOf(found) > endOf(longest)) longest = found;
   }
   return longest;
+}
+
+/**
+ * Whether nothing that is known keeps the Lease from being granted: whoever waits all the same has a claimant that could not be looked at, or
+ * has had its hold. Nobody may be told of a free Lease that it is held.
+ */
+export function isFree({
+  lease,
+  unrecordedHolders,
+  nowMs,
+}: Pick<Situation, "lease" | "unrecordedHolders" | "nowMs">): boolean {
+  const isOpen = !lease.status.hold && !lease.terminating && unrecordedHolders === 0;
+  return isOpen && !heldBack(lease, nowMs);
 }
 
 function endOf(held: HeldBack | undefined): number {

@@ -109,7 +109,8 @@ const situation = (lease: Lease, ...requests: LeaseRequest[]) => situationOf(lea
 const at = ({ name }: LeaseRequest) => ({ namespace: "ns", name });
 
 describe("beside a klease", () => {
-  const lease = aLease({ lastToken: 50 });
+  // Paused, it is not granted to whoever asks.
+  const lease = aLease({ lastToken: 50 }, { paused: true });
   const newer = { ...lease, resourceVersion: "8" };
 
   test("a request is deleted only in the version that was seen, since it may have been granted meanwhile", async () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { deletableAtMs, type FollowUpInput, followUps } from "../../../src/lease/follow-ups.ts";
 import type { EndReason, Hold, Lease, LeaseRequest, RequestPhase } from "../../../src/lease/types.ts";
-import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
+import { aHold, aLease, aRequest, NOW_MS, situationOf } from "../lease/samples.ts";
 
 const TOKEN = aHold().token;
 const KEPT_MS = 60_000;
@@ -10,20 +10,14 @@ const WAITS = { waitUntilMs: NOW_MS + 30_000 };
 const ONCE = { requestedAtMs: NOW_MS - 1_000, waitUntilMs: NOW_MS - 1_000 };
 const GRANTED = { phase: "Granted", token: TOKEN, holdTtlMs: 60_000 } as const;
 
+const held = () => heldBy(aRequest({ name: "other" }));
+
 function heldBy({ name, uid }: LeaseRequest, change: Partial<Hold> = {}): Lease {
   return aLease({ hold: aHold({ ref: { kind: "LeaseRequest", name, uid }, ...change }), lastToken: TOKEN });
 }
 
 function follow(lease: Lease, request: LeaseRequest, change: Partial<FollowUpInput> = {}) {
-  const evidenceOf = () => ({ is: "unknown" }) as const;
-  return followUps({
-    lease,
-    requests: [request],
-    evidenceOf,
-    hasLapsed: () => false,
-    nowMs: NOW_MS,
-    ...change,
-  });
+  return followUps({ ...situationOf(lease, { requests: [request] }), hasLapsed: () => false, ...change });
 }
 
 describe("the request by which a client holds", () => {
@@ -60,17 +54,20 @@ describe("a request for a single try", () => {
   test("is denied if it was not granted, which can be read for a minute", () => {
     const status = { phase: "Denied", reason: "Held", expiresMs: NOW_MS + KEPT_MS };
     const denial = [{ do: "deny", request: once, status }];
-    expect(follow(heldBy(aRequest({ name: "other" })), once)).toEqual(denial);
-    // A free klease leads to the same denial, since holds of a deleted klease have to be awaited.
-    expect(follow(aLease(), once)).toEqual(denial);
+    expect(follow(held(), once)).toEqual(denial);
+    expect(follow(aLease(), once, { unrecordedHolders: 1 })).toEqual(denial);
+  });
+
+  test("is not told of a free klease that it is held", () => {
+    expect(follow(aLease(), once)).toEqual([]);
   });
 
   test("is not dropped without an answer because its waitUntil has passed", () => {
-    expect(follow(aLease(), once, { nowMs: NOW_MS + 999_000 })).toMatchObject([{ do: "deny" }]);
+    expect(follow(held(), once, { nowMs: NOW_MS + 999_000 })).toMatchObject([{ do: "deny" }]);
   });
 
   test("is left alone while it is being deleted", () => {
-    expect(follow(aLease(), { ...once, terminating: true })).toEqual([]);
+    expect(follow(held(), { ...once, terminating: true })).toEqual([]);
   });
 });
 

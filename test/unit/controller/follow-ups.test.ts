@@ -4,7 +4,7 @@ import { followUps } from "../../../src/lease/follow-ups.ts";
 import { NOT_CONFIRMED } from "../../../src/lease/order.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
-import { aHold, aLease, aRequest, NOW_MS } from "../lease/samples.ts";
+import { aHold, aLease, aRequest, NOW_MS, situationOf } from "../lease/samples.ts";
 
 const START_MS = Date.parse("2026-01-01T00:00:00Z");
 const metadata = (name: string) => ({
@@ -24,13 +24,9 @@ const request = (spec: object) =>
 function stepsAfter(seconds: number, spec: object) {
   const requests = [request(spec)];
   const nowMs = START_MS + seconds * 1_000;
-  return followUps({
-    lease,
-    requests,
-    evidenceOf: () => ({ is: "unknown" }),
-    hasLapsed: () => false,
-    nowMs,
-  }).map((step) => step.do);
+  return followUps({ ...situationOf(lease, { requests, nowMs }), hasLapsed: () => false }).map(
+    (step) => step.do,
+  );
 }
 
 describe("a request with a waitUntil", () => {
@@ -58,13 +54,12 @@ describe("a request that a pod has made after its grant", () => {
   const outdated = aLease({ hold, lastToken: hold.token, lastRequest: "request-1" });
   const follow = (spec: object, status: Partial<LeaseRequest["status"]> = {}, uid = "request-2") =>
     followUps({
-      lease: outdated,
-      requests: [
-        aRequest({ name: "again", uid, spec: { ref, ...spec }, status: { phase: "Pending", ...status } }),
-      ],
-      evidenceOf: () => ({ is: "unknown" }),
+      ...situationOf(outdated, {
+        requests: [
+          aRequest({ name: "again", uid, spec: { ref, ...spec }, status: { phase: "Pending", ...status } }),
+        ],
+      }),
       hasLapsed: () => false,
-      nowMs: NOW_MS,
     });
 
   it("is not mistaken for the granted request, and keeps its place", () => {
@@ -91,11 +86,11 @@ describe("a pod whose grant was taken back", () => {
   });
   const stepsFor = (gated: boolean) =>
     followUps({
-      lease: aLease({ lastToken: 41 }),
-      requests: [passedOver],
-      evidenceOf: () => ({ is: "present", pod: { ...waitingPod, gated } }),
+      ...situationOf(aLease({ lastToken: 41 }), {
+        requests: [passedOver],
+        evidenceOf: () => ({ is: "present", pod: { ...waitingPod, gated } }),
+      }),
       hasLapsed: () => false,
-      nowMs: NOW_MS,
     }).map((step) => step.do);
 
   it("queues again while it waits behind its scheduling gate, since its gate does not run yet", () => {

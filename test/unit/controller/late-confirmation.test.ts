@@ -12,6 +12,7 @@ import { LEASE_LABEL } from "../../../src/shared/names.ts";
 import { turnedClock } from "../gate/turned-clock.ts";
 import { memoryCache } from "../gate-api/memory-cache.ts";
 import { memoryCaches } from "../gate-api/samples.ts";
+import { situationOf } from "../lease/samples.ts";
 import { recordedClient } from "./recorded-client.ts";
 
 const ME = { kind: "Pod", name: "me", uid: "me" } as const;
@@ -64,11 +65,12 @@ test("a late confirmation is refused, and overwrites the mark, which the arbiter
   const traced = parseLeaseRequest(request);
   expect(traced.status).toEqual({ phase: "Granted", token: 42 });
   const steps = followUps({
-    lease: parseLease(lease),
-    requests: [traced],
-    evidenceOf: () => ({ is: "present", pod: POD }),
+    ...situationOf(parseLease(lease), {
+      requests: [traced],
+      evidenceOf: () => ({ is: "present", pod: POD }),
+      nowMs: clock.nowMs(),
+    }),
     hasLapsed: () => false,
-    nowMs: clock.nowMs(),
   });
   expect(steps).toEqual([
     { do: "mark", request: traced, status: { phase: "Pending", reason: "NotConfirmed" } },

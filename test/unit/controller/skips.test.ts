@@ -172,6 +172,16 @@ test.each(["init", "scheduling", "job"])(
   },
 );
 
+test("a Job that does not wait is not skipped while its klease is free, and its pod may only not have been seen", async () => {
+  const { seen, skip } = stage({
+    lease: aLease({ lastToken: 41 }),
+    annotations: { [ANNOTATION.ifHeld]: "skip" },
+    isOneTry: true,
+  });
+  await skip();
+  expect(seen).toMatchObject({ skipped: 4, isOver: false, counted: [] });
+});
+
 test("the first run that would have to wait is skipped if no run of a CronJob may wait", async () => {
   const { seen, skip } = stage({ annotations: waiting("0") });
   await skip();

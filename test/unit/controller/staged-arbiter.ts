@@ -1,4 +1,4 @@
-/** The real arbiter with an API server of a few objects. Any call can be refused or left unanswered, and any watch stalled. */
+/** The real arbiter with an API server of a few objects. Any call can be refused, left unanswered or answered late, and any watch stalled. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import type { Resource } from "../../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
@@ -13,8 +13,8 @@ import { type BuiltArbiterOptions, buildArbiter } from "./built-arbiter.ts";
 
 type Json = Record<string, unknown>;
 
-/** The fate of a call such as `get pods` for the object of this name. */
-export type Fault = (what: string, name: string) => "refused" | "unanswered" | undefined;
+/** The fate of a call such as `get pods` for the object of this name; a number: by so many milliseconds its answer is late. */
+export type Fault = (what: string, name: string) => "refused" | "unanswered" | number | undefined;
 
 export interface Stage {
   /** The objects of each resource, by its plural. */
@@ -129,6 +129,7 @@ export function stageArbiter(stage: Stage) {
         if (fate === "refused") throw new KonductorError("Forbidden", what);
         if (fate === "unanswered") return new Promise(() => undefined);
         const result = answer(verb, plural, sent, third);
+        if (fate !== undefined) await clock.sleep(fate);
         const parse = [third, ...others].find((one) => typeof one === "function");
         if (Array.isArray(result)) return { items: parse ? result.map((item) => parse(item)) : result };
         return parse ? parse(result) : result;

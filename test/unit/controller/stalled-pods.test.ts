@@ -79,3 +79,45 @@ test.each<[string, boolean, object?]>([
     await stage.end();
   },
 );
+
+const ONCE = { requestedAt: microTime(NOW_MS), waitUntil: microTime(NOW_MS) };
+const BATCH = { name: "batch", uid: "job-1" };
+
+/** A pod that asks for a free klease once. The cache does not show it, and each look at it takes so long. */
+function oneTry(lookMs: number, ifHeld: "skip" | "fail") {
+  const isSkipped = ifHeld === "skip";
+  const pod = podObject("once", "pod-9", isSkipped ? { gated: true, job: BATCH } : {});
+  Object.assign(pod.metadata.annotations, { [ANNOTATION.ifHeld]: ifHeld });
+  const { labels, annotations: asked } = pod.metadata;
+  const stage = stageArbiter({
+    objects: { leases: [leaseObject({})] },
+    stalled,
+    fault: (what) => (what === "get pods" ? lookMs : undefined),
+  });
+  stage.put("pods", pod);
+  stage.put("jobs", {
+    metadata: { namespace: "ns", ...BATCH, labels },
+    spec: { template: { metadata: { labels, annotations: asked } } },
+    status: {},
+  });
+  const holderRef = { kind: "Pod", name: "once", uid: "pod-9" };
+  stage.put("leaserequests", requestObject("nightly-once", "uid-of-once", { holderRef, ...ONCE }));
+  return stage;
+}
+
+test.each([
+  ["fail", 200],
+  ["fail", 1_500],
+  ["skip", 200],
+  ["skip", 1_500],
+] as const)(
+  "a free klease is granted to a pod with if-held: %s, though a look at the pod takes %i ms",
+  async (ifHeld, lookMs) => {
+    const stage = oneTry(lookMs, ifHeld);
+    expect(await stage.until(() => stage.holder() === "pod-9", 5_000)).toBeLessThan(5_000);
+    await stage.until(() => false, 5_000);
+    expect(stage.requests()[0]?.status.phase).not.toBe("Denied");
+    expect(stage.stored("jobs", "batch")?.["status"]).toEqual({});
+    await stage.end();
+  },
+);

@@ -51,8 +51,7 @@ describe("a paused Lease", () => {
 
   test("is held to whoever does not wait", () => {
     const requests = [aRequest({ spec: { waitUntilMs: NOW_MS } }), aRequest({ name: "waits" })];
-    const evidenceOf = () => ({ is: "unknown" }) as const;
-    const input = { lease: aLease({}, PAUSED), requests, evidenceOf, hasLapsed: () => false, nowMs: NOW_MS };
+    const input = { ...situationOf(aLease({}, PAUSED), { requests }), hasLapsed: () => false };
     expect(followUps(input)).toMatchObject([
       { do: "deny", request: requests[0], status: { reason: "Held" } },
     ]);
@@ -165,7 +164,7 @@ describe("a Lease with a maxWaiting", () => {
     evidenceOf: Situation["evidenceOf"] = present(),
   ) => {
     const lease = held({}, maxWaiting === undefined ? {} : { maxWaiting });
-    const steps = followUps({ lease, requests, evidenceOf, hasLapsed: () => false, nowMs: NOW_MS });
+    const steps = followUps({ ...situationOf(lease, { requests, evidenceOf }), hasLapsed: () => false });
     return steps.flatMap((step) =>
       "request" in step && "status" in step
         ? [`${step.request.name} ${step.status.reason ?? (step.status.mayWait && "waits")}`]
@@ -233,11 +232,18 @@ describe("a Lease with a maxWaiting", () => {
     expect(told(0, [waiter("p", 1, { spec: { ref } })], evidenceOf)).toEqual(expected);
   });
 
+  test("turns nobody away from a free Lease, who would be granted it as soon as its pod is known", () => {
+    const requests = [waiter("p", 1, { spec: { ref } })];
+    const free = situationOf(aLease({}, { maxWaiting: 0 }), { requests, evidenceOf: present() });
+    expect(followUps({ ...free, hasLapsed: () => false })).toEqual([]);
+  });
+
   test("keeps the answer of a client for as long as any other, and says how many wait", () => {
     const requests = [waiter("a", 1)];
-    const input = { requests, evidenceOf: present(), hasLapsed: () => false, nowMs: NOW_MS };
-    expect(followUps({ ...input, lease: aLease({}, { maxWaiting: 0 }) })).toMatchObject([
+    const input = { ...situationOf(held({}, { maxWaiting: 0 }), { requests }), hasLapsed: () => false };
+    expect(followUps(input)).toMatchObject([
       { do: "deny", status: { expiresMs: NOW_MS + 60_000 } },
+      { do: "putBack" },
     ]);
     expect(describeQueueFull(aLease({}, { maxWaiting: 3 }))).toBe(
       "as many wait already as its maxWaiting of 3 lets wait",

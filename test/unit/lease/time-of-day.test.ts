@@ -110,11 +110,8 @@ test.each(["ahead", "behind"] as const)(
     const steps = (lease: Lease, requests = waiting) => ({
       decided: decide(situationOf(lease, { requests, nowMs: cluster[arbiter]() })),
       followed: followUps({
-        lease,
-        requests,
-        evidenceOf: () => ({ is: "unknown" }),
+        ...situationOf(lease, { requests, nowMs: cluster[arbiter]() }),
         hasLapsed: () => false,
-        nowMs: cluster[arbiter](),
       }),
     });
     cluster.pass(10 * MINUTE_MS - 3 * SECOND_MS);
@@ -136,12 +133,8 @@ test.each(["ahead", "behind"] as const)(
 test("a denial is kept for a minute, also by the next arbiter", () => {
   const { ahead, behind, pass } = aCluster();
   const tried = admitted("tried", ahead, { waitUntil: "2026-01-01T00:00:00Z" });
-  const input = {
-    lease: granted(ahead),
-    evidenceOf: () => ({ is: "unknown" }) as const,
-    hasLapsed: () => false,
-  };
-  const [denial] = followUps({ ...input, requests: [tried], nowMs: ahead() });
+  const situation = situationOf(granted(ahead), { requests: [tried], nowMs: ahead() });
+  const [denial] = followUps({ ...situation, hasLapsed: () => false });
   if (denial?.do !== "deny") throw new Error("it was not denied");
   const denied = { ...tried, status: denial.status };
   pass(57 * SECOND_MS);
