@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
 import { LEASES } from "../kube/resources.ts";
 import { parseLease } from "../lease/codec.ts";
@@ -17,6 +18,7 @@ import type { Errand, Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { PassedOver } from "./passed-over.ts";
+import { isHeldAs } from "./unrun-jobs.ts";
 
 export interface AligningOptions {
   client: KubeClient;
@@ -73,10 +75,11 @@ export function createAligning({
     caches.requests.apply(await ensureClaimantRequest(client, { namespace, name, spec }));
   }
 
-  async function hasChanged({ namespace, name, resourceVersion }: Lease): Promise<boolean> {
-    const live = await client.get(LEASES, { namespace, name }, parseLease);
+  /** Whether its status says the same of every request. Renewals may come faster than looks. */
+  async function isUnchanged(lease: Lease): Promise<boolean> {
+    const live = await client.get(LEASES, lease, parseLease);
     caches.leases.apply(live);
-    return live.resourceVersion !== resourceVersion;
+    return isHeldAs(lease, live) && isDeepStrictEqual(lease.status.done, live.status.done);
   }
 
   /** As they are now, with the marks that could not be written: these stand nowhere but in memory. */
@@ -88,15 +91,17 @@ export function createAligning({
     const { lease } = situation;
     const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, lease.spec.ttlMs);
     const seen = { ...situation, hasLapsed };
-    const found = followUps(seen);
+    const key = keyOf(lease);
+    // What rests after a failure costs no look.
+    const isDue = (step: FollowUp) => !errands.rests({ key, ...errandOf(step) });
+    const found = followUps(seen).filter(isDue);
     // Nobody is turned away for the sake of those who wait no more: the cache may still show them.
     const steps = found.some(turnsAway)
-      ? followUps({ ...seen, requests: await lookAtAll(situation) })
+      ? followUps({ ...seen, requests: await lookAtAll(situation) }).filter(isDue)
       : found;
     // The cache may still show a holder that has released, or not show a new one yet. One look at the klease serves all steps,
     // because it comes after every request was seen.
-    if (steps.length === 0 || (await hasChanged(lease))) return;
-    const key = keyOf(lease);
+    if (steps.length === 0 || !(await isUnchanged(lease))) return;
     await errands.runEach(steps, (step) => errands.run({ key, ...errandOf(step) }, () => take(step, lease)));
   };
 }

@@ -10,11 +10,11 @@ import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";
 import { createWorkQueue } from "../kube/work-queue.ts";
 import { decide } from "../lease/decide.ts";
-import { isUrgent, type Situation } from "../lease/decision.ts";
+import { isUrgent, keepsHold, type Situation } from "../lease/decision.ts";
 import { dueAtMs } from "../lease/follow-ups.ts";
 import { silenceLeftMs } from "../lease/judge-pod.ts";
 import { aboutKey } from "../lease/log-fields.ts";
-import { keyOf, type LeaseRequest, namespaceOf } from "../lease/types.ts";
+import { keyOf, type Lease, type LeaseRequest, namespaceOf } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -167,13 +167,23 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     if (limitInMs > 0) lookAfter(key, limitInMs);
   }
 
+  function situationOf(lease: Lease, requests: readonly LeaseRequest[]): Situation {
+    const sources = { caches, evidence, errands, liveRequests, holdClock, lapseClock, clock };
+    return readSituation({ lease, requests, ...sources });
+  }
+
+  /** Settles the Lease as its last write left it, if somebody holds. */
+  async function settleAnew(key: string): Promise<void> {
+    const lease = caches.leases.store.get(key);
+    if (lease?.status.hold) await settle(situationOf(lease, requestsOf(key)));
+  }
+
   async function reconcile(key: string, signal: AbortSignal): Promise<void> {
     const lease = caches.leases.store.get(key);
     const requests = requestsOf(key);
     pace.looked(key, requests.length + claimantsOf(key));
     if (!lease) return reconcileMissing(key, requests);
-    const sources = { caches, evidence, errands, liveRequests, holdClock, lapseClock, clock };
-    const situation = readSituation({ lease, requests, ...sources });
+    const situation = situationOf(lease, requests);
     const decision = decide(situation);
     signal.throwIfAborted();
     planLimits(key, situation);
@@ -182,7 +192,9 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     } finally {
       // Somebody holds, or nobody can be granted it now.
       const isAtRest = !isUrgent(decision) && (lease.status.hold !== undefined || decision.do === "wait");
-      followUp(key, isAtRest ? () => settle(situation) : async () => undefined);
+      // A holder's writes may fail, or follow each other, for ever. Others are answered meanwhile.
+      const isKept = keepsHold(decision, lease.status);
+      followUp(key, async () => (isAtRest ? settle(situation) : isKept ? settleAnew(key) : undefined));
     }
   }
 

@@ -1,6 +1,7 @@
 /**
- * With nothing urgent left: end holds of a deleted Lease, bring the requests in line, count the waiters, update observedGeneration and
- * conditions, also that of the holder's request, look again at a holder that is not watched. None of these stops another.
+ * With nothing urgent left, and after each write by which a hold goes on: end holds of a deleted Lease, bring the requests in line, count the
+ * waiters, update observedGeneration and conditions, also that of the holder's request, look again at a holder that is not watched. None of
+ * these stops another.
  */
 import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";

@@ -161,6 +161,11 @@ export function isUrgent(decision: Decision): decision is Extract<Decision, { do
   return decision.do === "write" || decision.do === "retire";
 }
 
+/** Whether it writes something about the hold, which goes on. */
+export function keepsHold(decision: Decision, { hold }: Pick<LeaseStatus, "hold">): boolean {
+  return decision.do === "write" && hold !== undefined && decision.status.hold?.token === hold.token;
+}
+
 /** Whether a limit has passed: the hold is over, or its Lease has to say something new. */
 export const isLimit = (verdict: Verdict) => verdict.is === "over" || isUrgent(verdict.step);
 

@@ -31,6 +31,7 @@ const json = (lease: Lease) => ({
     name: lease.name,
     uid: lease.uid,
     resourceVersion: lease.resourceVersion,
+    generation: lease.generation,
   },
   spec: { ttl: `${lease.spec.ttlMs}ms` },
   status: formatLeaseStatus(lease, lease.status, NOW_MS),
@@ -111,7 +112,8 @@ const at = ({ name }: LeaseRequest) => ({ namespace: "ns", name });
 describe("beside a klease", () => {
   // Paused, it is not granted to whoever asks.
   const lease = aLease({ lastToken: 50 }, { paused: true });
-  const newer = { ...lease, resourceVersion: "8" };
+  const renewed = { ...lease, resourceVersion: "8" };
+  const newer = { ...renewed, status: { ...lease.status, lastToken: 51 } };
 
   test("a request is deleted only in the version that was seen, since it may have been granted meanwhile", async () => {
     const { work, calls } = stage({ live: lease });
@@ -149,6 +151,12 @@ describe("beside a klease", () => {
         sent: { metadata: { uid: request.uid, resourceVersion: "3" }, status },
       },
     ]);
+  });
+
+  test("a request is marked although the klease's holder has renewed meanwhile", async () => {
+    const { work, asked } = stage({ live: renewed });
+    await work.align(situation(lease, once));
+    expect(asked()).toEqual(["get leases", "replaceStatus leaserequests"]);
   });
 
   test.each([once, granted])("a request is not marked if the klease has changed: %o", async (request) => {

@@ -244,3 +244,54 @@ test("a Lease that vanished unseen and pods whose requests are refused cost only
   expect(stage.calls.length).toBeGreaterThan(10);
   expect(stage.calls.length).toBeLessThan(120);
 });
+
+/** A client that holds by a grant that confirmed itself, and has renewed since. Others have asked once, or wait no longer. */
+const BESIDE_A_CLIENT = {
+  nodes: [NODE],
+  leases: [leaseObject({ hold: holdOfClient({ ttlMs: 600_000 }), lastRequest: "uid-of-own" })],
+  pods: [podObject("late", "pod-9")],
+  leaserequests: [
+    requestObject("own", "uid-of-own", { renewTime: microTime(NOW_MS) }),
+    requestObject("once", "uid-of-once", { waitUntil: microTime(NOW_MS - 5_000) }),
+    requestObject("nightly-late", "uid-of-late", {
+      holderRef: { kind: "Pod", name: "late", uid: "pod-9" },
+      waitUntil: microTime(NOW_MS - 1_000),
+    }),
+  ],
+};
+
+const isAnswered = (stage: ReturnType<typeof stageArbiter>) => () =>
+  stage.requests().filter(({ status }) => status.phase === "Denied").length === 2;
+
+test.each(["refused", "unanswered"] as const)(
+  "others are answered while what tells of a client's renewal is always %s, at the cost of a few calls",
+  async (fate) => {
+    const stage = stageArbiter({
+      objects: BESIDE_A_CLIENT,
+      fault: (what, name) => (what === "replaceStatus leaserequests" && name === "own" ? fate : undefined),
+    });
+    expect(await stage.until(isAnswered(stage), 60_000)).toBeLessThanOrEqual(SOON_MS);
+    const before = stage.calls.length;
+    await stage.until(() => false, 60_000);
+    await stage.end();
+    expect(stage.calls.length - before).toBeLessThan(60);
+  },
+);
+
+test("others are answered although a client renews faster than its renewals are written", async () => {
+  let renewals = 0;
+  const stage = stageArbiter({
+    objects: BESIDE_A_CLIENT,
+    fault: (what) => {
+      if (what !== "replaceStatus leases" || renewals > 2_000) return undefined;
+      stage.put(
+        "leaserequests",
+        requestObject("own", "uid-of-own", { renewTime: microTime(NOW_MS + ++renewals) }),
+      );
+      return 20;
+    },
+  });
+  expect(await stage.until(isAnswered(stage), 60_000)).toBeLessThanOrEqual(SOON_MS);
+  expect(renewals).toBeGreaterThan(10);
+  await stage.end();
+});
