@@ -43,7 +43,7 @@ export interface ErrandsOptions {
   logger: Logger;
   /** Whether errands may begin; always, by default. */
   isWanted?: () => boolean;
-  /** Called when an errand that was slow has ended, or one that failed may be tried again. */
+  /** Called when an errand that was slow has ended, one that failed may be tried again, or one that nobody has tried again is forgotten. */
   wake(key: string): void;
 }
 
@@ -79,12 +79,13 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
     byLease.set(errand.key, (byLease.get(errand.key) ?? new Map()).set(idOf(errand), attempt));
   }
 
-  /** Unless it has been tried again since this attempt. */
-  function forget(errand: Errand, attempt: Try): void {
+  /** Unless it has been tried again since this attempt. Tells whether it is forgotten. */
+  function forget(errand: Errand, attempt: Try): boolean {
     const tries = byLease.get(errand.key);
-    if (tries?.get(idOf(errand)) !== attempt) return;
+    if (tries?.get(idOf(errand)) !== attempt) return false;
     tries.delete(idOf(errand));
     if (tries.size === 0) byLease.delete(errand.key);
+    return true;
   }
 
   function fail(errand: Errand, attempt: Try, error: unknown): void {
@@ -99,7 +100,7 @@ export function createErrands({ clock, logger, isWanted = () => true, wake }: Er
     attempt.restsUntilMs = clock.monotonicMs() + restMs;
     clock.after(restMs, () => {
       wake(key);
-      clock.after(OVER_AFTER_MS, () => forget(errand, attempt));
+      clock.after(OVER_AFTER_MS, () => forget(errand, attempt) && wake(key));
     });
   }
 

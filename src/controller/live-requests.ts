@@ -35,7 +35,7 @@ export interface LiveRequests {
   /** Writes a status computed from this version of the request. */
   mark(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void>;
   /**
-   * Has a pod's request wait again, if a live look finds the pod without a node. Its grant was taken back; or its Lease was found missing,
+   * Has a Job's request wait again; or a pod's, if a live look finds the pod without a node. Its grant was taken back; or its Lease was found missing,
    * so that no gate can confirm the grant any more, and a pod that has no node after that has not confirmed it before.
    */
   queueAgain(request: LeaseRequest, ref: ClaimantRef): Promise<void>;
@@ -102,6 +102,7 @@ export function createLiveRequests({
     mark,
     async queueAgain(request, ref) {
       const { namespace } = request;
+      if (ref.kind === "Job") return mark(request, QUEUED_AGAIN);
       const pod = await findPod(client, { namespace, ...ref });
       if (pod?.lease !== undefined) caches.pods.apply(pod);
       if (pod && pod.node === undefined && canUseGrant(pod)) await mark(request, QUEUED_AGAIN);

@@ -62,7 +62,10 @@ export interface Situation {
 }
 
 /** Steps on objects other than the Lease, which may be refused for ever. */
-export type StuckStep = "look" | "trace" | "retire" | "deletePod";
+export type StuckStep = "look" | "trace" | "retire" | "deletePod" | StartStep;
+
+/** Steps without which the holder cannot start. */
+export type StartStep = "ungate" | "resume";
 
 /**
  * The one next step. `forMs`: ask again after that long even if nothing changes. A step on an object other than the Lease may be refused

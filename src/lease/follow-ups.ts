@@ -32,14 +32,15 @@ export type FollowUp =
   /** The request had its hold, its claimant cannot use one, or it is a client's that no longer waits. */
   | { do: "delete"; request: LeaseRequest }
   /**
-   * Have the request wait again: its pod has no gate that could ask. Either the pod seems to have no node and a deleted Lease granted the
-   * request, or the grant was taken back while the scheduling gate could not be removed.
+   * Have the request wait again: its pod or Job has no gate that could ask. Either the pod seems to have no node and a deleted Lease granted
+   * the request, or the grant was taken back while the scheduling gate could not be removed, or the Job not be resumed.
    */
   | { do: "queueAgain"; request: LeaseRequest; ref: ClaimantRef }
   /** Recreate it: a pod's or Job's hold does not end because its request went away. */
   | { do: "putBack"; name: string; ref: HolderRef; holder: string };
 
-export type FollowUpInput = UnrecordedInput & Pick<Situation, "requests" | "unrecordedHolders" | "nowMs">;
+export type FollowUpInput = UnrecordedInput &
+  Pick<Situation, "requests" | "unrecordedHolders" | "isStuck" | "nowMs">;
 
 const PASSED_OVER = { phase: "Pending", reason: NOT_CONFIRMED } as const;
 const HELD = { phase: "Denied", reason: "Held" } as const;
@@ -138,7 +139,7 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
     return isWithoutJob(evidenceOf(ref))
       ? { do: isDoneNow ? "deny" : "mark", request, status: DONE_ALONE }
       : undefined;
-  if (ref && isWaiting(request) && request.status.reason === NOT_CONFIRMED && isGated(evidenceOf(ref)))
+  if (ref && isWaiting(request) && request.status.reason === NOT_CONFIRMED && isToWaitAgain(input, ref))
     return { do: "queueAgain", request, ref };
   const isTried = isWaiting(request) && isOneTry(request) && request.status.reason !== NOT_CONFIRMED;
   if (isTried && !isFree(input)) {
@@ -147,6 +148,16 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
   }
   if (isTimedOut(request, nowMs)) return { do: "deny", request, status: TIMED_OUT };
   return deletableAtMs(request) < nowMs ? { do: "delete", request } : undefined;
+}
+
+/**
+ * Whether the claimant of a grant that was taken back is to wait again: nothing of it runs that could ask. If what would let it start has just
+ * failed, others are served first.
+ */
+function isToWaitAgain(input: FollowUpInput, ref: ClaimantRef): boolean {
+  const known = input.evidenceOf(ref);
+  const start = known.is === "job" ? "resume" : isGated(known) ? "ungate" : undefined;
+  return start !== undefined && (!input.isStuck(start, ref.uid) || isFree(input));
 }
 
 function followNewcomer(

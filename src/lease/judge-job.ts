@@ -31,6 +31,7 @@ import { forcedRelease } from "./hold.ts";
 import { mayJoin } from "./hold-renewal.ts";
 import { isJobOver, isSuspendedByUser } from "./job.ts";
 import {
+  givesWayInMs,
   isDeletable,
   isSeenRunning,
   judgeExpired,
@@ -38,6 +39,7 @@ import {
   known,
   renewUnanswered,
   stopsWithinMs,
+  takeBack,
 } from "./judge-pod.ts";
 import type { EndReason, Hold, HolderPod } from "./types.ts";
 
@@ -101,6 +103,12 @@ function judgeMembers(situation: Situation, hold: Hold, { known, members, left }
     return verdict.is === "over" && isFirst ? step(suspend) : meanwhile(verdict, suspend);
   }
   if (job && isSuspendedByUser(job)) return stopped("Suspended", false);
+  // Its pods could not get past their gates without being put on the list.
+  const leftMs =
+    job?.suspended && members.length === 0
+      ? givesWayInMs(situation, hold, "resume")
+      : Number.POSITIVE_INFINITY;
+  if (leftMs <= 0) return takeBack(situation, hold, known, -leftMs);
   const verdict = judgeGoing(situation, hold, { known, members, left });
   return job?.suspended ? meanwhile(verdict, { do: "resume", ref: hold.ref, forMs: LOOK_AGAIN_MS }) : verdict;
 }

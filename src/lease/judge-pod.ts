@@ -13,6 +13,7 @@ import {
   overWith,
   type Seen,
   type Situation,
+  type StartStep,
   type Step,
   step,
   TERMINATION_ALLOWANCE_MS,
@@ -32,7 +33,7 @@ import {
 import { forcedRelease } from "./hold.ts";
 import { isDone } from "./once.ts";
 import { isGrantable, isOneTry, wasGranted } from "./order.ts";
-import { isTerminal, isUnscheduled, type PodView } from "./pod.ts";
+import { isTerminal, isUnscheduled } from "./pod.ts";
 import { crashLoops, hasKeptSinceGate, hasStarted } from "./proof.ts";
 import type { HandoverPolicy, Hold, HolderRef, LeaseRequest } from "./types.ts";
 
@@ -45,7 +46,7 @@ export function judgePod(situation: Situation, hold: Hold): Verdict {
     return overWith("Terminated", isSuccess(evidence, hold.token));
   if (!hold.confirmed) {
     return isScheduledLate(evidence)
-      ? judgeUnscheduled(situation, hold, evidence.pod)
+      ? judgeUnscheduled(situation, hold, evidence)
       : judgeUnconfirmed(situation, hold, isPast(evidence));
   }
   const forced = judgeForced(situation, hold, seen);
@@ -133,21 +134,18 @@ export function isSeenRunning({ isNodeReady }: Situation, evidence: Evidence): b
 }
 
 /** Before its grant is confirmed no main can have started, so nothing needs proof. */
-export function judgeUnconfirmed(
-  { lease, requests, timers }: Situation,
-  hold: Hold,
-  isPastUse: boolean,
-): Verdict {
+export function judgeUnconfirmed(situation: Situation, hold: Hold, isPastUse: boolean): Verdict {
+  const { lease, timers } = situation;
   if (forcedRelease(lease, hold)) return over("Forced");
   if (isPastUse) return over("NotConfirmed");
   const leftMs = CONFIRM_WITHIN_MS - timers.answerableForMs;
-  if (leftMs <= 0) {
-    return over(
-      "NotConfirmed",
-      requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid),
-    );
-  }
+  if (leftMs <= 0) return over("NotConfirmed", requestOfHolder(situation, hold));
   return step({ do: "wait", forMs: leftMs });
+}
+
+/** The request by which a pod or a Job holds. */
+function requestOfHolder({ requests }: Situation, hold: Hold): LeaseRequest | undefined {
+  return requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid);
 }
 
 type Present = Extract<Evidence, { is: "present" }>;
@@ -157,20 +155,34 @@ export function isScheduledLate(evidence: Evidence): evidence is Present {
   return evidence.is === "present" && !isPast(evidence) && isUnscheduled(evidence.pod);
 }
 
-/** Nothing of the pod runs yet, maybe not for a long time. The hold is kept for it until start-timeout. */
-function judgeUnscheduled(situation: Situation, hold: Hold, pod: PodView): Verdict {
-  const { lease, requests, timers, wishes } = situation;
+/** How long others wait for a holder that cannot be let start. */
+const LET_START_WITHIN_MS = 5_000;
+
+/** Time until others are served before a holder that `start` would let start; infinite: nobody waits, or the step does not fail. */
+export function givesWayInMs(situation: Situation, hold: Hold, start: StartStep): number {
+  const isHeldUp =
+    situation.isStuck(start, hold.ref.uid) &&
+    situation.requests.some((request) => mayTakeOver(situation, hold, request));
+  return isHeldUp ? LET_START_WITHIN_MS - situation.timers.heldForMs : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Takes back a grant that is not confirmed, since nothing of its claimant can run. A look that began within `withinMs` has to show this: what
+ * would have let it start may have taken effect unseen.
+ */
+export function takeBack(situation: Situation, hold: Hold, evidence: Evidence, withinMs: number): Verdict {
+  const look = lookAt(situation, [{ pod: hold.ref, evidence }], withinMs);
+  return look ?? over("NotConfirmed", requestOfHolder(situation, hold));
+}
+
+/** Nothing of the pod runs yet, maybe not for a long time. The hold is kept for it until start-timeout, unless its gate cannot be removed. */
+function judgeUnscheduled(situation: Situation, hold: Hold, evidence: Present): Verdict {
+  const { lease, timers, wishes } = situation;
+  const { pod } = evidence;
   if (forcedRelease(lease, hold)) return over("Forced");
-  const leftMs = wishes.startTimeoutMs - timers.heldForMs;
-  if (leftMs <= 0) {
-    const seen: Seen = { pod: hold.ref, evidence: { is: "present", pod } };
-    const look = lookAt(situation, [seen], -leftMs);
-    if (look) return look;
-    return over(
-      "NotConfirmed",
-      requests.find(({ spec: { ref } }) => ref?.uid === hold.ref.uid),
-    );
-  }
+  const startsInMs = wishes.startTimeoutMs - timers.heldForMs;
+  const leftMs = pod.gated ? Math.min(startsInMs, givesWayInMs(situation, hold, "ungate")) : startsInMs;
+  if (leftMs <= 0) return takeBack(situation, hold, evidence, -leftMs);
   const verdict = renewUnanswered(situation, hold, leftMs);
   return pod.gated ? meanwhile(verdict, { do: "ungate", ref: hold.ref, forMs: LOOK_AGAIN_MS }) : verdict;
 }

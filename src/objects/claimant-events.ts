@@ -37,14 +37,16 @@ const waitingMark = ({ uid }: LeaseRequest, what: string): EventMark => ({
 
 /** `turn`: when its turn will probably come; unknown while the holder is silent. */
 function obstacleOf(
-  { status }: LeaseRequest,
+  { spec, status }: LeaseRequest,
   lease: Lease,
   { turn, nowMs }: { turn: string | undefined; nowMs: number },
 ): string {
   const { name } = lease;
   const { hold } = lease.status;
   if (status.reason === NOT_CONFIRMED)
-    return `passed over until the pod's gate answers; look at the log of container ${GATE_CONTAINER}`;
+    return spec.ref?.kind === "Job"
+      ? "passed over until konductor tries again to resume it; look at konductor's log"
+      : `passed over until the pod's gate answers; look at the log of container ${GATE_CONTAINER}, or of konductor if the pod has no node`;
   const rule = heldBack(lease, nowMs);
   const forecast = turn === undefined ? "" : `, its turn probably comes ${turn}`;
   if (!hold)

@@ -214,7 +214,9 @@ function waiting(who: string, own: LeaseRequest, lease: Lease | undefined, facts
   const passedOver =
     own.status.reason === NOT_CONFIRMED
       ? [
-          "It was granted before and did not answer, so it is passed over until its gate asks again; see the log of its gate.",
+          own.spec.ref?.kind === "Job"
+            ? "It was granted before and could not be resumed, so others are served until konductor tries again; see konductor's log."
+            : "It was granted before and did not answer, so it is passed over until its gate asks again; see the log of its gate, or konductor's if the pod has no node.",
         ]
       : [];
   if (!lease)

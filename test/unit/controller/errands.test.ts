@@ -74,6 +74,15 @@ test("an errand is no longer stuck when nobody tries it any more, or when an out
   }
 });
 
+test("its klease is woken once more when an errand is no longer stuck, since others may have waited for that", async () => {
+  const { clock, errands, woken } = stage();
+  await errands.run(errand, fail);
+  await clock.turn(PATIENCE_MS);
+  woken.length = 0;
+  await clock.turn(60_000);
+  expect([errands.isStuck(errand), woken]).toEqual([false, [KEY]]);
+});
+
 test("an excused errand still rests, for some seconds at most, and is not begun twice", async () => {
   const { clock, errands } = stage();
   let tries = 0;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseLease, parseLeaseRequest } from "../../../src/lease/codec.ts";
+import type { Situation } from "../../../src/lease/decision.ts";
 import { followUps } from "../../../src/lease/follow-ups.ts";
 import { NOT_CONFIRMED } from "../../../src/lease/order.ts";
 import { parsePod } from "../../../src/lease/pod.ts";
@@ -84,17 +85,27 @@ describe("a pod whose grant was taken back", () => {
     spec: { ref: { kind: "Pod", name: "p", uid: "u" } },
     status: { phase: "Pending", reason: NOT_CONFIRMED },
   });
-  const stepsFor = (gated: boolean) =>
+  const stepsFor = (gated: boolean, change: Partial<Situation> = {}) =>
     followUps({
       ...situationOf(aLease({ lastToken: 41 }), {
         requests: [passedOver],
         evidenceOf: () => ({ is: "present", pod: { ...waitingPod, gated } }),
+        ...change,
       }),
       hasLapsed: () => false,
     }).map((step) => step.do);
 
   it("queues again while it waits behind its scheduling gate, since its gate does not run yet", () => {
     expect(stepsFor(true)).toEqual(["queueAgain"]);
+  });
+
+  it("lets others go first while its scheduling gate cannot be removed", () => {
+    const isStuck: Situation["isStuck"] = (what, uid) => what === "ungate" && uid === "u";
+    const ref = { kind: "LeaseRequest", name: "ci", uid: "uid-of-ci" } as const;
+    const lease = aLease({ lastToken: 41, hold: aHold({ ref }) });
+    expect(stepsFor(true, { isStuck, lease })).toEqual([]);
+    expect(stepsFor(true, { lease })).toEqual(["queueAgain"]);
+    expect(stepsFor(true, { isStuck })).toEqual(["queueAgain"]);
   });
 
   it("is passed over until its gate asks, if its gate can run", () => {

@@ -5,6 +5,7 @@
  */
 import { describe, expect, test } from "vitest";
 import type { Hold } from "../../../src/lease/types.ts";
+import { KonductorError } from "../../../src/shared/errors.ts";
 import { FORCE_RELEASE_ANNOTATION } from "../../../src/shared/names.ts";
 import { microTime } from "../../../src/shared/times.ts";
 import { aHold, NOW_MS } from "../lease/samples.ts";
@@ -293,5 +294,105 @@ test("others are answered although a client renews faster than its renewals are 
   });
   expect(await stage.until(isAnswered(stage), 60_000)).toBeLessThanOrEqual(SOON_MS);
   expect(renewals).toBeGreaterThan(10);
+  await stage.end();
+});
+
+const LET_START_WITHIN_MS = 5_000;
+
+const OWN = "own-request";
+const GATED = {
+  pods: [podObject("gated", "pod-9", { gated: true, gate: "scheduling" })],
+  leaserequests: [podRequest("gated", "pod-9", OWN)],
+};
+const WAITING_JOB = {
+  jobs: [jobObject("batch", "job-1")],
+  leaserequests: [
+    requestObject("nightly-batch", OWN, { holderRef: { kind: "Job", name: "batch", uid: "job-1" } }),
+  ],
+};
+
+/** A claimant that came first, and clients that come one after the other. Each is done after a moment, when the next one waits already. */
+function stageTurns(objects: Record<string, object[]>, fault: NonNullable<Stage["fault"]>) {
+  const clientAt = (index: number) =>
+    requestObject(`client-${index}`, `client-${index}`, { requestedAt: microTime(NOW_MS + index) });
+  let coming = 1;
+  const stage = stageArbiter({
+    objects: {
+      ...{ nodes: [NODE], leases: [leaseObject({})], ...objects },
+      leaserequests: [...(objects["leaserequests"] ?? []), clientAt(0)],
+    },
+    fault,
+  });
+  const turns: string[] = [];
+  const play = (forMs: number) =>
+    stage.until(() => {
+      const holder = stage.holder();
+      if (holder && holder !== turns.at(-1)) turns.push(holder);
+      if (holder && stage.stored("leaserequests", holder)) {
+        stage.put("leaserequests", clientAt(coming++));
+        stage.withdraw(holder);
+      }
+      return false;
+    }, forMs);
+  return { stage, turns, play };
+}
+
+const refused = () => "refused" as const;
+const unanswered = () => "unanswered" as const;
+function invalid(): never {
+  throw new KonductorError("Invalid", "somebody's policy");
+}
+
+test.each<[string, () => "refused" | "unanswered", string, Record<string, object[]>, string]>([
+  ["pod's gate cannot be removed: refused", refused, "pod-9", GATED, "patch pods"],
+  ["pod's gate cannot be removed: unanswered", unanswered, "pod-9", GATED, "patch pods"],
+  ["pod's gate cannot be removed: invalid", invalid, "pod-9", GATED, "patch pods"],
+  ["Job cannot be resumed: refused", refused, "job-1", WAITING_JOB, "patch jobs"],
+  ["Job cannot be resumed: unanswered", unanswered, "job-1", WAITING_JOB, "patch jobs"],
+])("others are served a few seconds after a grant if a %s", async (_, fate, uid, objects, call) => {
+  const { stage, turns, play } = stageTurns(objects, (what) => (what === call ? fate() : undefined));
+  await play(LET_START_WITHIN_MS - 1_000);
+  expect(turns).toEqual([uid]);
+  await play(60_000);
+  expect(turns[1]).toBe("client-0");
+  expect(turns.filter((turn) => turn === uid).length).toBeLessThanOrEqual(3);
+  expect(turns.length).toBeGreaterThan(35);
+  expect(stage.requests().map((request) => request.uid)).toContain(OWN);
+  await stage.end();
+});
+
+test.each<[string, string, Record<string, object[]>, string]>([
+  ["a pod's gate", "pod-9", GATED, "patch pods"],
+  ["a Job's suspension", "job-1", WAITING_JOB, "patch jobs"],
+])(
+  "once %s can be taken away, it has its place again before those who came later",
+  async (_, uid, objects, call) => {
+    let isBroken = true;
+    const { stage, turns, play } = stageTurns(objects, (what) =>
+      isBroken && what === call ? "refused" : undefined,
+    );
+    await play(20_000);
+    isBroken = false;
+    turns.length = 0;
+    await play(30_000);
+    expect(turns.at(-1)).toBe(uid);
+    expect(turns.length).toBeGreaterThan(5);
+    expect(stage.requests().find((request) => request.uid === OWN)?.status.phase).toBe("Granted");
+    await stage.end();
+  },
+);
+
+test("a pod whose gate is gone, though the answer was lost and the cache is behind, keeps its grant", async () => {
+  const stage = stageArbiter({
+    objects: {
+      ...{ nodes: [NODE], leases: [leaseObject({})] },
+      pods: GATED.pods,
+      leaserequests: [...GATED.leaserequests, WAITER],
+    },
+    stalled: ["pods"],
+    fault: (what) => (what === "patch pods" ? 600_000 : undefined),
+  });
+  await stage.until(() => false, START_TIMEOUT_MS - SOON_MS);
+  expect(stage.holder()).toBe("pod-9");
   await stage.end();
 });

@@ -1,5 +1,5 @@
 /** Pods that hold before they are scheduled (`gate: scheduling`). */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { decide } from "../../../src/lease/decide.ts";
 import type { HoldTimers, Situation } from "../../../src/lease/decision.ts";
 import type { PodView } from "../../../src/lease/pod.ts";
@@ -77,4 +77,31 @@ test("once its gate runs, or its pod is being deleted, the usual rules apply", (
   } as const;
   expect(decide(granted({ gate }, { answerableForMs: 10_000 }))).toMatchObject({ why: "NotConfirmed" });
   expect(decide(granted({ deletionMs: NOW_MS }))).toMatchObject({ why: "NotConfirmed" });
+});
+
+describe("while its scheduling gate cannot be removed", () => {
+  const stuck = { isStuck: (what: string) => what === "ungate" };
+  const other = aRequest({ name: "next" });
+  const held = (heldForMs: number) => {
+    const situation = { ...granted({ gated: true }, { heldForMs }), ...stuck };
+    return { ...situation, requests: [...situation.requests, other] };
+  };
+  const handover = { do: "write", why: "Granted", granted: { name: "next" }, passOver: { name: "own" } };
+
+  test("the next request is served after 5 s, if one waits", () => {
+    expect(decide(held(4_999))).toMatchObject({ do: "ungate", forMs: 1 });
+    expect(decide(held(5_000))).toMatchObject(handover);
+    expect(decide(granted({ gated: true }, { heldForMs: 5_000 }))).toMatchObject({ do: "ungate" });
+    const once = aRequest({ name: "once", spec: { waitUntilMs: NOW_MS } });
+    expect(decide({ ...held(5_000), requests: [once] })).toMatchObject({ do: "ungate" });
+  });
+
+  test("a look comes first, since the gate may be gone", () => {
+    const stale = { ...held(5_100), lookedAgoMs: () => 101 };
+    expect(decide(stale)).toMatchObject({ do: "look", at: { uid: "pod-1" } });
+    const unseen = (what: string) => what === "ungate" || what === "look";
+    expect(decide({ ...stale, isStuck: unseen })).toMatchObject(handover);
+    const gone = { ...granted({ gated: false }, { heldForMs: 5_100 }), ...stuck, requests: [other] };
+    expect(decide(gone)).toMatchObject({ do: "wait" });
+  });
 });

@@ -41,7 +41,7 @@ describe("who waits is told what is in the way", () => {
   test("its own gate that has not answered a grant", () => {
     const request = aRequest({ spec: { ref }, status: { phase: "Pending", reason: "NotConfirmed" } });
     expect(waitingEvent(request, held(), PLACE, "0", NOW_MS)?.message).toContain(
-      "passed over until the pod's gate answers; look at the log of container konductor-gate",
+      "passed over until the pod's gate answers; look at the log of container konductor-gate, or of konductor if the pod has no node",
     );
   });
 
