@@ -4,7 +4,7 @@ import { DEFAULT_TTL_MS, type Lease } from "../lease/types.ts";
 import { createLease } from "../objects/lease-objects.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest } from "./client-context.ts";
-import { awaitGrant, clientHold, lostAtOnce } from "./grant.ts";
+import { awaitGrant, lostAtOnce } from "./grant.ts";
 import { mayJoin, type Place, placeRequest } from "./place-request.ts";
 import {
   alreadyDone,
@@ -28,10 +28,8 @@ export async function acquire(context: ClientContext, wish: Wish): Promise<Clien
     const work = doneWork(lease.status, wish.once);
     if (work) throw alreadyDone(wish.lease, work.key, work);
     wish.onLease?.(lease);
-    const hold = await lookAtHolder(context, wish, lease);
-    if (hold) return hold;
-    for (let place: Place | undefined; ; ) {
-      place = await placeRequest(context, wish, endMs, { stop, earlier: place });
+    const ask = (earlier?: Place) => placeRequest(context, wish, endMs, { stop, earlier });
+    for (let place = (await ownPlace(context, wish, lease)) ?? (await ask()); ; place = await ask(place)) {
       const granted = await awaitGrant(context, wish, place, { endMs, stop });
       if (granted) return granted;
       if (wish.timeoutMs <= 0) throw lostAtOnce(wish.lease);
@@ -73,12 +71,8 @@ async function readLease(context: ClientContext, wish: Wish, stop: AbortSignal):
   }
 }
 
-/** The hold that this client has already. Throws `Held` where it is clear without a request that the klease cannot be had. */
-async function lookAtHolder(
-  context: ClientContext,
-  wish: Wish,
-  lease: Lease,
-): Promise<ClientHold | undefined> {
+/** The request by which this client has its grant already. Throws `Held` where it is clear without a request that the klease cannot be had. */
+async function ownPlace(context: ClientContext, wish: Wish, lease: Lease): Promise<Place | undefined> {
   const { hold } = lease.status;
   if (!hold) return undefined;
   const isOurName = hold.ref.kind === "LeaseRequest" && hold.holder === wish.holder;
@@ -90,6 +84,5 @@ async function lookAtHolder(
   if (own?.uid !== hold.ref.uid) return undefined;
   const isSameUser = own.spec.requestedBy === (await context.user());
   if (!mayJoin(wish, own) || !isSameUser) throw nameInUse(own.spec, { isSameUser, hold });
-  // A hold that is not confirmed yet is found again by its request's name, and confirmed.
-  return hold.confirmed || own.spec.waitUntilMs === undefined ? clientHold(wish, hold) : undefined;
+  return { request: own, writtenUntilMs: 0 };
 }

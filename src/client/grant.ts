@@ -199,12 +199,14 @@ async function goOnWaiting({ context, wish, place }: ClientWait, signal: AbortSi
   }
 }
 
-/** Confirms the grant. A request that was applied by hand, without `waitUntil`, needs no confirmation. */
+/**
+ * Confirms the grant. A hold that was confirmed before is renewed, because its ttl may be nearly over; if it is not renewable, it is given with
+ * the time that it has left.
+ */
 async function confirm(
-  { context, wish, place, klease, signal }: ClientWait,
+  { context, wish, klease, signal }: ClientWait,
   hold: Hold,
 ): Promise<ClientHold | undefined> {
-  if (hold.confirmed || place.request.spec.waitUntilMs === undefined) return clientHold(wish, hold);
   const action = (until: AbortSignal) => renewHold(context, { lease: wish.lease, hold }, klease, until);
   const sinceMs = context.clock.monotonicMs();
   try {
@@ -212,12 +214,17 @@ async function confirm(
     if (renewed) return clientHold(wish, renewed.hold, renewed.sentMs);
   } catch (error) {
     if (hasCode(error, "Lost", "Revoked")) return undefined;
-    // The confirmation was sent twice, as the first answer was lost. The first confirmed the hold; the second was refused as a renewal.
     const own = hasCode(error, "NotRenewable") ? klease.objects?.get(wish.lease)?.status.hold : undefined;
-    if (own?.confirmed && own.token === hold.token) return clientHold(wish, own, sinceMs);
+    if (!own?.confirmed || own.token !== hold.token) throw error;
+    // The confirmation was sent twice, as the first answer was lost. The first confirmed the hold; the second was refused as a renewal.
+    if (!hold.confirmed) return clientHold(wish, own, sinceMs);
+    if (own.expiresMs > context.server.nowMs()) return clientHold(wish, own);
     throw error;
   }
-  throw unanswered(wish.lease, ANSWER_WITHIN_MS, "so its grant was given back");
+  const consequence = hold.confirmed
+    ? "so nobody knows whether it was renewed"
+    : "so its grant was given back";
+  throw unanswered(wish.lease, ANSWER_WITHIN_MS, consequence);
 }
 
 /** What the caller is given of a hold. `sentMs`: when a renewal was sent, if one was. */

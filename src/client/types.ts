@@ -10,8 +10,8 @@ export interface NamedHolder {
 
 export interface Wish extends NamedHolder {
   /**
-   * Whether to take over a hold or a place in the queue that the same user has already under this name. Otherwise this is refused with
-   * `Held`: another process of that name may still be at work.
+   * Whether to take over a hold or a place in the queue that the same user has already under this name. Such a hold is renewed. Otherwise
+   * this is refused with `Held`: another process of that name may still be at work.
    */
   join: boolean;
   /**
@@ -55,7 +55,7 @@ export interface ClientHold {
   readonly request: { readonly name: string; readonly uid: string };
   /**
    * When the last renewal that konductor took into account was sent, by the client's monotonic clock; the ttl counts from here. undefined
-   * for an earlier hold that was found again and not renewed.
+   * for an earlier hold that was found again and is not renewable: it lasts until {@link expiresMs}.
    */
   readonly sentMs: number | undefined;
 }
