@@ -1,5 +1,6 @@
 /** The LeaseRequest by which a client asks: a new one, or the one that it has already. */
 
+import { randomUUID } from "node:crypto";
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { isUsable } from "../lease/hold.ts";
@@ -66,8 +67,8 @@ export async function placeRequest(
   const { lease, holder, priority, ttlMs, once, pod: clientPod } = wish;
   const name = requestName(lease, { holder });
   const backoff = exponentialBackoff({ ...RETRY, random });
-  /** The `waitUntil` of each creation whose answer was lost: a request that has one of these is ours. */
-  const sentUntilMs = new Set<number>();
+  /** A request that has it is ours, though the answer to its creation was lost. */
+  const clientAttempt = randomUUID();
 
   async function place(): Promise<Place | undefined> {
     const untilMs = waitUntilMs(context, wish, endMs);
@@ -77,16 +78,13 @@ export async function placeRequest(
       ...defined({ priority, ttlMs, once }),
     };
     try {
-      return newPlace(await createLeaseRequest(client, { namespace, name, clientPod, spec }));
+      return newPlace(await createLeaseRequest(client, { namespace, name, clientPod, clientAttempt, spec }));
     } catch (error) {
-      if (!hasCode(error, "AlreadyExists")) {
-        if (untilMs !== undefined) sentUntilMs.add(untilMs);
-        throw error;
-      }
+      if (!hasCode(error, "AlreadyExists")) throw error;
     }
     const found = await findRequest(context, name);
     if (!found) return undefined;
-    if (sentUntilMs.has(found.spec.waitUntilMs ?? Number.NaN)) return newPlace(found);
+    if (found.clientAttempt === clientAttempt) return newPlace(found);
     const isOurs = found.uid === earlier?.request.uid;
     if (!(await isOver(context, wish, found, isOurs)))
       return isOurs ? newPlace(found) : join(context, wish, found, untilMs);

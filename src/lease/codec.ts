@@ -2,6 +2,7 @@
 import { defined, flag, integer, list, parseJson, record, text, textMap, timeMs } from "../shared/json.ts";
 import {
   ANNOTATION,
+  CLIENT_ATTEMPT_ANNOTATION,
   CLIENT_POD_ANNOTATION,
   FORCE_RELEASE_ANNOTATION,
   PAUSE_ANNOTATION,
@@ -176,11 +177,12 @@ export function parseLeaseRequest(object: unknown): LeaseRequest {
   const metadata = parseMetadata(request);
   const annotations = annotationsOf(request);
   const clientPod = annotations[CLIENT_POD_ANNOTATION];
+  const clientAttempt = annotations[CLIENT_ATTEMPT_ANNOTATION];
   const traceparent = traceParentIn(annotations[ANNOTATION.traceparent]);
   const granted = parseGranted(list(status["conditions"]).map(parseCondition));
   return {
     ...metadata,
-    ...defined({ clientPod, granted, traceparent }),
+    ...defined({ clientPod, clientAttempt, granted, traceparent }),
     spec: {
       lease: text(spec["lease"]) ?? "",
       holder: text(spec["holder"]) ?? "",

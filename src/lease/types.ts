@@ -226,6 +226,8 @@ export interface LeaseRequest {
   terminating: boolean;
   /** The uid of the pod in which its client ran; undefined for a client outside of pods. */
   clientPod?: string;
+  /** Which attempt of its client made it. */
+  clientAttempt?: string;
   /** Where the spans of its wait and its hold are to hang. */
   traceparent?: string;
   spec: {

@@ -10,7 +10,12 @@ import { formatDuration } from "../lease/duration.ts";
 import type { ClaimantRef, Lease, LeaseRequest, LeaseStatus } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
-import { ANNOTATION, CLIENT_POD_ANNOTATION, LEASE_LABEL } from "../shared/names.ts";
+import {
+  ANNOTATION,
+  CLIENT_ATTEMPT_ANNOTATION,
+  CLIENT_POD_ANNOTATION,
+  LEASE_LABEL,
+} from "../shared/names.ts";
 import { microTime } from "../shared/times.ts";
 
 /** Writes `status` if nobody has written since `lease` was read. */
@@ -53,6 +58,7 @@ export interface NewLeaseRequest {
   namespace: string;
   name: string;
   clientPod?: string | undefined;
+  clientAttempt?: string | undefined;
   traceparent?: string | undefined;
   spec: LeaseRequest["spec"];
 }
@@ -60,11 +66,15 @@ export interface NewLeaseRequest {
 /** Creates a request. A pod or Job owns its request, which is deleted with it. */
 export function createLeaseRequest(
   client: KubeClient,
-  { namespace, name, clientPod, traceparent, spec }: NewLeaseRequest,
+  { namespace, name, clientPod, clientAttempt, traceparent, spec }: NewLeaseRequest,
 ): Promise<LeaseRequest> {
   const { lease, holder, ref, priority, ttlMs, requestedAtMs, requestedBy, waitUntilMs, gateRun, once } =
     spec;
-  const annotations = defined({ [CLIENT_POD_ANNOTATION]: clientPod, [ANNOTATION.traceparent]: traceparent });
+  const annotations = defined({
+    [CLIENT_POD_ANNOTATION]: clientPod,
+    [CLIENT_ATTEMPT_ANNOTATION]: clientAttempt,
+    [ANNOTATION.traceparent]: traceparent,
+  });
   return client.create(
     LEASE_REQUESTS,
     {

@@ -58,6 +58,8 @@ export const FORGET_ANNOTATION = `${GROUP}/forget`;
 export const DONE_ANNOTATION = `${GROUP}/done`;
 /** On a client's LeaseRequest: the uid of the pod in which the client ran, by its own word. */
 export const CLIENT_POD_ANNOTATION = `${GROUP}/client-pod`;
+/** On a client's LeaseRequest: random letters of the attempt that made it, by which the client knows it where no answer came. */
+export const CLIENT_ATTEMPT_ANNOTATION = `${GROUP}/client-attempt`;
 /** On the events of a Lease: which hold each is about and, at its end, what the Lease's history says of it. For people and programs that show holds. */
 export const HOLD_ANNOTATION = {
   holder: `${GROUP}/holder`,

@@ -17,13 +17,22 @@ const WAIT_MS = 60_000;
 type Fields = Record<string, unknown>;
 
 /** An API server with one klease and at most one request. */
-function aServer({ lease = {}, loseAnswers = 0 }: { lease?: Fields; loseAnswers?: number } = {}) {
+function aServer({
+  lease = {},
+  loseAnswers = 0,
+  refusals = 0,
+}: {
+  lease?: Fields;
+  loseAnswers?: number;
+  refusals?: number;
+} = {}) {
   const clock = turnedClock(Date.parse("2026-01-01T00:00:00Z"));
   let stored: { metadata: Fields; spec: Fields; status: Fields } | undefined;
   let created = 0;
   const deleted: unknown[] = [];
   const calls = {
     async create(_: Resource, object: object, parse: (value: unknown) => unknown) {
+      if (refusals-- > 0) throw new KonductorError("TooManyRequests", "busy");
       if (stored) throw new KonductorError("AlreadyExists", "there is one");
       const { metadata, spec } = record(object);
       stored = {
@@ -81,13 +90,24 @@ test("waitUntil is by the server's clock, with a margin, and equals requestedAt 
   expect(tried.spec.waitUntilMs).toBe(tried.spec.requestedAtMs);
 });
 
-test("a request whose creation was not answered is recognized by its waitUntil, and not as another process's", async () => {
+test("a request whose creation was not answered is recognized, and not as another process's", async () => {
   const { place, clock, deleted } = aServer({ loseAnswers: 1 });
   const placing = place();
   await clock.waitedFor(100);
   await clock.turn(1_000);
   expect((await placing).request.uid).toBe("uid-1");
   expect(deleted).toEqual([]);
+});
+
+test("a request that another process of the same name made at the same moment is not ours, though our creation failed", async () => {
+  const { place, clock, request } = aServer({ refusals: 1 });
+  const refused = place();
+  await clock.waitedFor(100);
+  const other = await place();
+  expect(other.writtenUntilMs).toBe(request()?.spec.waitUntilMs);
+  const told = expect(refused).rejects.toMatchObject({ code: "Held" });
+  await clock.turn(1_000);
+  await told;
 });
 
 test("a single try whose creation was not answered is not repeated", async () => {
