@@ -1,14 +1,12 @@
 import { awakeClock } from "../client/awake-clock.ts";
 import { createLeaseClient } from "../client/lease-client.ts";
-import { isTransient } from "../client/sentences.ts";
+import { persist } from "../client/persist.ts";
 import type { LeaseClient } from "../client/types.ts";
-import { exponentialBackoff } from "../shared/backoff.ts";
 import { KonductorError } from "../shared/errors.ts";
 import { type CommandContext, isObjectOutput } from "./cli-context.ts";
 import { formatName, formatObject } from "./format-object.ts";
 import { readLease } from "./read-lease.ts";
 
-const RETRY = { firstMs: 200, maxMs: 2_000 };
 const READ_WITHIN_MS = 10_000;
 
 /** The client by which a command acquires, renews and releases. */
@@ -29,15 +27,11 @@ export async function printOutcome(context: CommandContext, name: string, senten
 
 async function readAfterwards(context: CommandContext, name: string, sentence: string): Promise<unknown> {
   const { clock, signal } = context.io;
-  const backoff = exponentialBackoff(RETRY);
-  const untilMs = clock.monotonicMs() + READ_WITHIN_MS;
-  for (let failures = 0; ; failures++) {
-    try {
-      return (await readLease(context, name)).object;
-    } catch (error) {
-      if (isTransient(error) && clock.monotonicMs() < untilMs) await clock.sleep(backoff(failures), signal);
-      else if (!(error instanceof KonductorError)) throw error;
-      else throw new KonductorError(error.code, `${sentence}, but cannot be shown`, { cause: error });
-    }
+  const read = () => readLease(context, name);
+  try {
+    return (await persist({ clock, random: Math.random }, read, { forMs: READ_WITHIN_MS, signal })).object;
+  } catch (error) {
+    if (!(error instanceof KonductorError)) throw error;
+    throw new KonductorError(error.code, `${sentence}, but cannot be shown`, { cause: error });
   }
 }

@@ -53,7 +53,7 @@ export function keepHold(context: ClientContext, hold: ClientHold, options: Keep
     async release({ hasSucceeded = false } = {}) {
       if (!hasSucceeded) {
         ended.abort();
-        return releaseHold(context, hold);
+        return releaseHold(context, hold, kept.signal);
       }
       try {
         // Renewed meanwhile: as long as the API server does not hear of the success, nobody else may begin.
@@ -64,7 +64,7 @@ export function keepHold(context: ClientContext, hold: ClientHold, options: Keep
         ended.abort();
         // Where the answer alone was lost, konductor has noted the work and ended the hold.
         if (await isNoted(context, hold)) return { isOver: true };
-        await releaseHold(context, hold).catch(() => undefined);
+        await releaseHold(context, hold, kept.signal).catch(() => undefined);
         throw error;
       }
     },

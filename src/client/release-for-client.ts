@@ -4,12 +4,15 @@ import type { Hold, Lease } from "../lease/types.ts";
 import { deleteRequest } from "../objects/lease-objects.ts";
 import { hasCode } from "../shared/errors.ts";
 import { type ClientContext, findLease, findRequest, followLease } from "./client-context.ts";
+import { persist } from "./persist.ts";
 import { explainForbidden, holdOfHolder } from "./renew-for-client.ts";
 import { noLease } from "./sentences.ts";
 import type { Claim } from "./standing.ts";
 import type { ClientHold, NamedHolder, Released } from "./types.ts";
 import { within } from "./within.ts";
 
+/** How long a release is tried that the API server cannot take just now. */
+const TRY_FOR_MS = 10_000;
 /** How long to wait until the klease shows the release. */
 const SEEN_WITHIN_MS = 5_000;
 
@@ -18,34 +21,41 @@ export async function release(
   context: ClientContext,
   { lease: name, holder, signal }: NamedHolder,
 ): Promise<Released> {
-  const lease = await findLease(context, name, signal);
+  const read = () => findLease(context, name, signal);
+  const lease = await persist(context, read, { forMs: TRY_FOR_MS, signal });
   if (await releaseLeftOver(context, lease, { lease: name, holder })) return { isOver: true };
   if (!lease) throw noLease(name, context.namespace);
   const hold = holdOfHolder(lease, holder);
   try {
-    await remove(context, hold.ref);
+    await remove(context, hold.ref, signal);
   } catch (error) {
     throw await explainForbidden(context, hold, error);
   }
   return untilOver(context, name, { uid: hold.ref.uid, token: hold.token }, { from: lease, signal });
 }
 
-/** Ends a hold of this process. */
+/** Ends a hold of this process. `lost`: aborts when that is over anyway. */
 export async function releaseHold(
   context: ClientContext,
   { lease, request, token }: ClientHold,
+  lost: AbortSignal,
 ): Promise<Released> {
-  await remove(context, request);
+  await remove(context, request, lost);
   return untilOver(context, lease, { uid: request.uid, token });
 }
 
-/** Deletes the request. It is no failure if somebody was faster. */
+/** Deletes the request, trying for some seconds, or until `stop` aborts. It is no failure if somebody was faster. */
 export async function remove(
-  { client, namespace }: ClientContext,
+  context: ClientContext,
   { name, uid }: Pick<Hold["ref"], "name" | "uid">,
+  stop?: AbortSignal,
 ): Promise<void> {
+  const { client, namespace } = context;
   try {
-    await deleteRequest(client, { namespace, name, uid });
+    await persist(context, () => deleteRequest(client, { namespace, name, uid }), {
+      forMs: TRY_FOR_MS,
+      signal: stop,
+    });
   } catch (error) {
     if (!hasCode(error, "NotFound", "Conflict")) throw error;
   }

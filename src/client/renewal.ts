@@ -1,14 +1,14 @@
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { holdOf, isUsable } from "../lease/hold.ts";
-import type { Hold, Lease } from "../lease/types.ts";
-import { exponentialBackoff } from "../shared/backoff.ts";
-import { hasCode, KonductorError } from "../shared/errors.ts";
+import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
+import { hasCode } from "../shared/errors.ts";
 import { isoTime } from "../shared/times.ts";
 import { type ClientContext, findLease } from "./client-context.ts";
 import type { Followed } from "./follow.ts";
+import { persist } from "./persist.ts";
 import { isTransient, notRenewable } from "./sentences.ts";
-import { lossOf } from "./standing.ts";
+import { lossOf, releasedBySomebody } from "./standing.ts";
 import { within } from "./within.ts";
 
 /** A renewal, or the confirmation of a grant, that the arbiter has taken into account. */
@@ -18,7 +18,6 @@ export interface Renewed {
   sentMs: number;
 }
 
-const RETRY = { firstMs: 100, maxMs: 2_000 };
 const PATCH_TIMEOUT_MS = 5_000;
 /** A watch may have died silently, so the klease is read this often. */
 const LOOK_EVERY_MS = 3_000;
@@ -70,33 +69,27 @@ export async function renewHold(
 
 /** Patches until the API server answers: konductor then learns of the renewal, whatever else happens. */
 async function sendRenewal(
-  { client, namespace, clock, server, random }: ClientContext,
+  context: ClientContext,
   lease: string,
-  { ref }: Hold,
+  { ref: { name, uid } }: Hold,
   signal: AbortSignal,
 ): Promise<{ renewTimeMs: number; sentMs: number }> {
-  const backoff = exponentialBackoff({ ...RETRY, random });
-  // When the first attempt was sent: one whose answer was lost may be the one that konductor took into account.
-  const sentMs = clock.monotonicMs();
-  for (let failures = 0; ; ) {
+  const { client, namespace, clock, server } = context;
+  const options = { type: "merge", signal, timeoutMs: PATCH_TIMEOUT_MS, onResponse: server.observe } as const;
+
+  function patch(): Promise<LeaseRequest> {
     // konductor's webhook replaces this with its own time, which never ends in 001: so the patch always changes the field.
     const renewTime = isoTime(server.nowMs()).replace("Z", "001Z");
-    const patch = { metadata: { uid: ref.uid }, spec: { renewTime } };
-    const options = {
-      type: "merge",
-      signal,
-      timeoutMs: PATCH_TIMEOUT_MS,
-      onResponse: server.observe,
-    } as const;
-    try {
-      const target = { namespace, name: ref.name };
-      const answer = await client.patch(LEASE_REQUESTS, target, patch, options, parseLeaseRequest);
-      return { renewTimeMs: answer.spec.renewTimeMs ?? 0, sentMs };
-    } catch (error) {
-      if (hasCode(error, "NotFound", "Conflict"))
-        throw new KonductorError("Lost", `klease ${lease} is lost: somebody has released it`);
-      if (!isTransient(error)) throw error;
-      await clock.sleep(Math.max(backoff(failures++), error.retryAfterMs ?? 0), signal);
-    }
+    const body = { metadata: { uid }, spec: { renewTime } };
+    return client.patch(LEASE_REQUESTS, { namespace, name }, body, options, parseLeaseRequest);
+  }
+
+  // When the first attempt was sent: one whose answer was lost may be the one that konductor took into account.
+  const sentMs = clock.monotonicMs();
+  try {
+    const { spec } = await persist(context, patch, { signal });
+    return { renewTimeMs: spec.renewTimeMs ?? 0, sentMs };
+  } catch (error) {
+    throw hasCode(error, "NotFound", "Conflict") ? releasedBySomebody(lease) : error;
   }
 }

@@ -9,6 +9,13 @@ export interface Claim {
   token: number;
 }
 
+function lost(name: string, why: string): KonductorError {
+  return new KonductorError("Lost", `klease ${name} is lost: ${why}`);
+}
+
+/** Why a hold is over whose request is gone. */
+export const releasedBySomebody = (name: string): KonductorError => lost(name, "somebody has released it");
+
 const WHY: Partial<Record<EndReason, string>> = {
   Released: "somebody has released it",
   NotConfirmed: "the grant was not confirmed in time",
@@ -16,8 +23,7 @@ const WHY: Partial<Record<EndReason, string>> = {
 
 /** Why the claim's hold is over, or cannot be used any more, in `lease` as it was read. */
 export function lossOf(name: string, lease: Lease | undefined, claim: Claim): KonductorError {
-  const lost = (why: string) => new KonductorError("Lost", `klease ${name} is lost: ${why}`);
-  if (!lease) return lost("it was deleted");
+  if (!lease) return lost(name, "it was deleted");
   const hold = holdOf(lease, claim);
   const past = lease.status.history.find(({ token }) => token === claim.token);
   const forced = lease.forced?.token === claim.token ? lease.forced : undefined;
@@ -30,5 +36,5 @@ export function lossOf(name: string, lease: Lease | undefined, claim: Claim): Ko
   }
   const why = (past && WHY[past.reason]) ?? "it was not renewed in time";
   const next = hold ? undefined : lease.status.hold;
-  return lost(next ? `${why}, and now it is held by ${describeHold(next)}` : why);
+  return lost(name, next ? `${why}, and now it is held by ${describeHold(next)}` : why);
 }

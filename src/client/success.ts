@@ -1,14 +1,13 @@
 /** How a client has konductor note that its work, which is done once, has succeeded. */
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import type { Lease } from "../lease/types.ts";
-import { exponentialBackoff } from "../shared/backoff.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
 import { type ClientContext, findLease } from "./client-context.ts";
+import { persist } from "./persist.ts";
 import { remove, untilOver } from "./release-for-client.ts";
-import { isTransient } from "./sentences.ts";
+import { releasedBySomebody } from "./standing.ts";
 import type { ClientHold, Released } from "./types.ts";
 
-const RETRY = { firstMs: 100, maxMs: 2_000 };
 const PATCH_TIMEOUT_MS = 5_000;
 
 /**
@@ -16,24 +15,20 @@ const PATCH_TIMEOUT_MS = 5_000;
  * if it is away just now, or this process dies. Throws `Lost`, or what the API server refuses.
  */
 export async function tellSuccess(
-  { client, namespace, clock, random, server }: ClientContext,
+  context: ClientContext,
   { lease, request: { name, uid }, token }: ClientHold,
   lost: AbortSignal,
 ): Promise<void> {
-  const backoff = exponentialBackoff({ ...RETRY, random });
+  const { client, namespace, server } = context;
   const patch = { metadata: { uid }, spec: { succeeded: token } };
-  for (let failures = 0; ; ) {
-    lost.throwIfAborted();
-    try {
-      const options = { type: "merge", timeoutMs: PATCH_TIMEOUT_MS, onResponse: server.observe } as const;
-      await client.patch(LEASE_REQUESTS, { namespace, name }, patch, options);
-      return;
-    } catch (error) {
-      if (hasCode(error, "NotFound", "Conflict"))
-        throw new KonductorError("Lost", `klease ${lease} is lost: somebody has released it`);
-      if (!isTransient(error)) throw error;
-      await clock.sleep(Math.max(backoff(failures++), error.retryAfterMs ?? 0), lost);
-    }
+  const options = { type: "merge", timeoutMs: PATCH_TIMEOUT_MS, onResponse: server.observe } as const;
+  lost.throwIfAborted();
+  try {
+    await persist(context, () => client.patch(LEASE_REQUESTS, { namespace, name }, patch, options), {
+      signal: lost,
+    });
+  } catch (error) {
+    throw hasCode(error, "NotFound", "Conflict") ? releasedBySomebody(lease) : error;
   }
 }
 
