@@ -175,7 +175,7 @@ async function explainAbsence({ context, wish, place }: ClientWait): Promise<und
   const lease = await findLease(context, wish.lease);
   // It had a grant that we did not see in time.
   if (wasGranted(place.request, lease)) return undefined;
-  if (context.server.nowMs() >= place.writtenUntilMs)
+  if (context.server.nowMs() >= (place.request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY))
     throw timedOut(wish.lease, lease, context.server.nowMs());
   throw withdrawn(wish.lease, `somebody has deleted its LeaseRequest ${place.request.name}`);
 }
@@ -188,8 +188,9 @@ async function goOnWaiting({ context, wish, place }: ClientWait, signal: AbortSi
     if (wish.timeoutMs !== Number.POSITIVE_INFINITY) continue;
     try {
       const untilMs = waitUntilMs(context, wish, Number.POSITIVE_INFINITY) ?? 0;
-      await extendWait(context, place.request, untilMs);
+      // It may take effect even if no answer comes.
       place.writtenUntilMs = untilMs;
+      place.request = await extendWait(context, place.request, untilMs);
       delayMs = EXTEND_EVERY_MS;
     } catch (error) {
       // The watch tells whether the request still exists.

@@ -13,14 +13,23 @@ import { hasCode, KonductorError } from "../shared/errors.ts";
 import { defined } from "../shared/json.ts";
 import { microTime } from "../shared/times.ts";
 import { type ClientContext, findLease, findRequest } from "./client-context.ts";
+import { persist } from "./persist.ts";
 import { isTransient, konductorDown, nameInUse } from "./sentences.ts";
 import type { Wish } from "./types.ts";
 
 /** A place in the queue, or the try that stands for it. */
 export interface Place {
   request: LeaseRequest;
-  /** The `waitUntil` that we wrote; a later one was written by another process under our name. */
+  /** The latest `waitUntil` that we sent; a later one was written by another process under our name. */
   writtenUntilMs: number;
+}
+
+/** What one attempt to take a place has sent. It may have taken effect even if no answer came. */
+interface Sent {
+  /** Random letters in the request that it creates. */
+  readonly clientAttempt: string;
+  /** The `waitUntil` to which it has extended a request that was there. */
+  extendedUntilMs: number;
 }
 
 /** An endless wait is written as this long, and extended again and again, so that a dead client does not stay in the queue. */
@@ -30,6 +39,8 @@ const CLOCKS_DIFFER_MS = 5_000;
 /** Each try finds another request under the name, or none any more. */
 const TRIES = 5;
 const RETRY = { firstMs: 200, maxMs: 5_000 };
+/** How long a client that gives up tries to leave nothing behind. */
+const WITHDRAW_FOR_MS = 5_000;
 
 /** The `waitUntil` of a request that is written now; undefined for one try. `endMs`: when the client gives up, monotonic. */
 export function waitUntilMs(
@@ -55,7 +66,8 @@ export function extendWait(
 
 /**
  * Takes a place in the queue, or asks once. A client that waits retries until `endMs` while the API server, or konductor's webhook behind
- * it, does not answer. `earlier`: a place of this very process that led to no hold. Throws `Held` where the name is in use.
+ * it, does not answer. `earlier`: a place of this very process that led to no hold. Throws `Held` where the name is in use. If this throws, the
+ * request has been withdrawn.
  */
 export async function placeRequest(
   context: ClientContext,
@@ -67,8 +79,8 @@ export async function placeRequest(
   const { lease, holder, priority, ttlMs, once, pod: clientPod } = wish;
   const name = requestName(lease, { holder });
   const backoff = exponentialBackoff({ ...RETRY, random });
-  /** A request that has it is ours, though the answer to its creation was lost. */
-  const clientAttempt = randomUUID();
+  const sent: Sent = { clientAttempt: randomUUID(), extendedUntilMs: 0 };
+  let failures = 0;
 
   async function place(): Promise<Place | undefined> {
     const untilMs = waitUntilMs(context, wish, endMs);
@@ -78,30 +90,39 @@ export async function placeRequest(
       ...defined({ priority, ttlMs, once }),
     };
     try {
+      const { clientAttempt } = sent;
       return newPlace(await createLeaseRequest(client, { namespace, name, clientPod, clientAttempt, spec }));
     } catch (error) {
       if (!hasCode(error, "AlreadyExists")) throw error;
     }
     const found = await findRequest(context, name);
     if (!found) return undefined;
-    if (found.clientAttempt === clientAttempt) return newPlace(found);
+    if (found.clientAttempt === sent.clientAttempt) return newPlace(found);
     const isOurs = found.uid === earlier?.request.uid;
     if (!(await isOver(context, wish, found, isOurs)))
-      return isOurs ? newPlace(found) : join(context, wish, found, untilMs);
+      return isOurs ? newPlace(found) : join(context, wish, found, { untilMs, sent });
     await remove(context, found);
     return undefined;
   }
 
-  for (let tries = 0, failures = 0; tries < TRIES; ) {
-    stop.throwIfAborted();
-    try {
-      const placed = await place();
-      if (placed) return placed;
-      tries++;
-    } catch (error) {
-      if (!isTransient(error) || clock.monotonicMs() >= endMs) throw konductorDown(lease, error);
-      await clock.sleep(Math.max(backoff(failures++), error.retryAfterMs ?? 0), stop);
+  try {
+    for (let tries = 0; tries < TRIES; ) {
+      stop.throwIfAborted();
+      try {
+        const placed = await place();
+        if (placed) return placed;
+        tries++;
+      } catch (error) {
+        if (!isTransient(error)) throw error;
+        const delayMs = Math.max(backoff(failures++), error.retryAfterMs ?? 0);
+        if (clock.monotonicMs() >= endMs) throw konductorDown(lease, error);
+        await clock.sleep(delayMs, stop);
+      }
     }
+  } catch (error) {
+    if (failures > 0) await withdrawUnheard(context, name, sent);
+    if (earlier) await withdraw(context, earlier);
+    throw error;
   }
   throw new KonductorError(
     "Conflict",
@@ -137,12 +158,12 @@ export function mayJoin({ join, pod }: Wish, { clientPod }: LeaseRequest): boole
   return join || (pod !== undefined && clientPod === pod);
 }
 
-/** Goes on with a request that is there already. */
+/** Goes on with a request that is there already. `untilMs`: until when to wait. */
 async function join(
   context: ClientContext,
   wish: Wish,
   found: LeaseRequest,
-  untilMs: number | undefined,
+  { untilMs, sent }: { untilMs: number | undefined; sent: Sent },
 ): Promise<Place> {
   const isSameUser = found.spec.requestedBy === (await context.user());
   const isHeld = !isWaiting(found);
@@ -152,9 +173,9 @@ async function join(
     throw nameInUse(found.spec, { isSameUser, isHeld: isHeld || itsOwn !== undefined, hold: itsOwn });
   }
   const isLonger = untilMs !== undefined && untilMs > (found.spec.waitUntilMs ?? Number.POSITIVE_INFINITY);
-  return isLonger && !isHeld && !isOneTry(found)
-    ? newPlace(await extendWait(context, found, untilMs))
-    : { request: found, writtenUntilMs: 0 };
+  if (!isLonger || isHeld || isOneTry(found)) return { request: found, writtenUntilMs: sent.extendedUntilMs };
+  sent.extendedUntilMs = untilMs;
+  return newPlace(await extendWait(context, found, untilMs));
 }
 
 async function remove({ client }: ClientContext, request: LeaseRequest): Promise<void> {
@@ -166,8 +187,21 @@ async function remove({ client }: ClientContext, request: LeaseRequest): Promise
   }
 }
 
-/** Gives up the place, unless another process has extended it. A request that cannot be deleted ends by itself, at `waitUntil`. */
-export async function withdraw({ client }: ClientContext, { request, writtenUntilMs }: Place): Promise<void> {
+/**
+ * Gives up the place, trying for some seconds, unless another process has extended it. A request that cannot be deleted ends by itself, at
+ * `waitUntil`.
+ */
+export async function withdraw(context: ClientContext, { request, writtenUntilMs }: Place): Promise<void> {
   if ((request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY) > writtenUntilMs) return;
-  await deleteRequest(client, request).catch(() => undefined);
+  const forMs = WITHDRAW_FOR_MS;
+  await persist(context, () => deleteRequest(context.client, request), { forMs }).catch(() => undefined);
+}
+
+/** Gives up a place that was taken by what was sent, though no answer said so. */
+async function withdrawUnheard(context: ClientContext, name: string, sent: Sent): Promise<void> {
+  const forMs = WITHDRAW_FOR_MS;
+  const request = await persist(context, () => findRequest(context, name), { forMs }).catch(() => undefined);
+  if (!request) return;
+  const isOurs = request.clientAttempt === sent.clientAttempt;
+  await withdraw(context, isOurs ? newPlace(request) : { request, writtenUntilMs: sent.extendedUntilMs });
 }

@@ -67,7 +67,8 @@ export interface LeaseClient {
   /**
    * Acquires a klease, or waits for it. Throws `AlreadyDone` (with `once`: the work has been done, by whom and when), `Held`, `QueueFull`,
    * `TimedOut`, `Withdrawn` (`signal` aborted, or somebody deleted the request),
-   * `NotFound` (no such klease), `NotReady` (konductor did not answer), and what the API server refuses. Nothing is left behind then.
+   * `NotFound` (no such klease), `NotReady` (konductor did not answer), and what the API server refuses. Nothing is left behind then; only a request
+   * that the API server will not delete within some seconds ends by itself, at `waitUntil`.
    */
   acquire(wish: Wish): Promise<ClientHold>;
   /** Renews a hold and resolves when that is done. Throws `NotHolder`, `NotRenewable`, `Revoked`, `Lost`, `NotReady`. */

@@ -209,6 +209,16 @@ test("a process whose klease was deleted before it confirmed keeps its place in 
   expect(deleted).toEqual([]);
 });
 
+test("a process that is told to stop before it has asked again gives up its place", async () => {
+  const { place, context, clock, deleted } = aServer();
+  const earlier = await place();
+  const wish = { lease: "nightly", holder: "ci", join: false, timeoutMs: WAIT_MS };
+  const stop = AbortSignal.abort(new Error("Ctrl-C"));
+  const endMs = clock.monotonicMs() + WAIT_MS;
+  await expect(placeRequest(context, wish, endMs, { stop, earlier })).rejects.toThrow("Ctrl-C");
+  expect(deleted).toEqual(["uid-1"]);
+});
+
 test("a grant that was lost before it was confirmed is not another process's hold", async () => {
   const { place, change, deleted } = aServer({ lease: { phase: "Available" } });
   const earlier = await place();
