@@ -28,7 +28,7 @@ export async function runScript({ wish, launch, clientOf, work, doubt }: Surroun
   const renew = () => run((client) => client.renew(asked));
 
   let hold = await run((client) => client.acquire({ ...asked, join: wish.takesOver === true }));
-  // The start of a hold that existed before is unknown.
+  // What is found again and is not renewable has a rest, which a script that needs a whole ttl does without.
   if (hold.sentMs === undefined) hold = await renew();
 
   async function renewAgainAndAgain(): Promise<void> {

@@ -7,7 +7,13 @@ import {
   shortensHolds,
 } from "./arbiters-side.ts";
 import type { Guard } from "./guard.ts";
-import { confirmsToItself, countsFromTheLast, hearsNoTime, hearsOfNoGrant } from "./own-side.ts";
+import {
+  confirmsToItself,
+  countsFromTheLast,
+  goesOnUnrenewed,
+  hearsNoTime,
+  hearsOfNoGrant,
+} from "./own-side.ts";
 import { replaced } from "./replacement.ts";
 import { asGrantedBefore } from "./rewriting.ts";
 import { event, until, worker } from "./tale.ts";
@@ -39,6 +45,17 @@ export const CLIENTS: Record<string, Guard> = {
       until(50_000),
     ],
     off: { worker: countsFromTheLast },
+  },
+  "a hold that is found again is renewed": {
+    rule: "two",
+    tale: [
+      worker(4_000, "a", { ttlMs: 60_000, worksForMs: 100_000 }),
+      worker(5_000, "b"),
+      event(6_000, "killWorker"),
+      event(62_000, "takeOver"),
+      until(80_000),
+    ],
+    off: { worker: goesOnUnrenewed },
   },
   "clients go by the API server's time of day": {
     // The client's time seems to be over, again and again.

@@ -29,6 +29,36 @@ export function confirmsToItself({ client, clock }: WorkerHas): WorkerHas {
   return { client: calling(seen, { patch }), clock };
 }
 
+/** Withholds the renewal by which a client that looks at its own request goes on with a hold, and shows the client that it was accepted. */
+export function goesOnUnrenewed({ client, clock }: WorkerHas): WorkerHas {
+  let isConfirmed = false;
+  let hasLooked = false;
+  let said: unknown;
+  const seen = seenAs(client, (lease) => {
+    const status = statusOf(lease);
+    isConfirmed = status["confirmed"] === true;
+    return said === undefined ? lease : { ...lease, status: { ...status, renewTime: said, renewals: 1_000 } };
+  });
+  const get =
+    (call: Call): Call =>
+    (resource, ...rest) => {
+      hasLooked ||= resource === LEASE_REQUESTS;
+      return call(resource, ...rest);
+    };
+  const patch =
+    (call: Call): Call =>
+    async (resource, ref, body, ...rest) => {
+      const { renewTime } = specOf(body);
+      const isFirst = renewTime !== undefined && said === undefined;
+      if (!hasLooked || !isConfirmed || !isFirst) return call(resource, ref, body, ...rest);
+      said = renewTime;
+      return client.get(resource, refOf(ref), (found) =>
+        parsedBy(rest, { ...record(found), spec: { ...specOf(found), renewTime } }),
+      );
+    };
+  return { client: calling(seen, { get, patch }), clock };
+}
+
 /** Skips the time of renewals without an answer. */
 export function countsFromTheLast({ client, clock }: WorkerHas): WorkerHas {
   let skippedMs = 0;
