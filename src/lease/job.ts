@@ -1,6 +1,8 @@
 /**
  * A Job that waits for its Lease as a whole (`gate: job`), as far as the lease rules look at it. Its wishes are read from its pod template,
- * which cannot change. Anybody may edit its metadata at any time, and a Job that is not meant to wait must never be suspended.
+ * because anybody may edit its metadata at any time, and a Job that is not meant to wait must never be suspended. Kubernetes lets labels and
+ * annotations of the template change while the Job is suspended. Our webhook refuses that while konductor has the Job wait, unless konductor
+ * is down.
  */
 import { defined, flag, integer, list, record, text, textMap, timeMs } from "../shared/json.ts";
 import { ANNOTATION, LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";

@@ -237,9 +237,24 @@ describe("a label on an owner", () => {
     await send(job("late", {}), "create");
     const command = ["label", "job/late", `--namespace=${NAMESPACES.restricted}`, `${LEASE_LABEL}=nightly`];
     await expect(kubectl(...command, "--warnings-as-errors")).rejects.toThrow(
-      `Warning: ${LEASE_LABEL} was changed, but a Job keeps the pod template it was created with`,
+      `Warning: ${LEASE_LABEL} was changed, but konductor reads the Job's pod template`,
     );
     expect(textMap(templateOf(await read("job/late"))["labels"])).not.toHaveProperty(LEASE_LABEL);
+  });
+
+  test("keeps what the template of a Job says that waits as a whole, even if both labels are removed", async () => {
+    await send(job("queued", { labels: LABELLED, annotations: { [ANNOTATION.gate]: "job" } }), "create");
+    const unlabelled = { labels: { [LEASE_LABEL]: null } };
+    const patches = [
+      { spec: { template: { metadata: { annotations: { [ANNOTATION.gate]: null } } } } },
+      { metadata: unlabelled, spec: { template: { metadata: unlabelled } } },
+    ];
+    for (const patch of patches) {
+      const command = ["patch", "job/queued", `--namespace=${NAMESPACES.restricted}`, "--type=merge"];
+      await expect(kubectl(...command, `--patch=${JSON.stringify(patch)}`)).rejects.toThrow(
+        "Job queued waits for its klease by its pod template",
+      );
+    }
   });
 
   test.each([

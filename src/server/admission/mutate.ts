@@ -13,7 +13,7 @@ import { injectPod } from "./inject.ts";
 import { stampRequest } from "./lease-request.ts";
 import { isCronJob, isPodTemplate, isRecord, isTemplateOwner, type Metadata } from "./objects.ts";
 import { withStoredMarks } from "./own-marks.ts";
-import { createJob, isLabelled, mutateCronJob, refuseMorePods, warnJob, warnOwner } from "./owners.ts";
+import { createJob, isLabelled, mutateCronJob, updateJob, warnOwner } from "./owners.ts";
 import { diff, diffPod, type Patch } from "./patch.ts";
 import { stampPause } from "./pause-stamp.ts";
 import { planPod } from "./plan.ts";
@@ -26,7 +26,7 @@ import {
   patched,
 } from "./review.ts";
 import { placePod, placeRequest, placeWholeJob, type TracedAdmission, tracedOf } from "./traced.ts";
-import { isWholeJob, suspensionWarning, updateWholeJob } from "./whole-job.ts";
+import { isWholeJob, suspensionWarning } from "./whole-job.ts";
 
 interface Admitted {
   patch: Patch;
@@ -130,12 +130,11 @@ function admitJob(object: unknown, request: AdmissionRequest, context: Admission
   const old = isTemplateOwner(request.oldObject) ? request.oldObject : undefined;
   if (isByUs(request, context)) return { patch: [], warnings: [] };
   const { object: job, warnings } = withStoredMarks(object, old, { written: [SUSPENDED_ANNOTATION] });
-  if (request.operation === "UPDATE") {
-    refuseMorePods(job);
-    const updated = old && isWholeJob(job) ? updateWholeJob(job, old) : job;
-    return { patch: diff(object, updated), warnings: [...warnings, ...warnJob(object, old)] };
-  }
   const { namespace } = request;
+  if (request.operation === "UPDATE") {
+    const updated = updateJob(job, old ?? job, namespace, context);
+    return { patch: diff(object, updated.object), warnings: [...warnings, ...updated.warnings] };
+  }
   const outcome = createJob(job, namespace, context);
   const isWhole = isWholeJob(outcome.object);
   const { object: created, trace } = placeWholeJob(outcome.object, isWhole ? context : {});

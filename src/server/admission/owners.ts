@@ -10,12 +10,19 @@ import type { CronJob, PodTemplate, TemplateOwner } from "./objects.ts";
 import { deadlineWarning, planPod, requireSettings } from "./plan.ts";
 import { marksOf, propagate, withdraw, withRecord } from "./propagation.ts";
 import { warnRollout } from "./rollout.ts";
-import { isWholeJob, suspended, withTemplateLabel } from "./whole-job.ts";
+import {
+  changedWish,
+  isWholeJob,
+  refuseOtherWish,
+  suspended,
+  updateWholeJob,
+  withTemplateLabel,
+} from "./whole-job.ts";
 
 const TEMPLATE = "spec.template.";
 const JOB_TEMPLATE = "spec.jobTemplate.spec.template.";
 
-/** A Job at its creation, the only moment at which its template can be written. */
+/** A Job at its creation, the only moment at which its label and annotations are copied into its template. */
 export function createJob(
   sent: TemplateOwner,
   namespace: string,
@@ -35,8 +42,30 @@ export function createJob(
   return { object: isWholeJob(created) ? suspended(created) : created, warnings };
 }
 
-/** An existing Job keeps the template it was created with: warns where its label or annotations say something else. */
-export function warnJob(job: TemplateOwner, old: TemplateOwner | undefined): string[] {
+/**
+ * An update of a Job by anybody but konductor. `old`: the stored version.
+ * @throws KonductorError `Invalid` or `Forbidden`
+ */
+export function updateJob(
+  job: TemplateOwner,
+  old: TemplateOwner,
+  namespace: string,
+  context: AdmissionContext,
+): Rewritten<TemplateOwner> {
+  refuseMorePods(job);
+  const changed = changedWish(job, old);
+  if (changed) refuseOtherWish(changed, old);
+  const { template } = job.spec;
+  const planned =
+    changed && isLabelled(template)
+      ? planPod(template, namespace, context, { path: TEMPLATE, job: jobOf(job) }).warnings
+      : [];
+  const object = isWholeJob(job) ? updateWholeJob(job, old) : job;
+  return { object, warnings: [...planned, ...warnJob(job, old)] };
+}
+
+/** Warns where label or annotations of an existing Job say something else than its template, in which alone they count. */
+export function warnJob(job: TemplateOwner, old: TemplateOwner): string[] {
   const { labels, annotations } = marksOf(job.metadata);
   const template = job.spec.template.metadata;
   const differing = [
@@ -46,7 +75,8 @@ export function warnJob(job: TemplateOwner, old: TemplateOwner | undefined): str
   const isRemoved = isLabelled(old) && !isLabelled(job) && isLabelled(job.spec.template);
   return (isRemoved ? [LEASE_LABEL] : differing).map(
     (name) =>
-      `${name} was changed, but a Job keeps the pod template it was created with; delete the Job and create it again`,
+      `${name} was changed, but konductor reads the Job's pod template, into which it is copied only when the Job is created; delete the Job ` +
+      "and create it again",
   );
 }
 

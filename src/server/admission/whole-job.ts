@@ -5,7 +5,7 @@
 
 import { KonductorError } from "../../shared/errors.ts";
 import { integer } from "../../shared/json.ts";
-import { ANNOTATION, LEASE_LABEL, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
+import { ANNOTATION, GROUP, LEASE_LABEL, SUSPENDED_ANNOTATION } from "../../shared/names.ts";
 import { refuseParallelism } from "./contradictions.ts";
 import type { TemplateOwner } from "./objects.ts";
 import { marksOf } from "./propagation.ts";
@@ -45,6 +45,41 @@ export function suspensionWarning(sent: TemplateOwner, created: TemplateOwner): 
 
 function isMarked({ metadata }: TemplateOwner): boolean {
   return metadata?.annotations?.[SUSPENDED_ANNOTATION] !== undefined;
+}
+
+/** One of our labels or annotations in a pod template, and what it was before an update. */
+export interface ChangedWish {
+  field: string;
+  is: string | undefined;
+  was: string | undefined;
+}
+
+/** The first of our labels and annotations in which the pod templates differ: Kubernetes lets those of a suspended Job change. */
+export function changedWish(job: TemplateOwner, old: TemplateOwner): ChangedWish | undefined {
+  const { metadata = {} } = job.spec.template;
+  const { metadata: before = {} } = old.spec.template;
+  for (const map of ["labels", "annotations"] as const) {
+    for (const name of Object.keys({ ...before[map], ...metadata[map] })) {
+      const [is, was] = [metadata[map]?.[name], before[map]?.[name]];
+      const isOurs = name.startsWith(`${GROUP}/`) || name === ANNOTATION.traceparent;
+      if (isOurs && is !== was) return { field: `metadata.${map}[${name}]`, is, was };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * konductor has asked for a Job that waits by what its pod template says, and lets it run by that.
+ * @throws KonductorError `Invalid` for a template that says something else than that of `old`, which waits
+ */
+export function refuseOtherWish({ field, is, was }: ChangedWish, old: TemplateOwner): void {
+  if (!isWholeJob(old) || !isMarked(old)) return;
+  const before = was === undefined ? "was not set" : `was ${JSON.stringify(was)}`;
+  throw new KonductorError(
+    "Invalid",
+    `spec.template.${field}: Invalid value: ${JSON.stringify(is ?? "")}: Job ${old.metadata?.name ?? ""} waits for its klease by its pod ` +
+      `template, in which this ${before}; delete the Job and create it again`,
+  );
 }
 
 /**

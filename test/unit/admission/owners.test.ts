@@ -83,7 +83,7 @@ describe("warnJob", () => {
       marked(),
       {},
       {},
-      /^konductor\.io\/lease was changed, but a Job keeps the pod template/,
+      /^konductor\.io\/lease was changed, but konductor reads the Job's pod template/,
     ],
     ["another lease", marked({}, "b"), marked({}, "a"), marked({}, "a"), /^konductor\.io\/lease was changed/],
     [

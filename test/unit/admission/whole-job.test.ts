@@ -1,7 +1,7 @@
 /** Jobs that wait as a whole, at their creation and updates. */
 import { describe, expect, it } from "vitest";
 import { mutate } from "../../../src/server/admission/mutate.ts";
-import type { TemplateOwner } from "../../../src/server/admission/objects.ts";
+import type { Metadata, TemplateOwner } from "../../../src/server/admission/objects.ts";
 import { createJob, warnOwner } from "../../../src/server/admission/owners.ts";
 import type { AdmissionRequest } from "../../../src/server/admission/review.ts";
 import { isWholeJob, suspended, updateWholeJob } from "../../../src/server/admission/whole-job.ts";
@@ -137,5 +137,74 @@ describe("a Job that waits as a whole, at an update", () => {
     const { metadata: _, ...bare } = running;
     expect(update({ object: bare, oldObject: running })).toMatchObject({ allowed: false });
     expect(isWholeJob(running)).toBe(true);
+  });
+});
+
+describe("the pod template of a suspended Job", () => {
+  const waiting = suspended(ownerWith({ name: "batch", ...WHOLE }, WHOLE));
+  const paused = ownerWith({ name: "batch", ...WHOLE }, WHOLE, { suspend: true });
+  const withTemplate = (job: TemplateOwner, own: Metadata, template: Metadata): TemplateOwner => ({
+    ...job,
+    metadata: { ...job.metadata, ...own },
+    spec: { ...job.spec, template: { ...job.spec.template, metadata: template } },
+  });
+  const field = (map: string, name: string) =>
+    `spec.template.metadata.${map}[konductor.io/${name}]: Invalid value`;
+  const OTHER = marked({ gate: "job" }, "weekly");
+  const of = (annotations: Record<string, string>) => marked({ gate: "job", ...annotations });
+
+  it.each<[string, Metadata, Metadata, string]>([
+    [
+      "for another klease",
+      { labels: { "konductor.io/lease": "weekly" } },
+      OTHER,
+      `${field("labels", "lease")}: "weekly": Job batch waits for its klease by its pod template, in which this was "nightly"; ` +
+        "delete the Job and create it again",
+    ],
+    ["for none", { labels: {} }, {}, `${field("labels", "lease")}: ""`],
+    ["without its gate", {}, marked(), `${field("annotations", "gate")}: "": Job batch`],
+    [
+      "with another priority",
+      {},
+      of({ priority: "5" }),
+      `${field("annotations", "priority")}: "5": Job batch waits`,
+    ],
+    ["with a misspelt annotation", {}, of({ prioriti: "5" }), `${field("annotations", "prioriti")}: "5"`],
+    [
+      "in another trace",
+      {},
+      { ...WHOLE, annotations: { ...WHOLE.annotations, "trace.konductor.io/traceparent": "x" } },
+      "spec.template.metadata.annotations[trace.konductor.io/traceparent]",
+    ],
+  ])("does not change while konductor has it wait: %s", (_, own, template, message) => {
+    const answer = update({ object: withTemplate(waiting, own, template), oldObject: waiting });
+    expect(answer).toMatchObject({ allowed: false, status: { message: expect.stringContaining(message) } });
+  });
+
+  it.each<[string, Partial<AdmissionRequest>]>([
+    ["by konductor", { username: accountName("konductor-system") }],
+    ["of a Job that is being deleted", { object: withTemplate(waiting, { deletionTimestamp: "x" }, OTHER) }],
+    [
+      "in what is not konductor's",
+      { object: withTemplate(waiting, {}, { ...WHOLE, labels: { ...WHOLE.labels, a: "b" } }) },
+    ],
+    [
+      "of a Job that its user has suspended",
+      { oldObject: paused, object: withTemplate(paused, {}, of({ priority: "5" })) },
+    ],
+    [
+      "of a Job that does not wait as a whole",
+      { oldObject: ownerWith({}, marked()), object: ownerWith({}, marked({}, "b")) },
+    ],
+  ])("may change: %s", (_, request) => {
+    const changed = withTemplate(waiting, {}, of({ priority: "5" }));
+    expect(update({ object: changed, oldObject: waiting, ...request })).toMatchObject({ allowed: true });
+  });
+
+  it("is checked where it may change, since nobody else would say that konductor cannot read it", () => {
+    const answers = [of({ prioriti: "5" }), of({ "on-lost": "continue" })].map((template) =>
+      update({ oldObject: paused, object: withTemplate(paused, {}, template) }),
+    );
+    expect(answers).toMatchObject([{ allowed: false }, { allowed: false }]);
   });
 });
