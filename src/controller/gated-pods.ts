@@ -63,7 +63,7 @@ export async function queueGatedPods(
   async function ask({ pod, settings, isTry }: (typeof missing)[number]): Promise<void> {
     const why = await whyNoProof(client, pod, settings);
     if (why) {
-      events.record(refusedEvent(pod, settings.lease, why));
+      events.record(refusedEvent("Pod", pod, settings.lease, why));
       throw new KonductorError("Forbidden", why);
     }
     const nowMs = clock.nowMs();

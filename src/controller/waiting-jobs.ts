@@ -3,30 +3,25 @@
  * lost, or happen twice.
  */
 import type { KubeClient } from "../kube/api.ts";
+import type { EventRecorder } from "../kube/events.ts";
 import { find } from "../kube/find.ts";
 import { LEASES } from "../kube/resources.ts";
 import { requestOf } from "../lease/claimant-request.ts";
 import { parseLease } from "../lease/codec.ts";
 import { holdOf } from "../lease/hold.ts";
-import {
-  canUseJob,
-  isJobOver,
-  isSuspendedByUs,
-  isSuspendedByUser,
-  type JobView,
-  waitsAsWhole,
-} from "../lease/job.ts";
+import { isJobOver, isSuspendedByUs, isSuspendedByUser, type JobView, waitsAsWhole } from "../lease/job.ts";
 import { aboutPod } from "../lease/log-fields.ts";
 import { canUseGrant, type PodView, waitsForJob } from "../lease/pod.ts";
 import type { ClaimantRef, Lease, LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
+import { refusedEvent } from "../objects/claimant-events.ts";
 import { resumeJob, suspendJob, unmarkJob } from "../objects/job-suspension.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
 import { findJob, isWholeFor, refKey, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
-import { accountName } from "../shared/names.ts";
+import { ANNOTATION, accountName } from "../shared/names.ts";
 import type { Errands } from "./errands.ts";
 import { knownUntilMs } from "./unrun-jobs.ts";
 
@@ -34,6 +29,7 @@ export interface WaitingJobsOptions {
   client: KubeClient;
   caches: Pick<Caches, "pods" | "jobs" | "leases" | "requests">;
   errands: Errands;
+  events: Pick<EventRecorder, "record">;
   clock: Clock;
   /** Where konductor itself runs. */
   systemNamespace: string;
@@ -48,7 +44,7 @@ export interface AskedJobs {
 export interface WaitingJobs {
   /**
    * Sees to it that every Job that waits as a whole for the Lease `key` is suspended unless it holds, and has a request: each by an
-   * errand of its own.
+   * errand of its own. An event tells of one that konductor has suspended, and that cannot ask by its template.
    */
   queue(lease: Lease | undefined, asked: AskedJobs): Promise<void>;
   /** Lets the holder of `lease` make its pods, or has it stop making them, if the Lease still says so. */
@@ -58,7 +54,7 @@ export interface WaitingJobs {
 const REMEMBERED_JOBS = 50_000;
 
 export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
-  const { client, caches, errands, clock, systemNamespace } = options;
+  const { client, caches, errands, events, clock, systemNamespace } = options;
   /** By Lease and {@link refKey}: until when it is known that a Job does not wait for it, although pods say so. Each look would ask anew. */
   const unaskingUntilMs = new LruMap<string, number>(REMEMBERED_JOBS);
 
@@ -67,7 +63,7 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
     const jobs = new Map(
       caches.jobs.store
         .byIndex(BY_LEASE, key)
-        .filter(waitsAsWhole)
+        .filter((job) => waitsAsWhole(job) || isSuspendedByUs(job))
         .map((job) => [job.uid, job]),
     );
     const members = new Map<string, { pod: PodView; owner: UidRef }>();
@@ -105,8 +101,17 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
     if (live?.status.hold?.ref.uid !== job.uid) show(await suspendJob(client, job));
   }
 
+  /** Nobody else would say that the Job does not wait: its template was changed, or made, while konductor was down. */
+  function refuse(job: JobView, problem: string): never {
+    const why = `${problem}; delete the Job and create it again`;
+    events.record(refusedEvent("Job", job, job.lease ?? "", why));
+    throw new KonductorError("Forbidden", `Job ${job.name}: ${why}`);
+  }
+
   async function ask(job: JobView): Promise<void> {
-    if (!job.settings.ok) return; // admission has refused what cannot be read
+    if (!waitsAsWhole(job))
+      refuse(job, `konductor has suspended it, and its pod template is without ${ANNOTATION.gate} "job"`);
+    if (!job.settings.ok) refuse(job, `in its pod template ${job.settings.problem}`);
     const { settings } = job.settings;
     const nowMs = clock.nowMs();
     const request = requestOf("Job", job, settings, {
@@ -129,7 +134,7 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
         errands.run({ key, what: "queue Job", uid: job.uid, about: { holder: job.name } }, async () => {
           await bringInLine(job, lease, key);
           const isAsked = lease?.status.hold?.ref.uid === job.uid || asked.has(job.uid);
-          if (canUseJob(job) && !isAsked) await ask(job);
+          if (!isAsked && !isJobOver(job) && !isSuspendedByUser(job)) await ask(job);
         }),
       );
     },

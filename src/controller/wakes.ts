@@ -17,8 +17,8 @@ export function wakeByChanges(
   caches.pods.subscribe(({ object, old }) => {
     for (const { namespace, lease } of [object, old ?? object]) if (lease) wake(`${namespace}/${lease}`);
   });
-  caches.jobs.subscribe(({ object }) => {
-    if (object.lease) wake(`${object.namespace}/${object.lease}`);
+  caches.jobs.subscribe(({ object, old }) => {
+    for (const { namespace, lease } of [object, old ?? object]) if (lease) wake(`${namespace}/${lease}`);
   });
   caches.nodes.subscribe(({ object }) => {
     for (const lease of caches.leases.store.byIndex(BY_NODE, object.name)) wake(keyOf(lease));

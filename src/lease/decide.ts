@@ -17,7 +17,7 @@
  * Limits: with AfterExpiry, a holder whose kubelet is dead or frozen may still run; the fencing token is the remedy.
  */
 import type { Decision, Situation } from "./decision.ts";
-import { isEligible, lastSeen } from "./evidence.ts";
+import { isEligible, isOutdated, lastSeen } from "./evidence.ts";
 import { grantHold, holderRefOf, holdTtlMs, nextToken } from "./grant.ts";
 import { endHold } from "./hold.ts";
 import { judgeClient } from "./judge-client.ts";
@@ -115,7 +115,7 @@ function serveNext(situation: Situation, free: LeaseStatus, passOver?: LeaseRequ
     const { ref } = request.spec;
     const evidence = ref && situation.evidenceOf(ref);
     if (ref && evidence?.is === "unknown" && !isStuck("look")) return { do: "look", at: ref };
-    if (evidence && !isEligible(evidence)) continue;
+    if (evidence && (!isEligible(evidence) || isOutdated(request, evidence))) continue;
     const pod = evidence && lastSeen(evidence);
     const grant = {
       request,

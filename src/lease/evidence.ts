@@ -1,7 +1,7 @@
 import { canUseJob, isJobOver, type JobView } from "./job.ts";
 import { canUseGrant, type PodView, sinceRun } from "./pod.ts";
 import { awaitsOutcome, hasStarted, isGuarded, provesMainEnded, provesSuccess } from "./proof.ts";
-import type { Hold } from "./types.ts";
+import type { Hold, LeaseRequest } from "./types.ts";
 
 /**
  * What is known of a claimant, which is a pod or a Job.
@@ -67,6 +67,17 @@ export function isEligible(evidence: Evidence): boolean {
 /** Whether it is certain that the claimant cannot use a grant, if only for now. */
 export function isPast(evidence: Evidence): boolean {
   return evidence.is !== "unknown" && !isEligible(evidence);
+}
+
+/**
+ * Whether the claimant is a Job whose template, which can change while the Job is suspended, asks for another Lease or key than `request`. A
+ * request without a key proves nothing: an older CRD drops it.
+ */
+export function isOutdated({ spec: { lease, once } }: LeaseRequest, evidence: Evidence): boolean {
+  if (evidence.is !== "job") return false;
+  const { job } = evidence;
+  const isOtherKey = once !== undefined && job.settings.ok && job.settings.settings.once !== once;
+  return job.lease !== lease || isOtherKey;
 }
 
 /** The evidence of the pod, without what its status says of another run of its gate. */

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Situation } from "./decision.ts";
-import { isGated, isPast, isUnbound, isWithoutJob } from "./evidence.ts";
+import { isGated, isOutdated, isPast, isUnbound, isWithoutJob } from "./evidence.ts";
 import { grantedStatus } from "./grant.ts";
 import { requestName } from "./naming.ts";
 import { ALREADY_DONE, DONE_WITHOUT_JOB, isAlreadyDone, isDone } from "./once.ts";
@@ -29,7 +29,9 @@ export type FollowUp =
    * or of a pod without a Job, is done already.
    */
   | { do: "deny"; request: LeaseRequest; status: LeaseRequest["status"] }
-  /** The request had its hold, its claimant cannot use one, or it is a client's that no longer waits. */
+  /**
+   * The request had its hold, its claimant cannot use one or asks for something else by now, or it is a client's that no longer waits.
+   */
   | { do: "delete"; request: LeaseRequest }
   /**
    * Have the request wait again: its pod or Job has no gate that could ask. Either the pod seems to have no node and a deleted Lease granted
@@ -128,7 +130,8 @@ function followOther(input: FollowUpInput, request: LeaseRequest): FollowUp | un
     const reason = lease.status.history.find((past) => past.token === token)?.reason ?? "Expired";
     return { do: "mark", request, status: { ...request.status, phase: "Expired", reason, expiresMs } };
   }
-  if (ref && isPast(evidenceOf(ref))) return { do: "delete", request };
+  if (ref && (isPast(evidenceOf(ref)) || isOutdated(request, evidenceOf(ref))))
+    return { do: "delete", request };
   // Forgotten, or deleted with the Lease, before its Job was ended.
   if (ref && isAlreadyDone(request) && !isDone(lease.status, request))
     return { do: "mark", request, status: QUEUED_AGAIN };

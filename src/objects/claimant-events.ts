@@ -100,14 +100,15 @@ export function doneWithoutJobEvent(request: LeaseRequest, klease: Lease | undef
   return reportOn(request, { type: "Warning", reason: ALREADY_DONE, message, once: request.uid });
 }
 
-/** The pod, which has no gate yet that could say so, is refused the Lease `lease`. */
+/** The pod or Job, which has no gate yet that could say so, is refused the Lease `lease`. */
 export function refusedEvent(
+  kind: "Pod" | "Job",
   { namespace, name, uid }: Omit<EventObject, "apiVersion" | "kind">,
   lease: string,
   why: string,
 ): EventReport {
   const message = `does not wait for klease ${lease}: ${why}`;
-  const object = { apiVersion: apiVersion(PODS), kind: "Pod", namespace, name, uid };
+  const object = { apiVersion: apiVersion(RESOURCE[kind]), kind, namespace, name, uid };
   return { object, type: "Warning", reason: "Refused", message, once: uid };
 }
 
