@@ -1,18 +1,20 @@
 /** Labelled pods that can never work, each refused with one sentence that names the field, its value and what is allowed. */
 import { isOwnContainer } from "../../lease/own-container.ts";
 import { KonductorError } from "../../shared/errors.ts";
+import { list, record } from "../../shared/json.ts";
 import {
   GATE_CONTAINER,
   KEEPER_CONTAINER,
   LEASE_LABEL,
   LEASE_VOLUME,
   STATE_VOLUME,
+  TOKEN_AUDIENCE,
   TOKEN_VOLUME,
   TRUST_VOLUME,
 } from "../../shared/names.ts";
 import type { AdmissionContext } from "./admission-context.ts";
 import type { Path } from "./contradictions.ts";
-import type { Metadata, PodSpec } from "./objects.ts";
+import type { Metadata, PodSpec, Volume } from "./objects.ts";
 
 /** Volumes that only gate and keeper may read: their content speaks for the pod. */
 const SECRET_VOLUMES = [TOKEN_VOLUME, STATE_VOLUME, TRUST_VOLUME];
@@ -66,4 +68,21 @@ export function refuseImpossible(metadata: Metadata | undefined, spec: PodSpec, 
   for (const [index, { name }] of (isInjected ? [] : (spec.volumes ?? [])).entries()) {
     if (OWN_VOLUMES.includes(name)) refuse(`spec.volumes[${index}].name`, name, reserved);
   }
+  const token = otherToken(spec.volumes ?? []);
+  const speaks =
+    "a token of it speaks for the pod, and only konductor's own containers may read one; any other is allowed";
+  if (token) refuse(token, TOKEN_AUDIENCE, speaks);
+}
+
+/** Which field of a volume that is not our own has the pod get a token like that of gate and keeper; undefined: none. */
+function otherToken(volumes: readonly Volume[]): string | undefined {
+  for (const [index, { name, projected }] of volumes.entries()) {
+    if (name === TOKEN_VOLUME) continue;
+    const place = list(record(projected)["sources"]).findIndex(
+      (source) => record(record(source)["serviceAccountToken"])["audience"] === TOKEN_AUDIENCE,
+    );
+    if (place !== -1)
+      return `spec.volumes[${index}].projected.sources[${place}].serviceAccountToken.audience`;
+  }
+  return undefined;
 }

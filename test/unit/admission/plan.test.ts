@@ -128,6 +128,25 @@ describe("planPod", () => {
       /^spec\.volumes\[1\]\.name: Invalid value: "konductor-state"/,
     ],
     [
+      "a volume of any name with another token for our audience",
+      {
+        volumes: [
+          { name: "data" },
+          {
+            name: "mine",
+            projected: {
+              sources: [
+                { configMap: { name: "x" } },
+                { serviceAccountToken: { audience: "konductor.io", path: "t" } },
+              ],
+            },
+          },
+        ],
+      },
+      marked(),
+      /^spec\.volumes\[1\]\.projected\.sources\[1\]\.serviceAccountToken\.audience: Invalid value: "konductor\.io": .* any other is allowed$/,
+    ],
+    [
       "a volume with the name of token-file's volume",
       { volumes: [{ name: "konductor-lease" }] },
       marked(),
