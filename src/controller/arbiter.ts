@@ -214,11 +214,12 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
     }
   }
 
-  /** A term begins with consistent lists of Leases and requests. */
+  /** A term begins with consistent lists of Leases and requests, or ends if it is over before they are there. */
   async function relist(signal: AbortSignal): Promise<void> {
     const others = Promise.all([caches.pods, caches.jobs, caches.nodes].map((cache) => cache.relist()));
     others.catch(() => undefined);
-    await Promise.all([caches.leases.relist(), caches.requests.relist()]);
+    const needed = Promise.all([caches.leases.relist(), caches.requests.relist()]);
+    await Promise.race([needed, aborted(signal)]);
     await Promise.race([others, clock.sleep(RELIST_WITHIN_MS, signal)]);
     signal.throwIfAborted();
   }
@@ -246,4 +247,12 @@ export function createArbiter(options: ArbiterOptions): Arbiter {
       await Promise.all([told, atRest()]);
     },
   };
+}
+
+/** Rejects when `signal` aborts. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }

@@ -1,4 +1,5 @@
 import { integer, record, text } from "../shared/json.ts";
+import { OFFERED_ANNOTATION } from "../shared/names.ts";
 import { microTime } from "../shared/times.ts";
 import type { ObjectRef } from "./api.ts";
 
@@ -8,6 +9,8 @@ export interface ElectionRecord {
   holder: string;
   /** How long after a change of the record others must leave it alone; undefined where nobody said so. */
   durationMs: number | undefined;
+  /** Set while its holder cannot do the work: who asks for the lead, or "" as long as nobody does. */
+  offeredTo: string | undefined;
   /** Differs after every write of the record; labels and the like do not count. */
   fingerprint: string;
   /** The whole object as it was read: a write keeps what it does not know. */
@@ -21,14 +24,19 @@ export function parseElectionRecord(value: unknown): ElectionRecord {
   return {
     holder: text(spec["holderIdentity"]) ?? "",
     durationMs: seconds === undefined ? undefined : seconds * 1000,
+    offeredTo: text(annotationsOf(object)[OFFERED_ANNOTATION]),
     fingerprint: JSON.stringify(spec),
     object,
   };
 }
 
+const annotationsOf = (object: Record<string, unknown>) => record(record(object["metadata"])["annotations"]);
+
 export interface Claim {
   identity: string;
   durationMs: number;
+  /** Whether another one may have the lead if it asks. */
+  isOffered: boolean;
   /** For people only. */
   nowMs: number;
 }
@@ -39,7 +47,10 @@ export function claimed(ref: ObjectRef, old: ElectionRecord | undefined, claim: 
   const now = microTime(claim.nowMs);
   const isRenewal = old?.holder === claim.identity;
   return {
-    ...(old?.object ?? { metadata: ref }),
+    ...offered(
+      old?.object ?? { metadata: ref },
+      claim.isOffered ? (isRenewal && old.offeredTo) || "" : undefined,
+    ),
     spec: {
       ...spec,
       holderIdentity: claim.identity,
@@ -49,6 +60,15 @@ export function claimed(ref: ObjectRef, old: ElectionRecord | undefined, claim: 
       leaseTransitions: (integer(spec["leaseTransitions"]) ?? 0) + (old && !isRenewal ? 1 : 0),
     },
   };
+}
+
+/** The Lease by which `identity` asks for the lead that its holder offers. */
+export const askedFor = ({ object }: ElectionRecord, identity: string): object => offered(object, identity);
+
+function offered(object: Record<string, unknown>, to: string | undefined): Record<string, unknown> {
+  const { [OFFERED_ANNOTATION]: _, ...others } = annotationsOf(object);
+  const annotations = to === undefined ? others : { ...others, [OFFERED_ANNOTATION]: to };
+  return { ...object, metadata: { ...record(object["metadata"]), annotations } };
 }
 
 /** The Lease given back, as client-go writes it: whoever looks at it next may take it. */
@@ -61,5 +81,5 @@ export function released({ object }: ElectionRecord, nowMs: number): object {
     acquireTime: now,
     renewTime: now,
   };
-  return { ...object, spec };
+  return { ...offered(object, undefined), spec };
 }

@@ -6,7 +6,10 @@
  *   the earliest `leaseDurationMs` after it *saw* that renewal. So a term ends before the next begins, with
  *   leaseDuration - renewDeadline to spare, whatever the wall clocks say and however the server hangs.
  * - Every write is guarded by the resourceVersion, so that of several candidates one wins.
- * - A term that ends in good order (shutdown, or its work ended) is renewed until its work has ended, and only then released.
+ * - A term that ends in good order (shutdown, its work ended, or the lead was given away) is renewed until its work has ended, and only then
+ *   released.
+ * - A leader that is not fit says so in the Lease, and goes on. It gives the lead away as soon as a candidate that is fit has asked for it there.
+ *   So one that is ill does not lead beside one that is well, and what makes all of them unfit ends no term.
  *
  * Limits: work that does not stop when its signal aborts, or a process that was paused (a suspended machine's clock stands
  * still), may act beside the next leader for a while: what it writes must be guarded by itself. Somebody who edits
@@ -16,7 +19,7 @@ import type { Clock } from "../shared/clock.ts";
 import { describeError, hasCode, KonductorError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
 import type { KubeClient } from "./api.ts";
-import { claimed, type ElectionRecord, parseElectionRecord, released } from "./election-record.ts";
+import { askedFor, claimed, type ElectionRecord, parseElectionRecord, released } from "./election-record.ts";
 import { ELECTION_LEASES } from "./resources.ts";
 
 /** Candidates wait longer than the retry period by up to this share, so that they do not all ask at the same moment. */
@@ -47,6 +50,8 @@ export interface LeaderElectorOptions extends Partial<ElectionTimes> {
   identity: string;
   clock: Clock;
   logger: Logger;
+  /** Whether this replica can do the leader's work; always, if not given. */
+  isFit?: () => boolean;
   /** Source of the candidates' jitter, in [0, 1). */
   random?: () => number;
   /** A term. It should end soon after `signal` aborts; ending earlier, or rejecting, gives the lead away. */
@@ -62,7 +67,8 @@ export interface LeaderElector {
 
 /** Throws Invalid when the times do not fit together. */
 export function createLeaderElector(options: LeaderElectorOptions): LeaderElector {
-  const { client, namespace, name, identity, clock, onStartedLeading, random = Math.random } = options;
+  const { client, namespace, name, identity, clock, onStartedLeading } = options;
+  const { isFit = () => true, random = Math.random } = options;
   const { leaseDurationMs, renewDeadlineMs, retryPeriodMs } = { ...ELECTION_TIMES, ...options };
   if (identity === "") throw refusal("the identity must not be empty");
   checkElectionTimes({ leaseDurationMs, renewDeadlineMs, retryPeriodMs });
@@ -112,13 +118,22 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   async function claim(): Promise<boolean> {
     const old = own ?? (await read());
     own = undefined;
-    if (isTaken()) return false;
+    if (isTaken()) {
+      if (old?.offeredTo === "" && isFit()) await askFor(old);
+      return false;
+    }
     const sentMs = clock.monotonicMs();
-    const lease = claimed(ref, old, { identity, durationMs: leaseDurationMs, nowMs: clock.nowMs() });
+    const terms = { identity, durationMs: leaseDurationMs, isOffered: !isFit(), nowMs: clock.nowMs() };
+    const lease = claimed(ref, old, terms);
     const write = old ? client.replace : client.create;
     own = observe(await write(ELECTION_LEASES, lease, parseElectionRecord, limits()));
     untilMs = sentMs + renewDeadlineMs;
     return true;
+  }
+
+  async function askFor(record: ElectionRecord): Promise<void> {
+    logger.info({ holder: record.holder }, "the leader cannot do its work; asking for the lead");
+    observe(await client.replace(ELECTION_LEASES, askedFor(record, identity), parseElectionRecord, limits()));
   }
 
   /** "taken" by another; "unknown" when the server could not be asked. */
@@ -139,18 +154,21 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
     }
   }
 
-  /** From a successful claim to the end of the term and of its work. */
-  async function lead(signal: AbortSignal): Promise<void> {
-    const over = new AbortController();
-    term = AbortSignal.any([signal, over.signal]);
+  /** From a successful claim to the end of the term and of its work. Resolves with whether the lead was given away. */
+  async function lead(signal: AbortSignal): Promise<boolean> {
+    const [over, given] = [new AbortController(), new AbortController()];
+    term = AbortSignal.any([signal, over.signal, given.signal]);
     const work = runTerm(term).finally(() => over.abort(new Error("the term's work has ended")));
-    await renew(over);
+    await renew(over, given);
     await work;
     term = undefined;
-    logger.info({ reason: describeError(over.signal.reason) }, "leads no longer");
+    const isGiven = given.signal.aborted;
+    const { reason } = (isGiven ? given : over).signal;
+    logger.info({ reason: describeError(reason) }, "leads no longer");
     if (clock.monotonicMs() < untilMs) await release();
     own = undefined;
     untilMs = Number.NEGATIVE_INFINITY;
+    return isGiven;
   }
 
   async function runTerm(signal: AbortSignal): Promise<void> {
@@ -164,7 +182,7 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   }
 
   /** Returns when the term is over. An alarm ends it in time even while a call hangs. */
-  async function renew(over: AbortController): Promise<void> {
+  async function renew(over: AbortController, given: AbortController): Promise<void> {
     let nextMs = clock.monotonicMs() + retryPeriodMs;
     while (!over.signal.aborted) {
       const cancelAlarm = clock.after(untilMs - clock.monotonicMs(), () =>
@@ -176,6 +194,9 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
         untilMs = Number.NEGATIVE_INFINITY;
         over.abort(new Error(`${seen?.record.holder} has taken the lead`));
       }
+      // Only a leader that is not fit keeps the name in its record.
+      else if (own?.offeredTo)
+        given.abort(new Error(`${own.offeredTo} can do the work, and this replica cannot`));
       cancelAlarm();
     }
   }
@@ -199,7 +220,9 @@ export function createLeaderElector(options: LeaderElectorOptions): LeaderElecto
   return {
     async run(signal) {
       while (!signal.aborted) {
-        if ((await tryToHold()) === "held") await lead(signal);
+        const isGiven = (await tryToHold()) === "held" && (await lead(signal));
+        // Whoever asked for the lead comes first.
+        if (isGiven) await pause(leaseDurationMs, signal);
         await pause(retryPeriodMs * (1 + JITTER * random()), signal);
       }
     },

@@ -167,6 +167,8 @@ export function accountName(namespace: string): string {
 export const TLS_SECRET = "konductor-tls";
 export const WEBHOOK_CONFIGURATION = "konductor";
 export const ELECTION_LEASE = "konductor-arbiter";
+/** On the election's Lease: the leader cannot work, and gives the lead to whoever writes its identity here. */
+export const OFFERED_ANNOTATION = `${GROUP}/lead-offered-to`;
 
 /** Admission and gate API paths. */
 export const PATH = {

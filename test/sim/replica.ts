@@ -4,6 +4,7 @@ import type { KubeClient } from "../../src/kube/api.ts";
 import { createLeaderElector } from "../../src/kube/leader-election.ts";
 import { learnTime, type ServerClock } from "../../src/kube/server-clock.ts";
 import { createCaches } from "../../src/objects/caches.ts";
+import { areFresh } from "../../src/objects/freshness.ts";
 import { createLeaseReporter } from "../../src/objects/lease-reporter.ts";
 import { createGateApi } from "../../src/server/gate-api/gate-api.ts";
 import { createAuthenticate } from "../../src/server/identity/authenticate.ts";
@@ -64,6 +65,7 @@ export function startReplica({ client, process, clock, line, identity }: Replica
     ...{ client, clock, logger, identity },
     namespace: SYSTEM_NAMESPACE,
     name: ELECTION_LEASE,
+    isFit: () => areFresh(Object.values(caches), clock),
     onStartedLeading: (term) => arbiter.runTerm(term),
   });
   const replica: Replica = {

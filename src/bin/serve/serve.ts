@@ -9,6 +9,7 @@ import { aboutObject } from "../../lease/log-fields.ts";
 import { createMetrics } from "../../metrics/metrics.ts";
 import { type Caches, createCaches } from "../../objects/caches.ts";
 import { createClusterFeatures } from "../../objects/features.ts";
+import { areFresh } from "../../objects/freshness.ts";
 import { createLeaseReporter } from "../../objects/lease-reporter.ts";
 import { createLimitRanges } from "../../objects/limit-ranges.ts";
 import { checkClientCa } from "../../server/admission/client-certificate.ts";
@@ -143,6 +144,7 @@ export async function serve({
     ...config.electionTimes,
     clock,
     logger,
+    isFit: () => areFresh(Object.values(caches), clock),
     onStartedLeading: (term) => arbiter.runTerm(term),
   });
   const verifySignature = createVerifySignature({ keys: createPublishedKeys({ client, clock }), clock });

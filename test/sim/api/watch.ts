@@ -181,6 +181,7 @@ export async function* createWatch(
   stops.push(() => line.watches.delete(itself));
   const fault = line.faultOf({ verb: "watch", resource });
   line.onCall({ verb: "watch", resource });
+  if (fault?.is === "unanswered") isHanging = true;
   if (fault?.is === "refused") {
     answer(fault.status, statusError(action, fault.status, { message: "a fault of the story" }));
   } else send(scheduler, line, begin);

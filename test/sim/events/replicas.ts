@@ -1,7 +1,7 @@
 /** Events of replicas and API servers. */
-import type { CallFault, CallInfo } from "../api/line.ts";
+import type { CallFault, CallInfo, Line } from "../api/line.ts";
 import { breakFor, breakInPart, strike } from "../broken.ts";
-import type { World } from "../world.ts";
+import type { Slot, World } from "../world.ts";
 import { type Kind, leaderOf, pick, slotOf } from "./event.ts";
 import { cut, trouble, troubleOf } from "./trouble.ts";
 
@@ -14,6 +14,9 @@ const FORBIDDABLE = [
 const FORBIDDEN_FOR_MS = 150_000;
 const LOST_FOR_MS = 300_000;
 const WATCHED = ["pods", "leases", "leaserequests", "jobs"];
+
+/** Lines of replicas that cannot work for a long time. */
+const ill = new WeakSet<Line>();
 
 export const REPLICAS: Record<string, Kind> = {
   killReplica: { weight: 3, act: (world, event) => leaderOf(world, event)?.replica.process.kill() },
@@ -98,17 +101,31 @@ export const REPLICAS: Record<string, Kind> = {
     weight: 3,
     act(world, event) {
       const slot = leaderOf(world, event);
-      const isAlone = !world.slots.some(
-        (other) => other !== slot && other.replica.isReady && !other.line.isCut,
-      );
-      if (!slot || isAlone || slot.line.isCut) return;
-      const { line } = slot;
-      breakInPart(world, event.what, LOST_FOR_MS, () => {
+      if (!slot || slot.line.isCut) return;
+      loseInPart(world, event.what, slot, ({ line }) => {
         line.isCut = true;
         return () => {
           line.isCut = false;
           line.heal();
         };
+      });
+    },
+  },
+  /** Lists and watches of one resource fail for one replica, or get no answer, for a long time while others can work. */
+  deafenReplica: {
+    weight: 2,
+    act(world, event) {
+      const slot = leaderOf(world, event);
+      const plural = pick(WATCHED, event.kind >> 1);
+      const fault: CallFault =
+        event.who % 2 === 0 ? { is: "refused", status: 503 } : { is: "unanswered", tookEffect: false };
+      if (!slot) return;
+      loseInPart(world, event.what, slot, ({ line }) => {
+        const meet = ({ verb, resource }: CallInfo) =>
+          resource.plural === plural && (verb === "list" || verb === "watch") ? fault : undefined;
+        line.troubles.add(meet);
+        for (const watch of [...line.watches]) if (watch.plural === plural) watch.hang();
+        return () => line.troubles.delete(meet);
       });
     },
   },
@@ -196,6 +213,21 @@ export const REPLICAS: Record<string, Kind> = {
     },
   },
 };
+
+/** Breaks one replica for a long time, unless it is the only one that can work. */
+function loseInPart(world: World, name: string, slot: Slot, begin: (slot: Slot) => () => void): void {
+  const isAble = ({ replica, line }: Slot) => replica.isReady && !line.isCut && !ill.has(line);
+  if (!world.slots.some((other) => other !== slot && isAble(other))) return;
+  const { line } = slot;
+  breakInPart(world, name, LOST_FOR_MS, () => {
+    const mend = begin(slot);
+    ill.add(line);
+    return () => {
+      ill.delete(line);
+      mend();
+    };
+  });
+}
 
 function forbid(world: World, name: string, { verb, plural }: { verb: string; plural: string }): void {
   const meet = (call: CallInfo): CallFault | undefined =>

@@ -7,6 +7,7 @@ import { event, pod, until } from "./tale.ts";
 
 type Authentication = typeof import("../../../src/server/identity/authenticate.ts");
 type Decisions = typeof import("../../../src/lease/decision.ts");
+type Elections = typeof import("../../../src/kube/election-record.ts");
 type Endings = typeof import("../../../src/server/gate-api/hold/ending.ts");
 type Freshness = typeof import("../../../src/server/gate-api/wire/freshness.ts");
 type HoldClocks = typeof import("../../../src/controller/hold-clock.ts");
@@ -19,6 +20,17 @@ const OF_PODS = 0;
 const OF_REQUESTS = 4;
 const TWO_HOURS_AHEAD = 16;
 const RIGHT = 8;
+
+/** The first replica, and its watch of requests. */
+const FIRST_OF_REQUESTS = OF_REQUESTS + FIRST;
+
+const NOBODY_GIVES_THE_LEAD_AWAY = {
+  modules: [
+    replaced<Elections>("src/kube/election-record.ts", ({ claimed }) => ({
+      claimed: (ref, old, claim) => claimed(ref, old, { ...claim, isOffered: false }),
+    })),
+  ],
+};
 
 /** A pod whose hold has to end long before its ttl does. */
 const A_POD_VANISHES = [
@@ -46,6 +58,30 @@ export const HALF_BROKEN: Record<string, Guard> = {
       ],
     },
   },
+  "an arbiter that hears nothing of a resource gives the lead to a replica that does": {
+    rule: "idle",
+    replicas: 2,
+    tale: [
+      pod(500, "first", { worksForMs: 10_000 }),
+      event(2_000, "deafenReplica", { kind: OF_REQUESTS }),
+      pod(4_000, "second", { node: 1 }),
+      until(100_000),
+    ],
+    off: NOBODY_GIVES_THE_LEAD_AWAY,
+  },
+  "a term that cannot begin, since a list gets no answer, is given away": {
+    rule: "idle",
+    replicas: 2,
+    // The other replica leads at first, in some stories.
+    tale: [
+      pod(500, "first", { worksForMs: 10_000 }),
+      event(2_000, "deafenReplica", { kind: FIRST_OF_REQUESTS, who: 1 }),
+      event(3_000, "killReplica"),
+      pod(4_000, "second", { node: 1 }),
+      until(100_000),
+    ],
+    off: NOBODY_GIVES_THE_LEAD_AWAY,
+  },
   "a silent watch is replaced": {
     rule: "idle",
     replicas: 2,
@@ -56,6 +92,8 @@ export const HALF_BROKEN: Record<string, Guard> = {
       until(100_000),
     ],
     off: {
+      // Else the other replica takes the lead.
+      ...NOBODY_GIVES_THE_LEAD_AWAY,
       client: (client) => ({
         ...client,
         watch(resource, options, signal) {
@@ -79,6 +117,8 @@ export const HALF_BROKEN: Record<string, Guard> = {
       until(20_000),
     ],
     off: {
+      // Else the other replica takes the lead.
+      ...NOBODY_GIVES_THE_LEAD_AWAY,
       client: (client) =>
         calling(client, {
           list:

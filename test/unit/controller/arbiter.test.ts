@@ -149,3 +149,10 @@ test("a klease of many pods rests after a look, although none of them has a requ
   expect(looks.mock.calls.length).toBeLessThan(40);
   await end();
 });
+
+test("a term that waits for lists that never come ends with its signal", async () => {
+  const { client } = recordedClient(() => []);
+  const { caches, begin } = buildArbiter({ client, clock: turnedClock(NOW_MS) });
+  caches.requests.relist = () => new Promise(() => undefined);
+  await begin()();
+});

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import type { LeaseRequest } from "../../../src/lease/types.ts";
+import { FRESH_FOR_MS } from "../../../src/objects/freshness.ts";
 import { createWaiters, type Waiter } from "../../../src/server/gate-api/acquire/waiters.ts";
-import { FRESH_FOR_MS } from "../../../src/server/gate-api/wire/freshness.ts";
 import { type TurnedClock, turnedClock } from "../gate/turned-clock.ts";
 import { LEASE_KEY, leaseHeldBy, memoryCaches, requestOf } from "./samples.ts";
 
