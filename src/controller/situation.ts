@@ -14,7 +14,7 @@ import type { EvidenceStore } from "./evidence-store.ts";
 import type { HoldClock, HolderState } from "./hold-clock.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import type { LiveRequests } from "./live-requests.ts";
-import { countUnrecorded } from "./unrecorded-holders.ts";
+import { countUnrecorded, overdueOf } from "./unrecorded-holders.ts";
 
 export interface SituationSources {
   lease: Lease;
@@ -37,6 +37,8 @@ export function readSituation(sources: SituationSources): Situation {
   const evidenceOf: Situation["evidenceOf"] = (ref) => evidence.evidenceOf(lease.namespace, ref);
   const holder = hold && hold.ref.kind !== "LeaseRequest" ? evidenceOf(hold.ref) : undefined;
   if (hold && holder) holdClock.observeHolder(lease, stateOf(hold, evidenceOf, isStuck));
+  const left = { caches, evidenceOf, lapseClock };
+  const unrecordedHolders = countUnrecorded(lease, requests, left);
   return {
     lease,
     requests,
@@ -46,7 +48,10 @@ export function readSituation(sources: SituationSources): Situation {
     isRequestGone: liveRequests.isGone,
     stoppingForMs: (pod) => holdClock.stoppingForMs(lease, pod),
     isNodeReady: (node) => caches.nodes.store.get(node)?.ready === true,
-    unrecordedHolders: countUnrecorded(lease, requests, { caches, evidenceOf, lapseClock }),
+    unrecordedHolders,
+    ...defined({
+      overdueHolders: unrecordedHolders > 0 ? overdueOf(lease, requests, left, clock.nowMs()) : undefined,
+    }),
     timers: holdClock.timers(lease),
     wishes: wishesOf(holder?.is === "job" ? holder.job : holder && lastSeen(holder)),
     nowMs: clock.nowMs(),

@@ -12,7 +12,7 @@ import { aboutPod } from "../lease/log-fields.ts";
 import type { PodView } from "../lease/pod.ts";
 import { mayRunUnrecorded } from "../lease/proof.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
-import { countHolders, unrecordedPods } from "../lease/unrecorded.ts";
+import { countHolders, describeOverdue, type UnrecordedInput, unrecordedPods } from "../lease/unrecorded.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
 import { findPod, findWholeJob } from "../objects/live-objects.ts";
@@ -22,24 +22,36 @@ import type { LapseClock } from "./lapse-clock.ts";
 
 type Pods = Pick<Caches, "pods">;
 
+interface Sources {
+  caches: Pods;
+  evidenceOf: Situation["evidenceOf"];
+  lapseClock: LapseClock;
+}
+
 /** How many pods and requests may stand for a hold that `lease` does not record, as this replica sees it. */
-export function countUnrecorded(
-  lease: Lease,
-  requests: readonly LeaseRequest[],
-  {
-    caches,
-    evidenceOf,
-    lapseClock,
-  }: { caches: Pods; evidenceOf: Situation["evidenceOf"]; lapseClock: LapseClock },
-): number {
+export function countUnrecorded(lease: Lease, requests: readonly LeaseRequest[], sources: Sources): number {
   if (lease.status.lastToken !== undefined) {
     // The klease may have been seen later than the request that it granted.
-    requests.forEach(lapseClock.forget);
+    requests.forEach(sources.lapseClock.forget);
     return 0;
   }
-  const hasLapsed = (request: LeaseRequest) => lapseClock.hasLapsed(request, lease.spec.ttlMs);
-  return countHolders({ lease, evidenceOf, hasLapsed }, { requests, pods: podsOf(lease, caches) });
+  return countHolders(inputOf(lease, sources), { requests, pods: podsOf(lease, sources.caches) });
 }
+
+/** Which pods and Jobs of these should have ended by now: see {@link describeOverdue}. */
+export const overdueOf = (
+  lease: Lease,
+  requests: readonly LeaseRequest[],
+  sources: Sources,
+  nowMs: number,
+): string | undefined =>
+  describeOverdue(inputOf(lease, sources), { requests, pods: podsOf(lease, sources.caches) }, nowMs);
+
+const inputOf = (lease: Lease, { evidenceOf, lapseClock }: Sources): UnrecordedInput => ({
+  lease,
+  evidenceOf,
+  hasLapsed: (request) => lapseClock.hasLapsed(request, lease.spec.ttlMs),
+});
 
 /**
  * Deletes the pods that run on under a hold of a deleted Lease and cannot stop themselves. Live looks come first. A pod seen past its gate

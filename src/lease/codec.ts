@@ -99,9 +99,14 @@ function durationMs(value: unknown): number | undefined {
 
 function parseLeaseStatus(status: Record<string, unknown>): LeaseStatus {
   const conditions = list(status["conditions"]).map(parseCondition);
+  const hold = parseHold(status, conditions);
+  const unreachable = conditions.find(
+    ({ type, status }) => type === "HolderUnreachable" && status === "True",
+  );
   return {
     ...defined({
-      hold: parseHold(status, conditions),
+      hold,
+      awaited: hold ? undefined : unreachable?.message,
       lastToken: integer(status["fencingToken"]),
       lastRequest: text(status["requestUID"]),
       skipped: integer(status["skipped"]),

@@ -7,8 +7,9 @@ type Finding = Pick<Condition, "type" | "status" | "reason" | "message">;
 type Words = readonly [reason: string, message: string];
 
 /** Every condition of a Lease, for people and `kubectl wait`. `nowMs` stamps those that were not so before. */
-export function conditionsOf(lease: Lease, { hold, conditions }: LeaseStatus, nowMs: number): Condition[] {
-  return findingsOf(lease, hold).map((found) => {
+export function conditionsOf(lease: Lease, status: LeaseStatus, nowMs: number): Condition[] {
+  const { conditions } = status;
+  return findingsOf(lease, status).map((found) => {
     const before = conditions.find(({ type, status }) => type === found.type && status === found.status);
     return { ...found, lastTransitionMs: before?.lastTransitionMs ?? nowMs };
   });
@@ -16,11 +17,11 @@ export function conditionsOf(lease: Lease, { hold, conditions }: LeaseStatus, no
 
 /** Whether the status has every condition: an older konductor wrote only those that were true. */
 export function hasAllConditions(lease: Lease): boolean {
-  const { hold, conditions } = lease.status;
-  return findingsOf(lease, hold).every(({ type }) => conditions.some((known) => known.type === type));
+  const { conditions } = lease.status;
+  return findingsOf(lease, lease.status).every(({ type }) => conditions.some((known) => known.type === type));
 }
 
-function findingsOf(lease: Lease, hold: Hold | undefined): Finding[] {
+function findingsOf(lease: Lease, { hold, awaited }: LeaseStatus): Finding[] {
   const { name, terminating, spec } = lease;
   const ready: Words = ["LeaseReady", "konductor arbitrates this klease"];
   const deleting: Words = ["Deleting", "the klease is being deleted, and nobody is granted it any more"];
@@ -36,7 +37,8 @@ function findingsOf(lease: Lease, hold: Hold | undefined): Finding[] {
       finding("Ready", !terminating && ready, deleting),
       finding("Held", false, available),
       paused,
-      ...["Releasing", "Revoked", "HolderUnreachable"].map((type) => finding(type, false, notHeld)),
+      ...["Releasing", "Revoked"].map((type) => finding(type, false, notHeld)),
+      finding("HolderUnreachable", awaited !== undefined && ["HolderOfDeletedLease", awaited], notHeld),
     ];
   }
   const { holder, expired, releasing, revoked, unreachable } = hold;

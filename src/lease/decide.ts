@@ -42,7 +42,7 @@ const JUDGES = { Pod: judgePod, Job: judgeJob, LeaseRequest: judgeClient };
 export function decide(situation: Situation): Decision {
   const { lease } = situation;
   const { hold } = lease.status;
-  if (!hold) return serveNext(situation, lease.status);
+  if (!hold) return showAwaited(situation, serveNext(situation, lease.status));
   const verdict = JUDGES[hold.ref.kind](situation, hold);
   if (verdict.is === "step") return verdict.step;
   // The holder's request does not show the grant yet. If retired now, the hold would next be taken for released.
@@ -85,6 +85,14 @@ function waitForUnrecorded({ requests, evidenceOf, isStuck }: Situation): Decisi
   return unseen?.spec.ref
     ? { do: "look", at: unseen.spec.ref }
     : { do: "wait", forMs: UNRECORDED_LOOK_EVERY_MS };
+}
+
+/** Has the status say who is awaited for too long, and say it only as long as that is so. */
+function showAwaited({ lease, overdueHolders }: Situation, next: Decision): Decision {
+  const { awaited, ...status } = lease.status;
+  if (next.do === "write" || lease.terminating || awaited === overdueHolders) return next;
+  const news = overdueHolders === undefined ? status : { ...status, awaited: overdueHolders };
+  return { do: "write", status: news, why: "HolderUnreachable" };
 }
 
 /** A request whose grant was taken back may be granted again. */

@@ -56,6 +56,8 @@ export interface Situation {
   isNodeReady(node: string): boolean;
   /** How many pods, Jobs and clients may be running under a hold of a deleted Lease of this name. */
   unrecordedHolders: number;
+  /** Which of these should have ended by now, see {@link LeaseStatus.awaited}. */
+  overdueHolders?: string;
   timers: HoldTimers;
   wishes: HolderWishes;
   nowMs: number;

@@ -167,6 +167,11 @@ export interface LeaseStatus {
   /** How many Jobs were skipped; undefined: none. */
   skipped?: number;
   history: readonly PastHold[];
+  /**
+   * Who may still run under a deleted Lease of this name, although time enough has passed for their end, and what to do about it, as the
+   * condition HolderUnreachable says it while nobody holds; undefined: nobody.
+   */
+  awaited?: string;
   /** When the last hold ended that was confirmed: its main may have run. */
   lastEndedMs?: number;
   /** Work that is done, the latest first; undefined: none. */

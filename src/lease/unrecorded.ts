@@ -4,6 +4,7 @@
  */
 
 import { passedToken } from "../shared/names.ts";
+import { EXPIRY_ALLOWANCE_MS, TERMINATION_ALLOWANCE_MS } from "./decision.ts";
 import { type Evidence, isProven, lastSeen, mayStartPods } from "./evidence.ts";
 import type { PodView } from "./pod.ts";
 import { mayRunUnrecorded } from "./proof.ts";
@@ -44,11 +45,45 @@ export function unrecordedPods(lease: Lease, pods: readonly PodView[]): PodView[
   return recordsHolds(lease) ? [] : pods.filter(mayRunUnrecorded);
 }
 
-/** How many of the pods and requests for a Lease may stand for a hold that it does not record. */
-export function countHolders(
+interface Claimants {
+  pods: readonly PodView[];
+  requests: readonly LeaseRequest[];
+}
+
+const MOST_NAMED = 10;
+
+/**
+ * Of the pods and Jobs that {@link countHolders} counts, those that run on although their ttl and grace period have passed since `lease` was
+ * created: who they are, and what to do. Undefined: there are none. For people, so the time of day may decide.
+ */
+export function describeOverdue(
   input: UnrecordedInput,
-  { pods, requests }: { pods: readonly PodView[]; requests: readonly LeaseRequest[] },
-): number {
+  { pods, requests }: Claimants,
+  nowMs: number,
+): string | undefined {
+  const { lease } = input;
+  const running = unrecordedPods(lease, pods);
+  const held = requests.filter((request) => request.spec.ref && isUnrecordedHold(input, request));
+  const names = new Map(held.map(({ uid, spec: { ref } }) => [ref?.uid ?? uid, `${ref?.kind} ${ref?.name}`]));
+  for (const { uid, name, node = "unknown" } of running) names.set(uid, `Pod ${name} on node ${node}`);
+  const ttlMs = Math.max(
+    lease.spec.ttlMs,
+    ...held.map(({ spec, status }) => status.holdTtlMs ?? spec.ttlMs ?? 0),
+  );
+  const graceMs = 1_000 * Math.max(0, ...running.map(({ graceSeconds }) => graceSeconds));
+  const endsByMs = lease.createdMs + ttlMs + EXPIRY_ALLOWANCE_MS + graceMs + TERMINATION_ALLOWANCE_MS;
+  if (names.size === 0 || nowMs < endsByMs) return undefined;
+  const sorted = [...names.values()].sort();
+  const more = sorted.length > MOST_NAMED ? ` and ${sorted.length - MOST_NAMED} more` : "";
+  return (
+    `nothing proves the end of those who held a deleted klease of this name (${sorted.slice(0, MOST_NAMED).join(", ")}${more}): ` +
+    "if the node is off, taint it with node.kubernetes.io/out-of-service; otherwise make sure that their containers have stopped, " +
+    "then run kubectl delete pod POD --grace-period=0 --force"
+  );
+}
+
+/** How many of the pods and requests for a Lease may stand for a hold that it does not record. */
+export function countHolders(input: UnrecordedInput, { pods, requests }: Claimants): number {
   const held = requests.filter((request) => isUnrecordedHold(input, request));
   const uids = held.map(({ uid, spec: { ref } }) => ref?.uid ?? uid);
   return new Set([...unrecordedPods(input.lease, pods).map(({ uid }) => uid), ...uids]).size;

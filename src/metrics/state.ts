@@ -66,8 +66,11 @@ export function declareState(registry: Registry, state: ReplicaState): void {
   );
   arbiterGauge(
     "konductor_holders_unreachable",
-    "kleases whose holder went silent and is not proved to have ended.",
-    () => caches.leases.store.list().filter(({ status }) => status.hold?.unreachable).length,
+    "kleases whose holder is gone and not proved to have ended.",
+    () =>
+      caches.leases.store
+        .list()
+        .filter(({ status: { hold, awaited } }) => hold?.unreachable || awaited !== undefined).length,
   );
   new Gauge({
     name: "konductor_leases_held_back",

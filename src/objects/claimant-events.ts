@@ -50,7 +50,7 @@ function obstacleOf(
   const rule = heldBack(lease, nowMs);
   const forecast = turn === undefined ? "" : `, its turn probably comes ${turn}`;
   if (!hold)
-    return `${rule ? `${rule.why}${forecast}` : "held by nobody yet"}; see kubectl describe klease ${name}`;
+    return `${rule ? `${rule.why}${forecast}` : (lease.status.awaited ?? "held by nobody yet")}; see kubectl describe klease ${name}`;
   const held = `held by ${hold.holder} since ${secondsTime(hold.acquiredMs)}`;
   if (hold.unreachable)
     return `${held}, and nothing proves that it has stopped: somebody must act, see kubectl describe klease ${name}`;

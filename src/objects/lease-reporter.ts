@@ -151,8 +151,15 @@ function changesOf(before: Lease, after: Lease): { hold?: Hold; report: Report; 
     ...(old && !isSame && past ? [{ hold: old, report: endOf(past), past }] : []),
     ...(hold && !isSame ? [{ hold, report: grantOf(hold) }] : []),
     ...(old && hold && isSame ? warningsOf(old, hold, after).map((report) => ({ hold, report })) : []),
-    ...pauseOf(before, after).map((report) => ({ report })),
+    ...[...pauseOf(before, after), ...awaitedOf(before, after)].map((report) => ({ report })),
   ];
+}
+
+/** Somebody may have to act, although nobody holds. */
+function awaitedOf(before: Lease, { status: { awaited } }: Lease): Report[] {
+  return awaited === undefined || before.status.awaited !== undefined
+    ? []
+    : [{ type: "Warning", reason: "HolderUnreachable", message: awaited }];
 }
 
 /** Told by whoever writes the condition: the Lease's own users have changed its spec. */

@@ -246,6 +246,7 @@ function nobodyHolds(lease: Lease, own: LeaseRequest, facts: Facts, isPassedOver
   const { nowMs } = facts;
   if (terminating)
     return ["Nobody holds it, and it is not granted while it is being deleted: see its finalizers."];
+  if (lease.status.awaited !== undefined) return [`Nobody holds it, but ${lease.status.awaited}.`];
   const rules = ruleSentences(lease, facts);
   if (isPassedOver || rules.length > 0) return ["Nobody holds it.", ...rules];
   const isLate = nowMs - own.spec.requestedAtMs > ANSWERS_WITHIN_MS;

@@ -1,5 +1,6 @@
 /** Requests that outlive their klease. None counts as the trace of a hold that its pod never had or no longer has. */
 import { describe, expect, test } from "vitest";
+import { parsePod } from "../../../src/lease/pod.ts";
 import { LEASE_LABEL } from "../../../src/shared/names.ts";
 import { microTime } from "../../../src/shared/times.ts";
 import { aHold, NOW_MS } from "../lease/samples.ts";
@@ -84,6 +85,38 @@ describe("a pod that runs on under a Job's hold of a deleted klease, and cannot 
     const template = { metadata: { ...spec.template.metadata, labels: { [LEASE_LABEL]: lease } } };
     return { metadata, spec: { ...spec, template } };
   }
+});
+
+test("whoever is awaited for longer than its ttl and grace period is named, and nobody once it has gone", async () => {
+  const events: string[] = [];
+  const { metadata, spec } = NEVER_GRANTED;
+  const pod = podObject("run-1", "pod-1", { isRunning: true, canFence: true });
+  const stage = stageArbiter({
+    objects: {
+      leases: [{ metadata: { ...metadata, creationTimestamp: new Date(NOW_MS).toISOString() }, spec }],
+      pods: [pod],
+      leaserequests: [granted, requestObject("waiter", "uid-of-waiter")],
+    },
+    record: ({ reason, message }) => events.push(`${reason} ${message}`),
+  });
+  const unreachable = () => stage.lease().status.conditions.find(({ type }) => type === "HolderUnreachable");
+  await stage.until(() => false, 60_000);
+  expect(unreachable()?.status).not.toBe("True");
+  await stage.until(() => unreachable()?.status === "True", 60_000);
+  expect(unreachable()).toMatchObject({
+    reason: "HolderOfDeletedLease",
+    message: expect.stringContaining("(Pod run-1 on node node-1): if the node is off, taint it"),
+  });
+  expect(events).toContainEqual(expect.stringContaining("HolderUnreachable nothing proves"));
+  expect(stage.holder()).toBeUndefined();
+
+  stage.remove("pods", "run-1");
+  stage.caches.pods.remove(parsePod({ ...pod, metadata: { ...pod.metadata, resourceVersion: "1000" } }));
+  stage.withdraw("nightly-run-1");
+  const isServed = () => stage.holder() !== undefined;
+  expect(await stage.until(isServed, 10_000)).toBeLessThan(10_000);
+  expect(unreachable()?.status).toBe("False");
+  await stage.end();
 });
 
 test.each([

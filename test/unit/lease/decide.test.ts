@@ -154,6 +154,21 @@ test("behind holds of a deleted klease, the pods of granted requests that nobody
   expect(decide(situation)).toEqual({ do: "wait", forMs: 5_000 });
 });
 
+test("whoever is awaited for too long behind a deleted klease is shown once, and as long as that is so", () => {
+  const behind = (overdueHolders: string | undefined, awaited?: string) =>
+    decide(
+      situationOf(aLease({ ...(awaited && { awaited }) }), {
+        unrecordedHolders: overdueHolders === undefined ? 0 : 1,
+        ...(overdueHolders !== undefined && { overdueHolders }),
+      }),
+    );
+  expect(behind("pod old")).toMatchObject({ status: { awaited: "pod old" }, why: "HolderUnreachable" });
+  expect(behind("pod old", "pod old")).toMatchObject({ do: "wait" });
+  const over = behind(undefined, "pod old");
+  expect(over).toMatchObject({ do: "write" });
+  expect(over).not.toHaveProperty("status.awaited");
+});
+
 test("while phase Expired is shown and nobody else waits, the holder's own request is not deleted, since it would be recreated at once", () => {
   const { ref, acquiredMs } = aHold();
   const { kind, name, uid } = ref;

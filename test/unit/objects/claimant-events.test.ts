@@ -30,6 +30,11 @@ describe("who waits is told what is in the way", () => {
       `${SINCE}, and nothing proves that it has stopped: somebody must act, ${SEE}`,
     ],
     ["nobody", aLease(), `held by nobody yet; ${SEE}`],
+    [
+      "a deleted klease's holder",
+      aLease({ awaited: "nothing proves the end of p" }),
+      `nothing proves the end of p; ${SEE}`,
+    ],
   ])("%s", (_, lease, obstacle) => {
     expect(waitingEvent(aRequest({ spec: { ref } }), lease, PLACE, "0", NOW_MS)).toMatchObject({
       type: "Normal",

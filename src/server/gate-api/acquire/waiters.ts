@@ -93,7 +93,8 @@ export function createWaiters(
     stopLooking = clock.after(sendsAway ? SEND_AWAY_EVERY_MS : LOOK_EVERY_MS, look);
   }
 
-  const ruleOf = (lease: Lease | undefined) => lease && heldBack(lease, clock.nowMs())?.why;
+  const ruleOf = (lease: Lease | undefined) =>
+    lease && (heldBack(lease, clock.nowMs())?.why ?? lease.status.awaited);
 
   caches.leases.subscribe(({ type, object, old }) => {
     const key = keyOf(object);

@@ -25,7 +25,7 @@ export function createWaitingLines(
       ...(hold && { holder: hold.holder, since: isoTime(hold.acquiredMs), expires: isoTime(hold.expiresMs) }),
       ...(lease &&
         defined({
-          heldBack: heldBack(lease, nowMs())?.why,
+          heldBack: heldBack(lease, nowMs())?.why ?? lease.status.awaited,
           turn: place.position <= TOLD_PLACES ? describeTurn(lease, place.position, nowMs()) : undefined,
         })),
       ...(isNews && { ca, urls }),

@@ -295,6 +295,12 @@ test.each<[string, Partial<Facts>, string, RegExp]>([
     /Nobody holds it: the next is granted in a moment\.$/,
   ],
   [
+    "a deleted klease's holder is awaited",
+    { lease: known(aLease({ awaited: "nothing proves the end of pod old" })), holderPods: [] },
+    "Waiting",
+    /Nobody holds it, but nothing proves the end of pod old\.$/,
+  ],
+  [
     "no arbiter",
     { lease: known(aLease()), holderPods: [] },
     "Waiting",
