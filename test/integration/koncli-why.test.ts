@@ -132,7 +132,7 @@ test("a pod that waits: place, holder, and what ends the hold", async () => {
   );
   expect(said).toContain(" its ttl of 10m is over at ");
   expect(said).toMatch(
-    /kubectl delete pod run-1 -n koncli-why; an admin can run koncli lease release report --force -n koncli-why\.\n$/,
+    /kubectl delete pod run-1 -n koncli-why; an admin can run koncli lease release report --force --token 41 -n koncli-why\.\n$/,
   );
   expect(await why("pod/run-3")).toContain("as the next of 2 in the queue");
 });
