@@ -82,15 +82,14 @@ export function renewHold(lease: Lease, renewal: Renewal, nowMs: number): Renewa
 const SAME_MOMENT_MS = 1_000;
 
 /**
- * The time left of `hold` if it was renewed just now and `renewed` differs only in time and count, so that it need not be written; undefined
- * if it must be. However often a pod renews, its klease is written once a second. The arbiter counts silence from the last written renewal,
- * and so must the holder.
+ * The time left of `hold`, whose last renewal was written at most `agoMs` ago, if `renewed` differs only in time and count and comes right
+ * after, so that it need not be written; undefined if it must be. However often a pod renews, its klease is written once a second. The arbiter
+ * counts silence from the last written renewal, and so must the holder. `agoMs` is measured, never taken from a time of day.
  */
-export function leftUnwrittenMs(hold: Hold, renewed: Hold, nowMs: number): number | undefined {
-  const sinceMs = nowMs - (hold.expiresMs - hold.ttlMs);
-  const { expiresMs, renewals } = hold;
+export function leftUnwrittenMs(hold: Hold, renewed: Hold, agoMs: number): number | undefined {
+  const { expiresMs, renewals, ttlMs } = hold;
   const isSame = isDeepStrictEqual({ ...renewed, expiresMs, renewals }, hold);
-  return hold.confirmed && isSame && sinceMs >= 0 && sinceMs < SAME_MOMENT_MS ? expiresMs - nowMs : undefined;
+  return hold.confirmed && isSame && agoMs < SAME_MOMENT_MS ? ttlMs - agoMs : undefined;
 }
 
 /** Why a hold may not be renewed any more; undefined if it may. */

@@ -18,6 +18,7 @@ import { findEnding, identifyEnding } from "./hold/ending.ts";
 import { createLeaseTurns } from "./hold/lease-turns.ts";
 import { release } from "./hold/release-for-pod.ts";
 import { renew } from "./hold/renew-for-pod.ts";
+import { createWrittenRenewals } from "./hold/written-renewals.ts";
 import type { GateApiOptions } from "./options.ts";
 import { renewedAnswer } from "./wire/answers.ts";
 import { createCallRates } from "./wire/call-rates.ts";
@@ -41,7 +42,8 @@ export interface GateApi {
 
 /** `maxStreams`: how many gates may wait at this replica. */
 export function createGateApi(given: GateApiOptions, { maxStreams }: { maxStreams: number }): GateApi {
-  const options = { ...given, turns: createLeaseTurns(given.clock) };
+  const own = { turns: createLeaseTurns(given.clock), renewals: createWrittenRenewals(given.clock) };
+  const options = { ...given, ...own };
   const { clock, authenticate, trust } = options;
   const queue = createQueueView(options);
   const waiters = createWaiters(options, queue);

@@ -8,6 +8,7 @@ import type { Clock } from "../../shared/clock.ts";
 import type { Logger } from "../../shared/log.ts";
 import type { Authenticate, VerifySignature } from "../identity/identity.ts";
 import type { LeaseTurns } from "./hold/lease-turns.ts";
+import type { WrittenRenewals } from "./hold/written-renewals.ts";
 
 /** The addresses and the CA by which konductor is reached now. */
 export interface Trust {
@@ -24,6 +25,7 @@ export type Cache<T> = Pick<Reflector<T>, "apply" | "subscribe" | "lastEventMono
 /** What the gate API is given, and what it adds. */
 export interface GateApiContext extends GateApiOptions {
   turns: LeaseTurns;
+  renewals: WrittenRenewals;
   /** Whether the caller has hung up; set where that makes its request void. */
   hasHungUp?(): boolean;
 }

@@ -6,6 +6,7 @@ import { requestName } from "../../../src/lease/naming.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import { createLeaseTurns } from "../../../src/server/gate-api/hold/lease-turns.ts";
 import { renew } from "../../../src/server/gate-api/hold/renew-for-pod.ts";
+import { createWrittenRenewals } from "../../../src/server/gate-api/hold/written-renewals.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { record } from "../../../src/shared/json.ts";
 import { LEASE_LABEL } from "../../../src/shared/names.ts";
@@ -58,7 +59,14 @@ test("a late confirmation is refused, and overwrites the mark, which the arbiter
   const caches = { ...memoryCaches(), pods: memoryCache<PodView>() };
   caches.leases.apply(parseLease(GRANTED));
   const options = {
-    ...{ client, caches, clock, turns: createLeaseTurns(clock), reporter: { report: () => {} } },
+    ...{
+      client,
+      caches,
+      clock,
+      turns: createLeaseTurns(clock),
+      renewals: createWrittenRenewals(clock),
+      reporter: { report: () => {} },
+    },
   } as unknown as Parameters<typeof renew>[0];
   const answer = await renew(options, POD, { lease: "report", token: 42, ttlMs: 600_000, gateRun: "b/100" });
   expect(answer).toMatchObject({ ok: false, reason: "NotHolder" });

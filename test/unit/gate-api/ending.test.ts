@@ -8,6 +8,7 @@ import { findEnding, identifyEnding } from "../../../src/server/gate-api/hold/en
 import { createLeaseTurns } from "../../../src/server/gate-api/hold/lease-turns.ts";
 import { release } from "../../../src/server/gate-api/hold/release-for-pod.ts";
 import { renew } from "../../../src/server/gate-api/hold/renew-for-pod.ts";
+import { createWrittenRenewals } from "../../../src/server/gate-api/hold/written-renewals.ts";
 import type { GateApiContext } from "../../../src/server/gate-api/options.ts";
 import type { PodIdentity } from "../../../src/server/identity/identity.ts";
 import { type ErrorCode, KonductorError } from "../../../src/shared/errors.ts";
@@ -92,6 +93,7 @@ function replica({ live, cached, review, signature, status = STATUS }: Given) {
     systemNamespace: "konductor-system",
     createMissingLeases: true,
     turns: createLeaseTurns(clock),
+    renewals: createWrittenRenewals(clock),
   };
   return {
     clock,

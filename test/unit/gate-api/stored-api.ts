@@ -33,7 +33,7 @@ function withoutFinalizers(found: object): object | undefined {
 /** The gate API of a replica with such an API server, called by the pod. */
 export function storedApi(
   { lease, pod, request, job, cachedLease = lease, cachedPod = pod }: Stored,
-  given: Partial<Pick<GateApiOptions, "logger" | "reporter">> = {},
+  given: Partial<Pick<GateApiOptions, "clock" | "logger" | "reporter">> = {},
 ) {
   const stored: Record<string, object | undefined> = {
     leases: lease,

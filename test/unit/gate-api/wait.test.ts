@@ -10,6 +10,7 @@ import { createQueueView } from "../../../src/server/gate-api/acquire/queue-view
 import { wait } from "../../../src/server/gate-api/acquire/wait.ts";
 import { createWaiters } from "../../../src/server/gate-api/acquire/waiters.ts";
 import { createLeaseTurns } from "../../../src/server/gate-api/hold/lease-turns.ts";
+import { createWrittenRenewals } from "../../../src/server/gate-api/hold/written-renewals.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { createLogger } from "../../../src/shared/log.ts";
 import { LEASE_LABEL } from "../../../src/shared/names.ts";
@@ -192,7 +193,13 @@ test.each([0, FRESH_FOR_MS + 1])(
       metadata: { namespace: "a", name: "me", uid: "me", labels: { [LEASE_LABEL]: "report" } },
     });
     const { stream, lines, closes } = recordedStream();
-    waitForJob({ options: { ...options, turns: createLeaseTurns(clock) }, waiters, queue, pod, stream });
+    waitForJob({
+      options: { ...options, turns: createLeaseTurns(clock), renewals: createWrittenRenewals(clock) },
+      waiters,
+      queue,
+      pod,
+      stream,
+    });
     await clock.turn(3_000);
     expect(lines[0]).toMatchObject({ state: "waiting" });
     expect([lines.slice(1), closes]).toEqual(agoMs === 0 ? [[], []] : [[{ state: "reconnect" }], [true]]);

@@ -58,6 +58,7 @@ function renewLease<T extends string = never>(
   const { lease: name, token, ttlMs, gateRun, keeperSince } = request;
   const { namespace, uid } = pod;
   const { askedTtlMs, ...wishes } = holdLimits(pod);
+  const { clock, renewals } = options;
   return updateLease<RenewAnswer | T>(options, { namespace, name }, (lease) => {
     const refuse = (reason: RenewalRefusal, because: string): Outcome<RenewAnswer> => ({
       answer: refusalOf(pod, request, reason, because, lease?.status.hold),
@@ -74,13 +75,17 @@ function renewLease<T extends string = never>(
       }),
     };
     const { hold } = lease.status;
-    const nowMs = options.clock.nowMs();
-    const result = renewHold(lease, renewal, nowMs);
+    const result = renewHold(lease, renewal, clock.nowMs());
     if (!result.ok) return refuse(result.reason, explain(result.reason, hold));
-    const leftMs = hold && leftUnwrittenMs(hold, result.hold, nowMs);
+    const leftMs = hold && leftUnwrittenMs(hold, result.hold, renewals.agoMs(lease, hold));
     if (hold && leftMs !== undefined)
       return { answer: { ok: true, hold, ttlMs: Math.min(leftMs, wantedTtlMs) } };
-    return { answer: { ok: true, hold: result.hold, ttlMs: wantedTtlMs }, write: result.status };
+    const sentMs = clock.monotonicMs();
+    return {
+      answer: { ok: true, hold: result.hold, ttlMs: wantedTtlMs },
+      write: result.status,
+      onWritten: () => renewals.note(lease, result.hold, sentMs),
+    };
   });
 }
 

@@ -14,6 +14,8 @@ const TRIES = 8;
 export interface Outcome<T> {
   answer: T;
   write?: LeaseStatus;
+  /** Called once `write` is known to have taken effect. */
+  onWritten?(): void;
   /** The answer must not rest on a version that may be outdated: if it came from the cache, decide again on a live one. */
   needsLive?: boolean;
 }
@@ -56,7 +58,7 @@ async function update<T>(
   let cached = live ? undefined : caches.leases.store.get(keyOf(ref));
   for (let tries = 0; tries < TRIES; tries++) {
     const lease = cached ?? (await liveLease({ client }, ref));
-    const { answer, write, needsLive } = decide(lease);
+    const { answer, write, onWritten, needsLive } = decide(lease);
     const isDoubtful = needsLive === true && cached !== undefined;
     cached = undefined;
     if (isDoubtful) continue;
@@ -64,6 +66,7 @@ async function update<T>(
     if (hasHungUp?.()) throw new Refusal("NotReady", "the caller has hung up");
     try {
       const written = await writeLeaseStatus(client, lease, write, clock.nowMs());
+      onWritten?.();
       caches.leases.apply(written);
       reporter.report(lease, written);
       return answer;
