@@ -27,8 +27,10 @@ export function startPod(options: KubeletOptions): TruePod {
   const ref = { namespace: NAMESPACE, name };
   const life = createPodLife(options);
   const { programs, way, gate, keeper, main, later, isDead } = life;
-  const { complete, terminate, finish } = createPodEnd(life, options);
+  const { complete, terminate, termKeeper, finish } = createPodEnd(life, options);
   let hasRun = false;
+  /** A keeper that is stopped alone. */
+  let patched: typeof life.keeperRun;
   let runs = 0;
   let keeperCrashes = 0;
 
@@ -74,7 +76,7 @@ export function startPod(options: KubeletOptions): TruePod {
     const started = programs.keep();
     life.keeperRun = started;
     void started.result.then((exitCode) => {
-      if (life.keeperRun === started && !life.isOver) keeperEnded(exitCode);
+      if (life.keeperRun === started && started !== patched && !life.isOver) keeperEnded(exitCode);
     });
   }
   function keeperEnded(exitCode: number): void {
@@ -160,7 +162,9 @@ export function startPod(options: KubeletOptions): TruePod {
       if (life.isOver || (!isGone && metadata["deletionTimestamp"] === undefined)) return;
       const graceSeconds = isGone ? undefined : metadata["deletionGracePeriodSeconds"];
       const graceMs = Math.max(Number(graceSeconds ?? wish.graceSeconds), LEAST_GRACE_SECONDS) * 1_000;
-      const isWell = life.keeperRun !== undefined && main.state === "running" && !life.isEnding;
+      const { keeperRun } = life;
+      const isWell =
+        keeperRun !== undefined && keeperRun !== patched && main.state === "running" && !life.isEnding;
       if (isGone && isWell && claim === uid && mayEndByTime()) note({ what: "vanished", claim, graceMs });
       scheduler.after(random.between(50, 1_000), () => {
         if (node.state === "up") terminate(graceMs);
@@ -178,11 +182,14 @@ export function startPod(options: KubeletOptions): TruePod {
       programs.announce();
       later(100, 150, () => {
         if (life.keeperRun !== told) return;
-        life.keeperRun = undefined;
-        told.terminate();
-        later(300, 1_000, () => {
+        patched = told;
+        termKeeper(() => {
+          if (life.keeperRun !== told) return;
           told.process.kill();
-          if (!life.isEnding) runKeeper();
+          life.keeperRun = undefined;
+          later(300, 1_000, () => {
+            if (!life.isEnding) runKeeper();
+          });
         });
       });
     },

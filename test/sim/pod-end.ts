@@ -8,6 +8,8 @@ export interface PodEnd {
   complete(exitCode: number): void;
   /** The pod is being deleted. */
   terminate(graceMs: number): void;
+  /** Tells the keeper to stop, and waits until it has, for the grace period at most. May call `then` more than once. */
+  termKeeper(then: () => void): void;
   /** Nothing of the pod runs from now on. */
   finish(last: Phase): void;
 }
@@ -89,6 +91,7 @@ export function createPodEnd(life: PodLife, { note, wish, uid, claim }: KubeletO
         });
     },
 
+    termKeeper,
     finish,
   };
 }

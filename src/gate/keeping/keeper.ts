@@ -37,7 +37,8 @@ export async function runKeeper(context: Context, termination: Termination): Pro
   const termMs = termination.atMs() ?? bootMs();
   const beganMs = prestopFile.read(termMs);
   const sincePreStopMs = beganMs === undefined ? undefined : termMs - beganMs;
-  await releaseHold(context, hold, { atMs: termMs, sincePreStopMs });
+  const fenceDueMs = fences(config) ? hold.deadlineMs - config.stopMs : Number.POSITIVE_INFINITY;
+  await releaseHold(context, hold, { atMs: termMs, sincePreStopMs, fenceDueMs });
   return EXIT.done;
 }
 

@@ -11,19 +11,29 @@ const LOST_RELEASE_MS = 5_000;
 /** Limit of one try: a server that still waits for proof answers at once, too. */
 const TRY_MS = 5_000;
 
+/** SIGTERM, by the boot clock. */
+interface Stop {
+  atMs: number;
+  /** Since the keeper's preStop hook began; undefined if unknown. */
+  sincePreStopMs: number | undefined;
+  /** When the pod has to be fenced unless its hold is renewed; Infinity if it cannot be. */
+  fenceDueMs: number;
+}
+
 /**
- * Tells the server that the keeper was asked to stop at `atMs` by the boot clock, `sincePreStopMs` after its preStop hook began (undefined
- * if unknown). Resolves when the server has answered, or the time for trying is over: the server judges whether the hold is over.
+ * Tells the server that the keeper was asked to stop. Resolves when the server has answered, or the time for trying is over: the server judges
+ * whether the hold is over. A keeper may have been stopped alone, as by a change of its image, while main runs on. So it ends before the pod
+ * would have to be fenced, and makes room for the next keeper, which fences.
  */
 export async function releaseHold(
   context: Context,
   { token, lost }: Pick<KeeperHold, "token" | "lost">,
-  { atMs, sincePreStopMs }: { atMs: number; sincePreStopMs: number | undefined },
+  { atMs, sincePreStopMs, fenceDueMs }: Stop,
 ): Promise<void> {
   const { config, clock, log, client } = context;
   const word = { token, keeperSince: context.momentOf(atMs), sincePreStopMs };
   const limit = new AbortController();
-  const limitMs = lost ? LOST_RELEASE_MS : RELEASE_MS;
+  const limitMs = lost ? LOST_RELEASE_MS : Math.min(RELEASE_MS, fenceDueMs - context.bootMs());
   const cancel = clock.after(limitMs, () => limit.abort());
   const say = (error: KonductorError) =>
     log.info(`releasing klease ${config.lease}: ${describeError(error)}`);

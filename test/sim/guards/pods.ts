@@ -6,8 +6,11 @@ import { PATH, passedToken, passMessage } from "../../../src/shared/names.ts";
 import type { Json } from "../api/rules.ts";
 import { metadataOf } from "../pod-object.ts";
 import type { Guard } from "./guard.ts";
+import { replaced } from "./replacement.ts";
 import { showing, statusWrites, withGateEnd, withStatus } from "./rewriting.ts";
 import { event, pod, until } from "./tale.ts";
+
+type Releases = typeof import("../../../src/gate/keeping/release-by-keeper.ts");
 
 /** The last boot of a node, whose messages are later than all others. */
 const LATEST_BOOT = "ffff";
@@ -69,6 +72,25 @@ export const PODS: Record<string, Guard> = {
       until(40_000),
     ],
     off: { ignoresFences: true },
+  },
+  "a keeper that is stopped alone makes room in time for one that fences": {
+    rule: "two",
+    ttl: "15s",
+    tale: [
+      pod(500, "first", { graceSeconds: 30 }),
+      pod(3_000, "second", { node: 1 }),
+      event(10_000, "patchKeeper"),
+      event(10_001, "cutNode", { ms: 60_000 }),
+      until(75_000),
+    ],
+    off: {
+      modules: [
+        replaced<Releases>("src/gate/keeping/release-by-keeper.ts", ({ releaseHold }) => ({
+          releaseHold: (context, hold, stop) =>
+            releaseHold(context, hold, { ...stop, fenceDueMs: Number.POSITIVE_INFINITY }),
+        })),
+      ],
+    },
   },
   "a gate that asks again is no longer passed over": {
     rule: "forgotten",

@@ -252,8 +252,8 @@ test("the start of an earlier keeper's hook is not told", async () => {
   expect(server.requests(PATH.release)[0]?.body).not.toHaveProperty("sincePreStopMs");
 });
 
-test("a release without an answer is sent again for 25 s, and then the keeper ends with 0, even after its deadline", async () => {
-  const { server, clock, hold, context } = await start();
+test("a release without an answer is sent again for 25 s, and then the keeper ends with 0, where it cannot fence even after its deadline", async () => {
+  const { server, clock, hold, context } = await start({ fencing: false });
   hold({ deadline: clock.monotonicMs() + STOP_MS + 1_000 });
   server.play(PATH.renew, silent);
   server.play(PATH.release, json({}, 503), silent);
@@ -268,6 +268,21 @@ test("a release without an answer is sent again for 25 s, and then the keeper en
   await clock.turn(100);
   expect(await exit).toBe(EXIT.done);
   expect(context.holdFile.read(LEASE)?.state).toBe("held");
+});
+
+test("a release without an answer ends in time for a restarted keeper to fence", async () => {
+  const { server, clock, hold, context } = await start();
+  hold({ deadline: clock.monotonicMs() + STOP_MS + 1_000 });
+  server.play(PATH.release, silent);
+  const { exit, ended } = run();
+  stage.terminate();
+  await clock.turn(999);
+  expect(ended()).toBe(false);
+  await clock.turn(1);
+  expect(await exit).toBe(EXIT.done);
+  expect(await runKeeper(context, { signal: new AbortController().signal, atMs: () => undefined })).toBe(
+    EXIT.fenced,
+  );
 });
 
 test("a release that is refused because the pod is gone is sent again, since another replica may know its token's key", async () => {
