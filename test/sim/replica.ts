@@ -8,11 +8,12 @@ import { areFresh } from "../../src/objects/freshness.ts";
 import { createLeaseReporter } from "../../src/objects/lease-reporter.ts";
 import { createGateApi } from "../../src/server/gate-api/gate-api.ts";
 import { createAuthenticate } from "../../src/server/identity/authenticate.ts";
+import { createPublishedKeys } from "../../src/server/identity/published-keys.ts";
 import { createLogger } from "../../src/shared/log.ts";
 import { ELECTION_LEASE, SYSTEM_NAMESPACE } from "../../src/shared/names.ts";
 import { NO_COUNTS } from "../unit/controller/no-counts.ts";
 import type { Line } from "./api/line.ts";
-import { verifySignature } from "./api/reviews.ts";
+import { verifier } from "./api/reviews.ts";
 import { mount } from "./gate-routes.ts";
 import type { Process } from "./process.ts";
 import type { Endpoint } from "./service.ts";
@@ -49,6 +50,7 @@ export function startReplica({ client, process, clock, line, identity }: Replica
   const recorder = NO_COUNTS;
   const reporter = createLeaseReporter({ events, recorder, logger });
   const common = { client, caches, events, reporter, recorder, clock, logger };
+  const verifySignature = verifier(createPublishedKeys({ client, clock }));
   const gates = createGateApi(
     {
       ...common,

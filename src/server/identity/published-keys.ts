@@ -9,7 +9,7 @@ const KEYS_PATH = "/openid/v1/jwks";
 
 /** How long a key that the API server has withdrawn may still be believed. */
 const FRESH_FOR_MS = 600_000;
-/** The shortest time between two fetches, however many tokens with unknown keys come, and whether the API server answers or not. */
+/** The shortest time from one fetch's end to the next, however many tokens with unknown keys come, and whether the API server answers or not. */
 const FETCH_EVERY_MS = 5_000;
 /** An API server signs with one key, and publishes a few more while it changes that. */
 const MOST_KEYS = 64;
@@ -42,12 +42,12 @@ export function createPublishedKeys({
   clock: Clock;
 }): PublishedKeys {
   let latest: KeySet | undefined;
-  let triedAtMs = Number.NEGATIVE_INFINITY;
+  let endedAtMs = Number.NEGATIVE_INFINITY;
   let failure: KonductorError | undefined;
   let reading: Promise<KeySet> | undefined;
 
   async function read(): Promise<KeySet> {
-    triedAtMs = clock.monotonicMs();
+    const readAtMs = clock.monotonicMs();
     try {
       const [discovery, keys] = await Promise.all([
         client.raw("GET", DISCOVERY_PATH),
@@ -55,17 +55,18 @@ export function createPublishedKeys({
       ]);
       const issuer = text(record(discovery)["issuer"]);
       if (!issuer) throw new KonductorError("Internal", `${DISCOVERY_PATH} names no issuer`);
-      latest = { issuer, keyOf: createLocalJWKSet({ keys: parseKeys(keys) }), readAtMs: triedAtMs };
+      latest = { issuer, keyOf: createLocalJWKSet({ keys: parseKeys(keys) }), readAtMs };
       return latest;
     } catch (cause) {
       failure = notReadable(cause);
       throw failure;
     } finally {
+      endedAtMs = clock.monotonicMs();
       reading = undefined;
     }
   }
 
-  const isDue = () => clock.monotonicMs() - triedAtMs >= FETCH_EVERY_MS;
+  const isDue = () => clock.monotonicMs() - endedAtMs >= FETCH_EVERY_MS;
 
   async function get(): Promise<KeySet> {
     if (latest && clock.monotonicMs() - latest.readAtMs < FRESH_FOR_MS) return latest;

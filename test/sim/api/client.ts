@@ -36,7 +36,12 @@ interface Asked {
 }
 
 const DEFAULT_TIMEOUT_MS = 10_000;
-const VERSION: Resource = { group: "", version: "", plural: "version", kind: "Version", namespaced: false };
+const KEYS = { issuer: "https://kubernetes.default.svc", keys: [] };
+const RAW: Record<string, object> = {
+  "/version": { major: "1" },
+  "/.well-known/openid-configuration": KEYS,
+  "/openid/v1/jwks": KEYS,
+};
 
 export function createSimClient({
   scheduler,
@@ -233,9 +238,10 @@ export function createSimClient({
     watch: (resource, options, signal) =>
       createWatch({ scheduler, store, process, line, ...own }, resource, options, signal),
     async raw(method, path, _body, options) {
-      if (path !== "/version") throw new Error(`there is no ${method} ${path} here`);
-      const asked = { verb: "get", resource: VERSION, action: `${method} ${path}` };
-      return call(asked, () => ({ major: "1" }), options);
+      const answer = RAW[path];
+      if (!answer) throw new Error(`there is no ${method} ${path} here`);
+      const resource = { group: "", version: "", plural: path, kind: "", namespaced: false };
+      return call({ verb: "get", resource, action: `${method} ${path}` }, () => answer, options);
     },
     async close() {},
   };

@@ -1,5 +1,6 @@
 import { PODS, type Resource, TOKEN_REVIEWS } from "../../../src/kube/resources.ts";
-import type { PodIdentity } from "../../../src/server/identity/identity.ts";
+import type { PodIdentity, VerifySignature } from "../../../src/server/identity/identity.ts";
+import type { PublishedKeys } from "../../../src/server/identity/published-keys.ts";
 import { parseJson, record, text, timeMs } from "../../../src/shared/json.ts";
 import { TOKEN_AUDIENCE } from "../../../src/shared/names.ts";
 import type { Json } from "./rules.ts";
@@ -21,9 +22,12 @@ export function tokenOf({ namespace, name, uid }: PodName): string {
 }
 
 /** konductor's verification by the keys that the API server publishes, which does not depend on whether the pod exists. */
-export async function verifySignature(token: string): Promise<PodIdentity> {
-  return identityOf(token);
-}
+export const verifier =
+  (keys: PublishedKeys): VerifySignature =>
+  async (token) => {
+    await keys.get();
+    return identityOf(token);
+  };
 
 function identityOf(token: string): PodIdentity {
   const claims = record(parseJson(Buffer.from(token.split(".")[1] ?? "", "base64url").toString()));

@@ -55,6 +55,8 @@ interface Api {
   keys: object[];
   /** The error of every read. */
   fails?: ErrorCode;
+  /** How long every read takes. */
+  takesMs?: number;
   calls: number;
 }
 
@@ -64,6 +66,7 @@ function verifier(keys: Key[]) {
   const api: Api = { issuer: ISSUER, keys: keys.map(({ published }) => published), calls: 0 };
   const raw = async (_method: string, path: string): Promise<unknown> => {
     api.calls++;
+    if (api.takesMs !== undefined) await clock.sleep(api.takesMs);
     if (api.fails) throw new KonductorError(api.fails, "no");
     return path === "/openid/v1/jwks" ? { keys: api.keys } : { issuer: api.issuer };
   };
@@ -170,6 +173,22 @@ describe("the published keys", () => {
     }
     delete api.fails;
     await clock.turn(5_000);
+    expect(await verify(token)).toEqual(POD);
+  });
+
+  test("are requested again 5 s after a read that failed late, and not at once", async () => {
+    const { verify, clock, api } = verifier([rsa]);
+    const token = await sign(rsa);
+    Object.assign(api, { fails: "Unreachable", takesMs: 10_000 });
+    const failed = expect(verify(token)).rejects.toEqual(notReady);
+    await clock.turn(10_000);
+    await failed;
+    await clock.turn(4_999);
+    await expect(verify(token)).rejects.toEqual(notReady);
+    expect(api.calls).toBe(2);
+    delete api.fails;
+    delete api.takesMs;
+    await clock.turn(1);
     expect(await verify(token)).toEqual(POD);
   });
 
