@@ -56,6 +56,8 @@ export interface PodView extends Asked {
   graceSeconds: number;
   /** Its phase was written by the pod garbage collector, which saw no container. */
   collected: boolean;
+  /** Its kubelet ends it by its own decision, as in an eviction, with a grace period that nobody else knows. */
+  isEndedByKubelet?: true;
   /** It has our containers and our scheduling gate: nothing of it runs before the arbiter removes the gate. */
   gated: boolean;
   /** Somebody else's scheduling gate keeps it from being scheduled as well: a grant would be of no use yet. */
@@ -103,7 +105,8 @@ export function parsePod(object: unknown): PodView {
     phase: text(status["phase"]) ?? "Pending",
     restartPolicy: text(spec["restartPolicy"]) ?? "Always",
     graceSeconds: integer(spec["terminationGracePeriodSeconds"]) ?? DEFAULT_GRACE_SECONDS,
-    collected: wasCollected(status),
+    collected: isDisrupted(status, "DeletionByPodGC"),
+    ...(isDisrupted(status, "TerminationByKubelet") && { isEndedByKubelet: true }),
     selfFencing: keeper?.hasRestartRules ?? false,
     stopMs: keeperStopMs(spec),
     gated: isGated(spec),
@@ -189,14 +192,17 @@ function keeperStopMs(podSpec: Record<string, unknown>): number {
   return Number.isFinite(stopMs) ? stopMs : 0;
 }
 
-/** The pod garbage collector sets this condition on pods that it marks Failed; it knows nothing of containers (KEP-3329). */
-function wasCollected(status: Record<string, unknown>): boolean {
+/**
+ * Who disrupts the pod, and why, says this condition (KEP-3329). The pod garbage collector sets it on pods that it marks Failed, and knows
+ * nothing of containers. A kubelet sets it as it begins to end a pod for want of resources, or since its node shuts down.
+ */
+function isDisrupted(status: Record<string, unknown>, reason: string): boolean {
   return list(status["conditions"]).some((entry) => {
     const condition = record(entry);
     return (
       condition["type"] === "DisruptionTarget" &&
       condition["status"] === "True" &&
-      condition["reason"] === "DeletionByPodGC"
+      condition["reason"] === reason
     );
   });
 }

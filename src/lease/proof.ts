@@ -51,9 +51,11 @@ const GRACE_MARGIN_MS = 1_000;
  */
 export function provesEnd(pod: PodView, token: number, sincePreStopMs: number | undefined): boolean {
   if (provesMainEnded(pod, token, false)) return true;
-  const { deletionMs, deletionGraceSeconds = 0, isKeeperPatched } = pod;
-  // A keeper whose image was patched was stopped while main ran, maybe before its kubelet knew of the deletion.
-  if (deletionMs === undefined || isKeeperPatched || !hasMainStarted(pod, token)) return false;
+  const { deletionMs, deletionGraceSeconds = 0, isKeeperPatched, isEndedByKubelet } = pod;
+  if (deletionMs === undefined || !hasMainStarted(pod, token)) return false;
+  // A keeper whose image was patched was stopped while main ran, maybe before its kubelet knew of the deletion. And a kubelet that began to
+  // end the pod before the deletion may count a shorter grace period.
+  if (isKeeperPatched || isEndedByKubelet) return false;
   return sincePreStopMs !== undefined && sincePreStopMs < deletionGraceSeconds * 1_000 - GRACE_MARGIN_MS;
 }
 

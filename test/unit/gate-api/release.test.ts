@@ -25,13 +25,15 @@ interface Case {
   token?: number;
   keeperImage?: string;
   phase?: string;
+  /** The reason of the condition DisruptionTarget. */
+  disruptedBy?: string;
   /** A user's init container between keeper and main, with its status. */
   init?: { spec: object; status: object };
 }
 
 function podOf(given: Case): object {
   const { main = RUNNING, spec, restartPolicy = "Never", graceSeconds, token = TOKEN, init } = given;
-  const { keeperImage = "konductor:1", phase = "Running" } = given;
+  const { keeperImage = "konductor:1", phase = "Running", disruptedBy: reason } = given;
   const gate = { exitCode: 0, startedAt: "2026-01-01T00:00:00Z", finishedAt: "2026-01-01T00:00:05Z" };
   return {
     metadata: {
@@ -55,6 +57,7 @@ function podOf(given: Case): object {
     },
     status: {
       phase,
+      ...(reason && { conditions: [{ type: "DisruptionTarget", status: "True", reason }] }),
       initContainerStatuses: [
         { name: GATE_CONTAINER, state: { terminated: { ...gate, message: passMessage(token) } } },
         ...(init ? [{ name: "prepare", ...init.status }] : []),
@@ -86,6 +89,10 @@ describe("main has provably ended", () => {
     ],
     ["a deleted pod's keeper was stopped right after its preStop", { sincePreStopMs: 40, graceSeconds: 30 }],
     [
+      "the keeper of a pod that is evicted by the API was stopped within the grace period",
+      { sincePreStopMs: 40, graceSeconds: 30, disruptedBy: "EvictionByEvictionAPI" },
+    ],
+    [
       "main was in its crash back-off when the pod was deleted",
       {
         sincePreStopMs: 40,
@@ -101,6 +108,10 @@ describe("main has provably ended", () => {
 
 describe("main has not provably ended", () => {
   test.each<[string, Case]>([
+    [
+      "when the kubelet ended the pod by its own decision, with a grace period of its own, before it was deleted",
+      { sincePreStopMs: 1_300, graceSeconds: 30, disruptedBy: "TerminationByKubelet" },
+    ],
     ["in main's crash back-off", { sincePreStopMs: 100, main: BACKING_OFF, restartPolicy: "Always" }],
     [
       "in the back-off of a Job's main container",

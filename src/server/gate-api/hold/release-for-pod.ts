@@ -1,9 +1,10 @@
 /**
  * The keeper's release. SIGTERM alone is no proof that main has ended: the kubelet also sends it while main still lives, when the grace
  * period runs out or the keeper's image is patched. The keeper's word counts only for a pod that is being deleted, where the order in which
- * the kubelet ends it leaves no other reading. Otherwise only what the pod's status proves counts; without proof the hold goes on, marked,
- * until the arbiter sees proof or (for a pod that is gone) until time stands in for it. Limit: a SIGTERM that does not come from the
- * kubelet, as when the node shuts down while the pod is being deleted; under AfterTermination the word is therefore not taken.
+ * the kubelet ends it leaves no other reading. A kubelet that ends the pod by its own decision says so in the pod's status, and may count a
+ * shorter grace period. Otherwise only what the pod's status proves counts; without proof the hold goes on, marked, until the arbiter sees
+ * proof or (for a pod that is gone) until time stands in for it. Limit: a SIGTERM that does not come from the kubelet, as when the node shuts
+ * down while the pod is being deleted; under AfterTermination the word is therefore not taken.
  *
  * Under `once` the word is not taken either: without the kubelet's status nobody would know whether the work has succeeded.
  *
