@@ -236,7 +236,7 @@ function judgeTime(
     const mayRunForMs = wishes.continueOnLoss
       ? 0
       : isFencing
-        ? lateFenceMs(evidence, hold.token) - timers.expiredForMs
+        ? lateStopMs(hold, evidence) - timers.expiredForMs
         : leftMs;
     return mayRunForMs <= 0 ? over("Expired") : step({ do: "wait", forMs: mayRunForMs });
   }
@@ -290,10 +290,17 @@ function canFence(hold: Hold, evidence: Evidence): boolean {
   );
 }
 
-/** How long after the expiry a fence may still be going on: a keeper that was there all the time has fenced before it. */
-function lateFenceMs(evidence: Evidence, token: number): number {
+/**
+ * How long after the expiry a pod that can fence may still be stopping. A keeper that was there all the time has fenced before it. But a
+ * kubelet that has begun to end the pod by its own decision acts on no fence: it leaves main the grace period. Limit: nobody sees that a
+ * kubelet that is cut off does so for want of resources, or since its node shuts down.
+ */
+function lateStopMs(hold: Hold, evidence: Evidence): number {
   const pod = lastSeen(evidence);
-  return !pod || hasKeptSinceGate(pod, token) ? 0 : pod.stopMs + TERMINATION_ALLOWANCE_MS;
+  if (!pod) return 0;
+  const lateFenceMs = hasKeptSinceGate(pod, hold.token) ? 0 : pod.stopMs + TERMINATION_ALLOWANCE_MS;
+  const endsByKubelet = pod.hasDeadline || pod.isEndedByKubelet;
+  return Math.max(lateFenceMs, endsByKubelet ? graceMs(hold.ref, evidence) + TERMINATION_ALLOWANCE_MS : 0);
 }
 
 const isTerminating = (evidence: Evidence) => lastSeen(evidence)?.deletionMs !== undefined;

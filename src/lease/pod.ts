@@ -54,6 +54,8 @@ export interface PodView extends Asked {
   deletionMs?: number;
   deletionGraceSeconds?: number;
   graceSeconds: number;
+  /** Its kubelet ends it by itself at the end of its `activeDeadlineSeconds`. */
+  hasDeadline?: true;
   /** Its phase was written by the pod garbage collector, which saw no container. */
   collected: boolean;
   /** Its kubelet ends it by its own decision, as in an eviction, with a grace period that nobody else knows. */
@@ -112,6 +114,7 @@ export function parsePod(object: unknown): PodView {
     gated: isGated(spec),
     ...(hasOtherGates(spec) && { hasOtherGates: true }),
     ...(isKeeperPatched && { isKeeperPatched }),
+    ...(integer(spec["activeDeadlineSeconds"]) !== undefined && { hasDeadline: true }),
     main: [...init.slice(gateIndex + 1).filter(({ name }) => name !== KEEPER_CONTAINER), ...apps],
     ...defined({
       lease,

@@ -170,6 +170,7 @@ export function startPod(options: KubeletOptions): TruePod {
         if (node.state === "up") terminate(graceMs);
       });
     },
+    endAtDeadline: () => terminate(wish.graceSeconds * 1_000),
     crashKeeper() {
       if (!life.keeperRun || life.isEnding) return;
       note({ what: "troubled", claim, why: "its keeper was killed" });

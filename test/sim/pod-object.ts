@@ -23,6 +23,8 @@ export interface PodWish {
   /** The pod's keeper carries the restart rule. */
   selfFencing: boolean;
   graceSeconds: number;
+  /** The pod has `activeDeadlineSeconds`. */
+  hasDeadline?: true;
   /** Annotations without the prefix `konductor.io/`. */
   annotations: Readonly<Record<string, string>>;
   /** How long main works, and the exit codes of its successive runs. Later runs exit with 0. */
@@ -38,7 +40,7 @@ export interface PodWish {
 }
 
 export function podObject(wish: PodWish, job?: { name: string; uid: string }): object {
-  const { name, restartPolicy, selfFencing, graceSeconds, annotations } = wish;
+  const { name, restartPolicy, selfFencing, graceSeconds, hasDeadline, annotations } = wish;
   const owner = job && { apiVersion: "batch/v1", kind: "Job", controller: true, ...job };
   const isGated = annotations["gate"] === "scheduling";
   return {
@@ -50,6 +52,7 @@ export function podObject(wish: PodWish, job?: { name: string; uid: string }): o
     },
     spec: {
       ...{ restartPolicy, terminationGracePeriodSeconds: graceSeconds },
+      ...(hasDeadline && { activeDeadlineSeconds: 3_600 }),
       ...(isGated && { schedulingGates: [{ name: SCHEDULING_GATE }] }),
       initContainers: [
         { name: GATE_CONTAINER, command: gateProgram(NODE_PATHS[0]), args: ["gate"] },

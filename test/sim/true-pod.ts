@@ -28,6 +28,8 @@ export interface TruePod {
   readonly hasRun: boolean;
   /** Called when its object has changed or gone, or its node is connected again. */
   look(): void;
+  /** Its kubelet ends it by itself, as one with `activeDeadlineSeconds`. */
+  endAtDeadline(): void;
   crashKeeper(): void;
   /** Restarts the keeper for a new image while main goes on. */
   patchKeeper(): void;

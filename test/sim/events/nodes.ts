@@ -91,6 +91,7 @@ export const NODES: Record<string, Kind> = {
       world.fullUntilMs = world.scheduler.nowMs() + ms;
     },
   },
+  endAtDeadline: { weight: 0, act: (world, event) => podOf(world, event)?.endAtDeadline() },
   crashKeeper: {
     weight: 3,
     act(world, event) {

@@ -92,6 +92,25 @@ export const PODS: Record<string, Guard> = {
       ],
     },
   },
+  "a kubelet that is ending a pod by its deadline has the grace period for it": {
+    rule: "two",
+    ttl: "15s",
+    tale: [
+      pod(500, "first", { graceSeconds: 60, stopsWithinMs: 50_000, hasDeadline: true }),
+      pod(3_000, "second", { node: 1 }),
+      event(9_000, "cutNode", { ms: 90_000 }),
+      event(10_000, "endAtDeadline"),
+      until(120_000),
+    ],
+    off: {
+      client: (client) =>
+        showing(client, (object, { resource }) => {
+          if (resource !== OF_PODS) return object;
+          const { activeDeadlineSeconds: _, ...spec } = record(object["spec"]);
+          return { ...object, spec };
+        }),
+    },
+  },
   "a gate that asks again is no longer passed over": {
     rule: "forgotten",
     tale: WHILE_ITS_GATE_SLEEPS,

@@ -55,6 +55,18 @@ test("a keeper that came back after a crash may only now be stopping main: the f
   expect(decide(expired(pod, { expiredForMs: stoppingMs }))).toMatchObject({ do: "write", why: "Granted" });
 });
 
+test.each([
+  ["has a deadline", { hasDeadline: true }],
+  ["is ended by its kubelet", { isEndedByKubelet: true }],
+] as const)(
+  "a fence has no effect while the kubelet ends the pod: the grace period of a pod that %s is awaited",
+  (_, change) => {
+    const pod = holder(change);
+    expect(decide(expired(pod, { expiredForMs: 1_000 }))).toEqual({ do: "wait", forMs: 34_000 });
+    expect(decide(expired(pod, { expiredForMs: 35_000 }))).toMatchObject({ do: "write", why: "Granted" });
+  },
+);
+
 test("the status of an earlier run's keeper is ignored", () => {
   const pod = holder();
   const { gate } = pod;
