@@ -108,7 +108,9 @@ async function confirm(
       const deadline = sentMs + renewed.ttlMs;
       // A machine that slept in between has a hold that may be over already: confirm again.
       if (bootMs() >= deadline) continue;
-      holdFile.write({ lease: config.lease, token, ttlMs, deadline, state: "held", ...route.learnt() });
+      // The keeper says that it counts with this ttl, which may not be less than what its deadline is made of.
+      const counted = { ttlMs: Math.max(ttlMs, renewed.ttlMs), deadline };
+      holdFile.write({ lease: config.lease, token, ...counted, state: "held", ...route.learnt() });
       leaseFiles.show({ token, deadline });
       // By this message the arbiter tells this run's containers from an earlier run's. Without it only the pod's terminal phase proves
       // main's end, a little later: no reason to keep the pod waiting.

@@ -50,7 +50,7 @@ test("a grant is confirmed, and its deadline counts from when the confirmation w
   expect(stored()).toEqual({
     lease: LEASE,
     token: 41,
-    ttlMs: TTL_MS,
+    ttlMs: 60_000,
     deadline: sentMs + 60_000,
     state: "held",
     ca: certificate.cert,
