@@ -184,24 +184,48 @@ test("a gate is asked to come back if no live look confirms its grant", async ()
   expect(lines.slice(1)).toEqual([{ state: "reconnect" }]);
 });
 
+/** A pod of the Job `import` waits for the hold of that Job. */
+function waitingForJob(agoMs = 0) {
+  const { clock, caches, options, queue, waiters } = replica();
+  caches.requests.lastEventMonotonicMs = clock.monotonicMs() - agoMs;
+  const podOf = (owner?: string) =>
+    parsePod({
+      metadata: {
+        ...{ namespace: "a", name: "me", uid: "me", labels: { [LEASE_LABEL]: "report" } },
+        ...(owner && {
+          ownerReferences: [
+            { apiVersion: "batch/v1", kind: "Job", controller: true, name: owner, uid: owner },
+          ],
+        }),
+      },
+    });
+  const { stream, lines, closes } = recordedStream();
+  waitForJob({
+    options: { ...options, turns: createLeaseTurns(clock), renewals: createWrittenRenewals(clock) },
+    ...{ waiters, queue, stream },
+    pod: podOf("import"),
+  });
+  return { clock, lines, closes, show: (owner?: string) => caches.pods.apply(podOf(owner)) };
+}
+
 test.each([0, FRESH_FOR_MS + 1])(
   "a pod that waits for its Job's hold is sent away if the replica's caches are outdated: last event %i ms ago",
   async (agoMs) => {
-    const { clock, caches, options, queue, waiters } = replica();
-    caches.requests.lastEventMonotonicMs = clock.monotonicMs() - agoMs;
-    const pod = parsePod({
-      metadata: { namespace: "a", name: "me", uid: "me", labels: { [LEASE_LABEL]: "report" } },
-    });
-    const { stream, lines, closes } = recordedStream();
-    waitForJob({
-      options: { ...options, turns: createLeaseTurns(clock), renewals: createWrittenRenewals(clock) },
-      waiters,
-      queue,
-      pod,
-      stream,
-    });
+    const { clock, lines, closes } = waitingForJob(agoMs);
     await clock.turn(3_000);
     expect(lines[0]).toMatchObject({ state: "waiting" });
     expect([lines.slice(1), closes]).toEqual(agoMs === 0 ? [[], []] : [[{ state: "reconnect" }], [true]]);
   },
 );
+
+test.each([
+  ["has lost its Job", undefined, { state: "reconnect", elsewhere: false }],
+  ["still has its Job", "import", expect.objectContaining({ state: "waiting" })],
+])("after 15 s a waiting pod that %s hears of it", async (_, owner, line) => {
+  const { clock, lines, show } = waitingForJob();
+  show(owner);
+  await clock.turn(14_999);
+  expect(lines.slice(1)).toEqual([]);
+  await clock.turn(1);
+  expect(lines.slice(1)).toEqual([line]);
+});

@@ -75,7 +75,14 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
     const name = job && requestName(lease, { kind: "Job", uid: job.uid });
     const request = name && caches.requests.store.get(keyOf({ namespace, name }));
     stream.send(waitingLine(request ? queue.placeOf(key, request) : { position: 1, of: 1 }, klease));
-    stopTimer = clock.after(SPEAK_EVERY_MS, tell);
+    stopTimer = clock.after(SPEAK_EVERY_MS, tellAgain);
+  }
+
+  /** A Job that is deleted may leave its pods (`--cascade=orphan`), and another may adopt them: nobody else tells their gates. */
+  function tellAgain(): void {
+    const known = caches.pods.store.get(keyOf(pod));
+    if (known?.uid === pod.uid && known.job?.uid !== job?.uid) finish(ASK_AGAIN);
+    else tell();
   }
 
   function stop(): void {
@@ -98,7 +105,7 @@ export function waitForJob({ options, waiters, queue, pod, stream }: JobWaitOpti
     key,
     claimant: job?.uid ?? pod.uid,
     onHolding: lookAtHold,
-    onHolderChange: tell,
+    onHolderChange: tellAgain,
     // Its Job's request is the arbiter's business.
     onRequestDeleted() {},
     onRequestAnswered() {},
