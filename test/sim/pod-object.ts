@@ -1,5 +1,5 @@
 /** A labelled pod as admission changes it, and as its kubelet reports it. */
-import { record, text } from "../../src/shared/json.ts";
+import { list, record, text } from "../../src/shared/json.ts";
 import {
   ENV,
   GATE_CONTAINER,
@@ -16,6 +16,9 @@ export const NAMESPACE = "ns";
 export const LEASE_NAME = "nightly";
 /** How long the kubelet takes at most to stop main at a fence, as admission computes it for one container. */
 export const STOP_MS = 5_000;
+
+/** The image of gate and keeper. */
+const IMAGE = "konductor:1";
 
 export interface PodWish {
   name: string;
@@ -55,10 +58,10 @@ export function podObject(wish: PodWish, job?: { name: string; uid: string }): o
       ...(hasDeadline && { activeDeadlineSeconds: 3_600 }),
       ...(isGated && { schedulingGates: [{ name: SCHEDULING_GATE }] }),
       initContainers: [
-        { name: GATE_CONTAINER, command: gateProgram(NODE_PATHS[0]), args: ["gate"] },
+        { name: GATE_CONTAINER, image: IMAGE, command: gateProgram(NODE_PATHS[0]), args: ["gate"] },
         {
           name: KEEPER_CONTAINER,
-          ...{ command: gateProgram(NODE_PATHS[0]), args: ["keep"] },
+          ...{ image: IMAGE, command: gateProgram(NODE_PATHS[0]), args: ["keep"] },
           restartPolicy: "Always",
           env: [{ name: ENV.stopMs, value: String(STOP_MS) }],
           ...(selfFencing && { restartPolicyRules: [{ action: "RestartAllContainers" }] }),
@@ -68,6 +71,12 @@ export function podObject(wish: PodWish, job?: { name: string; uid: string }): o
     },
   };
 }
+
+/** The pod's init containers, of which those named run `image`. */
+export const withImage = (pod: unknown, names: readonly string[], image: string): Json[] =>
+  list(record(record(pod)["spec"])["initContainers"])
+    .map(record)
+    .map((container) => (names.includes(String(container["name"])) ? { ...container, image } : container));
 
 export function prefixed(annotations: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(Object.entries(annotations).map(([name, value]) => [`${GROUP}/${name}`, value]));

@@ -1,9 +1,11 @@
 /** Events of nodes, and of the programs on them. */
 import { PODS } from "../../../src/kube/resources.ts";
+import { KEEPER_CONTAINER } from "../../../src/shared/names.ts";
+import { ADMIN } from "../admission.ts";
 import { breakFor } from "../broken.ts";
-import { NAMESPACE } from "../pod-object.ts";
+import { NAMESPACE, withImage } from "../pod-object.ts";
 import type { World } from "../world.ts";
-import { holdOf, type Kind, nodeOf, pick, podOf } from "./event.ts";
+import { type Event, holdOf, type Kind, nodeOf, pick, podOf } from "./event.ts";
 
 export const NODES: Record<string, Kind> = {
   setNodeClock: {
@@ -99,14 +101,7 @@ export const NODES: Record<string, Kind> = {
       if (pod?.node.state === "up" && isThere(world, pod.name)) pod.crashKeeper();
     },
   },
-  patchKeeper: {
-    weight: 2,
-    act(world, event) {
-      const pod = podOf(world, event);
-      // The pod's kubelet has to learn of the patch.
-      if (pod?.node.state === "up" && isThere(world, pod.name)) pod.patchKeeper();
-    },
-  },
+  patchKeeper: { weight: 2, act: (world, event) => patchImage(world, event, [KEEPER_CONTAINER]) },
   strikeKeeper: {
     weight: 2,
     act(world, event) {
@@ -137,6 +132,17 @@ export const NODES: Record<string, Kind> = {
   },
   loseSandbox: { weight: 2, act: (world, event) => podOf(world, event)?.loseSandbox() },
 };
+
+function patchImage(world: World, event: Event, containers: readonly string[]): void {
+  const { store } = world.cluster;
+  const pod = podOf(world, event);
+  // The pod's kubelet has to learn of the patch.
+  if (pod?.node.state !== "up" || !isThere(world, pod.name)) return;
+  const ref = { namespace: NAMESPACE, name: pod.name };
+  const initContainers = withImage(store.find(PODS, ref), containers, "konductor:2");
+  store.patch(ADMIN, PODS, ref, { type: "merge", body: { spec: { initContainers } } });
+  pod.patchKeeper();
+}
 
 const isThere = ({ cluster: { store } }: World, name: string) =>
   store.find(PODS, { namespace: NAMESPACE, name }) !== undefined;

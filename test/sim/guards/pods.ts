@@ -1,6 +1,7 @@
 /** Guards for pods: the messages of their gates and keepers, and when they count. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES, PODS as OF_PODS } from "../../../src/kube/resources.ts";
+import type { PodView } from "../../../src/lease/pod.ts";
 import { record } from "../../../src/shared/json.ts";
 import { PATH, passedToken, passMessage } from "../../../src/shared/names.ts";
 import type { Json } from "../api/rules.ts";
@@ -11,6 +12,7 @@ import { showing, statusWrites, withGateEnd, withStatus } from "./rewriting.ts";
 import { event, pod, until } from "./tale.ts";
 
 type Releases = typeof import("../../../src/gate/keeping/release-by-keeper.ts");
+type Proofs = typeof import("../../../src/lease/proof.ts");
 
 /** The last boot of a node, whose messages are later than all others. */
 const LATEST_BOOT = "ffff";
@@ -50,6 +52,12 @@ const WHILE_ITS_GATE_SLEEPS = [
   event(5_000, "pauseGate", { who: NEXT, ms: 25_000 }),
   until(31_000),
 ];
+
+/** Judges a pod whose keeper has asked to be released as `see` shows it. */
+const judgingEndsOf = (see: (pod: PodView) => PodView) =>
+  replaced<Proofs>("src/lease/proof.ts", ({ provesEnd }) => ({
+    provesEnd: (pod, ...asked) => provesEnd(see(pod), ...asked),
+  }));
 
 export const PODS: Record<string, Guard> = {
   "main starts only after its grant was confirmed": {
@@ -162,5 +170,17 @@ export const PODS: Record<string, Guard> = {
       until(80_000),
     ],
     off: { heard: (path, body) => (path === PATH.renew ? { ...body, ttlMs: 1_000 } : body) },
+  },
+  "the word of a keeper whose image was changed proves nothing": {
+    rule: "two",
+    // The pod is deleted before its kubelet knows, which is stopping only the keeper.
+    tale: [
+      pod(500, "first", { ...UNFENCED, graceSeconds: 30, stopsWithinMs: 20_000 }),
+      pod(1_500, "second", { node: 1 }),
+      event(10_000, "patchKeeper"),
+      event(10_090, "deletePod"),
+      until(60_000),
+    ],
+    off: { modules: [judgingEndsOf(({ isKeeperPatched: _, ...pod }) => pod)] },
   },
 };
