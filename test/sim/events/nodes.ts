@@ -1,6 +1,6 @@
 /** Events of nodes, and of the programs on them. */
 import { PODS } from "../../../src/kube/resources.ts";
-import { KEEPER_CONTAINER } from "../../../src/shared/names.ts";
+import { GATE_CONTAINER, KEEPER_CONTAINER } from "../../../src/shared/names.ts";
 import { ADMIN } from "../admission.ts";
 import { breakFor } from "../broken.ts";
 import { NAMESPACE, withImage } from "../pod-object.ts";
@@ -102,6 +102,11 @@ export const NODES: Record<string, Kind> = {
     },
   },
   patchKeeper: { weight: 2, act: (world, event) => patchImage(world, event, [KEEPER_CONTAINER]) },
+  /** Only in tales: the gate gets the other image as well, so that the pod does not show that its keeper was stopped alone. */
+  patchInjected: {
+    weight: 0,
+    act: (world, event) => patchImage(world, event, [GATE_CONTAINER, KEEPER_CONTAINER]),
+  },
   strikeKeeper: {
     weight: 2,
     act(world, event) {

@@ -183,4 +183,26 @@ export const PODS: Record<string, Guard> = {
     ],
     off: { modules: [judgingEndsOf(({ isKeeperPatched: _, ...pod }) => pod)] },
   },
+  "a keeper's word is proof only if its pod is being deleted": {
+    rule: "two",
+    tale: [
+      pod(500, "first", UNFENCED),
+      pod(1_500, "second", { node: 1 }),
+      event(10_000, "patchInjected"),
+      until(40_000),
+    ],
+    off: {
+      modules: [judgingEndsOf((pod) => ({ deletionMs: 0, deletionGraceSeconds: pod.graceSeconds, ...pod }))],
+    },
+  },
+  "a main in its crash back-off has not ended for good": {
+    rule: "two",
+    tale: [
+      pod(500, "first", { selfFencing: false, exitCodes: [1, 1], worksForMs: 8_000 }),
+      pod(1_500, "second", { node: 1 }),
+      event(12_000, "patchKeeper"),
+      until(60_000),
+    ],
+    off: { modules: [judgingEndsOf((pod) => ({ ...pod, restartPolicy: "Never" }))] },
+  },
 };
