@@ -5,7 +5,11 @@ import type { World } from "../world.ts";
 import { type Event, pick } from "./event.ts";
 
 const REFUSALS = [403, 409, 422, 429, 500, 503];
-const RESOURCES = ["leases", "leaserequests", "pods", "jobs", "nodes", "tokenreviews"];
+/** undefined: all. */
+const RESOURCES = [
+  ...[undefined, undefined, undefined],
+  ...["leases", "leaserequests", "pods", "jobs", "nodes", "tokenreviews"],
+];
 
 export function troubleOf({ kind, ms }: Event): CallFault {
   const status = REFUSALS[kind % REFUSALS.length] ?? 500;
@@ -23,10 +27,14 @@ export function troubleOf({ kind, ms }: Event): CallFault {
   }
 }
 
-/** Lets most or all calls of one process, about one or all resources, meet `fault`. */
+/**
+ * Lets most or all calls of one process, about one or all resources, meet `fault`. What meets it depends on the milliseconds of `event.ms`, so
+ * that each fault befalls each resource. A duration in whole seconds means all calls.
+ */
 export function trouble(world: World, line: Line, event: Event, fault: CallFault): void {
-  const isSure = event.kind % 4 === 0;
-  const plural = event.kind % 3 === 0 ? undefined : pick(RESOURCES, event.kind);
+  const drawn = event.ms % 1_000;
+  const plural = pick(RESOURCES, drawn);
+  const isSure = Math.floor(drawn / RESOURCES.length) % 4 === 0;
   breakFor(world, event.what, event.ms, () => {
     const meet: typeof line.faultOf = (call) =>
       (plural === undefined || call.resource.plural === plural) && (isSure || world.random.chance(0.7))
