@@ -13,7 +13,7 @@ const FORBIDDABLE = [
 ] as const;
 const FORBIDDEN_FOR_MS = 150_000;
 const LOST_FOR_MS = 300_000;
-const WATCHED = ["pods", "leases", "leaserequests", "jobs"];
+const WATCHED = ["pods", "leases", "leaserequests", "jobs", "nodes"];
 
 /** Lines of replicas that cannot work for a long time. */
 const ill = new WeakSet<Line>();
