@@ -2,7 +2,7 @@ import { JOBS, LEASE_REQUESTS, PODS } from "../../src/kube/resources.ts";
 import { parseLeaseRequest } from "../../src/lease/codec.ts";
 import { parseDuration } from "../../src/lease/duration.ts";
 import { canUseJob, parseJob } from "../../src/lease/job.ts";
-import { canUseGrant, parsePod, waitsForJob } from "../../src/lease/pod.ts";
+import { canUseGrant, type PodView, parsePod, waitsForJob } from "../../src/lease/pod.ts";
 import { record, text, timeMs } from "../../src/shared/json.ts";
 import { LEASE_NAME, metadataOf, NAMESPACE, phaseOf } from "./pod-object.ts";
 import { leaseOf, type World } from "./world.ts";
@@ -39,12 +39,10 @@ function hasEnded({ cluster: { store } }: World, lease: unknown): boolean {
   return metadataOf(pod)["uid"] === uid && ["Succeeded", "Failed"].includes(phaseOf(pod) ?? "");
 }
 
-function whoWaits({ pods, workers, jobs, cluster: { store } }: World): string | undefined {
-  const isDenied = (uid: string) =>
-    store
-      .list(LEASE_REQUESTS, NAMESPACE)
-      .map(parseLeaseRequest)
-      .some(({ spec, status }) => spec.ref?.uid === uid && status.phase === "Denied");
+function whoWaits(world: World): string | undefined {
+  const { pods, workers, jobs, cluster } = world;
+  const { store } = cluster;
+  const isDenied = (uid: string) => requestsOf(world, uid).some(({ status }) => status.phase === "Denied");
   const pod = pods.find(({ name, uid, gate, node, isEnding }) => {
     const object = store.find(PODS, { namespace: NAMESPACE, name });
     if (!gate || gate.isPaused || node.state !== "up" || isEnding || !object || isDenied(uid)) return false;
@@ -52,6 +50,11 @@ function whoWaits({ pods, workers, jobs, cluster: { store } }: World): string | 
     return view.uid === uid && !waitsForJob(view) && canUseGrant(view);
   });
   if (pod) return pod.name;
+  const gated = store
+    .list(PODS, NAMESPACE)
+    .map(parsePod)
+    .find((view) => isHeldBackByUs(world, view));
+  if (gated) return gated.name;
   const waiting = workers.find(
     ({ worker, line }) =>
       worker.state === "waits" &&
@@ -65,4 +68,20 @@ function whoWaits({ pods, workers, jobs, cluster: { store } }: World): string | 
     const object = store.find(JOBS, { namespace: NAMESPACE, name });
     return object !== undefined && canUseJob(parseJob(object));
   })?.name;
+}
+
+const requestsOf = ({ cluster: { store } }: World, uid: string) =>
+  store
+    .list(LEASE_REQUESTS, NAMESPACE)
+    .map(parseLeaseRequest)
+    .filter(({ spec }) => spec.ref?.uid === uid);
+
+/** Whether only konductor's scheduling gate keeps the pod from its node. A pod whose gate could not be removed has lost its turn. */
+function isHeldBackByUs(world: World, pod: PodView): boolean {
+  const isAble = canUseGrant(pod) && !pod.hasOtherGates && !world.refused.has(pod.name);
+  return (
+    pod.gated &&
+    isAble &&
+    requestsOf(world, pod.uid).every(({ status }) => status.phase !== "Denied" && status.reason === undefined)
+  );
 }
