@@ -50,6 +50,9 @@ interface Standing {
   isRefused: boolean;
   /** Since its last renewal the hold was only sent to other replicas. */
   isTurnedAway: boolean;
+  /** Its renewals are refused since its max-hold is over. */
+  isAtMaxHold: boolean;
+  isLost: boolean;
 }
 
 export function violations(history: readonly Noted[]): string[] {
@@ -101,16 +104,19 @@ export function violations(history: readonly Noted[]): string[] {
 
   function lose({ claim, token, how, atMs }: Extract<Noted, { what: "lost" }>): void {
     const standing = standings.get(claim);
+    if (standing?.token !== token || standing.isTroubled || standing.isLost) return;
+    // How the hold ends from now on follows from this loss.
+    standing.isLost = true;
     const runs = [...running.values()].find((main) => main.claim === claim);
-    if (standing?.token !== token || standing.isTroubled || !runs || IN_ORDER.includes(how)) return;
     const heldMs = atMs - standing.sinceMs;
-    const { maxHoldMs = Number.POSITIVE_INFINITY, startTimeoutMs = Number.POSITIVE_INFINITY } =
-      limits.get(claim) ?? {};
-    if (heldMs >= maxHoldMs - CLOCK_STEP_MS) return;
-    if (how === "NotStarted" && runs.sinceMs - standing.sinceMs >= startTimeoutMs - SEEN_AFTER_MS) return;
-    found.push(
-      `healthy: the hold of ${claim} (token ${token}) ended after ${heldMs} ms by ${how} while its main ran`,
-    );
+    if (how === "NotStarted") {
+      // The limits of a Job are known from its pods, of which none has a node yet.
+      const { startTimeoutMs = 0 } = limits.get(claim) ?? {};
+      const isInTime = runs && runs.sinceMs - standing.sinceMs < startTimeoutMs - SEEN_AFTER_MS;
+      if (!isInTime && heldMs >= startTimeoutMs - CLOCK_STEP_MS) return;
+    } else if (!runs || IN_ORDER.includes(how) || (how === "Expiring" && standing.isAtMaxHold)) return;
+    const when = runs ? "while its main ran" : "before its time to start was over";
+    found.push(`healthy: the hold of ${claim} (token ${token}) ended after ${heldMs} ms by ${how} ${when}`);
   }
 
   for (const fact of history) {
@@ -147,6 +153,8 @@ export function violations(history: readonly Noted[]): string[] {
           isTroubled: false,
           isRefused: false,
           isTurnedAway: false,
+          isAtMaxHold: false,
+          isLost: false,
         });
         const isCalm = !isBroken && atMs - lastFaultMs > FELT_FOR_MS;
         const before = passed.find(({ readyForMs }) => readyForMs > SEEN_AFTER_MS);
@@ -172,7 +180,8 @@ export function violations(history: readonly Noted[]): string[] {
         const { maxHoldMs } = limits.get(fact.claim) ?? {};
         if (fact.refused === "MaxHold" && maxHoldMs !== undefined && !standing.isTroubled) {
           const heldMs = atMs - standing.sinceMs;
-          if (heldMs < maxHoldMs - CLOCK_STEP_MS)
+          standing.isAtMaxHold = heldMs >= maxHoldMs - CLOCK_STEP_MS;
+          if (!standing.isAtMaxHold)
             found.push(
               `healthy: ${fact.claim} was refused for its max-hold ${maxHoldMs} ms after ${heldMs} ms`,
             );
@@ -183,6 +192,9 @@ export function violations(history: readonly Noted[]): string[] {
       }
       case "limited":
         limits.set(fact.claim, fact);
+        break;
+      case "policy":
+        endings.delete(fact.claim);
         break;
       case "troubled": {
         const standing = standings.get(fact.claim);

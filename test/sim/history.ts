@@ -44,6 +44,8 @@ export type Fact =
   | { what: "said"; claim: string }
   /** Something happened to the holder, or an admin did something, that may end its hold. */
   | { what: "troubled"; claim: string; why: string }
+  /** The klease's policy was changed, which may say that time does not count as proof of the holder's end. No hold ends by that. */
+  | { what: "policy"; claim: string }
   /** Somebody asks for the klease by a client. 0 means a single try. */
   | { what: "asks"; who: string; timeoutMs: number }
   /** Another process asks under its name. */

@@ -116,16 +116,17 @@ export const USERS: Record<string, Kind> = {
       // AfterExpiry is left out, since two may run with it: see docs/guarantees.md.
       edit(world, { spec: { handoverPolicy: [null, "AfterTermination"][kind % 2] } });
       const hold = holdOf(world);
-      if (hold) world.note({ what: "troubled", claim: hold.claim, why: "the policy was changed" });
+      if (hold) world.note({ what: "policy", claim: hold.claim });
     },
   },
   changePriority: { weight: 1, act: (world, { kind }) => edit(world, { spec: { priority: kind % 3 } }) },
   changeRenewable: {
     weight: 1,
     act(world, { kind }) {
-      edit(world, { spec: { renewable: kind % 2 === 0 } });
+      const renewable = kind % 2 === 0;
+      edit(world, { spec: { renewable } });
       const hold = holdOf(world);
-      if (hold) world.note({ what: "troubled", claim: hold.claim, why: "renewable was changed" });
+      if (hold && !renewable) world.note({ what: "troubled", claim: hold.claim, why: "it is not renewable" });
     },
   },
   /** Pauses the klease for a while. */

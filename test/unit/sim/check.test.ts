@@ -43,6 +43,7 @@ const turnedAway = (claim: string): Fact => ({
   isElsewhere: true,
 });
 const fenced = (claim: string): Fact => ({ what: "troubled", claim, why: "fenced" });
+const policy: Fact = { what: "policy", claim: "a" };
 const gate: Fact = { what: "gate", claim: "a" };
 const goes: Fact = { what: "troubled", claim: "a", why: "deleted" };
 const vanished: Fact = { what: "vanished", claim: "a", graceMs: 3_000 };
@@ -178,6 +179,16 @@ test.each<[string, string[], (Fact | number)[]]>([
     [limited, granted("a", 7), 9_000, runs("a"), lost("a", 7, "NotStarted")],
   ],
   [
+    "a NotStarted before its time is over",
+    ["healthy"],
+    [limited, granted("a", 7), lost("a", 7, "NotStarted")],
+  ],
+  [
+    "a main that starts after its NotStarted",
+    [],
+    [limited, granted("a", 7), 8_000, lost("a", 7, "NotStarted"), runs("a"), lost("a", 7, "Expiring")],
+  ],
+  [
     "max-hold before it is reached",
     ["healthy"],
     [limited, granted("a", 7), runs("a"), refused("a", "MaxHold")],
@@ -186,6 +197,21 @@ test.each<[string, string[], (Fact | number)[]]>([
     "max-hold once it is reached",
     [],
     [limited, granted("a", 7), runs("a"), 30_000, refused("a", "MaxHold"), lost("a", 7, "Expiring")],
+  ],
+  [
+    "a hold that expires after max-hold without a refusal",
+    ["healthy"],
+    [limited, granted("a", 7), runs("a"), 30_000, renewed("a"), lost("a", 7, "Expiring")],
+  ],
+  [
+    "a hold that is released while its main runs, after max-hold",
+    ["healthy"],
+    [limited, granted("a", 7), runs("a"), 30_000, refused("a", "MaxHold"), lost("a", 7, "Released")],
+  ],
+  [
+    "a hold that is released after a change of policy",
+    ["healthy"],
+    [...holds, policy, lost("a", 7, "Released")],
   ],
 
   [
@@ -208,6 +234,7 @@ test.each<[string, string[], (Fact | number)[]]>([
     [],
     [...holds, vanished, 20_000, lost("a", 7, "Expired")],
   ],
+  ["a vanished holder after a change of policy", [], [...holds, vanished, said, policy, 20_000, stops("a")]],
   ["a vanished holder while a replica ends", [], [...holds, vanished, said, ended, 20_000, stops("a")]],
   ["a vanished holder that is fenced", [], [...holds, vanished, said, fenced("a"), 20_000, stops("a")]],
 
