@@ -15,7 +15,7 @@
  *   maxWaiting, or turned away below;
  * - tries: no unfinished Job loses one of its tries because konductor deletes one of its pods;
  * - again, noted, proof, spared: see check-once.ts;
- * - told, dead, calls: see check-clients.ts.
+ * - told: a pod is not told before its time that its wait-timeout is over; for clients, dead and calls: see check-clients.ts.
  */
 import { clientViolations } from "./check-clients.ts";
 import { onceViolations } from "./check-once.ts";
@@ -257,6 +257,12 @@ export function violations(history: readonly Noted[]): string[] {
         if (fact.others < fact.most)
           found.push(
             `forgotten: ${fact.who} was skipped, and of ${fact.most} that may wait only ${fact.others} did`,
+          );
+        break;
+      case "timedOut":
+        if (fact.waitedMs < fact.timeoutMs - CLOCK_STEP_MS)
+          found.push(
+            `told: ${fact.who}, whose wait-timeout is ${fact.timeoutMs} ms, was told TimedOut after ${Math.round(fact.waitedMs)} ms`,
           );
         break;
       case "misread":

@@ -61,6 +61,8 @@ export type Fact =
   | { what: "upset"; by: "deletion" | "end" | "election" }
   /** konductor has made this many calls within a second, if that is much. */
   | { what: "called"; times: number }
+  /** A pod is told that its wait-timeout is over, after it has waited for `waitedMs`. */
+  | { what: "timedOut"; who: string; timeoutMs: number; waitedMs: number }
   /** Nobody holds or runs, but somebody could use the klease, until `busy`. */
   | { what: "idle"; who: string }
   | { what: "busy" }

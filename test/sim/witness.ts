@@ -2,9 +2,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { ELECTION_LEASES, JOBS, LEASE_REQUESTS, LEASES, PODS } from "../../src/kube/resources.ts";
 import { parseLease, parseLeaseRequest } from "../../src/lease/codec.ts";
+import { parseDuration } from "../../src/lease/duration.ts";
 import { ENDED_UNRUN, parseJob } from "../../src/lease/job.ts";
 import type { DoneWork, Hold, Lease, LeaseRequest } from "../../src/lease/types.ts";
-import { defined, list, record } from "../../src/shared/json.ts";
+import { defined, list, record, text } from "../../src/shared/json.ts";
+import { ANNOTATION } from "../../src/shared/names.ts";
 import { KONDUCTOR } from "./admission.ts";
 import type { Cluster } from "./api/cluster.ts";
 import type { Json } from "./api/rules.ts";
@@ -103,6 +105,20 @@ export function witness(
     return lease !== undefined && parseLease(lease).status.hold?.ref.uid === claimant;
   }
 
+  /** A client's TimedOut is the client's own. */
+  function noteTimeout({ ref }: LeaseRequest["spec"], sinceMs = 0): void {
+    if (ref?.kind !== "Pod") return;
+    const { uid, annotations } = metadataOf(store.find(PODS, { namespace: NAMESPACE, name: ref.name }));
+    const timeout = text(record(annotations)[ANNOTATION.waitTimeout]);
+    if (uid === ref.uid && timeout !== undefined)
+      note({
+        what: "timedOut",
+        who: ref.name,
+        timeoutMs: parseDuration(timeout),
+        waitedMs: scheduler.nowMs() - sinceMs,
+      });
+  }
+
   /** By uid of the klease: when its last confirmed hold truly ended. */
   const endedMs = new Map<string, number>();
 
@@ -169,6 +185,8 @@ export function witness(
         // A request that is put back for a holder does not wait.
         if (!isHolder(claimant)) waitsSinceMs.set(claimant, sinceMs);
       }
+      if (old && status.reason === "TimedOut" && parseLeaseRequest(old).status.reason !== "TimedOut")
+        noteTimeout(spec, waitsSinceMs.get(claimant));
       if (status.phase === "Denied" || (type === "DELETED" && user !== KONDUCTOR))
         for (const sinceMs of [waitsSinceMs, waitedSinceMs]) sinceMs.delete(claimant);
     }

@@ -65,6 +65,7 @@ const dies = (claim: string, mayRunForMs: number): Fact => ({
   what: "dies",
   ...{ claim, mayRunForMs, ttlMs: 15_000, mustConfirm: true },
 });
+const timedOut = (waitedMs: number): Fact => ({ what: "timedOut", who: "a", timeoutMs: 40_000, waitedMs });
 const many: Fact = { what: "called", times: MOST_CALLS + 1 };
 const FOR_EVER = Number.POSITIVE_INFINITY;
 
@@ -311,6 +312,9 @@ test.each<[string, string[], (Fact | number)[]]>([
     [],
     [dies("a", 9_000), asks("a", FOR_EVER), granted("b", 8)],
   ],
+  ["a pod whose wait is over too early", ["told"], [timedOut(30_000)]],
+  ["a pod whose wait is over", [], [timedOut(40_000)]],
+
   ["a killed client that holds for too long", ["dead"], [dies("a", 0), 20_000, lost("a", 7, "Expired")]],
   ["a killed client that holds until the end", ["dead"], [dies("a", 0), 20_000, stops("b")]],
   ["a killed client that holds for a short time", [], [dies("a", 0), 15_000, lost("a", 7, "Expired")]],
