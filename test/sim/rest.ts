@@ -8,6 +8,7 @@ import { CONTROLLERS } from "./api/cluster.ts";
 import { attempt } from "./events/event.ts";
 import { lookForIdleness } from "./idleness.ts";
 import { LEASE_NAME, metadataOf, NAMESPACE, phaseOf } from "./pod-object.ts";
+import type { TruePod } from "./true-pod.ts";
 import { leaseOf, type World } from "./world.ts";
 
 /** The owner's rules are over. */
@@ -67,12 +68,16 @@ function obey(world: World): void {
   const lease = leaseNow(world);
   const hold = lease?.status.hold;
   if (!lease || !hold?.unreachable || lease.forced?.token === hold.token) return;
-  if (pods.some(({ claim, main }) => claim === hold.ref.uid && main === "running")) return;
+  if (pods.some((pod) => pod.claim === hold.ref.uid && mayRun(pod))) return;
   const annotations = { [FORCE_RELEASE_ANNOTATION]: JSON.stringify({ now: true }) };
   const body = { metadata: { annotations }, status: { phase: "Available", holder: "" } };
   const ref = { namespace: NAMESPACE, name: LEASE_NAME };
   attempt(() => cluster.store.patch(ADMIN, LEASES, ref, { type: "merge", body }));
 }
+
+/** Whether main runs, or is in its crash back-off. At its gate a pod has to be granted the klease first. */
+const mayRun = ({ isOver, main, hasRun, gate }: TruePod) =>
+  !isOver && (main === "running" || (hasRun && !gate));
 
 function leaseNow(world: World) {
   const found = leaseOf(world, LEASE_NAME);
