@@ -99,7 +99,7 @@ export function startPod(options: KubeletOptions): TruePod {
     life.start(main);
     hasRun = true;
     const key = wish.annotations["once"];
-    note({ what: "runs", who: name, claim, ...defined({ key }) });
+    note({ what: "runs", who: life.who, claim, ...defined({ key }) });
     const exitCode = wish.exitCodes[runs++] ?? 0;
     later(wish.worksForMs, wish.worksForMs, () => {
       if (main.state === "running") mainEnded(exitCode);
@@ -215,7 +215,7 @@ export function startPod(options: KubeletOptions): TruePod {
       if (life.gateProcess) gateEnded(137);
     },
     die() {
-      if (main.state === "running" && !life.isOver) note({ what: "stops", who: name });
+      if (main.state === "running" && !life.isOver) note({ what: "stops", who: life.who });
       note({ what: "troubled", claim, why: "its node died" });
       life.gateProcess?.kill();
       life.keeperRun?.process.kill();

@@ -25,6 +25,8 @@ export interface KubeletOptions {
 }
 
 export interface PodLife {
+  /** The pod, told apart from others of its name. */
+  readonly who: string;
   readonly programs: PodPrograms;
   readonly way: Way;
   readonly gate: Container;
@@ -54,6 +56,7 @@ export function createPodLife(options: KubeletOptions): PodLife {
   const { scheduler } = cluster;
   const way: Way = { isCut: () => node.state !== "up", late: undefined, isDeaf: false };
   const life: PodLife = {
+    who: `${wish.name} (${uid})`,
     programs: podPrograms({ ...options, scheduler, way }),
     way,
     gate: { state: "waiting" },
@@ -85,7 +88,7 @@ export function createPodLife(options: KubeletOptions): PodLife {
     },
     stopMain(exitCode) {
       if (life.main.state !== "running") return;
-      note({ what: "stops", who: wish.name });
+      note({ what: "stops", who: life.who });
       life.ended(life.main, exitCode);
     },
     exitCodeWithin: (ms) => (wish.stopsWithinMs < ms ? wish.exitCodeAtTerm : 137),

@@ -8,6 +8,7 @@ import { mendAll } from "./broken.ts";
 import { violations } from "./check.ts";
 import type { Event, Profile } from "./events/event.ts";
 import { drawMs, KINDS } from "./events/kinds.ts";
+import { BY_FORCE } from "./events/users.ts";
 import { lookForIdleness } from "./idleness.ts";
 import { LEASE_NAME, NAMESPACE, type PodWish } from "./pod-object.ts";
 import { createRandom, type Random } from "./random.ts";
@@ -71,6 +72,7 @@ export function drawStory(
     events.push(event);
   }
   if (!only) drawOnce(createRandom(seed, 4), events);
+  if (!only) drawReplacement(createRandom(seed, 5), events, profile);
   events.sort((a, b) => a.atMs - b.atMs);
   return {
     seed,
@@ -106,6 +108,16 @@ function drawOnce(random: Random, events: Event[]): void {
   }
   if (random.chance(0.2))
     events.push({ atMs: random.between(5_000, EVENTS_UNTIL_MS), what: "forgetWork", who: 0, ms: 0, kind: 0 });
+}
+
+/** In some stories a pod is created again under its name. Drawn by a random of its own as well. */
+function drawReplacement(random: Random, events: Event[], profile: Profile): void {
+  if (!random.chance(0.3)) return;
+  events.push({
+    ...{ atMs: random.between(3_000, EVENTS_UNTIL_MS), what: "replacePod" },
+    ...{ who: random.between(0, 5), ms: random.between(0, 999) },
+    kind: profile === "harsh" ? random.between(0, BY_FORCE) : 0,
+  });
 }
 
 function drawPod(random: Random, name: string, { isJobs }: { isJobs: boolean }): PodWish {

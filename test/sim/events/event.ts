@@ -3,7 +3,7 @@ import { parseLease } from "../../../src/lease/codec.ts";
 import { podsOf } from "../../../src/lease/hold.ts";
 import { ADMIN } from "../admission.ts";
 import { Refused } from "../api/refused.ts";
-import { LEASE_NAME, NAMESPACE, type PodWish } from "../pod-object.ts";
+import { LEASE_NAME, metadataOf, NAMESPACE, type PodWish } from "../pod-object.ts";
 import type { TruePod } from "../true-pod.ts";
 import { claimOf } from "../witness.ts";
 import type { WorkerWish } from "../work.ts";
@@ -83,7 +83,9 @@ export function holdOf(world: World) {
     /** Whether all pods under the hold can be seen. */
     isSeen: seen.every(
       (pod) =>
-        pod?.node.state === "up" && world.cluster.store.find(PODS, { namespace: NAMESPACE, name: pod.name }),
+        pod?.node.state === "up" &&
+        metadataOf(world.cluster.store.find(PODS, { namespace: NAMESPACE, name: pod.name }))["uid"] ===
+          pod.uid,
     ),
   };
 }

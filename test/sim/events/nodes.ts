@@ -3,7 +3,8 @@ import { PODS } from "../../../src/kube/resources.ts";
 import { GATE_CONTAINER, KEEPER_CONTAINER } from "../../../src/shared/names.ts";
 import { ADMIN } from "../admission.ts";
 import { breakFor } from "../broken.ts";
-import { NAMESPACE, withImage } from "../pod-object.ts";
+import { metadataOf, NAMESPACE, withImage } from "../pod-object.ts";
+import type { TruePod } from "../true-pod.ts";
 import type { World } from "../world.ts";
 import { type Event, holdOf, type Kind, nodeOf, pick, podOf } from "./event.ts";
 
@@ -98,7 +99,7 @@ export const NODES: Record<string, Kind> = {
     weight: 3,
     act(world, event) {
       const pod = podOf(world, event);
-      if (pod?.node.state === "up" && isThere(world, pod.name)) pod.crashKeeper();
+      if (pod?.node.state === "up" && isThere(world, pod)) pod.crashKeeper();
     },
   },
   patchKeeper: { weight: 2, act: (world, event) => patchImage(world, event, [KEEPER_CONTAINER]) },
@@ -112,7 +113,7 @@ export const NODES: Record<string, Kind> = {
     act(world, event) {
       const pod = podOf(world, event);
       pod?.keeper?.strikeAt(1 + (event.ms % 60), () => {
-        if (pod.node.state === "up" && isThere(world, pod.name)) pod.crashKeeper();
+        if (pod.node.state === "up" && isThere(world, pod)) pod.crashKeeper();
       });
     },
   },
@@ -142,15 +143,15 @@ function patchImage(world: World, event: Event, containers: readonly string[]): 
   const { store } = world.cluster;
   const pod = podOf(world, event);
   // The pod's kubelet has to learn of the patch.
-  if (pod?.node.state !== "up" || !isThere(world, pod.name)) return;
+  if (pod?.node.state !== "up" || !isThere(world, pod)) return;
   const ref = { namespace: NAMESPACE, name: pod.name };
   const initContainers = withImage(store.find(PODS, ref), containers, "konductor:2");
   store.patch(ADMIN, PODS, ref, { type: "merge", body: { spec: { initContainers } } });
   pod.patchKeeper();
 }
 
-const isThere = ({ cluster: { store } }: World, name: string) =>
-  store.find(PODS, { namespace: NAMESPACE, name }) !== undefined;
+const isThere = ({ cluster: { store } }: World, { name, uid }: TruePod) =>
+  metadataOf(store.find(PODS, { namespace: NAMESPACE, name }))["uid"] === uid;
 
 /** Whether something runs on that node of which nothing else could tell. */
 function isBlind(world: World, node: string): boolean {
@@ -159,6 +160,6 @@ function isBlind(world: World, node: string): boolean {
     (pod) =>
       pod.node.name === node &&
       !pod.isOver &&
-      (hold?.isForced || (pod.main === "running" && !pod.keeper) || !isThere(world, pod.name)),
+      (hold?.isForced || (pod.main === "running" && !pod.keeper) || !isThere(world, pod)),
   );
 }

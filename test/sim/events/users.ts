@@ -23,6 +23,7 @@ import { breakFor } from "../broken.ts";
 import type { TrueJob } from "../jobs.ts";
 import { noteLimits } from "../limits.ts";
 import { metadataOf, NAMESPACE } from "../pod-object.ts";
+import type { TruePod } from "../true-pod.ts";
 import { holderOf } from "../work.ts";
 import { leaseOf, type World } from "../world.ts";
 import { attempt, type Event, edit, holdOf, type Kind, LEASE, pick, podOf } from "./event.ts";
@@ -30,17 +31,15 @@ import { attempt, type Event, edit, holdOf, type Kind, LEASE, pick, podOf } from
 /** Changes of annotations: a longer limit, and the removal of an invalid one. */
 const NEW_ANNOTATIONS = [{ [ANNOTATION.maxHold]: "10m" }, { [ANNOTATION.startTimeout]: null }];
 
+/** A variant of replacePod. */
+export const BY_FORCE = 1;
+
 export const USERS: Record<string, Kind> = {
   deletePod: {
     weight: 3,
     act(world, event) {
       const pod = podOf(world, event);
-      if (!pod) return;
-      const options = { uid: pod.uid };
-      attempt(() =>
-        world.cluster.store.remove(ADMIN, PODS, { namespace: NAMESPACE, name: pod.name }, options),
-      );
-      world.note({ what: "troubled", claim: pod.claim, why: "deleted" });
+      if (pod) deletePod(world, pod);
     },
   },
   forceDeletePod: {
@@ -48,13 +47,27 @@ export const USERS: Record<string, Kind> = {
     profile: "harsh",
     act(world, event) {
       const pod = podOf(world, event);
-      const hold = holdOf(world);
-      if (!pod?.keeper || hold?.isForced) return;
-      const options = { uid: pod.uid, gracePeriodSeconds: 0 };
-      attempt(() =>
-        world.cluster.store.remove(ADMIN, PODS, { namespace: NAMESPACE, name: pod.name }, options),
-      );
-      world.note({ what: "troubled", claim: pod.claim, why: "deleted by force" });
+      if (pod) forceDeletePod(world, pod);
+    },
+  },
+  /** Creates a pod again under the same name as soon as it is gone, as a StatefulSet does. Drawn by drawReplacement of story.ts. */
+  replacePod: {
+    weight: 0,
+    act(world, event) {
+      const { store } = world.cluster;
+      const pod = podOf(world, event);
+      const found = pod && store.find(PODS, { namespace: NAMESPACE, name: pod.name });
+      // The pods of a Job are made by its controller.
+      if (!pod || metadataOf(found)["uid"] !== pod.uid || metadataOf(found)["ownerReferences"] !== undefined)
+        return;
+      let isGone = false;
+      store.onChange(({ type, object }) => {
+        if (isGone || type !== "DELETED" || metadataOf(object)["uid"] !== pod.uid) return;
+        isGone = true;
+        world.scheduler.after(event.ms % 1_000, () => attempt(() => world.createPod(pod.wish)));
+      });
+      if (event.kind % 2 === BY_FORCE) forceDeletePod(world, pod);
+      else deletePod(world, pod);
     },
   },
   /** Only in tales: the user changes the pod's annotations. */
@@ -203,6 +216,18 @@ export const USERS: Record<string, Kind> = {
     },
   },
 };
+
+function deletePod({ cluster: { store }, note }: World, { name, uid, claim }: TruePod): void {
+  attempt(() => store.remove(ADMIN, PODS, { namespace: NAMESPACE, name }, { uid }));
+  note({ what: "troubled", claim, why: "deleted" });
+}
+
+function forceDeletePod(world: World, { name, uid, claim, keeper }: TruePod): void {
+  if (!keeper || holdOf(world)?.isForced) return;
+  const options = { uid, gracePeriodSeconds: 0 };
+  attempt(() => world.cluster.store.remove(ADMIN, PODS, { namespace: NAMESPACE, name }, options));
+  world.note({ what: "troubled", claim, why: "deleted by force" });
+}
 
 function forbid(world: World, { what, ms }: Event, forbidden: string, of: Resource): void {
   const refuse = ({ verb, resource }: CallInfo): CallFault | undefined =>

@@ -5,10 +5,14 @@ import { isEarlierRun } from "../../../src/shared/gate-run.ts";
 import { list, record, text } from "../../../src/shared/json.ts";
 import { passedRun, passedToken, passMessage } from "../../../src/shared/names.ts";
 import type { Json } from "../api/rules.ts";
+import { BY_FORCE } from "../events/users.ts";
 import { metadataOf } from "../pod-object.ts";
 import type { Guard } from "./guard.ts";
+import { replaced } from "./replacement.ts";
 import { OF_CACHES, showing, statusWrites, withGateEnd, withStatus } from "./rewriting.ts";
 import { event, job, pod, until } from "./tale.ts";
+
+type EvidenceStores = typeof import("../../../src/controller/evidence-store.ts");
 
 /** Shows every pod's status with the newest token that konductor has seen. */
 function believingAnyToken(client: KubeClient): KubeClient {
@@ -181,5 +185,34 @@ export const EVIDENCE: Record<string, Guard> = {
       until(80_000),
     ],
     off: { client: (client) => statusWrites(client, LEASES, takingWordsForEnds) },
+  },
+  "a pod is not another of the same name": {
+    rule: "two",
+    // The pod has no object any more, and its kubelet is stopping it. The next pod of its name is refused, and fails.
+    tale: [
+      pod(500, "first", {
+        ...{ restartPolicy: "Never", annotations: { "if-held": "fail", ttl: "60s" } },
+        ...{ graceSeconds: 30, stopsWithinMs: 20_000 },
+      }),
+      pod(1_500, "second", { node: 1 }),
+      event(5_000, "replacePod", { kind: BY_FORCE }),
+      until(60_000),
+    ],
+    off: {
+      modules: [
+        replaced<EvidenceStores>("src/controller/evidence-store.ts", ({ createEvidenceStore }) => ({
+          createEvidenceStore(options) {
+            const real = createEvidenceStore(options);
+            return {
+              ...real,
+              evidenceOf(namespace, ref) {
+                const named = options.caches.pods.store.get(`${namespace}/${ref.name}`);
+                return real.evidenceOf(namespace, { ...ref, uid: named?.uid ?? ref.uid });
+              },
+            };
+          },
+        })),
+      ],
+    },
   },
 };
