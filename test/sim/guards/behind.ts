@@ -1,14 +1,16 @@
 /** Guards while a cache is behind: nothing is concluded from what it no longer shows, or does not show yet. */
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES, PODS, type Resource } from "../../../src/kube/resources.ts";
-import { keyOf } from "../../../src/lease/types.ts";
+import { keyOf, type Lease, type LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
 import { type Call, calling, isSame, parsedBy, refOf } from "./calling.ts";
 import type { Guard } from "./guard.ts";
 import { replaced } from "./replacement.ts";
 import { event, job, pod, until, worker } from "./tale.ts";
 
+type Aligning = typeof import("../../../src/controller/aligning.ts");
 type Callers = typeof import("../../../src/server/gate-api/wire/caller.ts");
+type FollowUps = typeof import("../../../src/lease/follow-ups.ts");
 type LapseClocks = typeof import("../../../src/controller/lapse-clock.ts");
 type PodRequests = typeof import("../../../src/server/gate-api/acquire/pod-request.ts");
 type Renewals = typeof import("../../../src/server/gate-api/hold/renew-for-pod.ts");
@@ -17,6 +19,7 @@ type Unrecorded = typeof import("../../../src/controller/unrecorded-holders.ts")
 
 /** Watches of the leader. */
 const OF_LEADERS_PODS = 0;
+const OF_LEADERS_LEASES = 2;
 const OF_LEADERS_REQUESTS = 4;
 const OF_LEADERS_JOBS = 6;
 /** Watches of the replica that `who` names. */
@@ -59,6 +62,14 @@ function missingNothing(client: KubeClient): KubeClient {
     };
   return calling(client, { get });
 }
+
+/** Shows every request of the holder as that of its hold. */
+const ofHold =
+  ({ status: { hold } }: Lease) =>
+  (request: LeaseRequest): LeaseRequest =>
+    hold && request.spec.ref?.uid === hold.ref.uid
+      ? { ...request, status: { ...request.status, token: hold.token } }
+      : request;
 
 /** Makes a request unreadable after its guarded deletion has failed. */
 function looksAtNoneThatChanged(client: KubeClient): KubeClient {
@@ -219,5 +230,29 @@ export const BEHIND: Record<string, Guard> = {
       worker(53_000, "c", { worksForMs: 5_000 }),
     ],
     off: { client: looksAtNoneThatChanged },
+  },
+  "a fenced pod's new request is not taken for that of its lost hold": {
+    rule: "order",
+    replicas: 2,
+    // The leader does not see that the hold is over when its pod asks again, and would mark that request as granted and later delete it.
+    tale: [
+      pod(500, "first"),
+      pod(1_500, "second", { node: 1, worksForMs: 45_000 }),
+      event(5_000, "cutNode", { ms: 3_400 }),
+      event(9_000, "cutReplicaFromGates", { ms: 15_000 }),
+      event(11_500, "stallWatch", { kind: OF_LEADERS_LEASES, ms: 6_000 }),
+      pod(15_500, "third", { node: 2, worksForMs: 5_000 }),
+      until(75_000),
+    ],
+    off: {
+      modules: [
+        replaced<Aligning>("src/controller/aligning.ts", ({ createAligning }) => ({
+          createAligning: (options) => createAligning(lookingAtCaches(options, LEASES)),
+        })),
+        replaced<FollowUps>("src/lease/follow-ups.ts", ({ followUps }) => ({
+          followUps: (input) => followUps({ ...input, requests: input.requests.map(ofHold(input.lease)) }),
+        })),
+      ],
+    },
   },
 };
