@@ -303,7 +303,9 @@ function lateStopMs(hold: Hold, evidence: Evidence): number {
   return Math.max(lateFenceMs, endsByKubelet ? graceMs(hold.ref, evidence) + TERMINATION_ALLOWANCE_MS : 0);
 }
 
-const isTerminating = (evidence: Evidence) => lastSeen(evidence)?.deletionMs !== undefined;
+/** A pod that has gone was deleted, although its last version may not show that: its kubelet leaves main the grace period. */
+const isTerminating = (evidence: Evidence) =>
+  evidence.is === "gone" || lastSeen(evidence)?.deletionMs !== undefined;
 export const isDeletable = (evidence: Evidence): evidence is Present =>
   evidence.is === "present" && !isTerminating(evidence);
 

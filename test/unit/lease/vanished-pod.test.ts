@@ -8,7 +8,7 @@ import { renewHold } from "../../../src/lease/hold-renewal.ts";
 import { type PodView, parsePod } from "../../../src/lease/pod.ts";
 import type { Hold, HolderPod, HolderRef, Lease } from "../../../src/lease/types.ts";
 import { ENV, GATE_CONTAINER, KEEPER_CONTAINER, passMessage } from "../../../src/shared/names.ts";
-import { aHold, aRequest, held, NOW_MS, situationOf } from "./samples.ts";
+import { aHold, aRequest, held, JUST_NOW, NOW_MS, situationOf } from "./samples.ts";
 
 const GRACE_SECONDS = 30;
 /** 30 s of grace, 5 s that the kubelet may need beyond, and 2 s by which a Date may be wrong. */
@@ -152,6 +152,21 @@ describe("a hold is not ended by time", () => {
   test("before a live GET has shown that the pod is gone", () => {
     expect(decideOn({ evidence: { is: "unknown" } })).toMatchObject({ do: "look" });
   });
+});
+
+test("a vanished pod that fenced itself may still have been given its grace period by its kubelet", () => {
+  const lease = held({ expired: true, ref: { ...aHold().ref, graceSeconds: GRACE_SECONDS } });
+  const decideAfter = (expiredForMs: number) =>
+    decide(
+      situationOf(lease, {
+        requests: [waiter],
+        evidenceOf: ({ uid }) =>
+          uid === "pod-1" ? gone(podView({})) : { is: "present", pod: podView({ uid: "pod-2" }) },
+        timers: { ...JUST_NOW, silentForMs: 1_000_000, expiredForMs, endingForMs: expiredForMs },
+      }),
+    );
+  expect(decideAfter(34_000)).toEqual({ do: "wait", forMs: 1_000 });
+  expect(decideAfter(35_000)).toMatchObject(granted);
 });
 
 describe("a keeper's announcement that it is stopping", () => {
