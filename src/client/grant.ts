@@ -2,7 +2,7 @@
 import { LEASE_REQUESTS } from "../kube/resources.ts";
 import { parseLeaseRequest } from "../lease/codec.ts";
 import { doneWork, isAlreadyDone } from "../lease/once.ts";
-import { wasGranted } from "../lease/order.ts";
+import { NOT_CONFIRMED, wasGranted } from "../lease/order.ts";
 import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import type { Hold, Lease, LeaseRequest } from "../lease/types.ts";
 import { hasCode, KonductorError } from "../shared/errors.ts";
@@ -173,11 +173,19 @@ async function readLease({ context, wish }: ClientWait): Promise<Lease> {
 /** Our request is gone. Resolves with undefined if it was granted, else throws why. */
 async function explainAbsence({ context, wish, place }: ClientWait): Promise<undefined> {
   const lease = await findLease(context, wish.lease);
-  // It had a grant that we did not see in time.
-  if (wasGranted(place.request, lease)) return undefined;
+  // It had a grant that we did not see in time; others may have been granted since that was taken back.
+  if (wasGranted(place.request, lease) || hadGrant(place.request, lease)) return undefined;
   if (context.server.nowMs() >= (place.request.spec.waitUntilMs ?? Number.POSITIVE_INFINITY))
     throw timedOut(wish.lease, lease, context.server.nowMs());
   throw withdrawn(wish.lease, `somebody has deleted its LeaseRequest ${place.request.name}`);
+}
+
+/** Whether the klease remembers that a grant to the holder's name was taken back since the request was made. */
+function hadGrant({ spec }: LeaseRequest, lease: Lease | undefined): boolean {
+  return (lease?.status.history ?? []).some(
+    ({ holder, reason, acquiredMs }) =>
+      reason === NOT_CONFIRMED && holder === spec.holder && acquiredMs >= spec.requestedAtMs,
+  );
 }
 
 /** Extends a wait without end, again and again. Never resolves. */

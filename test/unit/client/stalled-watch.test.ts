@@ -101,3 +101,41 @@ test("whose wait is over before anything was shown says who holds, by reading th
   await clock.turn(2_000);
   await said;
 });
+
+test.each([
+  ["asks anew if its grant was taken back before it saw that", 0, { resolves: undefined }],
+  ["is told that its request was deleted, whatever came of an earlier one", -60_000, { code: "Withdrawn" }],
+])("whose request is gone %s", async (_, grantedInMs, outcome) => {
+  const clock = turnedClock(NOW_MS);
+  const { watches, watch } = scriptedWatches();
+  const past = { ...{ token: 40, holder: "ci", reason: "NotConfirmed" as const }, renewals: 0 };
+  const times = { acquiredMs: NOW_MS + grantedInMs, endedMs: NOW_MS + grantedInMs + 10_000 };
+  const lease = held({});
+  const status = { ...lease.status, history: [{ ...past, ...times }] };
+  const stored = { ...kleaseHeld("10", {}), status: formatLeaseStatus(lease, status, NOW_MS) };
+  const calls = {
+    list: async () => ({ items: [parseLease(stored)], resourceVersion: "10", continue: undefined }),
+    get: async () => parseLease(stored),
+    watch,
+  };
+  const asked = request("11", "Pending");
+  const requestedAt = isoTime(NOW_MS - 1_000);
+  const place = parseLeaseRequest({ ...asked, spec: { ...asked.spec, requestedAt } });
+  const waited = awaitGrant(
+    {
+      client: scriptedClient(calls as unknown as Partial<KubeClient>),
+      ...{ namespace: "ns", clock, server: createServerClock(clock), random: () => 0 },
+      user: async () => "alice",
+    },
+    { lease: "nightly", holder: "ci", timeoutMs: 600_000, create: false, join: false },
+    { request: place, writtenUntilMs: 0 },
+    { endMs: clock.monotonicMs() + 600_000, stop: new AbortController().signal },
+  ).then(
+    (hold) => ({ resolves: hold }),
+    (error: unknown) => error,
+  );
+  await clock.turn(1_000);
+  for (const each of watches) each.send({ type: "DELETED", object: request("21", "Granted") });
+  await clock.turn(1_000);
+  expect(await waited).toMatchObject(outcome);
+});
