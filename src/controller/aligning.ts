@@ -1,7 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
-import { LEASES } from "../kube/resources.ts";
-import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { type FollowUp, followUps, TIMED_OUT } from "../lease/follow-ups.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
@@ -10,7 +8,7 @@ import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
-import { isTerminating } from "../objects/live-objects.ts";
+import { findLease, isTerminating } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { defined } from "../shared/json.ts";
 import type { ArbiterRecorder, WaitOutcome } from "./arbiter-recorder.ts";
@@ -77,9 +75,10 @@ export function createAligning({
 
   /** Whether its status says the same of every request. Renewals may come faster than looks. */
   async function isUnchanged(lease: Lease): Promise<boolean> {
-    const live = await client.get(LEASES, lease, parseLease);
-    caches.leases.apply(live);
-    return isHeldAs(lease, live) && isDeepStrictEqual(lease.status.done, live.status.done);
+    const live = await findLease(client, caches.leases, lease);
+    return (
+      live !== undefined && isHeldAs(lease, live) && isDeepStrictEqual(lease.status.done, live.status.done)
+    );
   }
 
   /** As they are now, with the marks that could not be written: these stand nowhere but in memory. */

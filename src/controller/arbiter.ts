@@ -2,9 +2,12 @@
  * The arbiter: the one elected replica that grants, expires and watches holders.
  *
  * It keeps no state that matters: each look at a Lease starts from the caches, asks `decide()` for the one next step, and takes it.
- * The change that it makes calls for the next look. What must not happen twice is a write guarded by the Lease's resourceVersion;
- * what cannot be guarded (deleting a pod) is preceded by a live GET of the Lease and carries a uid precondition. So an arbiter that
- * was paused, and wakes up beside its successor, can at most be refused.
+ * The change that it makes calls for the next look. What must not happen twice is a write guarded by the Lease's resourceVersion.
+ * A write of a pod or Job is preceded by a live GET of the Lease, and guarded by the version that it had before that (`findLease` in
+ * live-objects.ts). So an arbiter that was paused, and wakes up beside its successor, can at most be refused.
+ *
+ * Limits: a pause after that GET may let a pod or Job start whose hold has ended, which then waits like any other. The deletion of
+ * a holder's pod is guarded by its uid alone, and may strike a pod that has run its gate again and holds anew.
  */
 import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";

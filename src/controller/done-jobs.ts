@@ -9,9 +9,6 @@
  * A pod may name any Job as its owner, so whether a Job wants this work done once is read from the Job itself.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { find } from "../kube/find.ts";
-import { LEASES } from "../kube/resources.ts";
-import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
 import { ENDED_UNRUN } from "../lease/job.ts";
@@ -21,6 +18,7 @@ import { isWaiting, wasGranted } from "../lease/order.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { alreadyDoneEvent } from "../objects/claimant-events.ts";
+import { findLease } from "../objects/live-objects.ts";
 import type { Errands } from "./errands.ts";
 import type { JobClaim, UnrunJobs, Wish } from "./unrun-jobs.ts";
 
@@ -40,14 +38,12 @@ export function createDoneJobs({ client, caches, errands, unrunJobs }: DoneJobsO
   async function complete(lease: Lease, claim: JobClaim): Promise<void> {
     const { request, job } = claim;
     const key = request.spec.once ?? "";
-    // Its request stays denied while a refused call is tried again. Meanwhile the work may be forgotten, or the Lease deleted.
-    const live = await find(client, LEASES, lease, parseLease);
-    if (live) caches.leases.apply(live);
-    if (!live || !isDone(live.status, request)) return;
-    const why = describeDone(key, doneWork(live.status, key));
+    const why = describeDone(key, doneWork(lease.status, key));
     await unrunJobs.end(lease, claim, {
       ...{ reason: ENDED_UNRUN.done, message: why, onJob: alreadyDoneEvent(job, lease.name, why) },
       wish: wishOf(request),
+      // Its request stays denied while a refused call is tried again. Meanwhile the work may be forgotten, or the Lease deleted.
+      isStill: async () => isStillDone(await findLease(client, caches.leases, lease), request),
       onLease: `Job ${job.name} was ended without having run: ${why}`,
     });
   }
@@ -82,6 +78,9 @@ export function createDoneJobs({ client, caches, errands, unrunJobs }: DoneJobsO
     },
   };
 }
+
+const isStillDone = (lease: Lease | undefined, request: LeaseRequest) =>
+  lease !== undefined && isDone(lease.status, request);
 
 /** What a Job has to ask for to be ended. */
 const wishOf = ({ spec: { once = "" } }: LeaseRequest): Wish => ({ once });

@@ -5,16 +5,14 @@
  * How a Job is ended is in unrun-jobs.ts. A request is denied only if the Lease is held, or held back, as at the look. The denial does not
  * change the Lease, so a grant may cross it. Once denied, its Job is counted in the Lease, by a write that succeeds only if the Lease is still
  * held as before. So a grant that was decided before is refused from then on, and one that is decided later sees the denial. Only then the Job
- * is ended. If konductor dies in between, it is counted twice.
+ * is ended, as it was read before that: a Job that was let run since is left alone. If konductor dies in between, it is counted twice.
  *
  * A pod proves nothing for or against a Job, since whoever creates pods may name any owner. Whether a Job is to be skipped, and whether
  * another waits before it, is read from the Jobs themselves.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { find } from "../kube/find.ts";
 import { listAll } from "../kube/list-pages.ts";
-import { LEASES, PODS } from "../kube/resources.ts";
-import { parseLease } from "../lease/codec.ts";
+import { PODS } from "../kube/resources.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
 import { ENDED_UNRUN, type JobView } from "../lease/job.ts";
@@ -28,7 +26,7 @@ import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { skippedEvent } from "../objects/claimant-events.ts";
 import { writeLeaseStatus } from "../objects/lease-objects.ts";
-import type { UidRef } from "../objects/live-objects.ts";
+import { findLease, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { hasCode } from "../shared/errors.ts";
 import { LEASE_LABEL } from "../shared/names.ts";
@@ -98,8 +96,7 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
    */
   async function count(lease: Lease, more: 1 | -1): Promise<boolean> {
     for (let tries = 1; ; tries++) {
-      const live = await find(client, LEASES, lease, parseLease);
-      if (live) caches.leases.apply(live);
+      const live = await findLease(client, caches.leases, lease);
       if (live?.uid !== lease.uid || (more > 0 && !isHeldAs(lease, live))) return false;
       const status = { ...live.status, skipped: Math.max(0, (live.status.skipped ?? 0) + more) };
       try {
@@ -128,17 +125,21 @@ export function createSkips({ client, caches, errands, unrunJobs, recorder, cloc
   ): Promise<void> {
     const { job, settings } = candidate;
     if ((await begun()).has(job.uid) || (await hasBegunSince(lease, job))) return;
-    if (!(await count(lease, 1))) return;
+    let isCounted = false;
     let isNew = false;
     try {
       const why = whySkipped(lease, settings, clock.nowMs());
       isNew = await unrunJobs.end(lease, candidate, {
         ...{ reason: ENDED_UNRUN.held, message: `skipped: ${why}`, onJob: skippedEvent(job, why) },
         wish: skipWish(settings),
+        async isStill() {
+          isCounted = await count(lease, 1);
+          return isCounted;
+        },
         onLease: `Job ${job.name} was skipped: ${why}`,
       });
     } finally {
-      if (!isNew) await count(lease, -1);
+      if (isCounted && !isNew) await count(lease, -1);
     }
     if (isNew) recorder.jobSkipped();
   }

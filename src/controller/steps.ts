@@ -11,6 +11,7 @@ import { type ClaimantRef, type HolderRef, keyOf, type Lease, type LeaseRequest 
 import type { Caches } from "../objects/caches.ts";
 import { writeRequestStatus } from "../objects/lease-objects.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
+import { findLease } from "../objects/live-objects.ts";
 import { deletePod } from "../objects/pod-deletion.ts";
 import { removeSchedulingGate } from "../objects/scheduling-gate.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -64,6 +65,15 @@ export function createSteps(options: StepsOptions): Steps {
     if (await deletePod(client, { namespace: lease.namespace, ...ref })) reporter.holderDeleted(lease, ref);
   }
 
+  /** Takes the scheduling gate from the holder's pod if, once the pod was read, the Lease still says that it holds. */
+  async function ungate(lease: Lease, { name, uid }: ClaimantRef): Promise<void> {
+    const { token } = lease.status.hold ?? {};
+    if (token === undefined) return;
+    const holds = async () =>
+      holdOf(await findLease(client, caches.leases, lease), { uid, token }) !== undefined;
+    await removeSchedulingGate(client, { namespace: lease.namespace, name, uid }, holds);
+  }
+
   return {
     async take(step, lease) {
       const { namespace } = lease;
@@ -79,7 +89,7 @@ export function createSteps(options: StepsOptions): Steps {
             ),
           );
         case "ungate":
-          return run(step.ref, () => removeSchedulingGate(client, { namespace, ...step.ref }));
+          return run(step.ref, () => ungate(lease, step.ref));
         case "resume":
         case "suspend":
           return run(step.ref, () => waitingJobs.steer(step.do, lease, step.ref));

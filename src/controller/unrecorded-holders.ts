@@ -4,8 +4,6 @@
  * suspension ends them.
  */
 import type { KubeClient } from "../kube/api.ts";
-import { LEASES } from "../kube/resources.ts";
-import { parseLease } from "../lease/codec.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isJobOver } from "../lease/job.ts";
 import { aboutPod } from "../lease/log-fields.ts";
@@ -15,7 +13,7 @@ import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import { countHolders, describeOverdue, type UnrecordedInput, unrecordedPods } from "../lease/unrecorded.ts";
 import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import type { LeaseReporter } from "../objects/lease-reporter.ts";
-import { findPod, findWholeJob } from "../objects/live-objects.ts";
+import { findLease, findPod, findWholeJob } from "../objects/live-objects.ts";
 import { deletePod } from "../objects/pod-deletion.ts";
 import type { Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
@@ -55,7 +53,8 @@ const inputOf = (lease: Lease, { evidenceOf, lapseClock }: Sources): UnrecordedI
 
 /**
  * Deletes the pods that run on under a hold of a deleted Lease and cannot stop themselves. Live looks come first. A pod seen past its gate
- * before this Lease was seen to be never granted has its hold from another one. A pod no longer past its gate waits again.
+ * before this Lease was seen to be never granted has its hold from another one. A pod that has changed since is looked at again: it may wait
+ * again, or hold by now.
  */
 export async function deleteUnrecorded(
   lease: Lease,
@@ -64,18 +63,16 @@ export async function deleteUnrecorded(
     caches,
     reporter,
     errands,
-  }: { client: KubeClient; caches: Pods; reporter: LeaseReporter; errands: Errands },
+  }: { client: KubeClient; caches: Pods & Pick<Caches, "leases">; reporter: LeaseReporter; errands: Errands },
 ): Promise<void> {
   const pods = unrecordedPods(lease, podsOf(lease, caches)).filter(runsOn);
-  if (pods.length === 0) return;
-  const { namespace, name } = lease;
-  const live = await client.get(LEASES, { namespace, name }, parseLease);
-  if (live.status.lastToken !== undefined) return;
   await errands.runEach(pods, (pod) =>
     errands.run({ key: keyOf(lease), what: "delete pod", uid: pod.uid, about: aboutPod(pod) }, async () => {
       const found = await findPod(client, pod);
       if (found?.lease !== undefined) caches.pods.apply(found);
       if (!found || !runsOn(found) || (await isLeftToJob(client, found))) return;
+      const live = await findLease(client, caches.leases, lease);
+      if (!live || live.status.lastToken !== undefined) return;
       if (await deletePod(client, found)) reporter.holderDeleted(live, found);
     }),
   );

@@ -9,8 +9,6 @@
  */
 import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder, EventReport } from "../kube/events.ts";
-import { LEASES } from "../kube/resources.ts";
-import { parseLease } from "../lease/codec.ts";
 import { asks, isSuspendedByUser, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { ALREADY_DONE, isDone } from "../lease/once.ts";
@@ -20,7 +18,7 @@ import { keyOf, type Lease, type LeaseRequest } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { completeJob } from "../objects/job-completion.ts";
 import { writeRequestStatus } from "../objects/lease-objects.ts";
-import { refKey, type UidRef } from "../objects/live-objects.ts";
+import { findLease, refKey, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 import type { Logger } from "../shared/log.ts";
@@ -57,6 +55,8 @@ export interface UnrunEnd {
   reason: string;
   message: string;
   wish: Wish;
+  /** Whether it is to end by what the Lease says once the Job was read. */
+  isStill(): Promise<boolean>;
   /** What is told on the Job; and, by the same reason, on the Lease and in the log. */
   onJob: EventReport;
   onLease: string;
@@ -68,8 +68,8 @@ export interface UnrunJobs {
   /** Denies the request. Resolves with false if the Lease is no longer held, or the work no longer done, as when that was decided. */
   deny(lease: Lease, request: LeaseRequest, reason: keyof typeof OUTCOMES): Promise<boolean>;
   /**
-   * Ends the Job whose request was denied. Resolves with false if it is over, gone, or does not ask for that. Rejects with `Conflict` if it
-   * is suspended, by its user or without asking for that, which may change.
+   * Ends the Job whose request was denied. Resolves with false if it is over, gone, does not ask for that, or is not `isStill` to end. Rejects
+   * with `Conflict` if it is suspended, by its user or without asking for that, which may change; or if it has changed since it was read.
    */
   end(lease: Lease, claim: JobClaim, why: UnrunEnd): Promise<boolean>;
   /**
@@ -111,24 +111,24 @@ export function createUnrunJobs({
     isSettled,
     async deny(lease, request, reason) {
       // The cache may still show a holder who has just released, what was forgotten, or a request that was granted before.
-      const live = await client.get(LEASES, lease, parseLease);
-      caches.leases.apply(live);
-      if (!isHeldAs(lease, live) || (reason === ALREADY_DONE && !isDone(live.status, request))) return false;
+      const live = await findLease(client, caches.leases, lease);
+      if (!live || !isHeldAs(lease, live) || (reason === ALREADY_DONE && !isDone(live.status, request)))
+        return false;
       const status = { phase: "Denied", reason } as const;
       caches.requests.apply(await writeRequestStatus(client, request, status, clock.nowMs()));
       recorder.waited(OUTCOMES[reason], clock.nowMs() - request.spec.requestedAtMs, request);
       return true;
     },
 
-    async end(lease, { request, job }, { reason, message, wish, onJob, onLease }) {
+    async end(lease, { request, job }, { reason, message, wish, isStill, onJob, onLease }) {
       const isNew = await completeJob(client, job, {
         ...{ reason, message, nowMs: clock.nowMs() },
-        isMeant(found) {
+        async isMeant(found) {
           const isMeant = mayEnd(lease, job, wish, found) && !(found && isSuspendedByUser(found));
           // Nothing tells of a Job without our label that it was changed or resumed. So whoever calls rests, and tries again.
           if (!isMeant && !isSettled(lease, job, wish))
             throw new KonductorError("Conflict", `Job ${job.name} is suspended`);
-          return isMeant;
+          return isMeant && isStill();
         },
       });
       if (!isNew) return false;

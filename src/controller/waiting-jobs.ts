@@ -4,10 +4,7 @@
  */
 import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder } from "../kube/events.ts";
-import { find } from "../kube/find.ts";
-import { LEASES } from "../kube/resources.ts";
 import { requestOf } from "../lease/claimant-request.ts";
-import { parseLease } from "../lease/codec.ts";
 import { holdOf } from "../lease/hold.ts";
 import { isJobOver, isSuspendedByUs, isSuspendedByUser, type JobView, waitsAsWhole } from "../lease/job.ts";
 import { aboutPod } from "../lease/log-fields.ts";
@@ -17,7 +14,7 @@ import { BY_LEASE, type Caches } from "../objects/caches.ts";
 import { refusedEvent } from "../objects/claimant-events.ts";
 import { resumeJob, suspendJob, unmarkJob } from "../objects/job-suspension.ts";
 import { ensureClaimantRequest } from "../objects/lease-objects.ts";
-import { findJob, isWholeFor, refKey, type UidRef } from "../objects/live-objects.ts";
+import { findJob, findLease, isWholeFor, refKey, type UidRef } from "../objects/live-objects.ts";
 import type { Clock } from "../shared/clock.ts";
 import { KonductorError } from "../shared/errors.ts";
 import { LruMap } from "../shared/lru-map.ts";
@@ -95,10 +92,10 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
 
   async function stop(job: JobView, key: string): Promise<void> {
     // The cache may not show a grant that another arbiter has made, nor the klease itself.
-    const [namespace, name = ""] = key.split("/");
-    const live = await find(client, LEASES, { namespace, name }, parseLease);
-    if (live) caches.leases.apply(live);
-    if (live?.status.hold?.ref.uid !== job.uid) show(await suspendJob(client, job));
+    const [namespace = "", name = ""] = key.split("/");
+    const holdsNothing = async () =>
+      (await findLease(client, caches.leases, { namespace, name }))?.status.hold?.ref.uid !== job.uid;
+    show(await suspendJob(client, job, holdsNothing));
   }
 
   /** Nobody else would say that the Job does not wait: its template was changed, or made, while konductor was down. */
@@ -141,14 +138,18 @@ export function createWaitingJobs(options: WaitingJobsOptions): WaitingJobs {
 
     async steer(step, lease, { name, uid }) {
       const ref: UidRef = { namespace: lease.namespace, name, uid };
-      const cached = lease.status.hold;
-      const live = await client.get(LEASES, lease, parseLease);
-      caches.leases.apply(live);
-      const hold = cached && holdOf(live, { uid, token: cached.token });
-      if (!hold) return;
-      const isClosing = hold.expired || hold.revoked !== undefined;
-      if (step === "suspend" && isClosing) show(await suspendJob(client, ref));
-      if (step === "resume" && !isClosing) show(await resumeJob(client, ref, hold.token));
+      const { token } = lease.status.hold ?? {};
+      if (token === undefined) return;
+      const isMeant = async () => {
+        const hold = holdOf(await findLease(client, caches.leases, lease), { uid, token });
+        const isClosing = hold?.expired || hold?.revoked !== undefined;
+        return hold !== undefined && isClosing === (step === "suspend");
+      };
+      show(
+        await (step === "suspend"
+          ? suspendJob(client, ref, isMeant)
+          : resumeJob(client, ref, { token, isMeant })),
+      );
     },
   };
 }

@@ -18,7 +18,8 @@ export async function findCronJobUid(client: KubeClient, job: UidRef): Promise<s
 /**
  * Has the Job controller end this very Job as successful (KEP-3998: condition SuccessCriteriaMet). The controller deletes its pods and writes
  * Complete; for a suspended Job, once it is resumed. The spec stays as it is. Resolves with false if the Job is over already, gone, or not
- * what `isMeant` accepts: a pod may name any Job as its owner. `isMeant` is asked about the Job as it is now; undefined: it is gone.
+ * what `isMeant` accepts: a pod may name any Job as its owner. `isMeant` is asked about the Job as it is now (undefined: it is gone). The Job is
+ * ended only if it is unchanged since: see `findLease` in live-objects.ts.
  */
 export async function completeJob(
   client: KubeClient,
@@ -28,11 +29,16 @@ export async function completeJob(
     message,
     nowMs,
     isMeant,
-  }: { reason: string; message: string; nowMs: number; isMeant: (job: JobView | undefined) => boolean },
+  }: {
+    reason: string;
+    message: string;
+    nowMs: number;
+    isMeant: (job: JobView | undefined) => Promise<boolean>;
+  },
 ): Promise<boolean> {
   const found = record(await readJob(client, job));
   const live = found["metadata"] === undefined ? undefined : parseJob(found);
-  if (!isMeant(live) || !live || live.over) return false;
+  if (!(await isMeant(live)) || !live || live.over) return false;
   const conditions = list(record(found["status"])["conditions"]).map(record);
   const time = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
   const met = { type: "SuccessCriteriaMet", status: "True", reason, message };

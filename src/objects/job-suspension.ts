@@ -6,31 +6,38 @@ import { defined } from "../shared/json.ts";
 import { LEASE_LABEL, RESUMED_ANNOTATION, SUSPENDED_ANNOTATION } from "../shared/names.ts";
 import { findJob, type UidRef } from "./live-objects.ts";
 
+/** Whether the Lease wants this of a Job that has just been read: see `findLease` in live-objects.ts. */
+type IsMeant = () => Promise<boolean>;
+
 /**
- * Resumes a Job that konductor has suspended: to run under the hold of `token`; or, without it, to come to its end, where it is over. The
+ * Resumes a Job that konductor has suspended: to run under the hold of `token`; or, without `hold`, to come to its end, where it is over. The
  * Job controller makes no pods then, but looks at the conditions only once the Job is not suspended. Resolves with the Job as it is then;
  * undefined if it is gone. A Job that somebody else has suspended is left alone.
  */
-export function resumeJob(client: KubeClient, ref: UidRef, token?: number): Promise<JobView | undefined> {
-  return change(client, ref, (job) =>
-    isSuspendedByUs(job) && isJobOver(job) === (token === undefined)
+export function resumeJob(
+  client: KubeClient,
+  ref: UidRef,
+  hold?: { token: number; isMeant: IsMeant },
+): Promise<JobView | undefined> {
+  const changeOf = (job: JobView) =>
+    isSuspendedByUs(job) && isJobOver(job) === (hold === undefined)
       ? {
           annotations: {
             [SUSPENDED_ANNOTATION]: null,
-            ...(token !== undefined && { [RESUMED_ANNOTATION]: String(token) }),
+            ...(hold && { [RESUMED_ANNOTATION]: String(hold.token) }),
           },
           suspend: false,
         }
-      : undefined,
-  );
+      : undefined;
+  return change(client, ref, changeOf, hold?.isMeant);
 }
 
 /**
  * Suspends a Job that is to wait and runs without holding its Lease, and marks it as ours, so that it is watched and runs again on its grant.
  * Resolves with the Job as it is then; undefined where it is gone.
  */
-export function suspendJob(client: KubeClient, ref: UidRef): Promise<JobView | undefined> {
-  return change(client, ref, (job) => {
+export function suspendJob(client: KubeClient, ref: UidRef, isMeant: IsMeant): Promise<JobView | undefined> {
+  const changeOf = (job: JobView) => {
     const { lease } = job;
     if (job.suspended || isJobOver(job) || !waitsAsWhole(job) || lease === undefined) return undefined;
     return {
@@ -38,7 +45,8 @@ export function suspendJob(client: KubeClient, ref: UidRef): Promise<JobView | u
       labels: { [LEASE_LABEL]: lease },
       suspend: true,
     };
-  });
+  };
+  return change(client, ref, changeOf, isMeant);
 }
 
 /** Removes a mark that is no longer true: because of it konductor would resume what its user suspends next. */
@@ -54,15 +62,16 @@ interface Change {
   suspend?: boolean;
 }
 
-/** Patches exactly the Job that was read: whoever changed it meanwhile is not overruled. */
+/** Patches exactly the Job that was read, before `isMeant` was asked: whoever changed it meanwhile is not overruled. */
 async function change(
   client: KubeClient,
   ref: UidRef,
   changeOf: (job: JobView) => Change | undefined,
+  isMeant: IsMeant = async () => true,
 ): Promise<JobView | undefined> {
   const job = await findJob(client, ref);
   const wanted = job && changeOf(job);
-  if (!job || !wanted) return job;
+  if (!job || !wanted || !(await isMeant())) return job;
   const { suspend, ...metadata } = wanted;
   const { uid, resourceVersion } = job;
   const patch = { metadata: { uid, resourceVersion, ...metadata }, spec: defined({ suspend }) };

@@ -1,11 +1,14 @@
 import type { KubeClient, Parse } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
-import { JOBS, NAMESPACES, PODS, type Resource } from "../kube/resources.ts";
+import { JOBS, LEASES, NAMESPACES, PODS, type Resource } from "../kube/resources.ts";
+import { parseLease } from "../lease/codec.ts";
 import { asks, type JobView, NEEDS_WHOLE, needsWhole, parseJob, waitsAsWhole } from "../lease/job.ts";
 import { type PodView, parsePod, waitsForJob } from "../lease/pod.ts";
 import type { Settings } from "../lease/settings.ts";
+import { keyOf, type Lease } from "../lease/types.ts";
 import { record } from "../shared/json.ts";
 import { ANNOTATION } from "../shared/names.ts";
+import type { Caches } from "./caches.ts";
 
 /** An object by its identity: a later object of the same name has another uid. */
 export interface UidRef {
@@ -17,6 +20,23 @@ export interface UidRef {
 /** What identifies what was found under `ref`: whoever creates pods may name an owner by a name and a uid that are not of one object. */
 export function refKey({ namespace, name, uid }: UidRef): string {
   return `${namespace}/${name} ${uid}`;
+}
+
+/**
+ * The Lease, after a live read: the newest version that is known then, since an answer may come late. undefined when there is none.
+ *
+ * No write is guarded by two objects. So whoever writes a pod, Job or request because of what its Lease says reads that object first, then asks
+ * here, and guards the write by the version that was read first: a Job that was suspended, granted and resumed in between is another version.
+ */
+export async function findLease(
+  client: KubeClient,
+  leases: Caches["leases"],
+  { namespace, name }: Pick<Lease, "namespace" | "name">,
+): Promise<Lease | undefined> {
+  const live = await find(client, LEASES, { namespace, name }, parseLease);
+  if (!live) return undefined;
+  leases.apply(live);
+  return leases.store.get(keyOf(live));
 }
 
 /** The pod as the API server has it now; undefined when there is none of this uid. */

@@ -7,8 +7,9 @@ import { hasCode } from "../shared/errors.ts";
 const LEAST_GRACE_SECONDS = 1;
 
 /**
- * Deletes this very pod, with its own grace period. Resolves with false if it is gone already, or another pod has its name. With a grace
- * period of 0 the object would be gone at once while main still runs, so such a pod gets {@link LEAST_GRACE_SECONDS}.
+ * Deletes this very pod, with its own grace period; with `resourceVersion`, only in this version. Resolves with false if it is gone already,
+ * another pod has its name, or it is in another version. With a grace period of 0 the object would be gone at once while main still runs, so
+ * such a pod gets {@link LEAST_GRACE_SECONDS}.
  */
 export async function deletePod(
   client: KubeClient,
@@ -17,11 +18,12 @@ export async function deletePod(
     name,
     uid,
     graceSeconds,
-  }: { namespace: string } & Pick<HolderRef, "name" | "uid" | "graceSeconds">,
+    resourceVersion,
+  }: { namespace: string; resourceVersion?: string } & Pick<HolderRef, "name" | "uid" | "graceSeconds">,
 ): Promise<boolean> {
   try {
     const options = {
-      uid,
+      ...{ uid, resourceVersion },
       propagationPolicy: "Background",
       ...(graceSeconds === 0 && { gracePeriodSeconds: LEAST_GRACE_SECONDS }),
     } as const;

@@ -8,11 +8,16 @@ import type { UidRef } from "./live-objects.ts";
 
 /**
  * Takes our scheduling gate, and no other, from this very pod (KEP-3521: gates may only be removed). Resolves with false when there is
- * nothing to take: the pod is gone, or somebody was faster. Rejects if the gate is still there.
+ * nothing to take: the pod is gone, somebody was faster, or it is not meant. `isMeant` is asked after the pod was read: see `findLease` in
+ * live-objects.ts. Rejects if the gate is still there.
  */
-export async function removeSchedulingGate(client: KubeClient, ref: UidRef): Promise<boolean> {
+export async function removeSchedulingGate(
+  client: KubeClient,
+  ref: UidRef,
+  isMeant: () => Promise<boolean>,
+): Promise<boolean> {
   const index = await placeOfGate(client, ref);
-  if (index < 0) return false;
+  if (index < 0 || !(await isMeant())) return false;
   const path = `/spec/schedulingGates/${index}`;
   const patch = [
     { op: "test", path: "/metadata/uid", value: ref.uid },

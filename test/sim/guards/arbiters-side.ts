@@ -2,9 +2,9 @@
 import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES } from "../../../src/kube/resources.ts";
 import { parseDuration } from "../../../src/lease/duration.ts";
-import { hasCode, KonductorError } from "../../../src/shared/errors.ts";
+import { hasCode } from "../../../src/shared/errors.ts";
 import { record, text } from "../../../src/shared/json.ts";
-import { calling, parsedBy, refOf, specOf, statusOf } from "./calling.ts";
+import { calling, isSame, parsedBy, refOf, specOf, statusOf } from "./calling.ts";
 import { seenAs } from "./rewriting.ts";
 
 /** Deletes requests in any version. */
@@ -52,7 +52,7 @@ export function looksAtWhatItKnows(client: KubeClient): KubeClient {
       ...client,
       async *watch(resource, options, signal) {
         for await (const event of client.watch(resource, options, signal)) {
-          if (resource === LEASES && event.type !== "BOOKMARK")
+          if (isSame(resource, LEASES) && event.type !== "BOOKMARK")
             known = event.type === "DELETED" ? undefined : event.object;
           yield event;
         }
@@ -62,9 +62,10 @@ export function looksAtWhatItKnows(client: KubeClient): KubeClient {
       get:
         (call) =>
         async (resource, ref, ...rest) => {
-          if (resource !== LEASES) return call(resource, ref, ...rest);
+          if (!isSame(resource, LEASES)) return call(resource, ref, ...rest);
           await call(resource, ref).catch(() => undefined);
-          if (known === undefined) throw new KonductorError("NotFound", "it was not seen");
+          // Modules that are loaded anew know only their own errors.
+          if (known === undefined) return call(resource, { ...refOf(ref), name: "not-seen" }, ...rest);
           return parsedBy(rest, known);
         },
     },

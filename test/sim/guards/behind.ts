@@ -3,6 +3,7 @@ import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES, PODS, type Resource } from "../../../src/kube/resources.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
+import { record } from "../../../src/shared/json.ts";
 import { type Call, calling, isSame, parsedBy, refOf } from "./calling.ts";
 import type { Guard } from "./guard.ts";
 import { replaced } from "./replacement.ts";
@@ -44,6 +45,15 @@ function lookingAtCaches<T extends Known>(options: T, resource: Resource): T {
       return found ?? call(looked, ref, ...parse);
     };
   return { ...options, client: calling(options.client, { get }) };
+}
+
+/** Deletes also what has changed since it was read. */
+function deletingAnyVersion<T extends { client: KubeClient }>(options: T): T {
+  const remove =
+    (call: Call): Call =>
+    (resource, ref, preconditions) =>
+      call(resource, ref, { ...record(preconditions), resourceVersion: undefined });
+  return { ...options, client: calling(options.client, { delete: remove }) };
 }
 
 /** Shows a missing object as it was last seen. */
@@ -191,7 +201,8 @@ export const BEHIND: Record<string, Guard> = {
     off: {
       modules: [
         replaced<Unrecorded>("src/controller/unrecorded-holders.ts", ({ deleteUnrecorded }) => ({
-          deleteUnrecorded: (lease, options) => deleteUnrecorded(lease, lookingAtCaches(options, PODS)),
+          deleteUnrecorded: (lease, options) =>
+            deleteUnrecorded(lease, deletingAnyVersion(lookingAtCaches(options, PODS))),
         })),
       ],
     },

@@ -1,4 +1,6 @@
 /** Guards for those who ask by a lease client, on their own side and on the arbiter's. */
+import { LEASES } from "../../../src/kube/resources.ts";
+import { parseLease } from "../../../src/lease/codec.ts";
 import {
   deletesAnyVersion,
   forgoesTraces,
@@ -18,6 +20,7 @@ import { replaced } from "./replacement.ts";
 import { asGrantedBefore } from "./rewriting.ts";
 import { event, until, worker } from "./tale.ts";
 
+type LiveObjects = typeof import("../../../src/objects/live-objects.ts");
 type Places = typeof import("../../../src/client/place-request.ts");
 
 /** Variants of events, as in test/sim/events. */
@@ -150,7 +153,18 @@ export const CLIENTS: Record<string, Guard> = {
       worker(10_000, "b"),
       event(10_500, "deleteLease"),
     ],
-    off: { client: looksAtWhatItKnows },
+    off: {
+      client: looksAtWhatItKnows,
+      modules: [
+        replaced<LiveObjects>("src/objects/live-objects.ts", () => ({
+          async findLease(client, leases, ref) {
+            const live = await client.get(LEASES, ref, parseLease);
+            leases.apply(live);
+            return live;
+          },
+        })),
+      ],
+    },
   },
   "a client whose klease is deleted under its grant keeps its place": {
     rule: "told",

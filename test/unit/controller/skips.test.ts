@@ -93,6 +93,7 @@ function stage({
         }
         if (renewalsToCome-- > 0) throw new KonductorError("Conflict", "renewed meanwhile");
         seen.skipped = Number(record(record(sent)["status"])["skipped"]);
+        live = { ...live, resourceVersion: String(Number(resourceVersion) + 1) };
         return sent;
       case "replaceStatus leaserequests":
         if (afterDenial) live = { ...lease, resourceVersion: "8", status: afterDenial };

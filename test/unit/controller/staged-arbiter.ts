@@ -92,6 +92,9 @@ export function stageArbiter(stage: Stage) {
       case "patch": {
         const object = found(plural, sent);
         const { metadata, spec, status } = record(third);
+        const read = record(metadata)["resourceVersion"] ?? record(object["metadata"])["resourceVersion"];
+        if (read !== record(object["metadata"])["resourceVersion"])
+          throw new KonductorError("Conflict", "changed meanwhile");
         return put(plural, {
           ...object,
           metadata: { ...record(object["metadata"]), ...record(metadata) },
@@ -105,6 +108,9 @@ export function stageArbiter(stage: Stage) {
       }
       case "delete": {
         const object = found(plural, sent);
+        const { resourceVersion } = record(object["metadata"]);
+        if (plural === "pods" && (record(third)["resourceVersion"] ?? resourceVersion) !== resourceVersion)
+          throw new KonductorError("Conflict", "changed meanwhile");
         const metadata = {
           ...record(object["metadata"]),
           deletionTimestamp: new Date(clock.nowMs()).toISOString(),
