@@ -1,16 +1,18 @@
 import type { KubeClient } from "../kube/api.ts";
 import { find } from "../kube/find.ts";
-import { NODES } from "../kube/resources.ts";
+import { listAll } from "../kube/list-pages.ts";
+import { NODES, PODS } from "../kube/resources.ts";
 import type { Evidence } from "../lease/evidence.ts";
 import type { JobView } from "../lease/job.ts";
-import type { PodView } from "../lease/pod.ts";
-import type { HolderRef } from "../lease/types.ts";
+import { type PodView, parsePod } from "../lease/pod.ts";
+import type { HolderRef, Lease } from "../lease/types.ts";
 import type { Caches } from "../objects/caches.ts";
 import { findJob, findPod, type UidRef } from "../objects/live-objects.ts";
 import { parseNode } from "../objects/node-view.ts";
 import type { Clock } from "../shared/clock.ts";
 import { defined } from "../shared/json.ts";
 import { LruMap } from "../shared/lru-map.ts";
+import { LEASE_LABEL } from "../shared/names.ts";
 
 /** How long a GET's answer is believed about a pod that has lost our label, and so is not watched. */
 export const STRAY_FRESH_MS = 5_000;
@@ -36,6 +38,14 @@ export interface EvidenceStore {
   evidenceOf(namespace: string, ref: HolderRef): Evidence;
   /** Asks the API server for the claimant; the answer shows in `evidenceOf`. */
   look(namespace: string, ref: HolderRef): Promise<void>;
+  /**
+   * Looks at these claimants of the Lease by one list of its pods. Resolves with those that are not in it, of which it tells nothing: pods that
+   * are gone or have lost our label, and whatever is no pod.
+   */
+  lookAtAll<T extends HolderRef>(
+    lease: Pick<Lease, "namespace" | "name">,
+    refs: readonly T[],
+  ): Promise<readonly T[]>;
   /** How long ago the last answered look began; infinite: there was none. */
   lookedAgoMs(uid: string): number;
 }
@@ -140,6 +150,25 @@ export function createEvidenceStore({ client, caches, clock }: EvidenceStoreOpti
       if (ref.kind === "Job") await lookForJob({ namespace, ...ref });
       else await lookForPod(namespace, ref);
       lookedAtMs.set(ref.uid, beganAtMs);
+    },
+
+    async lookAtAll({ namespace, name }, refs) {
+      const beganAtMs = clock.monotonicMs();
+      const scope = { namespace, labelSelector: `${LEASE_LABEL}=${name}` };
+      const all = await listAll(client, PODS, scope, parsePod);
+      const wanted = new Set(refs.map(({ uid }) => uid));
+      const listed = all.filter(({ uid }) => wanted.has(uid));
+      await Promise.all([...new Set(listed.map(({ node }) => node))].map(lookAtNode));
+      // The watch may have told the end of some meanwhile, by their last version.
+      const found = listed.filter(({ uid }) => !missing.get(uid)?.isFinal);
+      for (const pod of found) {
+        caches.pods.apply(pod);
+        wanted.delete(pod.uid);
+        const looked = { pod, atMs: clock.monotonicMs() };
+        missing.set(pod.uid, { isFinal: false, last: withLongestGrace(pod), looked });
+        lookedAtMs.set(pod.uid, beganAtMs);
+      }
+      return refs.filter(({ uid }) => wanted.has(uid));
     },
 
     lookedAgoMs: (uid) => clock.monotonicMs() - (lookedAtMs.get(uid) ?? Number.NEGATIVE_INFINITY),

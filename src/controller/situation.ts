@@ -20,7 +20,7 @@ export interface SituationSources {
   lease: Lease;
   requests: readonly LeaseRequest[];
   caches: Pick<Caches, "nodes" | "pods">;
-  evidence: EvidenceStore;
+  evidence: Pick<EvidenceStore, "evidenceOf" | "lookedAgoMs">;
   errands: Pick<Errands, "isStuck">;
   liveRequests: Pick<LiveRequests, "isGone" | "lookedAgoMs">;
   holdClock: HoldClock;

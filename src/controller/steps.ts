@@ -40,6 +40,9 @@ export interface Steps {
   mark(what: string, request: LeaseRequest, status: LeaseRequest["status"]): Promise<boolean>;
 }
 
+/** More claimants than this are looked at by one list: were each asked for, the first answers would be outdated when the last ones come. */
+const LOOKED_AT_BY_ONE = 8;
+
 export function createSteps(options: StepsOptions): Steps {
   const { client, caches, reporter, errands, evidence, liveRequests, waitingJobs, clock } = options;
 
@@ -74,6 +77,21 @@ export function createSteps(options: StepsOptions): Steps {
     await removeSchedulingGate(client, { namespace: lease.namespace, name, uid }, holds);
   }
 
+  /** Looks at many by one list. Resolves with whom to ask for one by one: those who are not in it, or all if it fails; undefined: not yet. */
+  async function listed(
+    lease: Lease,
+    refs: readonly ClaimantRef[],
+  ): Promise<readonly ClaimantRef[] | undefined> {
+    const list = { key: keyOf(lease), what: "list pods", uid: lease.uid };
+    const hasFailed = errands.isStuck(list) && !errands.rests(list);
+    if (refs.length <= LOOKED_AT_BY_ONE || hasFailed) return refs;
+    let left: readonly ClaimantRef[] | undefined;
+    await errands.run(list, async () => {
+      left = await evidence.lookAtAll(lease, refs);
+    });
+    return left;
+  }
+
   return {
     async take(step, lease) {
       const { namespace } = lease;
@@ -82,12 +100,15 @@ export function createSteps(options: StepsOptions): Steps {
         return errands.run({ key: keyOf(lease), what: step.do, uid: ref.uid, about }, work);
       };
       switch (step.do) {
-        case "look":
-          return errands.runEach([step.at, ...(step.others ?? [])], (ref) =>
+        case "look": {
+          const left = await listed(lease, [step.at, ...(step.others ?? [])]);
+          if (!left) return false;
+          return errands.runEach(left, (ref) =>
             run(ref, () =>
               ref.kind === "LeaseRequest" ? liveRequests.look(namespace, ref) : evidence.look(namespace, ref),
             ),
           );
+        }
         case "ungate":
           return run(step.ref, () => ungate(lease, step.ref));
         case "resume":

@@ -45,7 +45,7 @@ function watched() {
   });
   const jobs = fedReflector<JobView>();
   const caches = { pods, jobs, nodes: fedReflector<NodeView>() };
-  return { cache, jobs, evidence: createEvidenceStore({ client, caches, clock: turnedClock() }) };
+  return { cache, jobs, pods, evidence: createEvidenceStore({ client, caches, clock: turnedClock() }) };
 }
 
 test("a pod that is deleted by force keeps its longer grace period, since its kubelet may not know yet", async () => {
@@ -103,4 +103,36 @@ test("the success of a Job is remembered when another of its name has taken its 
   expect(isSuccess(evidence.evidenceOf("ns", JOB_REF), 42)).toBe(true);
   await evidence.look("ns", { ...JOB_REF, uid: "job-2" });
   expect(isSuccess(evidence.evidenceOf("ns", { ...JOB_REF, uid: "job-2" }), 42)).toBe(false);
+});
+
+test("one list shows many pods, and which of them are still to be asked for", async () => {
+  const { cache, jobs, pods } = watched();
+  const objectOf = (name: string, resourceVersion: string) => ({
+    metadata: { namespace: "ns", name, uid: `uid-of-${name}`, resourceVersion },
+  });
+  const { client, calls } = recordedClient(() => {
+    // While the list comes in, the watch tells that one of its pods has gone.
+    cache.observe(parsePod(objectOf("ended", "5")));
+    cache.observeDeletion(parsePod(objectOf("ended", "7")));
+    return [objectOf("there", "6"), objectOf("ended", "6"), objectOf("stranger", "6")];
+  });
+  const clock = turnedClock();
+  const evidence = createEvidenceStore({
+    client,
+    caches: { pods, jobs, nodes: fedReflector<NodeView>() },
+    clock,
+  });
+  const refs = ["there", "ended", "gone"].map((name) => ({
+    kind: "Pod" as const,
+    name,
+    uid: `uid-of-${name}`,
+  }));
+  const left = await evidence.lookAtAll({ namespace: "ns", name: "nightly" }, refs);
+  expect(left.map(({ name }) => name)).toEqual(["ended", "gone"]);
+  expect(refs.map(({ uid }) => evidence.lookedAgoMs(uid))).toEqual([
+    0,
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+  ]);
+  expect(calls).toMatchObject([{ what: "list pods", sent: { labelSelector: "konductor.io/lease=nightly" } }]);
 });

@@ -33,7 +33,7 @@ function stage(evidence: Evidence) {
   const sources = {
     requests: [],
     caches: { nodes: fedReflector<NodeView>(), pods: noPods },
-    evidence: { evidenceOf: () => known, look: async () => {}, lookedAgoMs: () => 0 },
+    evidence: { evidenceOf: () => known, lookedAgoMs: () => 0 },
     errands: { isStuck: () => false },
     liveRequests: { isGone: () => false, lookedAgoMs: () => Number.POSITIVE_INFINITY },
     holdClock,
