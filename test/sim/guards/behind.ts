@@ -3,10 +3,12 @@ import type { KubeClient } from "../../../src/kube/api.ts";
 import { LEASE_REQUESTS, LEASES, PODS, type Resource } from "../../../src/kube/resources.ts";
 import { keyOf, type Lease, type LeaseRequest } from "../../../src/lease/types.ts";
 import { KonductorError } from "../../../src/shared/errors.ts";
-import { record } from "../../../src/shared/json.ts";
-import { type Call, calling, isSame, parsedBy, refOf } from "./calling.ts";
+import { list, record } from "../../../src/shared/json.ts";
+import { type Call, calling, isSame, parsedBy, refOf, statusOf } from "./calling.ts";
 import type { Guard } from "./guard.ts";
 import { replaced } from "./replacement.ts";
+import { seenAs, withStatus } from "./rewriting.ts";
+import type { WorkerHas } from "./switch.ts";
 import { event, job, pod, until, worker } from "./tale.ts";
 
 type Aligning = typeof import("../../../src/controller/aligning.ts");
@@ -104,6 +106,15 @@ function looksAtNoneThatChanged(client: KubeClient): KubeClient {
       },
   });
 }
+
+/** The klease does not tell clients which grants were taken back. */
+const forgetsTakenBack = ({ client, ...has }: WorkerHas): WorkerHas => ({
+  ...has,
+  client: seenAs(client, (lease) => {
+    const kept = list(statusOf(lease)["history"]).filter((past) => record(past)["reason"] !== "NotConfirmed");
+    return withStatus(lease, { history: kept });
+  }),
+});
 
 /** Changes of a pod by its user. */
 const LONGER_MAX_HOLD = 0;
@@ -240,7 +251,8 @@ export const BEHIND: Record<string, Guard> = {
       event(31_900, "lagServer", { ms: 12_900 }),
       worker(53_000, "c", { worksForMs: 5_000 }),
     ],
-    off: { client: looksAtNoneThatChanged },
+    // A client that is not told of a grant that was taken back would ask anew.
+    off: { client: looksAtNoneThatChanged, worker: forgetsTakenBack },
   },
   "a fenced pod's new request is not taken for that of its lost hold": {
     rule: "order",
