@@ -23,8 +23,8 @@ type ExecFlags = AcquireFlags & { grace?: number; once?: string };
  * the command's exit code once the whole process group has ended. When the klease is lost, the group is stopped before the ttl is over, and
  * koncli ends with 1.
  *
- * Limit: if koncli itself is killed by SIGKILL, or stands still by SIGSTOP, the command goes on and nobody renews: after the ttl another holder may be granted beside
- * it. KONDUCTOR_TOKEN is the remedy.
+ * Limit: if koncli itself is killed by SIGKILL, or stands still by SIGSTOP, the command goes on and nobody renews: after the ttl another holder
+ * may be granted beside it. KONDUCTOR_TOKEN is the remedy.
  */
 export function registerExec(lease: Command, run: RunAction): void {
   const command = lease
