@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import type { KubeClient } from "../kube/api.ts";
 import type { Situation } from "../lease/decision.ts";
 import { type FollowUp, followUps, TIMED_OUT } from "../lease/follow-ups.ts";
+import { isHeldAs } from "../lease/hold.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { ALREADY_DONE, DONE_WITHOUT_JOB } from "../lease/once.ts";
 import { QUEUE_FULL } from "../lease/policies/max-waiting.ts";
@@ -16,7 +17,6 @@ import type { Errand, Errands } from "./errands.ts";
 import type { LapseClock } from "./lapse-clock.ts";
 import type { LiveRequests } from "./live-requests.ts";
 import type { PassedOver } from "./passed-over.ts";
-import { isHeldAs } from "./unrun-jobs.ts";
 
 export interface AligningOptions {
   client: KubeClient;

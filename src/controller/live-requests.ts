@@ -35,8 +35,8 @@ export interface LiveRequests {
   /** Writes a status computed from this version of the request. */
   mark(request: LeaseRequest, status: LeaseRequest["status"]): Promise<void>;
   /**
-   * Has a Job's request wait again; or a pod's, if a live look finds the pod without a node. Its grant was taken back; or its Lease was found missing,
-   * so that no gate can confirm the grant any more, and a pod that has no node after that has not confirmed it before.
+   * Has a Job's request wait again; or a pod's, if a live look finds the pod without a node. Its grant was taken back; or its Lease was found
+   * missing, so that no gate can confirm the grant any more, and a pod that has no node after that has not confirmed it before.
    */
   queueAgain(request: LeaseRequest, ref: ClaimantRef): Promise<void>;
 }

@@ -15,6 +15,7 @@ import { listAll } from "../kube/list-pages.ts";
 import { PODS } from "../kube/resources.ts";
 import type { Situation } from "../lease/decision.ts";
 import { isEligible, lastSeen } from "../lease/evidence.ts";
+import { isHeldAs } from "../lease/hold.ts";
 import { ENDED_UNRUN, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { isAlreadyDone, isDone } from "../lease/once.ts";
@@ -33,7 +34,7 @@ import { LEASE_LABEL } from "../shared/names.ts";
 import type { ArbiterRecorder } from "./arbiter-recorder.ts";
 import type { Errands } from "./errands.ts";
 import { createSurplusRuns, skipWish, type WaitingRun } from "./surplus-runs.ts";
-import { isHeldAs, type UnrunJobs } from "./unrun-jobs.ts";
+import type { UnrunJobs } from "./unrun-jobs.ts";
 
 export interface SkipsOptions {
   client: KubeClient;

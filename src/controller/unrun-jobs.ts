@@ -9,6 +9,7 @@
  */
 import type { KubeClient } from "../kube/api.ts";
 import type { EventRecorder, EventReport } from "../kube/events.ts";
+import { isHeldAs } from "../lease/hold.ts";
 import { asks, isSuspendedByUser, type JobView } from "../lease/job.ts";
 import { aboutRequest } from "../lease/log-fields.ts";
 import { ALREADY_DONE, isDone } from "../lease/once.ts";
@@ -141,17 +142,6 @@ export function createUnrunJobs({
       return true;
     },
   };
-}
-
-/** Whether the Lease is held, or held back, as it was in `before`: a renewal, or another number of waiters, changes nothing of that. */
-export function isHeldAs(before: Lease, now: Lease): boolean {
-  const same = (what: (lease: Lease) => unknown) => what(before) === what(now);
-  return (
-    same(({ uid }) => uid) &&
-    same(({ generation }) => generation) &&
-    same(({ status }) => status.hold?.token) &&
-    same(({ status }) => status.lastToken)
-  );
 }
 
 /** How long what a live look has `found` of a Job holds: for ever if it is gone or over. One that runs may be suspended, changed and resumed. */

@@ -74,6 +74,17 @@ export function holdOf(lease: Lease | undefined, { uid, token }: HoldClaim): Hol
   return hold.ref.uid === uid || memberOf(hold, uid) ? hold : undefined;
 }
 
+/** Whether the Lease is held, or held back, as it was in `before`: a renewal, or another number of waiters, changes nothing of that. */
+export function isHeldAs(before: Lease, now: Lease): boolean {
+  const same = (what: (lease: Lease) => unknown) => what(before) === what(now);
+  return (
+    same(({ uid }) => uid) &&
+    same(({ generation }) => generation) &&
+    same(({ status }) => status.hold?.token) &&
+    same(({ status }) => status.lastToken)
+  );
+}
+
 /** The tokens under which the pod holds `lease`, or has lately held it, by itself or with its Job; the latest first. */
 export function tokensOf(
   lease: Lease | undefined,
